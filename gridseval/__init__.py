@@ -1,0 +1,1 @@
+"""Evaluate vision-language-action policies on LIBERO in simulation."""

@@ -1,0 +1,71 @@
+"""Errors that a user can cause, and the exit code of each.
+
+GridsevalError
+├── UsageError    2  an argument names something that does not exist or cannot be combined
+├── MachineError  3  this machine lacks something: models, GL, a supported version
+├── PolicyError   4  a checkpoint cannot be loaded, or a policy returned what nobody can execute
+└── OutputError   5  the run directory cannot be written or holds another run
+
+Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130 Ctrl-C.
+They are printed in one place only, by ``gridseval.cli``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class GridsevalError(Exception):
+    """Something a user can cause and mend.
+
+    Args:
+        message: What is wrong, naming the thing and the reason.
+        hint: The next step, or ``None``.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message} ({self.hint})"
+
+
+class UsageError(GridsevalError):
+    """An argument names something that does not exist, or arguments contradict each other."""
+
+    exit_code = 2
+
+
+class MachineError(GridsevalError):
+    """The machine lacks something that a run needs: models, OpenGL, a supported version."""
+
+    exit_code = 3
+
+
+class PolicyError(GridsevalError):
+    """A checkpoint cannot be loaded, or a policy returned actions that cannot be executed."""
+
+    exit_code = 4
+
+
+class OutputError(GridsevalError):
+    """The run directory cannot be written, or belongs to another run."""
+
+    exit_code = 5
+
+
+def did_you_mean(wrong: str, valid: Iterable[str], at_most: int = 20) -> str:
+    """Return a hint that names the nearest valid choice, else the first ones and their number."""
+    choices = list(valid)
+    near = difflib.get_close_matches(wrong, choices, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    shown = ", ".join(choices[:at_most])
+    more = len(choices) - at_most
+    return f"choose from: {shown}" + (f", … ({more} more)" if more > 0 else "")
