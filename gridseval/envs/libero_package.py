@@ -1,0 +1,163 @@
+"""Bring in the ``libero`` package without its side effects.
+
+Importing ``libero.libero`` asks a question on standard input when no configuration file exists, and
+trusts a stale one (protocol facts, version trap 5); robosuite prints three warnings and refuses to
+load where there is no OpenGL, although a simulation without images needs none. Here both are
+imported with a configuration of our own in the user's cache, quietly, and nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from gridseval.errors import MachineError
+
+_EGL_MODULE = "robosuite.renderers.context.egl_context"
+
+
+def package_root() -> Path:
+    """Return the folder of ``libero.libero`` without importing it.
+
+    Raises:
+        MachineError: The ``libero`` package is not installed, or is not the one with task files.
+    """
+    spec = importlib.util.find_spec("libero")
+    locations = [] if spec is None else list(spec.submodule_search_locations or [])
+    for location in locations:
+        root = Path(location) / "libero"
+        if (root / "bddl_files").is_dir() and (root / "init_files").is_dir():
+            return root
+    raise MachineError(
+        "the package 'libero' with LIBERO's task files is not installed",
+        "pip install hf-libero==0.1.4",
+    )
+
+
+def import_libero() -> types.ModuleType:
+    """Import ``libero.libero.envs`` (and with it robosuite and MuJoCo) and return it.
+
+    Raises:
+        MachineError: The package is missing or cannot be imported.
+    """
+    if "libero.libero.envs" in sys.modules:
+        return sys.modules["libero.libero.envs"]
+    _write_config()
+    with _quiet_import():
+        try:
+            return _import_envs()
+        except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
+            # No usable OpenGL library: robosuite's own renderer is never used here.
+            sys.modules[_EGL_MODULE] = _refusing_gl_module(str(without_gl))
+            os.environ["MUJOCO_GL"] = "egl"
+            try:
+                return _import_envs()
+            except Exception as error:
+                raise MachineError(f"the package 'libero' cannot be imported: {error}") from error
+
+
+@contextlib.contextmanager
+def asset_root(path: Path) -> Iterator[None]:
+    """Let ``libero`` read its models from ``path`` inside the block."""
+    module: Any = sys.modules["libero.libero"]
+    before = module._assets_path_cache
+    module._assets_path_cache = str(path)
+    try:
+        yield
+    finally:
+        module._assets_path_cache = before
+
+
+def cache_dir(name: str) -> Path:
+    """Return (and create) a folder in the user's cache, or a temporary one where that fails."""
+    path = Path(platformdirs.user_cache_dir("gridseval")) / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK)
+    except OSError:
+        writable = False
+    return path if writable else Path(tempfile.mkdtemp(prefix="gridseval-"))
+
+
+def _import_envs() -> types.ModuleType:
+    import libero.libero.envs
+
+    module: types.ModuleType = libero.libero.envs
+    return module
+
+
+def _write_config() -> None:
+    """Write the configuration that ``libero`` would ask for, pointing at the package itself."""
+    if "libero.libero" in sys.modules:
+        return
+    root = package_root()
+    folder = cache_dir("libero-config")
+    text = "".join(
+        f"{key}: {value}\n"
+        for key, value in {
+            "benchmark_root": root,
+            "bddl_files": root / "bddl_files",
+            "init_states": root / "init_files",
+            "datasets": root.parent / "datasets",
+            "assets": root / "assets",
+        }.items()
+    )
+    part = folder / f"config.{os.getpid()}.part"
+    part.write_text(text, encoding="utf8")
+    part.replace(folder / "config.yaml")
+    with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import():
+        import libero.libero  # noqa: F401
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Silence import-time logging and warnings, and keep numba's files out of site-packages."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            _environment("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", _numba_cache())),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _numba_cache() -> str:
+    return str(cache_dir("numba"))
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+
+
+def _refusing_gl_module(reason: str) -> types.ModuleType:
+    class EGLGLContext:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise MachineError(f"no OpenGL on this machine: {reason}")
+
+    module = types.ModuleType(_EGL_MODULE)
+    module.EGLGLContext = EGLGLContext  # type: ignore[attr-defined]
+    return module

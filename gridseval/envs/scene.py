@@ -1,0 +1,210 @@
+"""A compiled task: LIBERO's environment object, its MuJoCo model and how a fresh load left both.
+
+A hard reset rebuilds and recompiles the model, 0.9–1.7 s, only to reach the same model again. A scene
+is compiled once and remembers what episodes change in it, so that it can be put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.envs.init_states import read_init_states
+from gridseval.envs.libero_package import asset_root, import_libero, package_root
+from gridseval.errors import MachineError
+
+CONTROL_HZ = 20
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """The files that define a task.
+
+    Attributes:
+        bddl: The problem file.
+        init_states: The stored initial states.
+        assets: The root of the models.
+    """
+
+    bddl: Path
+    init_states: Path
+    assets: Path
+
+    @classmethod
+    def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
+        """Return the files of one of the five suites' tasks, as the ``libero`` package ships them."""
+        root = package_root()
+        return cls(
+            bddl=root / "bddl_files" / suite / f"{task_name}.bddl",
+            init_states=root / "init_files" / suite / f"{task_name}.pruned_init",
+            assets=assets,
+        )
+
+
+@contextlib.contextmanager
+def borrowed_numpy_rng(state: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Let LIBERO draw from numpy's global generator, set to ``state``, and put it back after."""
+    before = np.random.get_state(legacy=False)
+    try:
+        if state is not None:
+            np.random.set_state(state)
+        yield
+    finally:
+        np.random.set_state(before)
+
+
+class Scene:
+    """One compiled task.
+
+    Attributes:
+        env: LIBERO's (robosuite's) environment object; asked for predicates and samplers only.
+        model: ``mujoco.MjModel``.
+        data: ``mujoco.MjData``.
+        init_states: float64 (trials, 1 + nq + nv).
+
+    Raises:
+        MachineError: Models are missing or broken, or do not fit the initial states.
+    """
+
+    def __init__(self, files: TaskFiles) -> None:
+        self.files = files
+        self.init_states = read_init_states(files.init_states)
+        self.env, self._pristine = _compile(files)
+        self.model: Any = self.env.sim.model._model
+        self.data: Any = self.env.sim.data._data
+        if self.init_states.shape[1] != 1 + self.model.nq + self.model.nv:
+            raise MachineError(
+                f"the models in {files.assets} do not fit the initial states of {files.bddl.stem}: "
+                f"{self.init_states.shape[1]} numbers stored, {1 + self.model.nq + self.model.nv} "
+                "needed",
+                "use LIBERO's own models: --assets PATH",
+            )
+        _skip_what_nobody_reads(self.model)
+        self.env.check_contact = _ContactCheck(self)
+
+    @property
+    def robot(self) -> Any:
+        """robosuite's robot object, for its indices into the model."""
+        return self.env.robots[0]
+
+    @property
+    def goal(self) -> tuple[tuple[str, ...], ...]:
+        """The goal's predicates, all of which must hold: (name, argument, …)."""
+        return tuple(tuple(atom) for atom in self.env.parsed_problem["goal_state"])
+
+    def restore_fresh_model(self) -> None:
+        """Undo what placement and visual state changes wrote into the model."""
+        for name, value in self._pristine.items():
+            getattr(self.model, name)[:] = value
+        # Every reset of robosuite hides the marker sites by negating their opacity.
+        self.env.visualize(vis_settings=dict.fromkeys(self.env._visualizations, False))
+
+    def post_process(self) -> None:
+        """Let LIBERO update what shows a state, such as the stove's glow (``site_rgba``)."""
+        self.env._post_process()
+
+    def is_success(self) -> bool:
+        """Evaluate the goal on the present state, contacts included."""
+        return bool(self.env._check_success())
+
+    def close(self) -> None:
+        """Free the model."""
+        self.env.sim = None
+
+
+def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
+    """Construct LIBERO's environment, and copy from the model what placement is about to change."""
+    libero_envs = import_libero()
+    pristine: dict[str, Float] = {}
+    try:
+        with asset_root(files.assets), borrowed_numpy_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = _construct(libero_envs, files, pristine)
+    except MachineError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise MachineError(
+            f"{files.bddl.stem} cannot be built from the models in {files.assets}: {reason}",
+            "check the models: gridseval doctor",
+        ) from error
+    return env, pristine
+
+
+def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -> Any:
+    import robosuite
+    from libero.libero.envs import bddl_utils
+
+    problem = bddl_utils.get_problem_info(str(files.bddl))["problem_name"]
+    env_class = libero_envs.TASK_MAPPING[problem]
+    env = env_class.__new__(env_class)
+
+    def initialize_sim(self: Any, xml_string: str | None = None) -> None:
+        env_class._initialize_sim(self, xml_string)
+        model = self.sim.model._model
+        for name in ("body_pos", "body_quat", "site_rgba"):
+            pristine[name] = getattr(model, name).copy()
+
+    env._initialize_sim = types.MethodType(initialize_sim, env)
+    env.__init__(
+        str(files.bddl),
+        robots=["Panda"],
+        controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+        gripper_types="default",
+        initialization_noise=None,
+        use_camera_obs=False,
+        has_renderer=False,
+        has_offscreen_renderer=False,
+        control_freq=CONTROL_HZ,
+        horizon=1000,
+        ignore_done=False,
+        hard_reset=False,
+        camera_names=["agentview", "robot0_eye_in_hand"],
+        camera_heights=256,
+        camera_widths=256,
+    )
+    return env
+
+
+def _skip_what_nobody_reads(model: Any) -> None:
+    """Switch off force and torque sensors: they feed no dynamics, and no observation shows them."""
+    import mujoco
+
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
+
+
+class _ContactCheck:
+    """robosuite's ``check_contact`` on sets of geom ids instead of a Python loop over names."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._sim = scene.env.sim
+        self._data = scene.data
+        self._ids: dict[int, NDArray[np.bool_]] = {}
+
+    def __call__(self, first: Any, second: Any) -> bool:
+        in_first, in_second = self._member(first), self._member(second)
+        geom = self._data.contact.geom[: self._data.ncon]
+        if not len(geom):
+            return False
+        one, two = geom[:, 0], geom[:, 1]
+        hit = (in_first[one] & in_second[two]) | (in_second[one] & in_first[two])
+        return bool(hit.any())
+
+    def _member(self, thing: Any) -> NDArray[np.bool_]:
+        """Return bool (ngeom,): which geoms are contact geoms of an object."""
+        if id(thing) not in self._ids:
+            model = self._sim.model
+            names = set(thing.contact_geoms)
+            self._ids[id(thing)] = np.array(
+                [model.geom_id2name(geom) in names for geom in range(model.ngeom)]
+            )
+        return self._ids[id(thing)]

@@ -1,0 +1,145 @@
+"""One episode of one compiled task: start it directly, step it, and keep what an image needs.
+
+States equal those of the canonical ``libero`` loop to the bit (seed once, then per trial reset,
+set_init_state, settle), whatever ran before on the same scene.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gridseval.envs.arm import SUBSTEPS, Arm
+from gridseval.envs.draws import ResetDraw, ResetDraws
+from gridseval.envs.scene import Float, Scene
+
+SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+
+# LIBERO's sensors sample during the 24th substep: poses from before it, joints from after it.
+_SENSED_SUBSTEP = 23
+
+
+@dataclass(frozen=True)
+class View:
+    """What LIBERO's sensors saw in a control step.
+
+    Attributes:
+        qpos: float64 (nq,), after 23 of the 25 substeps; cameras and body poses show it.
+        eef_pos: float64 (3,), metres, of the same moment.
+        eef_quat: float64 (4,), x y z w, of the hand, of the same moment.
+        gripper_qpos: float64 (2,), metres, after 24 substeps.
+        site_rgba: float (nsite, 4): marker colours (the stove's glow) before the step's end.
+    """
+
+    qpos: Float
+    eef_pos: Float
+    eef_quat: Float
+    gripper_qpos: Float
+    site_rgba: Any
+
+
+class Simulation:
+    """Runs episodes on one scene.
+
+    Args:
+        scene: The compiled task.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        import mujoco
+
+        self.scene = scene
+        self.arm = Arm(scene)
+        self._mj_step2 = mujoco.mj_step2
+        self.view: View
+        self._draws: dict[int, ResetDraws] = {}
+
+    def start(self, trial: int, seed: int, settle_steps: int) -> bool:
+        """Start an episode and let it settle.
+
+        Args:
+            trial: Index of the stored initial state, which is also the number of resets that the
+                canonical loop has made before.
+            seed: What ``env.seed`` is given in the canonical loop.
+            settle_steps: Control steps with an open gripper before the policy's first.
+
+        Returns:
+            Whether the goal holds after settling.
+        """
+        if seed not in self._draws:
+            self._draws[seed] = ResetDraws(self.scene, seed)
+        self._reset(self._draws[seed][trial])
+        self._set_state(self.scene.init_states[trial])
+        done = self.scene.is_success()
+        self.scene.post_process()
+        self._look()
+        for _ in range(settle_steps):
+            done = self.step(np.array(SETTLE_ACTION))
+        return done
+
+    def step(self, action: Float) -> bool:
+        """Take one control step (0.05 s).
+
+        Args:
+            action: float64 (7,); see :meth:`Arm.actuate`.
+
+        Returns:
+            Whether the goal holds after it.
+        """
+        for substep in range(SUBSTEPS):
+            self.arm.actuate(action, first_substep=substep == 0)
+            if substep == _SENSED_SUBSTEP:
+                self._look()
+            self._mj_step2(self.scene.model, self.scene.data)
+            if substep == _SENSED_SUBSTEP:
+                self._feel_gripper()
+        done = self.scene.is_success()
+        self.scene.post_process()
+        return done
+
+    def state(self) -> Float:
+        """Return the flat state, float64 (1 + nq + nv,): time, qpos, qvel."""
+        data = self.scene.data
+        return np.concatenate([[data.time], data.qpos, data.qvel])
+
+    def _reset(self, draw: ResetDraw) -> None:
+        """Do what a hard reset does to the data, except for compiling the same model again."""
+        import mujoco
+
+        scene, arm = self.scene, self.arm
+        model, data = scene.model, scene.data
+        scene.restore_fresh_model()
+        mujoco.mj_resetData(model, data)
+        mujoco.mj_forward(model, data)
+        mujoco.mj_forward(model, data)  # the constructor of robosuite's render context runs one
+        data.qpos[arm.qpos_index] = arm.init_qpos
+        arm.start()
+        data.qpos[arm.gripper_qpos_index] = arm.gripper_init_qpos
+        for name, position in (*draw.joints.items(), *draw.objects.items()):
+            scene.env.sim.data.set_joint_qpos(name, position)
+        for body, (position, quaternion) in draw.fixtures.items():
+            model.body_pos[body], model.body_quat[body] = position, quaternion
+        mujoco.mj_forward(model, data)
+
+    def _set_state(self, flat: Float) -> None:
+        import mujoco
+
+        data, nq = self.scene.data, self.scene.model.nq
+        data.time, data.qpos[:], data.qvel[:] = flat[0], flat[1 : 1 + nq], flat[1 + nq :]
+        mujoco.mj_forward(self.scene.model, data)
+
+    def _look(self) -> None:
+        data, arm = self.scene.data, self.arm
+        self.view = View(
+            qpos=data.qpos.copy(),
+            eef_pos=data.site_xpos[arm.site].copy(),
+            eef_quat=data.xquat[arm.hand_body][[1, 2, 3, 0]],
+            gripper_qpos=data.qpos[arm.gripper_qpos_index],
+            site_rgba=self.scene.model.site_rgba.copy(),
+        )
+
+    def _feel_gripper(self) -> None:
+        joints = self.scene.data.qpos[self.arm.gripper_qpos_index]
+        self.view = replace(self.view, gripper_qpos=joints)
