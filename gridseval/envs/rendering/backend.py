@@ -1,0 +1,149 @@
+"""Find an OpenGL back end that works without a screen: EGL first, then OSMesa.
+
+The candidates are tried in a process of their own: a broken driver may abort the process, and
+PyOpenGL cannot change its platform once loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gridseval.errors import MachineError
+
+BACKENDS = ("egl", "osmesa")
+_PROBE_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What trying a back end gave.
+
+    Attributes:
+        backend: ``"egl"`` or ``"osmesa"``.
+        renderer: OpenGL's name of the renderer, or ``None`` if the back end does not work.
+        reason: Why not, or ``None``.
+    """
+
+    backend: str
+    renderer: str | None
+    reason: str | None
+
+
+def choose_backend() -> str:
+    """Return the first back end that works; ``MUJOCO_GL`` narrows the choice to one.
+
+    Raises:
+        MachineError: None works.
+    """
+    asked = os.environ.get("MUJOCO_GL", "").lower().strip()
+    candidates = (asked,) if asked in BACKENDS else BACKENDS
+    probes = []
+    for backend in candidates:
+        probes.append(probe_backend(backend))
+        if probes[-1].renderer is not None:
+            return backend
+    raise no_backend_error(probes)
+
+
+def probe_backend(backend: str) -> Probe:
+    """Make a context in another process and ask it who draws."""
+    environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE_CODE.format(backend=backend)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Probe(backend, None, f"no answer within {_PROBE_TIMEOUT_S} s")
+    if done.returncode == 0 and done.stdout.strip():
+        return Probe(backend, done.stdout.strip().splitlines()[-1], None)
+    lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return Probe(backend, None, lines[-1])
+
+
+def no_backend_error(probes: Sequence[Probe]) -> MachineError:
+    """Return the one message for a machine that cannot draw."""
+    tried = "; ".join(f"{probe.backend}: {probe.reason}" for probe in probes)
+    return MachineError(
+        f"no OpenGL back end works on this machine ({tried})",
+        "install one: apt-get install libegl1 (or libosmesa6)",
+    )
+
+
+class GLContext:
+    """An OpenGL context of the chosen back end, current only inside :meth:`current`.
+
+    Args:
+        backend: ``"egl"`` or ``"osmesa"``.
+
+    Raises:
+        MachineError: The context cannot be made.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = backend
+        os.environ.setdefault("MUJOCO_GL", backend)
+        restore = self._remember()
+        try:
+            self._context = _new_context(backend)
+        except Exception as error:
+            raise no_backend_error([Probe(backend, None, str(error))]) from error
+        finally:
+            restore()
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the context current, and after the block the one that was current before."""
+        restore = self._remember()
+        self._context.make_current()
+        try:
+            yield
+        finally:
+            restore()
+
+    def _remember(self) -> Any:
+        """Return a function that makes the now current EGL context current again, if any.
+
+        Other code in this process (robosuite's own renderer) makes its context current once and
+        then takes it for granted.
+        """
+        if self._backend != "egl":
+            return lambda: None
+        from mujoco.egl import egl_ext as egl
+
+        context = egl.eglGetCurrentContext()
+        if not context:
+            return lambda: None
+        display = egl.eglGetCurrentDisplay()
+        draw, read = egl.eglGetCurrentSurface(egl.EGL_DRAW), egl.eglGetCurrentSurface(egl.EGL_READ)
+        return lambda: egl.eglMakeCurrent(display, draw, read, context)
+
+
+def _new_context(backend: str) -> Any:
+    if backend == "egl":
+        from mujoco.egl import GLContext as EGLContext
+
+        return EGLContext(16, 16)
+    from mujoco.osmesa import GLContext as OSMesaContext
+
+    return OSMesaContext(16, 16)
+
+
+_PROBE_CODE = """
+from mujoco.{backend} import GLContext
+context = GLContext(16, 16)
+context.make_current()
+from OpenGL import GL
+print(GL.glGetString(GL.GL_RENDERER).decode())
+context.free()
+"""

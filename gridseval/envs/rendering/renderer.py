@@ -1,0 +1,115 @@
+"""Draw what LIBERO's cameras saw, when somebody looks, and to the pixel.
+
+LIBERO renders both cameras in every control step. Here a step only remembers the joint positions of
+the moment of rendering; the image is drawn from them when a policy or a video asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.envs.rendering.backend import GLContext
+from gridseval.envs.rendering.culling import Culler
+from gridseval.envs.scene import Scene
+from gridseval.envs.simulation import View
+
+Image = NDArray[np.uint8]
+
+_HIDDEN_GROUP = 5
+_MAX_GEOMS = 1000  # of robosuite's scene
+
+
+class SceneRenderer:
+    """Draws one compiled task.
+
+    Args:
+        scene: The compiled task.
+        context: The process's OpenGL context.
+        image_px: Width and height of the images.
+        cull: Whether to leave out geoms that cannot reach the image.
+    """
+
+    def __init__(
+        self, scene: Scene, context: GLContext, image_px: int = 256, cull: bool = True
+    ) -> None:
+        import mujoco
+
+        self._mujoco: Any = mujoco
+        self._context, self._image_px = context, image_px
+        model = self._model = scene.model
+        self._data = mujoco.MjData(model)
+        self._camera_ids: dict[str, int] = {}
+        self._groups = model.geom_group.copy()
+        self._culler = Culler(model)
+        self._cull = cull and self._culler.is_exact
+        self._options = mujoco.MjvOption()
+        self._options.geomgroup[0] = 0  # collision geoms
+        self._options.geomgroup[_HIDDEN_GROUP] = 0
+        self._perturb = mujoco.MjvPerturb()
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._scene = mujoco.MjvScene(model, maxgeom=_MAX_GEOMS)
+        model.vis.global_.offwidth = model.vis.global_.offheight = image_px
+        with context.current():
+            self._gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
+
+    def render(self, view: View, camera: str) -> Image:
+        """Return an image as policies are trained on it.
+
+        Args:
+            view: The moment to draw.
+            camera: A camera's name in the model, such as ``"agentview"``.
+
+        Returns:
+            uint8 (image_px, image_px, 3), LIBERO's image rotated by 180°.
+        """
+        mujoco, model, data = self._mujoco, self._model, self._data
+        data.qpos[:] = view.qpos
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
+        present_sites = model.site_rgba.copy()
+        model.site_rgba[:] = view.site_rgba
+        try:
+            image = self._draw(self._camera_id(camera))
+        finally:
+            model.site_rgba[:] = present_sites
+            model.geom_group[:] = self._groups
+        return image[::-1, ::-1].copy()
+
+    def _draw(self, camera: int) -> Image:
+        mujoco, size = self._mujoco, self._image_px
+        if self._cull:
+            self._model.geom_group[self._culler.hidden(self._data, camera, 1.0)] = _HIDDEN_GROUP
+        self._camera.fixedcamid = camera
+        mujoco.mjv_updateScene(
+            self._model,
+            self._data,
+            self._options,
+            self._perturb,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            self._scene,
+        )
+        viewport = mujoco.MjrRect(0, 0, size, size)
+        image = np.empty((size, size, 3), dtype=np.uint8)
+        with self._context.current():
+            # Several scenes share the context: each must bind its own buffer again.
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
+            mujoco.mjr_render(viewport, self._scene, self._gl)
+            mujoco.mjr_readPixels(image, None, viewport, self._gl)
+        return image
+
+    def _camera_id(self, name: str) -> int:
+        if name not in self._camera_ids:
+            kind = self._mujoco.mjtObj.mjOBJ_CAMERA
+            self._camera_ids[name] = self._mujoco.mj_name2id(self._model, kind, name)
+        return self._camera_ids[name]
+
+    def close(self) -> None:
+        """Free the OpenGL objects of this scene."""
+        with self._context.current():
+            self._gl.free()
