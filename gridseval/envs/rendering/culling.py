@@ -1,140 +1,191 @@
-"""Which geoms can reach an image: exact culling before drawing.
+"""What must be drawn for an image: exact culling, and mirrors drawn only where they are.
 
 Software OpenGL is vertex-bound: a LIBERO scene has 200,000 triangles, half of which (the robot's
-pedestal, most arm links in the wrist camera) lie outside what a camera sees. A geom is left out only
-if its oriented bounding box lies wholly outside the camera's frustum and cannot be seen in a mirror
-(a reflective plane or box, in which MuJoCo draws the whole scene once more). No pixel changes.
+pedestal, most arm links in the wrist camera) lie outside what a camera sees. And where a reflective
+plane or box shows (the stove), MuJoCo draws the whole scene twice. Two rules, neither of which
+changes a pixel:
+
+- A geom is left out if a plane separates it from all that the camera sees, and another separates its
+  mirror image from all that it sees in a mirror.
+- If the mirrors cover only part of the image, the image is drawn without reflections, and the
+  rectangle around the mirrors once more with them, with the few geoms that reach the rectangle.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.rendering.hulls import Hulls
+
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Drawing happens in float32: whatever is this close (metres) to a frustum's plane stays.
-_MARGIN_M = 2e-3
-_MIRROR_MIN_FRONT_M = -1e-3
+# Antialiasing and rounding reach this far beyond a mirror's outline.
+_MARGIN_PX = 3
+# What a pass costs beside its triangles, in triangles (measured with llvmpipe).
+_PASS_TRIANGLES = 15_000
+_DIRECTIONS = 16
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """Oriented boxes around geoms.
+class Region(NamedTuple):
+    """A rectangle of pixels, counted from the lower left corner."""
+
+    left: int
+    bottom: int
+    width: int
+    height: int
+
+
+class Pass(NamedTuple):
+    """One call of ``mjr_render``.
 
     Attributes:
-        center: float64 (n, 3), world.
-        axes: float64 (n, 3, 3), columns are the box's half-size axes, world.
+        hidden: bool (ngeom,): geoms to leave out.
+        reflections: Whether mirrors reflect.
+        region: Where the drawn pixels are the image's.
     """
 
-    center: Float
-    axes: Float
-
-    def mirrored(self, point: Float, normal: Float) -> Boxes:
-        """Return the boxes reflected in the plane through ``point`` with unit ``normal``."""
-        center = self.center - 2 * ((self.center - point) @ normal)[:, None] * normal
-        reflect = np.eye(3) - 2 * np.outer(normal, normal)
-        return Boxes(center, reflect @ self.axes)
-
-    def beyond(self, normals: Float, offsets: Float) -> Mask:
-        """Return bool (n,): wholly outside at least one of the planes ``normals·x ≥ offsets``."""
-        distance = self.center @ normals.T - offsets
-        reach = np.abs(np.einsum("pk,nkj->npj", normals, self.axes)).sum(axis=2)
-        return np.asarray((distance + reach < -_MARGIN_M).any(axis=1))
+    hidden: Mask
+    reflections: bool
+    region: Region
 
 
 class Culler:
-    """Decides for one compiled model which geoms a camera cannot show.
+    """Plans the passes for one compiled model.
 
     Args:
         model: ``mujoco.MjModel``.
+        size_px: Width and height of the image.
+        drawn: bool (ngeom,): which geoms are drawn at all.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, size_px: int, drawn: Mask) -> None:
         import mujoco
 
-        self._model = model
-        self._center, self._half = model.geom_aabb[:, :3].copy(), model.geom_aabb[:, 3:].copy()
-        is_plane = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+        self._model, self._size_px = model, size_px
+        self._ids = np.flatnonzero(drawn)
+        self._hulls = Hulls(model, self._ids)
+        kind = model.geom_type[self._ids]
+        is_plane, is_box = kind == mujoco.mjtGeom.mjGEOM_PLANE, kind == mujoco.mjtGeom.mjGEOM_BOX
         # A geom without extent in the tables is drawn by rules of its own: always keep it.
-        self._cullable: Mask = ~is_plane & (self._half.max(axis=1) > 0)
-        is_box = model.geom_type == mujoco.mjtGeom.mjGEOM_BOX
-        shiny = np.zeros(model.ngeom, dtype=bool)
-        with_material = model.geom_matid >= 0
-        shiny[with_material] = model.mat_reflectance[model.geom_matid[with_material]] > 0
-        self._mirrors: list[int] = list(np.flatnonzero(shiny & (is_plane | is_box)))
-        self._top = np.where(is_box, model.geom_size[:, 2], 0.0)
+        self._cullable: Mask = ~is_plane & (model.geom_aabb[self._ids, 3:].max(axis=1) > 0)
+        material = model.geom_matid[self._ids]
+        shiny = (material >= 0) & (model.mat_reflectance[material] > 0)
+        self._mirrors: list[int] = np.flatnonzero(shiny & (is_plane | is_box)).tolist()
+        self._top = np.where(is_box, model.geom_size[self._ids, 2], 0.0)
+        is_mesh = kind == mujoco.mjtGeom.mjGEOM_MESH
+        self._triangles = np.where(is_mesh, model.mesh_facenum[model.geom_dataid[self._ids]], 0)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether leaving geoms out changes no pixel: not where lights cast shadows from outside."""
-        return not bool((self._model.light_castshadow & self._model.light_active).any())
-
-    def hidden(self, data: Any, camera: int, aspect: float) -> Mask:
-        """Return which geoms cannot reach the image.
+    def plan(self, data: Any, camera: int) -> list[Pass]:
+        """Return the passes that together give the image; later ones overwrite their region.
 
         Args:
-            data: ``mujoco.MjData`` with present kinematics and camera poses.
+            data: ``mujoco.MjData`` with present kinematics, camera and light poses.
             camera: Id of a fixed camera.
-            aspect: Width over height of the image.
-
-        Returns:
-            bool (ngeom,).
         """
-        rotation = data.geom_xmat.reshape(-1, 3, 3)
-        boxes = Boxes(
-            data.geom_xpos + np.einsum("nij,nj->ni", rotation, self._center),
-            rotation * self._half[:, None, :],
-        )
-        tangent_y = np.tan(np.deg2rad(self._model.cam_fovy[camera]) / 2)
-        view = (-tangent_y * aspect, tangent_y * aspect, -tangent_y, tangent_y)
-        normals, offsets = _frustum(data, camera, view)
-        unseen = boxes.beyond(normals, offsets) & self._cullable
-        for mirror in self._mirrors:
-            if not unseen[mirror]:
-                unseen &= ~self._reflected(data, camera, mirror, boxes, view)
-        return unseen
+        whole = Region(0, 0, self._size_px, self._size_px)
+        if (self._model.light_castshadow & self._model.light_active).any():
+            # What is out of sight may still cast a shadow into it.
+            return [Pass(np.zeros(self._model.ngeom, dtype=bool), True, whole)]
+        eye = _Eye(data, camera, self._model.cam_fovy[camera], self._size_px)
+        points = self._hulls.place(data)
+        shown = self._direct(points, eye.planes(whole))
+        mirrors = [m for m in self._mirrors if shown[m] and self._faces(data, m, eye.position)]
+        if not mirrors:
+            return [self._pass(shown, False, whole)]
+        region = self._around(eye, points, mirrors)
+        once = shown | self._reflected(data, points, mirrors, eye.planes(whole))
+        near = self._direct(points, eye.planes(region))
+        near |= self._reflected(data, points, mirrors, eye.planes(region))
+        if 2 * self._cost(once) <= self._cost(shown) + 2 * self._cost(near):
+            return [self._pass(once, True, whole)]
+        return [self._pass(shown, False, whole), self._pass(near, True, region)]
+
+    def _direct(self, points: Float, planes: tuple[Float, Float]) -> Mask:
+        return ~(self._hulls.beyond(points, *planes) & self._cullable)
+
+    def _faces(self, data: Any, mirror: int, position: Float) -> bool:
+        """Return whether the eye is on the reflecting side of a mirror (or too near to tell)."""
+        point, normal = self._mirror_plane(data, mirror)
+        return bool((position - point) @ normal > -1e-3)
+
+    def _mirror_plane(self, data: Any, mirror: int) -> tuple[Float, Float]:
+        """Return a point and the unit normal of a plane, or of a box's upper side."""
+        normal = data.geom_xmat[self._ids[mirror]].reshape(3, 3)[:, 2]
+        return data.geom_xpos[self._ids[mirror]] + normal * self._top[mirror], normal
 
     def _reflected(
-        self, data: Any, camera: int, mirror: int, boxes: Boxes, view: tuple[float, ...]
+        self, data: Any, points: Float, mirrors: list[int], planes: tuple[Float, Float]
     ) -> Mask:
-        """Return bool (ngeom,): whose reflection may show in a mirror."""
-        normal = data.geom_xmat[mirror].reshape(3, 3)[:, 2]
-        point = data.geom_xpos[mirror] + normal * self._top[mirror]
-        in_front = ~boxes.beyond(normal[None], np.array([point @ normal + _MIRROR_MIN_FRONT_M]))
-        if self._cullable[mirror]:
-            view = _bounds(data, camera, boxes.center[mirror], boxes.axes[mirror], view)
-        normals, offsets = _frustum(data, camera, view)
-        return in_front & ~boxes.mirrored(point, normal).beyond(normals, offsets)
+        """Return whose reflection in one of the mirrors may show between the planes."""
+        shown = np.zeros(len(self._ids), dtype=bool)
+        for mirror in mirrors:
+            point, normal = self._mirror_plane(data, mirror)
+            behind = self._hulls.beyond(points, normal[None], np.array([point @ normal]))
+            # Reflecting the planes instead of all points gives the same signed distances.
+            normals, offsets = planes
+            along = normals @ normal
+            reflected = normals - 2 * along[:, None] * normal
+            shifted = offsets - 2 * along * (point @ normal)
+            shown |= ~behind & self._direct(points, (reflected, shifted))
+        return shown
+
+    def _around(self, eye: _Eye, points: Float, mirrors: list[int]) -> Region:
+        """Return the rectangle of pixels that the mirrors can touch."""
+        if not all(self._cullable[mirror] for mirror in mirrors):
+            return Region(0, 0, self._size_px, self._size_px)
+        corners = [self._hulls.corners(points, mirror) for mirror in mirrors]
+        return eye.region(np.concatenate(corners))
+
+    def _cost(self, shown: Mask) -> int:
+        return int(self._triangles[shown].sum()) + _PASS_TRIANGLES
+
+    def _pass(self, shown: Mask, reflections: bool, region: Region) -> Pass:
+        hidden = np.zeros(self._model.ngeom, dtype=bool)
+        hidden[self._ids] = ~shown
+        return Pass(hidden, reflections, region)
 
 
-def _frustum(data: Any, camera: int, view: tuple[float, ...]) -> tuple[Float, Float]:
-    """Return inward unit normals (5, 3) and offsets (5,): the four sides and the eye's plane."""
-    left, right, bottom, top = view
-    rows = np.array([[1, 0, left], [-1, 0, -right], [0, 1, bottom], [0, -1, -top], [0, 0, -1]])
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    # Columns of cam_xmat are the camera's right, up and backward axes.
-    normals: Float = rows @ data.cam_xmat[camera].reshape(3, 3).T
-    return normals, normals @ data.cam_xpos[camera]
+class _Eye:
+    """A fixed camera's position, orientation and square image."""
 
+    def __init__(self, data: Any, camera: int, fovy_deg: float, size_px: int) -> None:
+        self.position: Float = data.cam_xpos[camera]
+        # Columns are the camera's right, up and backward axes.
+        self._axes: Float = data.cam_xmat[camera].reshape(3, 3)
+        self._edge = float(np.tan(np.deg2rad(fovy_deg) / 2))
+        self._size_px = size_px
 
-def _bounds(
-    data: Any, camera: int, center: Float, axes: Float, view: tuple[float, ...]
-) -> tuple[float, ...]:
-    """Return the part of ``view`` (tangents: left, right, bottom, top) that a box can cover."""
-    signs = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
-    corners = center + signs @ axes.T - data.cam_xpos[camera]
-    x, y, z = (corners @ data.cam_xmat[camera].reshape(3, 3)).T
-    if (z > -_MARGIN_M).any():
-        return view
-    across, up = x / -z, y / -z
-    return (
-        max(view[0], across.min()),
-        min(view[1], across.max()),
-        max(view[2], up.min()),
-        min(view[3], up.max()),
-    )
+    def planes(self, region: Region) -> tuple[Float, Float]:
+        """Return half-spaces that contain all that is seen in a region: inward normals, offsets.
+
+        They pass through the eye and touch the region from directions all around, not only from
+        its four sides: more of them separate more.
+        """
+        scale = 2 * self._edge / self._size_px
+        left, bottom, width, height = region
+        x = np.array([left, left + width]) * scale - self._edge
+        y = np.array([bottom, bottom + height]) * scale - self._edge
+        angle = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
+        across, up = np.cos(angle), np.sin(angle)
+        nearest = np.minimum(across * x[0], across * x[1]) + np.minimum(up * y[0], up * y[1])
+        rows = np.stack([across, up, nearest], axis=1)
+        rows = np.concatenate([rows, [[0.0, 0.0, -1.0]]])
+        normals = rows / np.linalg.norm(rows, axis=1, keepdims=True) @ self._axes.T
+        return normals, normals @ self.position
+
+    def region(self, points: Float) -> Region:
+        """Return the rectangle of pixels that a convex body with these points can touch."""
+        size = self._size_px
+        seen = (points - self.position) @ self._axes
+        if (seen[:, 2] > -1e-2).any():
+            return Region(0, 0, size, size)
+        pixels = (seen[:, :2] / -seen[:, 2:] / self._edge + 1) / 2 * size
+        low = np.floor(pixels.min(axis=0)) - _MARGIN_PX
+        high = np.ceil(pixels.max(axis=0)) + _MARGIN_PX
+        left, bottom = (int(edge) for edge in low.clip(0, size - 1))
+        right, top = (int(edge) for edge in high.clip(1, size))
+        return Region(left, bottom, right - left, top - bottom)

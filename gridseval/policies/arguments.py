@@ -1,0 +1,101 @@
+"""Turns ``--policy-arg key=value`` texts into constructor arguments, without evaluating them."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Union
+
+from gridseval.errors import PolicyError, did_you_mean
+
+PROVIDED = {"checkpoint": "--ckpt", "seed": "--seed"}
+"""Arguments that a run itself hands to the constructors that take them, and the options that set
+them."""
+
+
+def convert_arguments(
+    constructor: Callable[..., Any], texts: Mapping[str, str], policy: str
+) -> dict[str, Any]:
+    """Return keyword arguments for a constructor.
+
+    A text becomes what the parameter's annotation asks for (int, float, bool, str, or one of them
+    or None), otherwise what it looks like: ``8`` an int, ``0.5`` a float, ``true`` a bool, anything
+    else a str.
+
+    Args:
+        constructor: The class, or any callable with a signature.
+        texts: Argument name to text.
+        policy: The policy's name, for messages.
+
+    Raises:
+        PolicyError: There is no such argument (with the nearest), an option sets it, or the text
+            does not fit.
+    """
+    return {key: _convert(constructor, key, text, policy) for key, text in texts.items()}
+
+
+def accepted(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a constructor that can be given by name."""
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(constructor).parameters
+    return {name: found for name, found in parameters.items() if found.kind in by_name}
+
+
+def _convert(constructor: Callable[..., Any], key: str, text: str, policy: str) -> Any:
+    names = accepted(constructor)
+    if key in PROVIDED and key in names:
+        raise PolicyError(
+            f"argument {key!r} of policy {policy!r} is an option", f"use {PROVIDED[key]}"
+        )
+    if key not in names and not _takes_any(constructor):
+        free = [name for name in names if name not in PROVIDED]
+        hint = did_you_mean(key, free) if free else "it takes none"
+        raise PolicyError(f"policy {policy!r} has no argument {key!r}", hint)
+    kinds = _kinds(constructor, key) or (int, float, bool, str)
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return _READERS[kind](text)
+    expected = " or ".join(_WORDS.get(kind, kind.__name__) for kind in kinds)
+    raise PolicyError(f"argument {key}={text!r} of policy {policy!r} is not {expected}")
+
+
+def _takes_any(constructor: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(constructor).parameters.values()
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _kinds(constructor: Callable[..., Any], key: str) -> tuple[type, ...]:
+    """Return the plain types that an annotation allows, narrowest first; else nothing."""
+    try:
+        hint = inspect.signature(constructor, eval_str=True).parameters[key].annotation
+    except Exception:  # an annotation may name what is imported for type checking only
+        return ()
+    union = typing.get_origin(hint) in (Union, types.UnionType)
+    members = typing.get_args(hint) if union else (hint,)
+    if any(member not in _READERS for member in members):
+        return ()
+    return tuple(kind for kind in _READERS if kind in members)
+
+
+def _read_none(text: str) -> None:
+    if text.lower() != "none":
+        raise ValueError(text)
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() not in ("true", "yes", "false", "no"):
+        raise ValueError(text)
+    return text.lower() in ("true", "yes")
+
+
+_READERS: dict[type, Callable[[str], Any]] = {
+    type(None): _read_none,
+    bool: _read_bool,
+    int: int,
+    float: float,
+    str: str,
+}
+_WORDS = {type(None): "none", bool: "true or false"}

@@ -1,0 +1,106 @@
+"""Where to grasp an object: candidates from its model, the best by what is in the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridseval.policies.oracle_clearance import FINGERTIP_DROP, hand_columns
+from gridseval.policies.oracle_geometry import Array, Boxes, hand_yaw
+from gridseval.policies.oracle_models import Model, Rim
+from gridseval.policies.oracle_scene import Pose, Scene
+
+MAX_OPENING = 0.078
+_RIM_DEPTH = 0.012
+_SIDE_DEPTH = 0.024
+_FLOOR_GAP = 0.002
+_MARGIN = 0.004
+_RIM_ANGLES = 24
+# The last joint of the arm turns further than this from where it starts, but others then near limits.
+_MAX_YAW = math.radians(100)
+
+
+@dataclass(frozen=True, eq=False)
+class Grasp:
+    """A place for the grip site and the hand, and where the object was when it was chosen.
+
+    Attributes:
+        position: float64 (3,), metres, world.
+        yaw: Yaw of the hand (rad), see ``hand_rotation``.
+        object_position: float64 (3,), for noticing that the object has moved since.
+    """
+
+    position: Array
+    yaw: float
+    object_position: Array
+
+
+def choose_grasp(scene: Scene, name: str, model: Model, attempt: int) -> Grasp | None:
+    """Return the best grasp of an object, or for later attempts the next best ones.
+
+    Args:
+        scene: What is where.
+        name: Instance name of the object.
+        model: Its model.
+        attempt: How many grasps failed already; each rules out one more candidate.
+
+    Returns:
+        The grasp, or ``None`` if the object is too wide for the hand on all sides.
+    """
+    pose = scene.bodies[name]
+    upright = model.rim is not None and pose.rotation[2, 2] > 0.8
+    found = list(
+        _rim_grasps(pose, model.rim)
+        if upright and model.rim
+        else _side_grasps(pose, scene.boxes[name])
+    )
+    if not found:
+        return None
+    boxes = scene.obstacles(without={name})
+    yaw = hand_yaw(scene.hand.rotation)
+    found.sort(key=lambda grasp: _cost(grasp, boxes, scene.hand.position, yaw))
+    return found[(attempt * 5) % len(found)]
+
+
+def _rim_grasps(pose: Pose, rim: Rim) -> Iterator[Grasp]:
+    """Yield grasps of the wall all around, with one finger inside and one outside."""
+    center = pose.position + pose.rotation @ [rim.x, rim.y, rim.height]
+    height = center[2] - _RIM_DEPTH
+    for angle in np.linspace(0, 2 * math.pi, _RIM_ANGLES, endpoint=False):
+        spoke = rim.radius * np.array([math.cos(angle), math.sin(angle)])
+        position = np.array([*(center[:2] + spoke), height])
+        for yaw in _yaws(angle):
+            yield Grasp(position, yaw, pose.position)
+
+
+def _side_grasps(pose: Pose, boxes: Boxes) -> Iterator[Grasp]:
+    """Yield grasps of opposite sides of the first box, as high as the palm allows."""
+    low, top = boxes.lows[0], boxes.tops[0]
+    lowest = low + FINGERTIP_DROP + _FLOOR_GAP
+    height = max(lowest, min(top - _SIDE_DEPTH, top))
+    position = np.array([*boxes.centers[0], height])
+    for axis, half in zip(boxes.axes[0], boxes.halves[0], strict=True):
+        if 2 * half < MAX_OPENING:
+            for yaw in _yaws(math.atan2(axis[1], axis[0])):
+                yield Grasp(position, yaw, pose.position)
+
+
+def _yaws(opening_angle: float) -> list[float]:
+    """Return the yaws within reach of a hand whose fingers move along a direction (rad)."""
+    first = (opening_angle + math.pi / 2) % math.pi
+    return [yaw for yaw in (first, first - math.pi) if abs(yaw) <= _MAX_YAW]
+
+
+def _cost(grasp: Grasp, boxes: Boxes, hand: Array, yaw: float) -> float:
+    """Return what speaks against a grasp, in metres: being blocked first, then turning and distance."""
+    columns = hand_columns(grasp.yaw, MAX_OPENING)
+    place = grasp.position[None, :2]
+    blocked = sum(
+        max(0.0, float(columns.lowest(place, boxes, margin)[0]) - grasp.position[2])
+        for margin in (_MARGIN, 3 * _MARGIN)
+    )
+    turn = abs(grasp.yaw - yaw)
+    return 100 * blocked + 0.05 * turn + 0.3 * float(np.linalg.norm(grasp.position[:2] - hand[:2]))

@@ -1,0 +1,77 @@
+"""What the scripted expert knows about LIBERO's models: ``policies/oracle.yaml`` as data classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from gridseval.data import data_dir
+from gridseval.policies.oracle_geometry import Array
+
+
+@dataclass(frozen=True)
+class Rim:
+    """The circular wall of a hollow body, in the body's own frame (m)."""
+
+    x: float
+    y: float
+    radius: float
+    height: float
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One category of LIBERO objects or fixtures.
+
+    Attributes:
+        boxes: float64 (N, 6), low and high corners around the collision geometry, own frame (m).
+        rim: Where to grasp, for hollow bodies; ``None`` for those that are grasped by their sides.
+        seat: Height above the origin (m) at which something put onto the body comes to rest.
+        slides: Boxes that move along the body's y axis, by the end of their joint's name.
+    """
+
+    boxes: Array
+    rim: Rim | None = None
+    seat: float = 0.0
+    slides: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Models:
+    """All known categories, and how deep under the sites of regions things are put (m)."""
+
+    categories: Mapping[str, Model]
+    regions: Mapping[str, float]
+
+    def of(self, instance: str) -> Model | None:
+        """Return the model of an instance name such as ``plate_1``; ``None`` if it is unknown."""
+        return self.categories.get(instance.rpartition("_")[0])
+
+    def region_depth(self, site: str) -> float | None:
+        """Return how far below a site the bottom of an object belongs; ``None`` for open surfaces."""
+        return next((depth for end, depth in self.regions.items() if site.endswith(end)), None)
+
+
+def load_models(path: Path | None = None) -> Models:
+    """Read the table of models, by default the one that ships with gridseval."""
+    path = path or data_dir("policies") / "oracle.yaml"
+    table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    categories = {name: _model(entry) for name, entry in table["objects"].items()}
+    return Models(categories, dict(table["regions"]))
+
+
+def _model(entry: Mapping[str, Any]) -> Model:
+    return Model(
+        boxes=np.array(entry["boxes"], dtype=np.float64),
+        rim=Rim(*entry["rim"]) if "rim" in entry else None,
+        seat=entry.get("seat", 0.0),
+        slides={
+            joint: np.array(boxes, dtype=np.float64)
+            for joint, boxes in entry.get("slides", {}).items()
+        },
+    )

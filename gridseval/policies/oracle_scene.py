@@ -1,0 +1,79 @@
+"""One slot's privileged observation, parsed, with the obstacles as boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gridseval.policies.oracle_geometry import (
+    Array,
+    Boxes,
+    join_boxes,
+    place_boxes,
+    rotation_matrix,
+)
+from gridseval.policies.oracle_models import Model, Models
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A position (3,) in metres and a rotation matrix (3, 3), both in the world."""
+
+    position: Array
+    rotation: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is where at the time of an observation.
+
+    Attributes:
+        hand: The grip site's position and the hand's rotation.
+        opening: Distance between the fingers (m), 0 to 0.08.
+        bodies: Pose of every movable object and fixture by instance name.
+        sites: Position (3,) of every region's site.
+        boxes: Obstacles by instance name.
+    """
+
+    hand: Pose
+    opening: float
+    bodies: Mapping[str, Pose]
+    sites: Mapping[str, Array]
+    boxes: Mapping[str, Boxes]
+
+    def obstacles(self, without: Collection[str]) -> Boxes:
+        """Return the boxes of all bodies but the named ones."""
+        return join_boxes([boxes for name, boxes in self.boxes.items() if name not in without])
+
+
+def parse_scene(privileged: Mapping[str, Any], state: Array, models: Models) -> Scene:
+    """Return the scene of one slot's privileged dict and its ``state`` (8,)."""
+    bodies = {
+        name: Pose(np.asarray(pose[:3], np.float64), rotation_matrix(pose[3:7]))
+        for name, pose in privileged["objects"].items()
+    }
+    joints = privileged.get("joints", {})
+    boxes = {}
+    for name, pose in bodies.items():
+        model = models.of(name)
+        if model is not None:
+            boxes[name] = _boxes_of(name, model, pose, joints)
+    eef = np.asarray(privileged["eef"], np.float64)
+    return Scene(
+        hand=Pose(eef[:3], rotation_matrix(eef[3:])),
+        opening=float(state[6] - state[7]),
+        bodies=bodies,
+        sites={name: np.asarray(v[:3], np.float64) for name, v in privileged["sites"].items()},
+        boxes=boxes,
+    )
+
+
+def _boxes_of(name: str, model: Model, pose: Pose, joints: Mapping[str, float]) -> Boxes:
+    parts = [place_boxes(model.boxes, pose.position, pose.rotation)]
+    for joint, local in model.slides.items():
+        shift = pose.rotation[:, 1] * joints.get(f"{name}_{joint}", 0.0)
+        parts.append(place_boxes(local, pose.position + shift, pose.rotation))
+    return join_boxes(parts)

@@ -1,0 +1,79 @@
+"""The way to a pose: over what lies between, then straight down onto it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridseval.policies.oracle_clearance import NO_LIMIT, Columns
+from gridseval.policies.oracle_geometry import Array, Boxes, hand_rotation, hand_yaw
+from gridseval.policies.oracle_scene import Pose
+
+MARGIN_M = 0.012
+"""Distance kept from obstacles on the way."""
+
+_SAMPLES = np.linspace(0.0, 1.0, 9)
+# Metres up per metre of way: the arm climbs about as fast as it travels, since each axis has its own limit.
+_CLIMB = 0.9
+# The goal is approached inside a cone this steep, so that nothing is hit from the side.
+_CONE = 1.6
+_CONE_FOOT_M = 0.004
+# One radian still to turn counts as this much way still to go.
+_TURN_M = 0.08
+# Around the goal obstacles do not count: whoever set the goal has judged them.
+_GOAL_RADIUS_M = 0.025
+_LOOK_AHEAD_M = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """Where the hand goes, and what is in its way.
+
+    Attributes:
+        position: Goal of the grip site, float64 (3,), metres.
+        yaw: Goal of the hand's yaw (rad).
+        hover: Height above the goal (m) from which to come down.
+        columns: The hand, with what it holds.
+        obstacles: What it must not hit.
+        floor: Height (m) below which the hand only moves up and down; ``NO_LIMIT`` for none.
+    """
+
+    position: Array
+    yaw: float
+    hover: float = 0.0
+    columns: Columns | None = None
+    obstacles: Boxes | None = None
+    floor: float = NO_LIMIT
+
+    def way_point(self, hand: Pose) -> Pose:
+        """Return the pose to head for from where the hand is."""
+        offset = self.position[:2] - hand.position[:2]
+        distance = float(np.hypot(*offset))
+        turn = abs(self._turn_left(hand))
+        cone = _CONE * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
+        height = self.position[2] + min(self.hover, cone)
+        free = self._free_heights(hand.position[:2], offset, distance)
+        ahead = distance * _SAMPLES
+        height = max(height, float((free - _CLIMB * ahead).max()))
+        blocked = max(self.floor, float(free[ahead < _LOOK_AHEAD_M].max()))
+        place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
+        height = max(height, blocked) if place is not self.position else height
+        return Pose(np.array([*place, height]), hand_rotation(self.yaw))
+
+    def reached(self, hand: Pose, position_m: float, turn_rad: float) -> bool:
+        """Return whether the hand is at the goal, within these tolerances."""
+        near = float(np.linalg.norm(hand.position - self.position)) < position_m
+        return near and abs(self._turn_left(hand)) < turn_rad
+
+    def _turn_left(self, hand: Pose) -> float:
+        wanted = hand_rotation(self.yaw)[:, 0]
+        return float(np.arccos(np.clip(wanted @ hand.rotation[:, 0], -1.0, 1.0)))
+
+    def _free_heights(self, start: Array, offset: Array, distance: float) -> Array:
+        if self.columns is None or self.obstacles is None:
+            return np.full(len(_SAMPLES), NO_LIMIT)
+        places = start + _SAMPLES[:, None] * offset
+        free = self.columns.lowest(places, self.obstacles, MARGIN_M)
+        free[distance * (1 - _SAMPLES) < _GOAL_RADIUS_M] = NO_LIMIT
+        return free

@@ -1,0 +1,144 @@
+"""What a policy is: two methods, and the check on what they return.
+
+Every check that can refuse a policy's actions is here, so that the rollout may trust what it
+executes: a NaN that reaches MuJoCo only shows up as a failed episode much later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import PolicyError
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+ACTION_SIZE = 7
+DEFAULT_OBSERVATION_KEYS = ("agentview", "wrist", "state")
+
+Observations = Mapping[str, Any]
+"""One batch of B slots, each in the middle of its own episode.
+
+* ``slots``: int64 (B,), the batch slots that ask, numbered as in ``reset``.
+* ``steps``: int64 (B,), policy steps executed so far in each slot's episode.
+* ``instruction``: tuple of B texts.
+* ``state``: float32 (B, 8); 0–2 eef position (m), 3–5 eef axis-angle (rad), 6–7 gripper joints (m).
+* ``agentview``, ``wrist``: uint8 (B, 256, 256, 3), rotated by 180° as policies are trained.
+* ``privileged``: tuple of B dicts with object poses and the parsed goal.
+
+The first three are always there, the others if the policy's ``observation_keys`` name them.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class ActionChunk:
+    """The next H actions of each of B slots.
+
+    Attributes:
+        actions: float32 (B, H, 7); 0–2 eef translation, 3–5 eef rotation (axis-angle), 6 gripper
+            (−1 opens, +1 closes). Meant range [−1, 1]; the controller (robosuite's OSC_POSE) clips
+            what lies outside.
+    """
+
+    actions: NDArray[np.float32]
+
+
+class Policy(Protocol):
+    """Chooses actions for a batch of slots; any class with these two methods will do.
+
+    A class may also have these attributes (class or instance):
+
+    * ``observation_keys: tuple[str, ...]``: what it looks at, by default ``("agentview", "wrist",
+      "state")``. Cameras that nobody names are never rendered.
+    * ``replan: int | None``: policy steps executed before the next query; ``None`` (the default)
+      executes the whole chunk.
+
+    A constructor argument ``seed`` (int) receives the run's seed, ``checkpoint`` (str) the value of
+    ``--ckpt``.
+    """
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        """Begin these episodes in these batch slots; whatever was known of the slots is void.
+
+        An episode's actions must depend on the episode and its observations only: neither on the
+        slot's number nor on the other slots, or a resumed run differs from an uninterrupted one.
+        """
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return the next actions of the slots in ``observations["slots"]``, in that order."""
+        ...  # pragma: no cover
+
+
+def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
+    """Return what a policy gave back as an array that can be executed.
+
+    Values outside [−1, 1] pass unchanged: robosuite's controller clips them itself, and clipping
+    here as well would hide from a recorded run what the policy really asked for.
+
+    Args:
+        chunk: An ActionChunk, or a bare array or torch tensor of the same shape.
+        batch: The number of slots B that were asked for.
+
+    Returns:
+        float32 (B, H, 7), all finite, H ≥ 1, contiguous.
+
+    Raises:
+        PolicyError: The type, shape or element type is wrong, the chunk is empty, or a value is not
+            finite.
+    """
+    actions = _to_array(chunk.actions if isinstance(chunk, ActionChunk) else chunk)
+    _check_shape(actions.shape, batch)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf and is refused below
+        actions = np.ascontiguousarray(actions, dtype=np.float32)
+    _check_finite(actions)
+    return actions
+
+
+def _to_array(actions: Any) -> NDArray[Any]:
+    """Return a floating-point array, whatever library it came from."""
+    if hasattr(actions, "is_floating_point") and actions.is_floating_point():
+        # Numpy knows no bfloat16, and a tensor may require gradients or live on a GPU.
+        actions = actions.detach().cpu().float()
+    try:
+        array = np.asarray(actions)
+    except Exception as error:
+        raise PolicyError(
+            f"policy returned {type(actions).__name__}, which is no array: {error}", _EXPECTED
+        ) from error
+    if array.dtype.kind != "f":
+        got = type(actions).__name__ if array.dtype.kind == "O" else array.dtype
+        raise PolicyError(f"policy returned elements of type {got}, expected float32", _EXPECTED)
+    return array
+
+
+_EXPECTED = "act() returns ActionChunk(actions), float32 of shape (batch, steps, 7)"
+
+
+def _check_shape(shape: tuple[int, ...], batch: int) -> None:
+    if len(shape) == 3 and shape[0] == batch and shape[1] > 0 and shape[2] == ACTION_SIZE:
+        return
+    hint = _EXPECTED
+    if len(shape) == 3 and shape[1] == 0:
+        hint = "a chunk needs at least one step"
+    elif shape == (batch, ACTION_SIZE):
+        hint = "for one step per query add an axis: actions[:, None]"
+    raise PolicyError(
+        f"policy returned actions of shape {shape}, expected ({batch}, steps, {ACTION_SIZE})", hint
+    )
+
+
+def _check_finite(actions: NDArray[np.float32]) -> None:
+    wrong = np.argwhere(~np.isfinite(actions))
+    if not len(wrong):
+        return
+    slot, step, component = (int(index) for index in wrong[0])
+    raise PolicyError(
+        f"policy returned {actions[slot, step, component]} at batch position {slot}, "
+        f"chunk step {step}, action component {component} ({len(wrong)} such values in all)",
+        "look for a division by zero or an overflow in half precision",
+    )

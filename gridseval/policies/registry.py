@@ -1,0 +1,164 @@
+"""Names of policies and the classes behind them, imported on first use.
+
+A name is a line of text ``"module:Class"`` until somebody asks for it, so that listing policies, or
+a plug-in that nobody uses, costs no import. Plug-ins are packages with entry points in the group
+``gridseval.policies``; they are read only when a name is not registered, and a broken one disturbs
+nobody who does not name it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import zlib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gridseval.errors import PolicyError, did_you_mean
+
+
+class Registry:
+    """Maps names to ``"module:Class"``; whatever has a colon needs no registering.
+
+    Args:
+        group: The entry-point group in which packages announce their classes.
+        built_in: Name to ``"module:Class"``.
+        methods: What a class must have to be of this kind.
+    """
+
+    def __init__(self, group: str, built_in: Mapping[str, str], methods: tuple[str, ...]) -> None:
+        self._group = group
+        self._targets = dict(built_in)
+        self._methods = methods
+
+    def register(self, name: str, entry_point: str) -> None:
+        """Give ``entry_point`` (``"module:Class"``) a name; nothing is imported.
+
+        Raises:
+            PolicyError: The name belongs to another class, or one of the two is malformed.
+        """
+        if not name or ":" in name or not all(entry_point.partition(":")):
+            raise PolicyError(f"cannot register {name!r} for {entry_point!r}", _FORM)
+        owner = self._targets.setdefault(name, entry_point)
+        if owner != entry_point:
+            raise PolicyError(
+                f"policy name {name!r} already belongs to {owner}", "register another name"
+            )
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names in alphabetical order, those of plug-ins too; imports none of them."""
+        plug_ins = {point.name for point in entry_points(group=self._group)}
+        return tuple(sorted(plug_ins | set(self._targets)))
+
+    def target(self, name: str) -> str:
+        """Return the ``"module:Class"`` that a name stands for (which may be one already).
+
+        Raises:
+            PolicyError: Nobody owns the name, or two packages claim it.
+        """
+        if ":" in name:
+            return name
+        return self._targets.get(name) or self._find_plug_in(name).value
+
+    def load(self, name: str) -> type[Any]:
+        """Import and return the class of a name, ``module:Class`` or ``path/to/file.py:Class``.
+
+        Raises:
+            PolicyError: The name is unknown, the import fails (with its reason), or the class lacks
+                a method.
+        """
+        target = self.target(name)
+        where, _, class_name = target.rpartition(":")
+        module = _import_file(where) if where.endswith(".py") else _import_module(where, name)
+        loaded = getattr(module, class_name, None)
+        if not isinstance(loaded, type):
+            classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+            raise PolicyError(
+                f"{where} has no class {class_name!r}", did_you_mean(class_name, classes)
+            )
+        missing = [
+            method for method in self._methods if not callable(getattr(loaded, method, None))
+        ]
+        if missing:
+            raise PolicyError(
+                f"{target} has no method {missing[0]}()",
+                f"a policy has {' and '.join(self._methods)}",
+            )
+        return loaded
+
+    def _find_plug_in(self, name: str) -> EntryPoint:
+        found = list(entry_points(group=self._group, name=name))
+        owners = sorted({point.value for point in found})
+        if len(owners) > 1:
+            raise PolicyError(
+                f"policy name {name!r} is claimed by {' and '.join(owners)}",
+                "uninstall one of the packages, or give module:Class",
+            )
+        if not found:
+            raise PolicyError(f"unknown policy {name!r}", did_you_mean(name, self.names()))
+        return found[0]
+
+
+_FORM = 'a name without a colon, and "module:Class"'
+
+
+def _import_module(module_name: str, policy_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:
+        raise PolicyError(
+            f"cannot import {module_name!r} for policy {policy_name!r}: "
+            f"{type(error).__name__}: {error}",
+            "is it installed in this environment? A file is named by its path: dir/file.py:Class",
+        ) from error
+
+
+def _import_file(path: str) -> ModuleType:
+    file = Path(path)
+    if not file.is_file():
+        raise PolicyError(f"policy file {path} does not exist")
+    # The path is part of the module's name, since two folders may each hold a policy.py.
+    name = f"gridseval_policy_{file.stem}_{zlib.crc32(str(file.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # always so for a name that ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up here
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PolicyError(f"cannot load {path}: {type(error).__name__}: {error}") from error
+    return module
+
+
+# The one registry of the process, like Gymnasium's: without it `register` in a plug-in could not be
+# seen here.
+POLICIES = Registry(
+    "gridseval.policies",
+    {
+        "oracle": "gridseval.policies.oracle:OraclePolicy",
+        "random": "gridseval.policies.random:RandomPolicy",
+        "replay": "gridseval.policies.replay:ReplayPolicy",
+        "torch": "gridseval.policies.torch_file:TorchPolicy",
+        "zero": "gridseval.policies.zero:ZeroPolicy",
+    },
+    methods=("reset", "act"),
+)
+
+
+def register(name: str, entry_point: str) -> None:
+    """Give a policy class (``"module:Class"``) a name for ``--policy``; nothing is imported.
+
+    Raises:
+        PolicyError: The name belongs to another class.
+    """
+    POLICIES.register(name, entry_point)
+
+
+def list_policies() -> tuple[str, ...]:
+    """Return the names that ``--policy`` knows, those of installed plug-ins included."""
+    return POLICIES.names()

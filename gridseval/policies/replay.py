@@ -1,0 +1,92 @@
+"""Plays the actions of an earlier run again.
+
+That is how to check that an environment repeats itself to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import PolicyError
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+
+class ReplayPolicy:
+    """Plays ``actions/<suite>-<task>-<trial>.npy`` of a run made with ``--record-actions``.
+
+    What comes next is counted by ``observations["steps"]``, so any ``replan`` plays the same
+    actions. Past the end of a recording the arm stands still and the gripper keeps its last
+    command.
+
+    Args:
+        checkpoint: The run directory.
+        chunk: Steps H per query, at least 1.
+
+    Raises:
+        PolicyError: The directory holds no recorded actions.
+    """
+
+    observation_keys = ("state",)
+
+    def __init__(self, checkpoint: str, chunk: int = 8) -> None:
+        self._folder = Path(checkpoint) / "actions"
+        self._chunk = chunk
+        self._recordings: dict[int, NDArray[np.float32]] = {}
+        if not self._folder.is_dir():
+            raise PolicyError(
+                f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
+                "record them with: gridseval run … --record-actions",
+            )
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        """Read the recordings of these episodes.
+
+        Raises:
+            PolicyError: An episode was not recorded, or its file is not float32 (T, 7) of finite
+                numbers.
+        """
+        for slot, episode in zip(slots, episodes, strict=True):
+            self._recordings[int(slot)] = self._read(episode)
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return float32 (B, chunk, 7): what was recorded from each slot's current step on."""
+        slots, steps = observations["slots"], observations["steps"]
+        chunks = [
+            _cut(self._recordings[int(slot)], int(step), self._chunk)
+            for slot, step in zip(slots, steps, strict=True)
+        ]
+        return ActionChunk(np.stack(chunks))
+
+    def _read(self, episode: Episode) -> NDArray[np.float32]:
+        file = self._folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
+        try:
+            recorded: NDArray[np.float32] = np.load(file, allow_pickle=False)
+        except FileNotFoundError as error:
+            raise PolicyError(
+                f"{episode.suite} task {episode.task} trial {episode.trial} was not recorded: "
+                f"{file} does not exist"
+            ) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise PolicyError(f"cannot read {file}: {error}") from error
+        if recorded.dtype != np.float32 or recorded.ndim != 2 or recorded.shape[1] != ACTION_SIZE:
+            raise PolicyError(
+                f"{file} holds {recorded.dtype} {recorded.shape}, expected float32 (steps, 7)"
+            )
+        return recorded
+
+
+def _cut(recorded: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
+    """Return float32 (count, 7) from step ``start`` on, standing still after the end."""
+    cut = np.zeros((count, ACTION_SIZE), np.float32)
+    cut[:, 6] = recorded[-1, 6] if len(recorded) else -1
+    played = recorded[start : start + count]
+    cut[: len(played)] = played
+    return cut

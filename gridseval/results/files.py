@@ -1,0 +1,106 @@
+"""Writing so that a kill or a full disk never spoils what was written before."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gridseval.errors import OutputError
+
+_HINTS = {
+    errno.ENOSPC: "free some space, then give the same command again: finished episodes are kept",
+    errno.EDQUOT: "your quota is used up; free some space, then give the same command again",
+    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
+    errno.EACCES: "choose a directory that you may write to",
+    errno.EROFS: "choose a directory that you may write to",
+}
+
+
+@contextlib.contextmanager
+def output_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the body into an OutputError that names the path and the reason.
+
+    Args:
+        doing: What was tried, e.g. ``"write"``.
+        path: What it was tried on.
+
+    Raises:
+        OutputError: The body raised an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0)
+        raise OutputError(f"cannot {doing} {path}: {reason}", hint) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by a text, so that at any moment the old or the new one is there, whole.
+
+    Raises:
+        OutputError: The file cannot be written; the old one is untouched.
+    """
+    temporary = path.with_name(temporary_name(path.name))
+    with output_errors("write", path):
+        try:
+            with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as to:
+                to.write(text)
+                to.flush()
+                os.fsync(to.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _sync_directory(path.parent)
+
+
+def temporary_name(name: str) -> str:
+    """Return the name under which ``write_atomically`` prepares a file."""
+    return f".{name}.new"
+
+
+def append_line(descriptor: int, line: bytes, path: Path) -> None:
+    """Append one line to a file and to the disk, or leave the file as it was.
+
+    Args:
+        descriptor: The file, opened with ``O_APPEND``; nobody else may be writing it.
+        line: Ends with a line feed.
+        path: The file's name, for errors.
+
+    Raises:
+        OutputError: The line could not be written whole.
+    """
+    with output_errors("append to", path):
+        size = os.fstat(descriptor).st_size
+        try:
+            _write_whole(descriptor, line)
+            os.fsync(descriptor)
+        except BaseException:
+            # A line cut short would spoil the next one; if even this fails, the next opening cuts.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    written = os.write(descriptor, line)
+    if written < len(line):
+        # A second write says why the first one fell short (no space, a limit on the file's size).
+        written += os.write(descriptor, line[written:])
+    if written < len(line):
+        raise OSError(errno.EIO, f"only {written} of {len(line)} bytes were written")
+
+
+def _sync_directory(directory: Path) -> None:
+    # Without it a power failure may undo the renaming. Some file systems cannot; they need not.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

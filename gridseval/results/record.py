@@ -1,0 +1,117 @@
+"""What is known of one finished episode: a line of ``episodes.jsonl``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from gridseval.config import build
+from gridseval.errors import UsageError
+
+SCHEMA = 1
+
+EpisodeKey: TypeAlias = tuple[str, int, int]
+"""Suite name, task index, trial number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeRecord:
+    """One finished episode.
+
+    Args:
+        schema: Version of this form of record; readers refuse newer ones.
+        suite: The suite's name.
+        task: The task's index in the suite, from 0.
+        task_name: The task's name.
+        trial: The number of the stored initial state, from 0.
+        instruction: What the policy was told.
+        status: ``"error"`` is a technical failure; such an episode says nothing of the policy and
+            enters no rate.
+        success: Whether the task was solved; ``None`` for an error.
+        steps: Policy steps taken, at least 0.
+        error: What went wrong, for an error; else ``None``.
+        seed: The run's seed.
+        queries: How often the policy was asked for actions, at least 0.
+        retries: How often the episode was started anew after a technical failure, at least 0.
+        wall_s: Seconds from reset to the end, at least 0.
+        video: The episode's video, relative to the run directory, or ``None``.
+        extra: Further JSON values. On reading it takes in the keys that this version does not know.
+
+    Raises:
+        ValueError: A number is not within 0 and 2**53, or success does not agree with status.
+    """
+
+    schema: int = SCHEMA
+    suite: str
+    task: int
+    task_name: str
+    trial: int
+    instruction: str
+    status: Literal["success", "failure", "error"]
+    success: bool | None
+    steps: int
+    error: str | None = None
+    seed: int
+    queries: int = 0
+    retries: int = 0
+    wall_s: float = 0.0
+    video: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.schema > SCHEMA:
+            raise ValueError(f"schema {self.schema} is newer than {SCHEMA}; update gridseval")
+        for name in ("schema", "task", "trial", "steps", "queries", "retries", "wall_s"):
+            value = getattr(self, name)
+            if not 0 <= value <= _LARGEST:  # false for nan, too
+                raise ValueError(f"{name} must be within 0 and 2**53, not {value}")
+        if self.status not in _SUCCESS_OF:
+            raise ValueError(f"status must be one of {', '.join(_SUCCESS_OF)}, not {self.status!r}")
+        if self.success is not _SUCCESS_OF[self.status]:
+            raise ValueError(f"success {self.success} does not agree with status {self.status!r}")
+
+    @property
+    def key(self) -> EpisodeKey:
+        """Suite, task and trial: what no two records of a run share."""
+        return (self.suite, self.task, self.trial)
+
+    def to_json(self) -> str:
+        """Return the record as one line of ASCII JSON, without the line's end.
+
+        Raises:
+            TypeError: ``extra`` holds what JSON has no type for.
+            ValueError: ``extra`` holds a number that is not finite.
+        """
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        return json.dumps(fields | {"extra": dict(self.extra)}, allow_nan=False)
+
+
+_LARGEST = 2**53  # whole numbers up to here survive readers that know floats only
+_SUCCESS_OF: Mapping[str, bool | None] = {"success": True, "failure": False, "error": None}
+_FIELDS = tuple(field.name for field in dataclasses.fields(EpisodeRecord))
+
+
+def record_from_json(data: Any) -> EpisodeRecord:
+    """Make a record from a decoded line of ``episodes.jsonl``.
+
+    Raises:
+        ValueError: It is no record, or one of a newer schema; says why.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("not a record of an episode")
+    schema = data.get("schema")
+    if type(schema) is int and schema > SCHEMA:
+        # Before the fields are looked at: a newer schema may have changed any of them.
+        raise ValueError(f"schema {schema} is newer than {SCHEMA}; update gridseval")
+    known = {name: value for name, value in data.items() if name in _FIELDS}
+    unknown = {name: value for name, value in data.items() if name not in _FIELDS}
+    try:
+        record = build(EpisodeRecord, known, "record")
+    except UsageError as error:
+        raise ValueError(str(error).removeprefix("record: ")) from error
+    if not unknown:
+        return record
+    return dataclasses.replace(record, extra=unknown | dict(record.extra))

@@ -1,0 +1,125 @@
+"""What the tables of a run say, before it is written down: rows of records, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from gridseval.results.record import EpisodeRecord
+from gridseval.results.statistics import Tally, mean_over_tasks, tally
+
+PUBLISHED_ASSETS = "libero"
+"""Identity of the models that published numbers were measured with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The records of one task, or of a whole suite.
+
+    Args:
+        suite: The suite's name.
+        task: The task's index; ``None`` for the suite.
+        name: The task's name; empty for the suite.
+        label: For people: the instruction, or the suite's name.
+        records: At least one, in order of task and trial.
+    """
+
+    suite: str
+    task: int | None
+    name: str
+    label: str
+    records: tuple[EpisodeRecord, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that the tables of a run are made of.
+
+    Args:
+        title: Suite and policy.
+        manifest: The run's ``run.yaml``.
+        expected: Episodes that the run is to have; ``None`` if the manifest does not say.
+        tally: Counts of all records.
+        tasks: One row per task that has a record, in order.
+        suites: One row per suite that has a record, in order.
+        notes: What a reader must know to judge the numbers, one sentence each.
+    """
+
+    title: str
+    manifest: Mapping[str, Any]
+    expected: int | None
+    tally: Tally
+    tasks: tuple[Row, ...]
+    suites: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def done(self) -> int:
+        """Number of finished episodes, errors among them."""
+        return self.tally.counted + self.tally.errors
+
+
+def summarise(records: Iterable[EpisodeRecord], manifest: Mapping[str, Any]) -> Summary:
+    """Sort a run's records into rows.
+
+    Args:
+        records: In any order; the result does not depend on it.
+        manifest: The run's ``run.yaml``, of which ``suite``, ``policy``, ``assets``, ``episodes``
+            and ``notes`` are shown if present.
+    """
+    ordered = sorted(records, key=lambda record: record.key)
+    expected = manifest.get("episodes")
+    counts = tally(ordered)
+    suites = tuple(_suite_rows(ordered))
+    return Summary(
+        title=" · ".join(_label(manifest[key]) for key in ("suite", "policy") if manifest.get(key))
+        or "run",
+        manifest=manifest,
+        expected=expected if isinstance(expected, int) else None,
+        tally=counts,
+        tasks=tuple(_task_rows(ordered)),
+        suites=suites,
+        notes=(*_manifest_notes(manifest), *_record_notes(counts, suites)),
+    )
+
+
+def _label(value: Any) -> str:
+    return str(value.get("name", "")) if isinstance(value, Mapping) else str(value)
+
+
+def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
+    for (suite, task), group in groupby(ordered, key=lambda record: (record.suite, record.task)):
+        records = tuple(group)
+        first = records[0]
+        yield Row(suite, task, first.task_name, first.instruction or first.task_name, records)
+
+
+def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
+    for suite, group in groupby(ordered, key=lambda record: record.suite):
+        yield Row(suite, None, "", suite, tuple(group))
+
+
+def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
+    assets = manifest.get("assets")
+    assets = assets if isinstance(assets, Mapping) else {}
+    identity = assets.get("identity", "unknown")
+    if identity != PUBLISHED_ASSETS:
+        digest = f" ({str(assets['hash'])[:12]})" if assets.get("hash") else ""
+        yield f"models: {identity}{digest}, not LIBERO's own: do not compare with published rates"
+    notes = manifest.get("notes", ())
+    yield from map(str, notes if isinstance(notes, (list, tuple)) else [notes])
+
+
+def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:
+    if counts.errors:
+        plural = "episodes" if counts.errors > 1 else "episode"
+        yield f"{counts.errors} {plural} ended in a technical error and enter no rate"
+    for row in suites:
+        rate, mean = tally(row.records).rate, mean_over_tasks(row.records)
+        if rate is not None and mean is not None and f"{rate:.3f}" != f"{mean:.3f}":
+            yield (
+                f"mean over the tasks of {row.suite}: {100 * mean:.1f} % (tasks have unequal "
+                "numbers of counted episodes; those with none are left out)"
+            )

@@ -1,0 +1,133 @@
+"""What is evaluated: a suite of tasks, and the episodes that its trials are."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from gridseval.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a suite.
+
+    Args:
+        suite: The suite's name.
+        index: Its place in the suite, from 0.
+        name: LIBERO's task name: the stem of its BDDL and initial-state files.
+        instruction: What the policy is told.
+    """
+
+    suite: str
+    index: int
+    name: str
+    instruction: str
+
+
+@dataclass(frozen=True, order=True)
+class Episode:
+    """One trial of one task: all that decides, with the seed, how an episode starts.
+
+    Args:
+        suite: The suite's name.
+        task: The task's index in the suite, from 0.
+        trial: The number of the stored initial state, from 0.
+    """
+
+    suite: str
+    task: int
+    trial: int
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite: its tasks in LIBERO's order, and the protocol that its published numbers follow.
+
+    Args:
+        name: As in commands and environment ids, e.g. ``"libero_goal"``.
+        title: As in papers, e.g. ``"LIBERO-Goal"``.
+        tasks: At least one; ``tasks[i].index == i``.
+        max_steps: Policy steps after which an episode is a failure, at least 1.
+        settle_steps: Steps with an open gripper before the first policy step, at least 0; they come
+            on top of ``max_steps``.
+        trials: Stored initial states per task, at least 1.
+        cameras: LIBERO's camera names.
+
+    Raises:
+        ValueError: A number is out of its range, there is no task, or two tasks share a name.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[Task, ...]
+    max_steps: int
+    settle_steps: int
+    trials: int
+    cameras: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for key, least in (("max_steps", 1), ("settle_steps", 0), ("trials", 1)):
+            if getattr(self, key) < least:
+                raise ValueError(f"{key} must be at least {least}, not {getattr(self, key)}")
+        if not self.tasks:
+            raise ValueError("tasks must name at least one task")
+        name, times = Counter(task.name for task in self.tasks).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"tasks names {name!r} {times} times")
+
+    def task(self, key: int | str) -> Task:
+        """Return the task of an index (0 to number of tasks − 1) or of an exact name.
+
+        Raises:
+            UsageError: There is no such task; names the range or the nearest name.
+        """
+        if isinstance(key, str):
+            return self._task_named(key)
+        try:
+            index = operator.index(key)  # accepts numpy's integers, which options may hold
+        except TypeError:
+            raise UsageError(f"a task is an index or a name, not {key!r}") from None
+        if 0 <= index < len(self.tasks):
+            return self.tasks[index]
+        raise UsageError(
+            f"there is no task {index} in {self.name}: "
+            f"its {len(self.tasks)} tasks are numbered 0 to {len(self.tasks) - 1}"
+        )
+
+    def check_trial(self, trial: int) -> int:
+        """Return the number of a trial, if every task of the suite has it.
+
+        Raises:
+            UsageError: ``trial`` is not within 0 to ``trials`` − 1, or no whole number.
+        """
+        try:
+            number = operator.index(trial)
+        except TypeError:
+            raise UsageError(f"a trial is a whole number, not {trial!r}") from None
+        if 0 <= number < self.trials:
+            return number
+        raise UsageError(
+            f"there is no trial {number} of {self.trials} in {self.name}: "
+            f"the trials of a task are numbered 0 to {self.trials - 1}"
+        )
+
+    def _task_named(self, name: str) -> Task:
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        shown = name if len(name) <= 100 else name[:99] + "…"
+        hint = did_you_mean(shown, [task.name for task in self.tasks], at_most=3)
+        raise UsageError(f"there is no task {shown!r} in {self.name}", hint)
+
+
+def instruction_of(task_name: str) -> str:
+    """Return the instruction that LIBERO derives from a task's file name.
+
+    Underscores become spaces, and the scene that leads the names of libero_10 and libero_90 is left
+    out. Published numbers use this text, which differs from the BDDL's ``(:language ...)`` in 25 of
+    the 40 tasks of the four short suites (LIBERO, ``benchmark/__init__.py``).
+    """
+    return re.sub(r"\A[A-Z_]+_SCENE[0-9]+_", "", task_name).replace("_", " ")

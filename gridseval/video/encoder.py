@@ -1,0 +1,130 @@
+"""An mp4 file that grows frame by frame.
+
+ffmpeg is run directly and not through ``imageio_ffmpeg.write_frames``, which neither tells whether
+ffmpeg succeeded (a disk that fills up while the index is written) nor keeps what it said. It stays
+in the run's process group, so that whatever kills the run kills it too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import MachineError, OutputError
+
+_FINISH_TIMEOUT_S = 60
+
+
+class Mp4Encoder:
+    """Streams frames to ffmpeg as h264, yuv420p, with the index in front for players on the web.
+
+    Frames go to ``<name>.part.mp4``, which gets its final name when it is complete: a killed run
+    leaves no half video under a name that looks whole.
+
+    Args:
+        path: The video's final path, ending in ``.mp4``; its folder exists.
+        width: Of a frame in pixels, a multiple of 2 (as yuv420p needs), better of 16.
+        height: Likewise.
+        fps: Frames per second, above 0.
+
+    Raises:
+        MachineError: There is no ffmpeg.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        self._path = path
+        self._part = path.with_suffix(".part.mp4")
+        # A file, because a pipe that nobody reads could fill up and block ffmpeg.
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the video
+        command = [_ffmpeg(), *_options(width, height, fps), str(self._part)]
+        self._process = subprocess.Popen(  # noqa: S603 - no shell, no text from outside but the path
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+        )
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 (height, width, 3), RGB.
+
+        Raises:
+            OutputError: ffmpeg has ended, with its reason; nothing of the video is left.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(frame).data)
+        except OSError as error:
+            raise self._fail() from error
+
+    def finish(self) -> Path:
+        """Complete the file and give it its final name.
+
+        Raises:
+            OutputError: The file cannot be completed, with ffmpeg's reason; nothing of it is left.
+        """
+        self._close_stdin()
+        try:
+            failed = self._process.wait(_FINISH_TIMEOUT_S) != 0
+        except subprocess.TimeoutExpired:
+            failed = True
+        if failed:
+            raise self._fail()
+        self._log.close()
+        try:
+            return self._part.replace(self._path)
+        except OSError as error:
+            self._part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write video {self._path}: {error.strerror}") from error
+
+    def abort(self) -> None:
+        """Stop ffmpeg and leave nothing; fine to call at any time, also twice."""
+        self._process.kill()
+        self._process.wait()
+        self._close_stdin()
+        self._log.close()
+        self._part.unlink(missing_ok=True)
+
+    def _close_stdin(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            # What is still buffered cannot be written since ffmpeg ended; its exit status says why.
+            return
+
+    def _fail(self) -> OutputError:
+        """Clean up after an ffmpeg that failed, and return the error with the reason it gave."""
+        if self._process.poll() is None:
+            self._wait_or_kill()
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        self.abort()
+        return OutputError(
+            f"cannot write video {self._path}: {lines[-1].strip() if lines else 'ffmpeg ended'}",
+            "is the disk full or the folder gone? --video none does without",
+        )
+
+    def _wait_or_kill(self) -> None:
+        try:
+            self._process.wait(1)  # a broken pipe is seen a moment before the exit
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+def _ffmpeg() -> str:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise MachineError(
+            "videos need ffmpeg, and there is none", "pip install imageio-ffmpeg, or --video none"
+        ) from error
+
+
+def _options(width: int, height: int, fps: float) -> list[str]:
+    # One thread: the cores belong to the simulation, and a frame takes but 2 ms.
+    source = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {fps} -i -"
+    target = "-an -c:v libx264 -preset veryfast -crf 20 -threads 1 -pix_fmt yuv420p"
+    return f"-y -v error {source} {target} -movflags +faststart -f mp4".split()

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridseval.errors import GridsevalError, PolicyError, UsageError
+from gridseval.policies import load_policy
+from gridseval.policies.random import RandomPolicy
+from gridseval.policies.torch_file import TorchPolicy
+
+
+class Policy:
+    """A policy that keeps what it is made with."""
+
+    def __init__(
+        self,
+        size: int,
+        checkpoint: str = "none",
+        rate: float = 0.1,
+        flag: bool = False,
+        name: str = "",
+        limit: int | None = 3,
+        loose=None,
+        seed: int = -1,
+    ) -> None:
+        self.made_with = dict(locals())
+
+    def reset(self, slots: Any, episodes: Any) -> None: ...
+
+    def act(self, observations: Any) -> Any: ...
+
+
+class Plain:
+    observation_keys: tuple[str, ...] = ("state",)
+    replan: Any = 5
+
+    def reset(self, slots: Any, episodes: Any) -> None: ...
+
+    def act(self, observations: Any) -> Any: ...
+
+
+class Typo(Plain):
+    observation_keys = ("agent_view",)
+
+
+class NoReplan(Plain):
+    replan = 0
+
+
+class Raising(Plain):
+    def __init__(self) -> None:
+        raise OSError("weights are gone")
+
+
+class Open(Plain):
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+
+
+def here(name: str) -> str:
+    return f"{Path(__file__)}:{name}"
+
+
+def made(**texts: str) -> Any:
+    return load_policy(here("Policy"), None, {"size": "4", **texts}, 7).policy.made_with  # type: ignore[attr-defined]
+
+
+def test_texts_become_what_the_constructor_asks_for() -> None:
+    values = made(size="8", rate="1", flag="True", name="12", limit="none")
+    assert values["size"] == 8
+    assert values["rate"] == 1.0 and isinstance(values["rate"], float)
+    assert values["flag"] is True
+    assert values["name"] == "12"
+    assert values["limit"] is None
+    assert values["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("0.5", 0.5), ("no", False), ("__import__('os')", None)]
+)
+def test_without_annotation_a_text_is_what_it_looks_like(text: str, value: Any) -> None:
+    expected = text if value is None else value
+    found = made(loose=text)["loose"]
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ({"size": "four"}, "size='four' .* is not int"),
+        ({"flag": "maybe"}, "flag='maybe' .* is not true or false"),
+        ({"limit": "few"}, "limit='few' .* is not none or int"),
+        ({"sise": "4"}, "no argument 'sise' .did you mean 'size'"),
+        ({"seed": "4"}, "use --seed"),
+    ],
+)
+def test_a_wrong_argument_is_explained(texts: dict[str, str], words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        load_policy(here("Policy"), None, texts, 7)
+
+
+def test_a_constructor_with_free_keywords_takes_any() -> None:
+    policy: Any = load_policy(here("Open"), None, {"depth": "3"}, 7).policy
+    assert policy.options == {"depth": 3}
+
+
+def test_seed_and_checkpoint_go_to_those_that_take_them(tmp_path: Path) -> None:
+    loaded = load_policy(here("Policy"), str(tmp_path), {"size": "1"}, 11)
+    assert loaded.policy.made_with["checkpoint"] == str(tmp_path)  # type: ignore[attr-defined]
+    assert load_policy(here("Plain"), None, {}, 11).replan == 5
+    with pytest.raises(PolicyError, match="takes no checkpoint"):
+        load_policy("zero", str(tmp_path), {}, 7)
+
+
+def test_an_address_is_no_file() -> None:
+    loaded = load_policy(here("Policy"), "ws://localhost:8000", {"size": "1"}, 7)
+    assert loaded.description["sha256"] is None
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(PolicyError, match=r"needs 'size' .give --policy-arg size=VALUE"):
+        load_policy(here("Policy"), None, {}, 7)
+    with pytest.raises(PolicyError, match=r"needs 'checkpoint' .give --ckpt PATH"):
+        load_policy("torch", None, {}, 7)
+    with pytest.raises(UsageError, match="--policy"):
+        load_policy(None, None, {}, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Raising", "OSError: weights are gone"),
+        ("Typo", "unknown observation 'agent_view' .did you mean 'agentview'"),
+        ("NoReplan", "replan 0"),
+    ],
+)
+def test_a_faulty_policy_is_refused(name: str, words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        load_policy(here(name), None, {}, 7)
+
+
+def test_the_kind_is_told_from_the_checkpoint(programs: Path, tmp_path: Path) -> None:
+    loaded = load_policy(None, str(programs / "any.pt2"), {"batch": "1"}, 7)
+    assert isinstance(loaded.policy, TorchPolicy)
+    assert loaded.observation_keys == ("agentview", "wrist", "state")
+    assert loaded.description == {
+        "kind": "torch",
+        "class": "gridseval.policies.torch_file:TorchPolicy",
+        "checkpoint": str(programs / "any.pt2"),
+        "sha256": hashlib.sha256((programs / "any.pt2").read_bytes()).hexdigest(),
+        "arguments": {"batch": 1},
+    }
+    (tmp_path / "actions").mkdir()
+    np.save(tmp_path / "actions" / "s-0-0.npy", np.zeros((1, 7), np.float32))
+    replay = load_policy(None, str(tmp_path), {}, 7)
+    assert replay.name == "replay"
+    np.save(tmp_path / "actions" / "s-0-0.npy", np.ones((1, 7), np.float32))
+    assert (
+        load_policy(None, str(tmp_path), {}, 7).description["sha256"]
+        != (replay.description["sha256"])
+    )
+
+
+def test_a_checkpoint_of_no_known_kind_says_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(PolicyError, match=r"\*\.pt, \*\.pt2, \*\.pth .* actions/ .*--policy"):
+        load_policy(None, str(tmp_path / "model.onnx"), {}, 7)
+    with pytest.raises(GridsevalError, match=r"missing\.pt does not exist"):
+        load_policy(None, str(tmp_path / "missing.pt"), {}, 7)
+
+
+def test_the_policy_gets_the_seed_of_the_run() -> None:
+    assert isinstance(load_policy("random", None, {"chunk": "2"}, 3).policy, RandomPolicy)
