@@ -21,7 +21,7 @@ from gridseval.policies.oracle_clearance import hand_columns, with_load
 from gridseval.policies.oracle_geometry import Array, hand_yaw
 from gridseval.policies.oracle_grasp import MAX_OPENING, Grasp, choose_grasp
 from gridseval.policies.oracle_models import Models
-from gridseval.policies.oracle_motion import Motion, action_towards, predict
+from gridseval.policies.oracle_motion import Motion, action_towards, observe, predict
 from gridseval.policies.oracle_scene import Scene
 from gridseval.policies.oracle_tasks import PickPlace, is_placed, place_of
 from gridseval.policies.oracle_travel import MARGIN_M, Route
@@ -107,7 +107,7 @@ class Expert:
         """Write actions that follow the phase's route, and remember where they should lead."""
         route = self._route(scene)
         gripper, at_goal = _GRIPPER[self._phase]
-        motion = Motion(scene.hand, self._velocity(step))
+        motion = observe(self._predicted, step - self._last[0], scene.hand)
         self._predicted = [motion]
         for action in actions:
             if route.reached(motion.pose, *_ARRIVES):
@@ -116,12 +116,6 @@ class Expert:
             action[6] = gripper
             motion = predict(motion, action)
             self._predicted.append(motion)
-
-    def _velocity(self, step: int) -> Array:
-        """Return the hand's predicted velocity (6,), as observations hold none."""
-        executed = step - self._last[0]
-        known = 0 < executed < len(self._predicted)
-        return self._predicted[executed].velocity if known else np.zeros(6)
 
     def _advance(self, scene: Scene, step: int) -> bool:
         """Enter the next phase if what is observed says so; return whether it did."""

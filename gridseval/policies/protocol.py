@@ -71,7 +71,6 @@ class Policy(Protocol):
 
     def act(self, observations: Observations) -> ActionChunk:
         """Return the next actions of the slots in ``observations["slots"]``, in that order."""
-        ...  # pragma: no cover
 
 
 def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
@@ -97,6 +96,17 @@ def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
         actions = np.ascontiguousarray(actions, dtype=np.float32)
     _check_finite(actions)
     return actions
+
+
+def at_least(least: int, name: str, value: int) -> int:
+    """Return a policy's constructor argument, if it is large enough.
+
+    Raises:
+        PolicyError: ``value`` is below ``least``.
+    """
+    if value < least:
+        raise PolicyError(f"{name} must be at least {least}, not {value}")
+    return value
 
 
 def _to_array(actions: Any) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -28,8 +28,8 @@ class RandomPolicy:
     observation_keys = ("state",)
 
     def __init__(self, seed: int = 0, chunk: int = 8) -> None:
-        self._seed = seed
-        self._chunk = chunk
+        self._seed = at_least(0, "seed", seed)
+        self._chunk = at_least(1, "chunk", chunk)
         self._generators: dict[int, np.random.Generator] = {}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:

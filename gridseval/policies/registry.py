@@ -76,7 +76,8 @@ class Registry:
         module = _import_file(where) if where.endswith(".py") else _import_module(where, name)
         loaded = getattr(module, class_name, None)
         if not isinstance(loaded, type):
-            classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+            own = (value for value in vars(module).values() if isinstance(value, type))
+            classes = [value.__name__ for value in own if value.__module__ == module.__name__]
             raise PolicyError(
                 f"{where} has no class {class_name!r}", did_you_mean(class_name, classes)
             )

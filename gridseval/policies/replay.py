@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -38,7 +38,7 @@ class ReplayPolicy:
 
     def __init__(self, checkpoint: str, chunk: int = 8) -> None:
         self._folder = Path(checkpoint) / "actions"
-        self._chunk = chunk
+        self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
         if not self._folder.is_dir():
             raise PolicyError(

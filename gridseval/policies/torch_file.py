@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.policies.exported import copy_harmless, is_exported
-from gridseval.policies.protocol import ActionChunk, Observations, check_actions
+from gridseval.policies.protocol import ActionChunk, Observations, at_least, check_actions
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -48,7 +48,7 @@ class TorchPolicy:
     def __init__(self, checkpoint: str, batch: int | None = None) -> None:
         program = _load(Path(checkpoint))
         self._run = program.run
-        self._batch = batch or program.batch
+        self._batch = program.batch if batch is None else at_least(1, "batch", batch)
         self._name = checkpoint
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:

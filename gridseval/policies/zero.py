@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -23,7 +23,7 @@ class ZeroPolicy:
     observation_keys = ("state",)
 
     def __init__(self, chunk: int = 8) -> None:
-        self._chunk = chunk
+        self._chunk = at_least(1, "chunk", chunk)
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Nothing to do: every step of every episode is the same."""

@@ -34,7 +34,7 @@ class Mp4Encoder:
         fps: Frames per second, above 0.
 
     Raises:
-        MachineError: There is no ffmpeg.
+        MachineError: There is no ffmpeg that can be started.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
@@ -42,10 +42,21 @@ class Mp4Encoder:
         self._part = path.with_suffix(".part.mp4")
         # A file, because a pipe that nobody reads could fill up and block ffmpeg.
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the video
-        command = [_ffmpeg(), *_options(width, height, fps), str(self._part)]
-        self._process = subprocess.Popen(  # noqa: S603 - no shell, no text from outside but the path
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
-        )
+        try:
+            command = [
+                imageio_ffmpeg.get_ffmpeg_exe(),
+                *_options(width, height, fps),
+                str(self._part),
+            ]
+            self._process = subprocess.Popen(  # noqa: S603 - no shell, the path is one argument
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+            )
+        except (OSError, RuntimeError) as error:
+            self._log.close()
+            raise MachineError(
+                f"videos need ffmpeg, which cannot be started: {error}",
+                "pip install imageio-ffmpeg, or --video none",
+            ) from error
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Append a frame, uint8 (height, width, 3), RGB.
@@ -100,10 +111,11 @@ class Mp4Encoder:
         if self._process.poll() is None:
             self._wait_or_kill()
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        # The first line has the cause, "[mp4 @ 0x5…] … No space left", the others what follows.
+        said = self._log.read().decode(errors="replace").strip().partition("\n")[0]
         self.abort()
         return OutputError(
-            f"cannot write video {self._path}: {lines[-1].strip() if lines else 'ffmpeg ended'}",
+            f"cannot write video {self._path}: {said.rpartition('] ')[2] or 'ffmpeg ended'}",
             "is the disk full or the folder gone? --video none does without",
         )
 
@@ -112,15 +124,6 @@ class Mp4Encoder:
             self._process.wait(1)  # a broken pipe is seen a moment before the exit
         except subprocess.TimeoutExpired:
             self._process.kill()
-
-
-def _ffmpeg() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise MachineError(
-            "videos need ffmpeg, and there is none", "pip install imageio-ffmpeg, or --video none"
-        ) from error
 
 
 def _options(width: int, height: int, fps: float) -> list[str]:

@@ -85,8 +85,13 @@ class EpisodeVideo:
         line = f"{outcome} after {steps} step{'' if steps == 1 else 's'}"
         for _ in range(max(1, round(_HOLD_S * self._fps))):
             self._write(self._encoder, line, outcome)
-        self._ended = True
-        return self._encoder.finish()
+        try:
+            path = self._encoder.finish()
+        finally:
+            # An interrupt in here leaves ffmpeg running, and only abort() ends it.
+            self._encoder.abort()
+            self._ended = True
+        return path
 
     def discard(self) -> None:
         """Stop and leave no file; does nothing after ``close``."""

@@ -193,6 +193,49 @@ def test_code_that_is_not_needed_is_left_out(
     assert not (tmp_path / "marker").exists()
 
 
+@pytest.fixture
+def older(programs: Path, module: Any, tmp_path: Path) -> Callable[[Any], str]:
+    """Return a function that writes the module as torch before 2.8 did, and returns the path."""
+    import torch
+
+    def dumped(value: Any) -> bytes:
+        buffer = io.BytesIO()
+        torch.save(value, buffer)
+        return buffer.getvalue()
+
+    def make(constants: Any) -> str:
+        with zipfile.ZipFile(programs / "any.pt2") as archive:
+            graph = archive.read("any/models/model.json")
+        version = json.loads(graph)["schema_version"]
+        with zipfile.ZipFile(tmp_path / "older.pt2", "w") as archive:
+            archive.writestr("version", f"{version['major']}.{version['minor']}")
+            archive.writestr("serialized_exported_program.json", graph)
+            archive.writestr("serialized_state_dict.pt", dumped(dict(module.named_parameters())))
+            archive.writestr("serialized_constants.pt", dumped(constants))
+            archive.writestr("serialized_example_inputs.pt", pickled(str(tmp_path / "marker")))
+        return str(tmp_path / "older.pt2")
+
+    return make
+
+
+def test_a_file_of_an_older_torch_is_read(
+    older: Any, tmp_path: Path, observations: Any, expected: Any
+) -> None:
+    given = observations(3)
+    np.testing.assert_allclose(
+        TorchPolicy(older({})).act(given).actions, expected(given), atol=1e-6
+    )
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_file_of_an_older_torch_that_carries_code_is_refused(older: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        PolicyError, match=r"serialized_constants\.pt is refused: it holds more than"
+    ):
+        TorchPolicy(older({"code": Attack(str(tmp_path / "marker"))}))
+    assert not (tmp_path / "marker").exists()
+
+
 def test_two_members_of_one_name_are_refused(programs: Path, tmp_path: Path) -> None:
     file = tmp_path / "twice.pt2"
     file.write_bytes((programs / "any.pt2").read_bytes())

@@ -173,5 +173,15 @@ def test_a_checkpoint_of_no_known_kind_says_what_was_looked_for(tmp_path: Path) 
         load_policy(None, str(tmp_path / "missing.pt"), {}, 7)
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "text"), [("zero", "chunk", "0"), ("random", "chunk", "-1")]
+)
+def test_a_number_that_makes_no_sense_is_refused(name: str, key: str, text: str) -> None:
+    with pytest.raises(PolicyError, match=f"{key} must be at least 1, not {text}"):
+        load_policy(name, None, {key: text}, 7)
+    with pytest.raises(PolicyError, match="seed must be at least 0"):
+        load_policy("random", None, {}, -1)
+
+
 def test_the_policy_gets_the_seed_of_the_run() -> None:
     assert isinstance(load_policy("random", None, {"chunk": "2"}, 3).policy, RandomPolicy)

@@ -6,6 +6,7 @@ PyOpenGL cannot change its platform once loaded.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import subprocess
@@ -100,6 +101,15 @@ class GLContext:
             raise no_backend_error([Probe(backend, None, str(error))]) from error
         finally:
             restore()
+        # Freed before PyOpenGL and the driver are torn down, or its __del__ raises at exit.
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Free the context; what was made in it must have been freed before."""
+        atexit.unregister(self.close)
+        restore = self._remember()
+        self._context.free()
+        restore()
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:

@@ -67,9 +67,13 @@ def _local_points(model: Any, geom: int) -> Float:
     vertices = model.mesh_vert[first : first + int(model.mesh_vertnum[mesh])].astype(float)
     low = vertices.min(axis=0)
     step = np.maximum((vertices.max(axis=0) - low) / _CELLS, 1e-9)
-    cells = np.unique(np.minimum((vertices - low) // step, _CELLS - 1), axis=0)
-    corners = np.unique((cells[:, None] + (_CORNERS + 1) / 2).reshape(-1, 3), axis=0)
-    return np.asarray(low + corners * step)
+    cell = np.minimum((vertices - low) / step, _CELLS - 1).astype(np.intp)
+    occupied = np.zeros((_CELLS, _CELLS, _CELLS), dtype=bool)
+    occupied[tuple(cell.T)] = True
+    corners = np.zeros((_CELLS + 1, _CELLS + 1, _CELLS + 1), dtype=bool)
+    for x, y, z in (_CORNERS > 0).astype(int):
+        corners[x : x + _CELLS, y : y + _CELLS, z : z + _CELLS] |= occupied
+    return np.asarray(low + np.argwhere(corners) * step)
 
 
 def _mesh_type() -> int:

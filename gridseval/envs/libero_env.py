@@ -1,0 +1,300 @@
+"""LIBERO as a Gymnasium environment: one suite, all its tasks and stored trials."""
+
+from __future__ import annotations
+
+import string
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from gridseval.envs.assets import find_assets
+from gridseval.envs.privileged import privileged_state
+from gridseval.envs.scene import CONTROL_HZ, TaskFiles
+from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites import Task, load_suite
+
+CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
+"""Our names of the cameras, and LIBERO's."""
+
+OBSERVATION_KEYS = (*CAMERAS, "state")
+DEFAULT_SEED = 7
+IMAGE_PX = 256
+_CHARSET = string.ascii_letters + string.digits + string.punctuation + " "
+_MAX_SEED = 2**32 - 1
+
+Observation = dict[str, Any]
+
+
+class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+    """One LIBERO suite under the canonical protocol, equal to the plain ``libero`` loop to the bit.
+
+    Observation (Dict):
+
+    | key | space | meaning |
+    |---|---|---|
+    | ``agentview``, ``wrist`` | uint8 (256, 256, 3) | the two cameras, rotated by 180° |
+    | ``state`` | float32 (8,) | eef position (m), axis-angle (rad), gripper joints (m) |
+    | ``instruction`` | Text | the task's name with underscores as spaces |
+
+    Action: float32 (7,) in [−1, 1]: 0–2 eef translation (1 is 5 cm), 3–5 rotation as axis-angle (1 is
+    0.5 rad), 6 gripper (−1 opens, +1 closes). With ``action_chunk=H`` a step takes up to H of them,
+    (n ≤ H, 7), and stops early when the episode ends.
+
+    Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
+    after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``, ``task_name``,
+    ``trial``; with ``privileged=True`` also ``privileged``: poses and the parsed goal.
+
+    Args:
+        suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``, ``"libero_10"`` or
+            ``"libero_90"``.
+        assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
+        observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no OpenGL
+            is needed.
+        action_chunk: Most actions per step, or ``None`` for single actions.
+        privileged: Whether ``info`` carries the privileged state.
+        seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
+        max_steps: Policy steps before truncation; default: the suite's.
+        settle_steps: Steps with an open gripper before the first observation; default: the suite's.
+        max_scenes: Compiled tasks to keep.
+        render_mode: ``"rgb_array"``, or ``None``.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
+        MachineError: Models or OpenGL are missing.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": CONTROL_HZ,
+    }
+
+    def __init__(
+        self,
+        suite: str,
+        *,
+        assets: str | Path | None = None,
+        observations: Sequence[str] = OBSERVATION_KEYS,
+        action_chunk: int | None = None,
+        privileged: bool = False,
+        seed: int = DEFAULT_SEED,
+        max_steps: int | None = None,
+        settle_steps: int | None = None,
+        max_scenes: int = 2,
+        render_mode: str | None = None,
+    ) -> None:
+        self.suite = load_suite(suite)
+        self.assets = find_assets(assets)
+        self.max_steps = self.suite.max_steps if max_steps is None else max_steps
+        self.render_mode = render_mode
+        self._settle_steps = self.suite.settle_steps if settle_steps is None else settle_steps
+        self._privileged = privileged
+        self._seed = _checked_seed(seed)
+        self._keys = _checked_keys(observations)
+        self._scenes = SceneCache(max_scenes, IMAGE_PX)
+        self._stage: Stage | None = None
+        self._task: Task = self.suite.tasks[0]
+        self._trial = self._steps = self._record_every = 0
+        self._ended = False
+        self._images: dict[str, tuple[Any, NDArray[np.uint8]]] = {}
+        self._seconds: dict[str, float] = {}
+        self.observation_space = _observation_space(self._keys)
+        shape = (7,) if action_chunk is None else (action_chunk, 7)
+        self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode, settled and ready for the first policy step.
+
+        Args:
+            seed: Replaces the seed given to LIBERO from now on.
+            options: ``task`` (index or name, default 0), ``trial`` (default 0), and
+                ``record_every`` (n: ``info["frames"]`` gets both images of every n-th step).
+
+        Returns:
+            Observation and info. What starts depends on suite, task, trial and seed only.
+
+        Raises:
+            UsageError: No such task, trial, option or seed.
+            MachineError: The task cannot be compiled or drawn on this machine.
+        """
+        super().reset(seed=seed)
+        if seed is not None:
+            self._seed = _checked_seed(seed)
+        chosen = _checked_options(options)
+        self._task = self.suite.task(chosen["task"])
+        self._trial = self.suite.check_trial(chosen["trial"])
+        self._record_every = int(chosen["record_every"])
+        self._seconds = dict.fromkeys(("compile", "reset", "physics", "rendering"), 0.0)
+        began = time.perf_counter()
+        files = TaskFiles.of(self.suite.name, self._task.name, self.assets.root)
+        self._stage = self._scenes.stage(files)
+        compiled = time.perf_counter()
+        self._stage.simulation.start(self._trial, self._seed, self._settle_steps)
+        self._seconds["compile"] = compiled - began
+        self._seconds["reset"] = time.perf_counter() - compiled
+        self._steps, self._ended = 0, False
+        self._images.clear()
+        frames = [self._frame()] if self._record_every else []
+        return self._observe(), self._info(success=False, frames=frames)
+
+    def step(
+        self, action: NDArray[Any]
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Take one control step, or with ``action_chunk`` as many as there are actions.
+
+        Args:
+            action: float (7,) or, with ``action_chunk=H``, (n, 7) with 1 ≤ n ≤ H.
+
+        Raises:
+            UsageError: The action has another shape or is not finite.
+            gymnasium.error.ResetNeeded: The episode has ended.
+        """
+        if self._stage is None or self._ended:
+            raise gymnasium.error.ResetNeeded("call reset(): no episode is running")
+        actions = self._checked_actions(action)
+        frames = []
+        success = False
+        for one in actions:
+            success = self._control_step(one)
+            self._ended = success or self._steps >= self.max_steps
+            if self._record_every and (self._ended or self._steps % self._record_every == 0):
+                frames.append(self._frame())
+            if self._ended:
+                break
+        truncated = self._ended and not success
+        info = self._info(success, frames)
+        return self._observe(), float(success), success, truncated, info
+
+    def sim_state(self) -> NDArray[np.float64]:
+        """Return the flat MuJoCo state as LIBERO's ``get_sim_state``: time, qpos, qvel.
+
+        Returns:
+            float64 (1 + nq + nv,).
+        """
+        return self._running().simulation.state()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Return both cameras side by side, uint8 (256, 512, 3), or ``None`` without a mode."""
+        if self.render_mode is None:
+            return None
+        return np.concatenate([self._image("agentview"), self._image("wrist")], axis=1)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of this episode so far, by what it was spent on, in seconds.
+
+        ``compile`` (0 if the model was at hand), ``reset`` (with settling), ``physics`` (control
+        steps with robot control and success check), ``rendering``.
+        """
+        return dict(self._seconds)
+
+    def close(self) -> None:
+        """Free models and OpenGL objects."""
+        self._scenes.close()
+        self._stage = None
+
+    def _running(self) -> Stage:
+        if self._stage is None:
+            raise gymnasium.error.ResetNeeded("call reset() first")
+        return self._stage
+
+    def _control_step(self, action: NDArray[np.float64]) -> bool:
+        began = time.perf_counter()
+        success = self._running().simulation.step(action)
+        self._seconds["physics"] += time.perf_counter() - began
+        self._steps += 1
+        return success
+
+    def _checked_actions(self, action: NDArray[Any]) -> NDArray[np.float64]:
+        # float64 from here on, as in robosuite: float32 actions are represented exactly.
+        actions = np.asarray(action, dtype=np.float64)
+        shape = self.action_space.shape
+        fits = actions.shape == shape
+        if len(shape) == 2:
+            fits = actions.ndim == 2 and actions.shape[1] == 7 and 1 <= len(actions) <= shape[0]
+        if not fits:
+            raise UsageError(f"an action of shape {actions.shape} was given, {shape} is expected")
+        if not np.isfinite(actions).all():
+            raise UsageError("an action that is not finite was given")
+        return actions.reshape(-1, 7)
+
+    def _observe(self) -> Observation:
+        observation: Observation = {
+            key: self._image(key) if key in CAMERAS else self._state() for key in self._keys
+        }
+        observation["instruction"] = self._task.instruction
+        return observation
+
+    def _state(self) -> NDArray[np.float32]:
+        from robosuite.utils.transform_utils import quat2axisangle
+
+        view = self._running().simulation.view
+        parts = [view.eef_pos, quat2axisangle(view.eef_quat), view.gripper_qpos]
+        return np.concatenate(parts).astype(np.float32)
+
+    def _image(self, key: str) -> NDArray[np.uint8]:
+        """Return an image of the present view, drawing it only once."""
+        stage = self._running()
+        view, image = self._images.get(key, (None, None))
+        if image is None or view is not stage.simulation.view:
+            began = time.perf_counter()
+            image = self._scenes.renderer(stage).render(stage.simulation.view, CAMERAS[key])
+            self._images[key] = stage.simulation.view, image
+            self._seconds["rendering"] += time.perf_counter() - began
+        return image
+
+    def _frame(self) -> dict[str, Any]:
+        return {"step": self._steps, **{key: self._image(key) for key in CAMERAS}}
+
+    def _info(self, success: bool, frames: list[dict[str, Any]]) -> dict[str, Any]:
+        info: dict[str, Any] = {
+            "is_success": success,
+            "steps": self._steps,
+            "task": self._task.index,
+            "task_name": self._task.name,
+            "trial": self._trial,
+        }
+        if self._privileged:
+            info["privileged"] = privileged_state(self._running().simulation)
+        if self._record_every:
+            info["frames"] = frames
+        return info
+
+
+def _observation_space(keys: Sequence[str]) -> spaces.Dict:
+    image = spaces.Box(0, 255, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
+    state = spaces.Box(-np.inf, np.inf, (8,), np.float32)
+    parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
+    parts["instruction"] = spaces.Text(max_length=256, charset=_CHARSET)
+    return spaces.Dict(parts)
+
+
+def _checked_keys(observations: Sequence[str]) -> tuple[str, ...]:
+    for key in observations:
+        if key not in OBSERVATION_KEYS:
+            hint = did_you_mean(str(key), OBSERVATION_KEYS)
+            raise UsageError(f"no observation is called {key!r}", hint)
+    return tuple(key for key in OBSERVATION_KEYS if key in observations)
+
+
+def _checked_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"task": 0, "trial": 0, "record_every": 0}
+    for key, value in (options or {}).items():
+        if key not in chosen:
+            raise UsageError(f"reset has no option {key!r}", did_you_mean(str(key), chosen))
+        chosen[key] = value
+    return chosen
+
+
+def _checked_seed(seed: int) -> int:
+    if not 0 <= seed <= _MAX_SEED:
+        raise UsageError(f"seed {seed} is out of range", f"choose 0 to {_MAX_SEED}")
+    return int(seed)
