@@ -1,7 +1,7 @@
 """Evaluate vision-language-action policies on LIBERO in simulation.
 
-Importing the package registers the Gymnasium environments ``gridseval/<suite>-v0``; neither MuJoCo nor
-torch is loaded before one of them is made.
+Importing the package registers the Gymnasium environments ``gridseval/<suite>-v0``; neither MuJoCo
+nor torch is loaded before one of them is made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the data files that ship with gridseval are: ``suites/`` and ``policies/``.
 
-In a wheel they lie inside the package (``gridseval/_data``), in a checkout at its top level, so that
-people who read or edit them do not have to look for them.
+In a wheel they lie inside the package (``gridseval/_data``), in a checkout at its top level, so
+that people who read or edit them do not have to look for them.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Arm:
         self._goal_pos = self._pos + scaled[:3]
 
     def _torques(self) -> Float:
-        """Return joint torques, float64 (7,) in N·m (``OperationalSpaceController.run_controller``)."""
+        """Return joint torques, float64 (7,), N·m, as robosuite's ``run_controller`` does."""
         ori_error = self._math.orientation_error(self._goal_ori, self._ori)
         force = (self._goal_pos - self._pos) * _KP[:3] + -self._pos_vel * _KD[:3]
         torque = ori_error * _KP[3:] + -self._ori_vel * _KD[3:]

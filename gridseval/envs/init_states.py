@@ -1,7 +1,7 @@
 """Read LIBERO's initial-state files without running what they contain.
 
 The files are zip archives with one pickle of one float64 array (protocol facts, version trap 6);
-``torch.load(weights_only=False)``, which everyone uses, would execute any pickle put in their place.
+``torch.load(weights_only=False)``, which everyone uses, would execute any pickle put there.
 """
 
 from __future__ import annotations

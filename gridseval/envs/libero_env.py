@@ -6,7 +6,7 @@ import string
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -43,26 +43,27 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     | ``state`` | float32 (8,) | eef position (m), axis-angle (rad), gripper joints (m) |
     | ``instruction`` | Text | the task's name with underscores as spaces |
 
-    Action: float32 (7,) in [−1, 1]: 0–2 eef translation (1 is 5 cm), 3–5 rotation as axis-angle (1 is
-    0.5 rad), 6 gripper (−1 opens, +1 closes). With ``action_chunk=H`` a step takes up to H of them,
-    (n ≤ H, 7), and stops early when the episode ends.
+    Action: float32 (7,) in [−1, 1]: 0–2 eef translation (1 is 5 cm), 3–5 rotation as axis-angle
+    (1 is 0.5 rad), 6 gripper (−1 opens, +1 closes). With ``action_chunk=H`` a step takes up to H
+    of them, (n ≤ H, 7), and stops early when the episode ends.
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
-    after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``, ``task_name``,
-    ``trial``; with ``privileged=True`` also ``privileged``: poses and the parsed goal.
+    after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
+    ``task_name``, ``trial``; with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
         suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``, ``"libero_10"`` or
             ``"libero_90"``.
         assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
-        observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no OpenGL
-            is needed.
+        observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no
+            OpenGL is needed.
         action_chunk: Most actions per step, or ``None`` for single actions.
         privileged: Whether ``info`` carries the privileged state.
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
         max_steps: Policy steps before truncation; default: the suite's.
         settle_steps: Steps with an open gripper before the first observation; default: the suite's.
         max_scenes: Compiled tasks to keep.
+        backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
 
     Raises:
@@ -70,7 +71,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         MachineError: Models or OpenGL are missing.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012
         "render_modes": ["rgb_array"],
         "render_fps": CONTROL_HZ,
     }
@@ -87,6 +88,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         max_steps: int | None = None,
         settle_steps: int | None = None,
         max_scenes: int = 2,
+        backend: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         self.suite = load_suite(suite)
@@ -97,16 +99,16 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._privileged = privileged
         self._seed = _checked_seed(seed)
         self._keys = _checked_keys(observations)
-        self._scenes = SceneCache(max_scenes, IMAGE_PX)
+        self._scenes = SceneCache(max_scenes, IMAGE_PX, backend)
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
         self._images: dict[str, tuple[Any, NDArray[np.uint8]]] = {}
         self._seconds: dict[str, float] = {}
-        self.observation_space = _observation_space(self._keys)
-        shape = (7,) if action_chunk is None else (action_chunk, 7)
-        self.action_space = spaces.Box(-1.0, 1.0, shape, np.float32)
+        self.observation_space = observation_space(observations)
+        self.action_space = cast("Any", action_space(action_chunk))
+        self._max_actions = action_chunk
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -145,9 +147,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         frames = [self._frame()] if self._record_every else []
         return self._observe(), self._info(success=False, frames=frames)
 
-    def step(
-        self, action: NDArray[Any]
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[Any]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Take one control step, or with ``action_chunk`` as many as there are actions.
 
         Args:
@@ -216,12 +216,14 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _checked_actions(self, action: NDArray[Any]) -> NDArray[np.float64]:
         # float64 from here on, as in robosuite: float32 actions are represented exactly.
         actions = np.asarray(action, dtype=np.float64)
-        shape = self.action_space.shape
-        fits = actions.shape == shape
-        if len(shape) == 2:
-            fits = actions.ndim == 2 and actions.shape[1] == 7 and 1 <= len(actions) <= shape[0]
+        most = self._max_actions
+        if most is None:
+            fits = actions.shape == (7,)
+        else:
+            fits = actions.ndim == 2 and actions.shape[1] == 7 and 1 <= len(actions) <= most
         if not fits:
-            raise UsageError(f"an action of shape {actions.shape} was given, {shape} is expected")
+            expected = "(7,)" if most is None else f"(n, 7) with n from 1 to {most}"
+            raise UsageError(f"an action of shape {actions.shape} was given, not {expected}")
         if not np.isfinite(actions).all():
             raise UsageError("an action that is not finite was given")
         return actions.reshape(-1, 7)
@@ -269,12 +271,30 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return info
 
 
-def _observation_space(keys: Sequence[str]) -> spaces.Dict:
+def observation_space(observations: Sequence[str]) -> spaces.Dict:
+    """Return the space of one environment that observes these keys.
+
+    Raises:
+        UsageError: A key is none of ``agentview``, ``wrist``, ``state``.
+    """
+    keys = _checked_keys(observations)
     image = spaces.Box(0, 255, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
-    state = spaces.Box(-np.inf, np.inf, (8,), np.float32)
+    bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
+    state = spaces.Box(-bound, bound, dtype=np.float32)
     parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
     parts["instruction"] = spaces.Text(max_length=256, charset=_CHARSET)
     return spaces.Dict(parts)
+
+
+def action_space(action_chunk: int | None) -> spaces.Box:
+    """Return the space of single actions, or of chunks of so many.
+
+    Raises:
+        UsageError: The chunk is shorter than one action.
+    """
+    if action_chunk is not None and action_chunk < 1:
+        raise UsageError(f"action_chunk must be at least 1, not {action_chunk}")
+    return spaces.Box(-1.0, 1.0, (7,) if action_chunk is None else (action_chunk, 7), np.float32)
 
 
 def _checked_keys(observations: Sequence[str]) -> tuple[str, ...]:

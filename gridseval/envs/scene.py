@@ -1,7 +1,7 @@
 """A compiled task: LIBERO's environment object, its MuJoCo model and how a fresh load left both.
 
-A hard reset rebuilds and recompiles the model, 0.9–1.7 s, only to reach the same model again. A scene
-is compiled once and remembers what episodes change in it, so that it can be put back.
+A hard reset rebuilds and recompiles the model, 0.9–1.7 s, only to reach the same model again. A
+scene is compiled once and remembers what episodes change in it, so that it can be put back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class TaskFiles:
 
     @classmethod
     def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
-        """Return the files of one of the five suites' tasks, as the ``libero`` package ships them."""
+        """Return a task's files, as the ``libero`` package ships them."""
         root = package_root()
         return cls(
             bddl=root / "bddl_files" / suite / f"{task_name}.bddl",
@@ -51,7 +51,7 @@ class TaskFiles:
 
 
 @contextlib.contextmanager
-def borrowed_numpy_rng(state: Mapping[str, Any] | None = None) -> Iterator[None]:
+def borrowed_numpy_rng(state: dict[str, Any] | None = None) -> Iterator[None]:
     """Let LIBERO draw from numpy's global generator, set to ``state``, and put it back after."""
     before = np.random.get_state(legacy=False)
     try:
@@ -93,7 +93,7 @@ class Scene:
 
     @property
     def robot(self) -> Any:
-        """robosuite's robot object, for its indices into the model."""
+        """The robot object of robosuite, for its indices into the model."""
         return self.env.robots[0]
 
     @property

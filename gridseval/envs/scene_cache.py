@@ -36,10 +36,11 @@ class SceneCache:
     Args:
         capacity: How many compiled tasks to keep; each takes about 100 MB.
         image_px: Width and height of images.
+        backend: The OpenGL back end, or ``None`` to find one when the first image is asked for.
     """
 
-    def __init__(self, capacity: int, image_px: int) -> None:
-        self._capacity, self._image_px = capacity, image_px
+    def __init__(self, capacity: int, image_px: int, backend: str | None = None) -> None:
+        self._capacity, self._image_px, self._backend = capacity, image_px, backend
         self._stages: OrderedDict[TaskFiles, Stage] = OrderedDict()
         self._context: GLContext | None = None
 
@@ -63,7 +64,7 @@ class SceneCache:
             MachineError: No OpenGL back end works here.
         """
         if self._context is None:
-            self._context = GLContext(choose_backend())
+            self._context = GLContext(self._backend or choose_backend().backend)
         if stage.renderer is None:
             scene = stage.simulation.scene
             stage.renderer = SceneRenderer(scene, self._context, self._image_px)

@@ -63,5 +63,5 @@ class OraclePolicy:
         expert = self._experts.get(slot)
         if expert is None:
             goals = pick_and_place_goals(privileged["goal"], scene)
-            expert = self._experts[slot] = Expert(self._models, goals)
+            expert = self._experts[slot] = Expert(self._models, goals, scene.hand.position)
         return expert.plan(scene, step, self._chunk)

@@ -21,7 +21,7 @@ from gridseval.policies.oracle_clearance import hand_columns, with_load
 from gridseval.policies.oracle_geometry import Array, hand_yaw
 from gridseval.policies.oracle_grasp import MAX_OPENING, Grasp, choose_grasp
 from gridseval.policies.oracle_models import Models
-from gridseval.policies.oracle_motion import Motion, action_towards, observe, predict
+from gridseval.policies.oracle_motion import Motion, arm_at, observe
 from gridseval.policies.oracle_scene import Scene
 from gridseval.policies.oracle_tasks import PickPlace, is_placed, place_of
 from gridseval.policies.oracle_travel import MARGIN_M, Route
@@ -68,9 +68,10 @@ class Expert:
     Args:
         models: What is known of LIBERO's models.
         goals: What to pick and place, in order.
+        home: Position (3,) of the hand when the episode began.
     """
 
-    def __init__(self, models: Models, goals: tuple[PickPlace, ...]) -> None:
+    def __init__(self, models: Models, goals: tuple[PickPlace, ...], home: Array) -> None:
         self._models = models
         self._goals = goals
         self._phase = Phase.APPROACH if goals else Phase.DONE
@@ -80,6 +81,7 @@ class Expert:
         self._lowest = (math.inf, 0)
         self._last = (0, 0.0)
         self._predicted: list[Motion] = []
+        self._home = home
 
     @property
     def phase(self) -> Phase:
@@ -108,13 +110,14 @@ class Expert:
         route = self._route(scene)
         gripper, at_goal = _GRIPPER[self._phase]
         motion = observe(self._predicted, step - self._last[0], scene.hand)
+        arm = arm_at(scene.hand, self._home)
         self._predicted = [motion]
         for action in actions:
             if route.reached(motion.pose, *_ARRIVES):
                 gripper = at_goal
-            action[:6] = action_towards(motion, route.way_point(motion.pose))
+            action[:6] = arm.action_towards(motion, route.way_point(motion.pose))
             action[6] = gripper
-            motion = predict(motion, action)
+            motion = arm.predict(motion, action)
             self._predicted.append(motion)
 
     def _advance(self, scene: Scene, step: int) -> bool:

@@ -52,13 +52,21 @@ def rotation_vector(rotation: Array) -> Array:
     return axis * (angle / (2 * sine))
 
 
-def hand_rotation(yaw: float) -> Array:
-    """Return the rotation of a hand that points straight down; ``yaw`` is where its x axis points.
+def hand_rotation(yaw: float, lean: Array | None = None) -> Array:
+    """Return the rotation of a hand that points down; ``yaw`` is where its x axis points.
 
     The fingers move along the hand's y axis, at ``yaw - pi/2`` seen from above.
+
+    Args:
+        yaw: Radians.
+        lean: Float64 (2,), the horizontal direction into which the fingertips point, with the angle
+            from straight down (rad) as its length; ``None`` for straight down.
     """
     cosine, sine = math.cos(yaw), math.sin(yaw)
-    return np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
+    down = np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
+    if lean is None:
+        return down
+    return rotation_from_vector(np.array([lean[1], -lean[0], 0.0])) @ down
 
 
 def hand_yaw(rotation: Array) -> float:

@@ -37,13 +37,145 @@ _HOME = np.array([0.455, 0.0, 0.261])
 # mass matrix and Jacobian of robosuite's Panda over reach 0.33–0.82 and height 0–0.5. Keys are the row and column
 # in the 6 × 6 matrix from wanted to real acceleration, x pointing from the base to the hand.
 _COUPLING = {
+    (0, 4): (-0.240, 0.126, 0.221, 0.626, -0.104, 0.075),
+    (1, 3): (0.305, 0.051, -0.643, -2.140, 0.163, 1.286),
+    (1, 5): (0.107, -0.048, -0.044, -1.003, -0.187, 0.090),
+    (2, 4): (-0.185, -0.018, -0.084, 0.172, 0.161, 0.193),
+    (3, 1): (0.871, 2.752, 0.796, 5.204, -3.409, 0.252),
+    (4, 0): (-2.794, -5.157, -1.724, -17.486, 2.073, 3.619),
+    (4, 2): (-0.330, -0.106, -2.423, -6.752, -9.603, -9.039),
+    (5, 1): (0.780, -1.084, -0.271, 3.169, 7.408, 4.506),
 }
 _MAX_LOOP = 0.93
 
 # What the regulator thinks of errors (1 cm and 0.07 rad are equally bad), of speed, and of effort.
 _ERROR_COST = np.array([1e4] * 3 + [200.0] * 3)
 _SPEED_COST = np.array([10.0] * 3 + [0.5] * 3)
-_EFFORT_COST = 0.4
+_EFFORT_COST = 1.0
 _RICCATI_STEPS = 40
 # Further away than this the hand flies at full speed anyway, and must not tilt to gain more.
 _ERROR_CAP = np.array([0.06] * 3 + [0.3] * 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """The hand's pose and its velocity (6,), per second."""
+
+    pose: Pose
+    velocity: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """The arm near one pose, linearised.
+
+    Attributes:
+        frame: float64 (6, 6), rotates world vectors so that x points from the base to the hand.
+        moved: float64 (12, 18), change of pose and new velocity after a step, from pose error (unused),
+            velocity and the action's goal.
+        gains: float64 (6, 12), the regulator: goal from pose error and velocity.
+    """
+
+    frame: Array
+    step: Array
+    gains: Array
+
+    def action_towards(self, motion: Motion, target: Pose) -> Array:
+        """Return the six motion components, in [-1, 1], that bring the hand to the target pose soon."""
+        error = np.concatenate(
+            [
+                target.position - motion.pose.position,
+                rotation_vector(target.rotation @ motion.pose.rotation.T),
+            ]
+        )
+        error = np.clip(self.frame @ error, -_ERROR_CAP, _ERROR_CAP)
+        state = np.concatenate([-error, self.frame @ motion.velocity])
+        goal = self.frame.T @ (-self.gains @ state)
+        return np.clip(goal / _SCALE, -1.0, 1.0)
+
+    def predict(self, motion: Motion, action: Array) -> Motion:
+        """Return the motion one control step (50 ms) after ``motion`` under six motion components."""
+        goal = np.asarray(action[:6]) * _SCALE
+        after = self.step @ np.concatenate([self.frame @ motion.velocity, self.frame @ goal])
+        moved = self.frame.T @ after[:6]
+        pose = Pose(
+            motion.pose.position + moved[:3],
+            rotation_from_vector(moved[3:]) @ motion.pose.rotation,
+        )
+        return Motion(pose, self.frame.T @ after[6:])
+
+
+def arm_at(hand: Pose, home: Array) -> Arm:
+    """Return the arm with its hand at a pose; ``home`` (3,) is where the hand was when the episode began."""
+    forward = hand.position - (home - _HOME)
+    reach = float(np.hypot(forward[0], forward[1]))
+    cosine, sine = forward[:2] / reach
+    turn = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    step, gains = _linearised(round(reach / 0.02), round(float(forward[2]) / 0.02))
+    return Arm(np.kron(np.eye(2), turn), step, gains)
+
+
+def observe(predicted: Sequence[Motion], executed: int, pose: Pose) -> Motion:
+    """Return the motion at an observed pose; observations hold no velocity, so that it is estimated.
+
+    What was predicted is corrected by how far the hand was really moved.
+
+    Args:
+        predicted: Motions at the last observation and after each action planned then.
+        executed: How many of these actions were executed, at least 1.
+        pose: The hand as observed now.
+    """
+    if not 0 < executed < len(predicted):
+        return Motion(pose, np.zeros(6))
+    expected = predicted[executed]
+    missed = np.concatenate(
+        [
+            pose.position - expected.pose.position,
+            rotation_vector(pose.rotation @ expected.pose.rotation.T),
+        ]
+    )
+    return Motion(pose, expected.velocity + missed / (executed * STEP_S))
+
+
+@functools.lru_cache(maxsize=1024)
+def _linearised(reach_2cm: int, height_2cm: int) -> tuple[Array, Array]:
+    """Return the step matrix (12, 12) and the regulator's gains (6, 12) at a reach and height."""
+    response = _response(reach_2cm * 0.02, height_2cm * 0.02)
+    substep = STEP_S / _SUBSTEPS
+    # Displacement since the step's start, velocity, goal; the goal stays, the rest falls after it.
+    once = np.eye(18)
+    once[6:12, :6] -= substep * _KP * response
+    once[6:12, 6:12] -= substep * _KD * response
+    once[6:12, 12:] += substep * _KP * response
+    once[:6] += substep * once[6:12]
+    step = np.linalg.matrix_power(once, _SUBSTEPS)[:12, 6:]
+    drift = np.eye(12)
+    drift[:, 6:] = step[:, :6]
+    drift[:6, :6] = np.eye(6)
+    return step, _regulator(drift, step[:, 6:])
+
+
+def _response(reach: float, height: float) -> Array:
+    """Return the matrix (6, 6) from the acceleration that the controller wants to that of the hand."""
+    r, z = reach - 0.6, height - 0.2
+    terms = np.array([1.0, r, z, r * r, r * z, z * z])
+    matrix = np.eye(6)
+    for (row, column), factors in _COUPLING.items():
+        matrix[row, column] = terms @ np.array(factors)
+    # The fit may overshoot what physics allows: a loop of 1 would be an arm that cannot move at all.
+    loop = float(np.abs(np.linalg.eigvals(matrix - np.eye(6))).max()) ** 2
+    if loop > _MAX_LOOP:
+        matrix = np.eye(6) + (matrix - np.eye(6)) * math.sqrt(_MAX_LOOP / loop)
+    return matrix
+
+
+def _regulator(drift: Array, push: Array) -> Array:
+    """Return the gains of the linear-quadratic regulator of ``x' = drift x + push u``."""
+    cost = np.diag(np.concatenate([_ERROR_COST, _SPEED_COST]))
+    effort = np.diag(_EFFORT_COST / _SCALE**2)
+    value = cost
+    gains = np.zeros((6, 12))
+    for _ in range(_RICCATI_STEPS):
+        gains = np.linalg.solve(effort + push.T @ value @ push, push.T @ value @ drift)
+        value = cost + drift.T @ value @ (drift - push @ gains)
+    return gains

@@ -1,0 +1,1 @@
+"""Images: the OpenGL context, exact culling, drawing."""

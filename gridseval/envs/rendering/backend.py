@@ -36,7 +36,7 @@ class Probe:
     reason: str | None
 
 
-def choose_backend() -> str:
+def choose_backend() -> Probe:
     """Return the first back end that works; ``MUJOCO_GL`` narrows the choice to one.
 
     Raises:
@@ -48,7 +48,7 @@ def choose_backend() -> str:
     for backend in candidates:
         probes.append(probe_backend(backend))
         if probes[-1].renderer is not None:
-            return backend
+            return probes[-1]
     raise no_backend_error(probes)
 
 
@@ -56,7 +56,7 @@ def probe_backend(backend: str) -> Probe:
     """Make a context in another process and ask it who draws."""
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", _PROBE_CODE.format(backend=backend)],
             env=environment,
             capture_output=True,
@@ -107,9 +107,8 @@ class GLContext:
     def close(self) -> None:
         """Free the context; what was made in it must have been freed before."""
         atexit.unregister(self.close)
-        restore = self._remember()
-        self._context.free()
-        restore()
+        with contextlib.suppress(Exception):  # at exit the driver may be gone before
+            self._context.free()
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:

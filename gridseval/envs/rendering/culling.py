@@ -5,8 +5,8 @@ pedestal, most arm links in the wrist camera) lie outside what a camera sees. An
 plane or box shows (the stove), MuJoCo draws the whole scene twice. Two rules, neither of which
 changes a pixel:
 
-- A geom is left out if a plane separates it from all that the camera sees, and another separates its
-  mirror image from all that it sees in a mirror.
+- A geom is left out if a plane separates it from all that the camera sees, and another separates
+  its mirror image from all that it sees in a mirror.
 - If the mirrors cover only part of the image, the image is drawn without reflections, and the
   rectangle around the mirrors once more with them, with the few geoms that reach the rectangle.
 """

@@ -19,8 +19,8 @@ _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1
 class Hulls:
     """Bounding points of geoms, for asking on which side of planes they lie.
 
-    A box has its eight corners. A mesh of many triangles is cut into 5×5×5 cells, and the corners of
-    the cells that hold vertices surround it far more tightly than one box.
+    A box has its eight corners. A mesh of many triangles is cut into 5×5×5 cells, and the corners
+    of the cells that hold vertices surround it far more tightly than one box.
 
     Args:
         model: ``mujoco.MjModel``.
@@ -38,8 +38,7 @@ class Hulls:
         """Return the points in the world, float64 (p, 3), for the other methods."""
         rotation = data.geom_xmat[self._geoms].reshape(-1, 3, 3)[self._owner]
         turned = (rotation @ self._points[:, :, None])[:, :, 0]
-        placed: Float = turned + data.geom_xpos[self._geoms][self._owner]
-        return placed
+        return np.asarray(turned + data.geom_xpos[self._geoms][self._owner])
 
     def beyond(self, points: Float, normals: Float, offsets: Float) -> NDArray[np.bool_]:
         """Return bool (n,): wholly outside at least one of the half-spaces ``normals·x ≥ offsets``.
@@ -54,7 +53,7 @@ class Hulls:
 
     def corners(self, points: Float, index: int) -> Float:
         """Return the points of geom number ``index`` among the given ones, float64 (m, 3)."""
-        return points[self._owner == index]
+        return np.asarray(points[self._owner == index])
 
 
 def _local_points(model: Any, geom: int) -> Float:

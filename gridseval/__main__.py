@@ -1,0 +1,5 @@
+"""``python -m gridseval``."""
+
+from gridseval.cli import main
+
+main()

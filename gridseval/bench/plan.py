@@ -1,0 +1,81 @@
+"""What to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gridseval.errors import UsageError
+from gridseval.suites import Suite, Task, list_episodes, load_suite, select_tasks
+
+CHUNKS = (1, 8)
+"""Policy steps per query that are measured."""
+
+_MAX_STEPS = 900  # LIBERO's own horizon is 1000 steps, the settle steps among them
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """What to measure.
+
+    Attributes:
+        suite: Name of the suite.
+        tasks: Selection of tasks, such as ``"0,3-5"``.
+        trials: Episodes of each task in each loop, 1 to the suite's number of trials.
+        steps: Policy steps of an episode, 1 to 900.
+        workers: Processes of the many-worker loops, at least 1.
+        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        seed: LIBERO's seed, and that of the actions.
+
+    Raises:
+        UsageError: A value is out of its range or names something that does not exist.
+    """
+
+    suite: str
+    tasks: str
+    trials: int
+    steps: int
+    workers: int
+    assets: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= _MAX_STEPS:
+            raise UsageError(f"cannot take {self.steps} steps", f"choose 1 to {_MAX_STEPS}")
+        if self.workers < 1:
+            raise UsageError(f"cannot measure {self.workers} workers", "choose at least 1")
+        list_episodes(self.loaded_suite, self.chosen_tasks, self.trials)
+
+    @property
+    def loaded_suite(self) -> Suite:
+        """The suite."""
+        return load_suite(self.suite)
+
+    @property
+    def chosen_tasks(self) -> tuple[Task, ...]:
+        """The tasks."""
+        return select_tasks(self.loaded_suite, self.tasks)
+
+    def loops(self) -> Iterator[Loop]:
+        """Yield gridseval's loops: each chunk with one worker, then with all."""
+        for workers in sorted({1, self.workers}):
+            for chunk in CHUNKS:
+                yield Loop(chunk, workers)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One way to run gridseval.
+
+    Attributes:
+        chunk: Policy steps per query.
+        workers: Processes that run episodes at the same time.
+    """
+
+    chunk: int
+    workers: int
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and JSON, such as ``"chunk 8, 2 workers"``."""
+        return f"chunk {self.chunk}, {self.workers} worker{'s' * (self.workers > 1)}"

@@ -1,0 +1,156 @@
+"""``gridseval run``: the main job."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridseval.errors import UsageError
+
+if TYPE_CHECKING:
+    from gridseval.evaluation.prepared import Prepared
+    from gridseval.results import EpisodeRecord
+
+_ERRORS_EXIT_CODE = 6
+
+
+@click.command(name="run")
+@click.option("--suite", required=True, help="Which suite; see: gridseval suites.")
+@click.option("--tasks", help="Indices, ranges, names: 0,3-5  [default: all]")
+@click.option("--trials", type=int, help="Trials per task  [default: 50]")
+@click.option("--ckpt", "checkpoint", help="Checkpoint file, directory or address.")
+@click.option("--policy", help="Kind of policy, module:Class or file.py:Class.")
+@click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
+@click.option("--replan", type=int, help="Policy steps between queries  [default: the policy's]")
+@click.option("--max-steps", type=int, help="Policy steps per episode  [default: the suite's]")
+@click.option("--workers", type=int, help="Worker processes, 0: none  [default: one per core]")
+@click.option("--seed", type=int, default=7, show_default=True, help="LIBERO's and the policy's.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory; resumed if it exists.")
+@click.option("--video", help="none, failures, all or a number  [default: one per task]")
+@click.option("--assets", help="Folder of LIBERO's models  [default: GRIDSEVAL_ASSETS, cache]")
+@click.option("--record-actions", is_flag=True, help="Keep executed actions, for --policy replay.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    default=180.0,
+    show_default=True,
+    help="Seconds before a silent worker is replaced.",
+)
+@click.option("--force", is_flag=True, help="Accept versions that are known to change results.")
+def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any) -> int:
+    """Evaluate a policy on a suite: success table, records, videos.
+
+    \b
+    gridseval run --suite libero_object --policy oracle
+    gridseval run --suite libero_10 --ckpt policy.pt --trials 10 --out runs/mine
+    """  # noqa: D301
+    from gridseval.evaluation import RunConfig, evaluate
+    from gridseval.results import render_terminal
+
+    config = RunConfig(
+        out=out or _default_out(options),
+        policy_arguments=_parsed(policy_arguments),
+        command=shlex.join(["gridseval", *sys.argv[1:]]),
+        **options,
+    )
+    bar = ProgressBar()
+    try:
+        summary = evaluate(config, bar)
+    except KeyboardInterrupt:
+        bar.close()
+        click.echo(f"interrupted; the same command with --out {config.out} resumes", err=True)
+        raise
+    finally:
+        bar.close()
+    click.echo(render_terminal(summary))
+    click.echo(f"\nrun: {config.out}")
+    return _ERRORS_EXIT_CODE if summary.tally.errors else 0
+
+
+class ProgressBar:
+    """A tqdm bar on standard error with running success rate, episodes per hour and time left."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._successes = self._counted = self._errors = 0
+
+    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+        """Show what an earlier start has done already."""
+        from tqdm import tqdm
+
+        for warning in prepared.warnings:
+            click.echo(f"gridseval: warning: {warning}", err=True)
+        for record in done:
+            self._count(record)
+        quiet = not sys.stderr.isatty()
+        self._bar = _HourlyBar(tqdm)(
+            total=len(prepared.episodes),
+            initial=len(done),
+            desc=prepared.suite.name,
+            mininterval=30.0 if quiet else 0.2,
+            bar_format="{desc} {bar:12} {n_fmt}/{total_fmt}, {rate_hour}{postfix}, {remaining} left",
+            dynamic_ncols=not quiet,
+        )
+        self._show()
+
+    def on_record(self, record: EpisodeRecord) -> None:
+        """Advance by one episode."""
+        self._count(record)
+        self._show(refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _count(self, record: EpisodeRecord) -> None:
+        self._counted += record.success is not None
+        self._successes += bool(record.success)
+        self._errors += record.status == "error"
+
+    def _show(self, refresh: bool = True) -> None:
+        rate = f"{100 * self._successes / self._counted:.1f} %" if self._counted else "–"
+        errors = f" errors {self._errors}" if self._errors else ""
+        self._bar.set_postfix_str(f"success {rate}{errors}", refresh=refresh)
+
+
+def _HourlyBar(tqdm: Any) -> Any:  # noqa: N802
+    """Return tqdm's class with one more field, ``rate_hour``."""
+
+    class HourlyBar(tqdm):  # type: ignore[misc]
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            fields: dict[str, Any] = super().format_dict
+            elapsed_s, done = fields["elapsed"], fields["n"] - fields["initial"]
+            rate = f"{3600 * done / elapsed_s:.0f}" if done and elapsed_s else "–"
+            return {**fields, "rate_hour": f"{rate} episodes/h"}
+
+    return HourlyBar
+
+
+def _parsed(pairs: Sequence[str]) -> dict[str, str]:
+    parsed: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise UsageError(f"--policy-arg {pair!r} is not of the form key=value")
+        parsed[key] = value
+    return parsed
+
+
+def _default_out(options: dict[str, Any]) -> Path:
+    """Return a new directory's name, such as ``runs/libero_object-oracle-20260828-101500``."""
+    who = options["policy"] or Path(options["checkpoint"] or "policy").stem
+    who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{options['suite']}-{who}-{now}"

@@ -1,0 +1,131 @@
+"""A pool of environments in processes of their own, one per slot, each at its own pace."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import replace
+from multiprocessing.connection import wait
+from typing import Protocol
+
+from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.pool.messages import Reply, Start, Step
+from gridseval.envs.pool.process import WorkerProcess
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.pool.worker import handle
+from gridseval.envs.rendering.backend import choose_backend
+
+DEFAULT_TIMEOUT_S = 180.0
+
+
+class Pool(Protocol):
+    """Environments in numbered slots that take messages and reply when they are done."""
+
+    slots: int
+
+    def send(self, slot: int, message: Start | Step) -> None:
+        """Tell an idle slot what to do."""
+
+    def wait(self) -> list[Reply]:
+        """Wait until at least one busy slot is done, and return all replies that are there."""
+
+    def close(self) -> None:
+        """End all environments."""
+
+
+def make_pool(settings: EnvSettings, workers: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pool:
+    """Make a pool of so many processes, or with 0 one environment in this process.
+
+    Raises:
+        MachineError: Images are wanted and no OpenGL back end works.
+    """
+    return WorkerPool(settings, workers, timeout_s) if workers else LocalPool(settings)
+
+
+class LocalPool:
+    """One environment in this process, for debugging: errors surface where they arise.
+
+    Args:
+        settings: The environment to make.
+    """
+
+    slots = 1
+
+    def __init__(self, settings: EnvSettings) -> None:
+        self._env: LiberoEnv = settings.make()
+        self._replies: deque[Reply] = deque()
+
+    def send(self, slot: int, message: Start | Step) -> None:
+        """Do it at once."""
+        self._replies.append(handle(self._env, slot, message))
+
+    def wait(self) -> list[Reply]:
+        """Return the reply."""
+        replies = list(self._replies)
+        self._replies.clear()
+        return replies
+
+    def close(self) -> None:
+        """Free the environment."""
+        self._env.close()
+
+
+class WorkerPool:
+    """Environments in processes of their own.
+
+    A worker that dies, raises or hangs is replaced, and its reply says so (``failure``); no other
+    slot notices.
+
+    Args:
+        settings: The environment that each worker makes.
+        workers: Number of processes.
+        timeout_s: How long one message may take, compilation included.
+
+    Raises:
+        MachineError: Images are wanted and no OpenGL back end works.
+    """
+
+    def __init__(
+        self, settings: EnvSettings, workers: int, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> None:
+        self.slots = workers
+        settings = _with_backend(settings)
+        self._workers = [WorkerProcess(slot, settings, timeout_s) for slot in range(workers)]
+
+    def send(self, slot: int, message: Start | Step) -> None:
+        """Tell an idle slot what to do."""
+        self._workers[slot].send(message)
+
+    def wait(self) -> list[Reply]:
+        """Wait until at least one busy slot is done, and return all replies that are there.
+
+        Raises:
+            GridsevalError: A worker met a user's error, such as missing models.
+        """
+        busy = [worker for worker in self._workers if worker.busy]
+        patience = min((worker.seconds_left for worker in busy), default=0.0)
+        ready = wait([worker.connection for worker in busy], max(0.0, patience))
+        return [w.receive() for w in busy if w.connection in ready or w.seconds_left <= 0]
+
+    def pids(self) -> list[int]:
+        """Return the process ids, by slot."""
+        return [worker.pid for worker in self._workers]
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._workers:
+            worker.close()
+
+
+def _with_backend(settings: EnvSettings) -> EnvSettings:
+    """Find the OpenGL back end once for all workers, if anybody wants images."""
+    if settings.backend is not None or set(settings.observations) <= {"state"}:
+        return settings
+    return replace(settings, backend=choose_backend().backend)
+
+
+def default_workers() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,151 @@
+"""One worker process as the pool sees it: start, talk, find out that it died, replace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+from gridseval.envs.pool.messages import Close, Refusal, Reply
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.pool.shared_memory import SharedObservation
+
+_CLOSE_TIMEOUT_S = 5.0
+_MAX_QUOTE = 300
+
+
+class WorkerProcess:
+    """A worker and what it owes.
+
+    Args:
+        slot: Its number.
+        settings: The environment to make.
+        timeout_s: How long one message may take; longer is a hang.
+    """
+
+    def __init__(self, slot: int, settings: EnvSettings, timeout_s: float) -> None:
+        self.slot = slot
+        self._settings, self._timeout_s = settings, timeout_s
+        self._shared = SharedObservation(settings.observations)
+        self._deadline_s = 0.0
+        self.busy = False
+        self._process: subprocess.Popen[bytes]
+        self._stderr: IO[bytes]
+        self.connection: Connection[Any, Any]
+        self._launch()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the present message counts as hanging."""
+        return self._deadline_s - time.monotonic()
+
+    def send(self, message: Any) -> None:
+        """Send a message; a dead worker is noticed when its reply is waited for."""
+        self.busy = True
+        self._deadline_s = time.monotonic() + self._timeout_s
+        try:
+            self.connection.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the closed socket makes the next wait return at once
+
+    def receive(self) -> Reply:
+        """Return the reply that is there; a worker found dead or hanging is replaced.
+
+        Raises:
+            GridsevalError: The worker met a user's error.
+        """
+        self.busy = False
+        if self.seconds_left <= 0 and not self.connection.poll():
+            return self._replace(f"no answer within {self._timeout_s:g} s")
+        try:
+            answer = self.connection.recv()
+        except (EOFError, ConnectionResetError, OSError):
+            return self._replace(None)
+        if isinstance(answer, Refusal):
+            raise answer.error
+        if answer.failure is not None:
+            # After an exception inside MuJoCo or OpenGL nobody knows what state they are in.
+            return self._replace(answer.failure)
+        reply: Reply = answer
+        if reply.observation:
+            reply.observation.update(self._shared.read())
+        return reply
+
+    def close(self) -> None:
+        """End the process, by force if it does not end by itself."""
+        try:
+            self.connection.send(Close())
+            self._process.wait(_CLOSE_TIMEOUT_S)
+        except (OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
+        self._release()
+        self._shared.close()
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
+        memory = self._shared.descriptor
+        command = [sys.executable, "-m", "gridseval.envs.pool.worker"]
+        self._process = subprocess.Popen(  # noqa: S603
+            [*command, str(theirs.fileno()), str(memory)],
+            pass_fds=(theirs.fileno(), memory),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            env={**os.environ, **_environment(self._settings)},
+        )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self.connection.send((self.slot, self._settings))
+
+    def _replace(self, reason: str | None) -> Reply:
+        """Start a new process in the place of this one, and say why the old one is gone."""
+        if reason is not None:
+            self._process.kill()
+        status = self._process.wait()
+        failure = reason or f"worker process {_ending(status)}{self._last_words()}"
+        self._release()
+        self._launch()
+        return Reply(self.slot, failure=failure)
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1][:_MAX_QUOTE]}" if lines else ""
+
+    def _release(self) -> None:
+        self.connection.close()
+        self._stderr.close()
+
+
+def _environment(settings: EnvSettings) -> dict[str, str]:
+    """Return what is different in a worker's environment.
+
+    One process per core is the plan, so libraries must not start threads of their own: small
+    matrices in threads cost milliseconds where cores are busy.
+    """
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    backend = {} if settings.backend is None else {"MUJOCO_GL": settings.backend}
+    # A worker imports what this process can import, a checkout on sys.path included.
+    return {**one, **backend, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

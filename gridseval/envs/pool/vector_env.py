@@ -1,0 +1,247 @@
+"""The pool of processes as a Gymnasium ``VectorEnv``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from gridseval.envs.libero_env import (
+    CAMERAS,
+    DEFAULT_SEED,
+    OBSERVATION_KEYS,
+    LiberoEnv,
+    action_space,
+    observation_space,
+)
+from gridseval.envs.pool.messages import Reply, Start, Step
+from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.errors import GridsevalError, UsageError, did_you_mean
+from gridseval.suites import Episode, list_episodes, load_suite
+
+_MAX_ATTEMPTS = 3
+
+
+class WorkerLostError(GridsevalError):
+    """An episode could not be run: its worker died, raised or hung each time it was tried."""
+
+
+class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
+    """One LIBERO suite in ``num_envs`` processes, stepped together.
+
+    Observations, actions and infos are those of
+    :class:`~gridseval.envs.libero_env.LiberoEnv`, batched. Without options, ``reset`` starts the
+    suite's first episodes, one in each slot, and a slot whose episode has ended starts the suite's
+    next one in the step after (``AutoresetMode.NEXT_STEP``; its action is ignored).
+
+    Args:
+        num_envs: Number of processes.
+        suite: Name of the suite.
+        assets: Folder of LIBERO's models.
+        observations: Which of ``agentview``, ``wrist``, ``state``.
+        action_chunk: Most actions per step, or ``None``.
+        privileged: Whether ``infos`` carries poses and the parsed goal.
+        seed: LIBERO's seed.
+        max_steps: Policy steps before truncation; default: the suite's.
+        timeout_s: How long one step or reset may take.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
+        MachineError: Models or OpenGL are missing.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        **LiberoEnv.metadata,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int,
+        suite: str,
+        *,
+        assets: str | Path | None = None,
+        observations: Sequence[str] = OBSERVATION_KEYS,
+        action_chunk: int | None = None,
+        privileged: bool = False,
+        seed: int = DEFAULT_SEED,
+        max_steps: int | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        render_mode: str | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise UsageError(f"num_envs must be at least 1, not {num_envs}")
+        self.suite = load_suite(suite)
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self._spaces = observation_space(observations)
+        self._seen: dict[str, Any] = {}
+        self.single_observation_space = cast("Any", self._spaces)
+        self.single_action_space = action_space(action_chunk)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        settings = EnvSettings(
+            suite=suite,
+            assets=None if assets is None else str(assets),
+            observations=tuple(observations),
+            action_chunk=action_chunk,
+            privileged=privileged,
+            seed=seed,
+            max_steps=max_steps,
+        )
+        self._pool = WorkerPool(settings, num_envs, timeout_s)
+        self._episodes = list_episodes(self.suite, self.suite.tasks, self.suite.trials)
+        self._next = 0
+        self._current: list[Episode] = [self._episodes[0]] * num_envs
+        self._ended = [False] * num_envs
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode in every slot.
+
+        Args:
+            seed: Replaces the seed given to LIBERO.
+            options: ``task`` and ``trial``: one value for all slots, or one for each. Without
+                them, the suite's episodes in order.
+
+        Raises:
+            UsageError: No such task, trial or option, or a wrong number of them.
+            MachineError: A task cannot be compiled or drawn.
+        """
+        super().reset(seed=seed)
+        self._current = self._chosen(dict(options or {}))
+        self._ended = [False] * self.num_envs
+        starts = {slot: _start(episode, seed) for slot, episode in enumerate(self._current)}
+        observations, _, _, _, infos = self._gather(self._exchange(starts))
+        return observations, infos
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[dict[str, Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Step every slot; slots whose episode has ended start the next one instead.
+
+        Args:
+            actions: float32 (num_envs, 7), or (num_envs, n, 7) with ``action_chunk``.
+        """
+        messages: dict[int, Start | Step] = {}
+        for slot, action in enumerate(np.asarray(actions, dtype=np.float32)):
+            if self._ended[slot]:
+                self._current[slot] = self._following()
+                messages[slot] = _start(self._current[slot])
+            else:
+                messages[slot] = Step(action)
+        replies = self._exchange(messages)
+        self._ended = [reply.terminated or reply.truncated for reply in replies]
+        return self._gather(replies)
+
+    def close_extras(self, **_: Any) -> None:
+        """End the processes."""
+        self._pool.close()
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return both cameras of each slot side by side, uint8 (256, 512, 3), or ``None``."""
+        if self.render_mode is None:
+            return None
+        images = [self._seen.get(key) for key in CAMERAS]
+        if any(image is None for image in images):
+            raise UsageError(
+                "nothing to render", "observe 'agentview' and 'wrist', and reset first"
+            )
+        return tuple(np.concatenate([image for image in images if image is not None], axis=2))
+
+    def _chosen(self, options: dict[str, Any]) -> list[Episode]:
+        for key in options:
+            if key not in ("task", "trial"):
+                raise UsageError(f"reset has no option {key!r}", did_you_mean(key, options))
+        if not options:
+            self._next = 0
+            return [self._following() for _ in range(self.num_envs)]
+        tasks = self._for_each(options.get("task", 0), "task")
+        trials = self._for_each(options.get("trial", 0), "trial")
+        chosen = [
+            Episode(self.suite.name, self.suite.task(task).index, self.suite.check_trial(trial))
+            for task, trial in zip(tasks, trials, strict=True)
+        ]
+        self._next = self._episodes.index(chosen[-1]) + 1
+        return chosen
+
+    def _for_each(self, value: Any, name: str) -> list[Any]:
+        if isinstance(value, (int, str, np.integer)):
+            return [value] * self.num_envs
+        values = list(value)
+        if len(values) != self.num_envs:
+            raise UsageError(
+                f"{len(values)} values of the option {name!r} for {self.num_envs} environments"
+            )
+        return values
+
+    def _following(self) -> Episode:
+        episode = self._episodes[self._next % len(self._episodes)]
+        self._next += 1
+        return episode
+
+    def _exchange(self, messages: Mapping[int, Start | Step]) -> list[Reply]:
+        """Send all messages and wait for all replies, restarting episodes whose worker died."""
+        for slot, message in messages.items():
+            self._pool.send(slot, message)
+        replies: dict[int, Reply] = {}
+        attempts = dict.fromkeys(messages, 1)
+        while len(replies) < len(messages):
+            for reply in self._pool.wait():
+                if reply.failure is None:
+                    replies[reply.slot] = reply
+                elif isinstance(messages[reply.slot], Step):
+                    # Nobody can replay the caller's actions: report the loss, start anew next step.
+                    replies[reply.slot] = self._lost(reply)
+                elif attempts[reply.slot] < _MAX_ATTEMPTS:
+                    attempts[reply.slot] += 1
+                    self._pool.send(reply.slot, messages[reply.slot])
+                else:
+                    raise WorkerLostError(f"slot {reply.slot}: {reply.failure}")
+        return [replies[slot] for slot in sorted(replies)]
+
+    def _lost(self, reply: Reply) -> Reply:
+        blank = {
+            key: np.zeros(space.shape, space.dtype)
+            for key, space in self._spaces.items()
+            if isinstance(space, gymnasium.spaces.Box)
+        }
+        task = self.suite.tasks[self._current[reply.slot].task]
+        return Reply(
+            reply.slot,
+            {**blank, "instruction": task.instruction},
+            truncated=True,
+            info={"is_success": False, "failure": reply.failure},
+        )
+
+    def _gather(
+        self, replies: Sequence[Reply]
+    ) -> tuple[dict[str, Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        observations = {
+            key: tuple(r.observation[key] for r in replies)
+            if isinstance(space, gymnasium.spaces.Text)
+            else np.stack([r.observation[key] for r in replies])
+            for key, space in self._spaces.items()
+        }
+        self._seen = observations
+        infos: dict[str, Any] = {}
+        for slot, reply in enumerate(replies):
+            infos = self._add_info(infos, reply.info, slot)
+        return (
+            observations,
+            np.array([reply.reward for reply in replies]),
+            np.array([reply.terminated for reply in replies]),
+            np.array([reply.truncated for reply in replies]),
+            infos,
+        )
+
+
+def _start(episode: Episode, seed: int | None = None) -> Start:
+    return Start(episode.task, episode.trial, seed=seed)

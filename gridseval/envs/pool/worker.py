@@ -1,0 +1,101 @@
+"""A worker process: one environment that does what the pool says.
+
+Run as ``python -m gridseval.envs.pool.worker SOCKET MEMORY`` with two inherited file descriptors.
+A plain process, not one of ``multiprocessing``: nothing of the caller's main module is imported
+again, so a script needs no ``if __name__ == "__main__"``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.pool.messages import Close, Refusal, Reply, Start, Step
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.pool.shared_memory import SharedObservation
+from gridseval.errors import GridsevalError
+
+_PARENT_POLL_S = 2.0
+
+
+def main(socket: int, memory: int) -> None:
+    """Serve the pool until it says so or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pool decides what Ctrl-C means
+    connection: Connection[Any, Any] = Connection(socket)
+    slot, settings = connection.recv()
+    _end_with_parent()
+    shared = SharedObservation(settings.observations, memory)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _serve(connection, slot, settings, shared)
+    # Interpreters with OpenGL contexts do not always survive their own end.
+    os._exit(0)
+
+
+def _serve(
+    connection: Connection[Any, Any], slot: int, settings: EnvSettings, shared: SharedObservation
+) -> None:
+    env: LiberoEnv | None = None
+    while True:
+        message = connection.recv()
+        if isinstance(message, Close):
+            if env is not None:
+                env.close()
+            return
+        answer: Reply | Refusal
+        try:
+            env = settings.make() if env is None else env
+            answer = handle(env, slot, message, shared)
+        except GridsevalError as error:
+            answer = Refusal(error)
+        except Exception as error:
+            answer = Reply(slot, failure=f"{type(error).__name__}: {error}")
+        connection.send(answer)
+
+
+def handle(
+    env: LiberoEnv, slot: int, message: Start | Step, shared: SharedObservation | None = None
+) -> Reply:
+    """Do what a message says.
+
+    Args:
+        env: The environment.
+        slot: Number of the slot, for the reply.
+        message: What to do.
+        shared: Where arrays go; ``None`` leaves them in the reply.
+    """
+    reward, terminated, truncated = 0.0, False, False
+    if isinstance(message, Start):
+        options = {
+            "task": message.task,
+            "trial": message.trial,
+            "record_every": message.record_every,
+        }
+        observation, info = env.reset(seed=message.seed, options=options)
+    else:
+        observation, reward, terminated, truncated, info = env.step(message.actions)
+    info["seconds"] = env.seconds
+    rest = observation if shared is None else shared.write(observation)
+    return Reply(slot, rest, reward, terminated, truncated, info)
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, even in the middle of a long computation."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        waiting = threading.Event()
+        while not waiting.wait(_PARENT_POLL_S):
+            if os.getppid() != parent:
+                os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,6 @@
+"""A whole run, from arguments to tables: where the rooms meet."""
+
+from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.run import Progress, evaluate
+
+__all__ = ["Progress", "RunConfig", "evaluate"]

@@ -1,0 +1,52 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The arguments of ``gridseval run``.
+
+    Attributes:
+        suite: Name of the suite.
+        out: The run directory.
+        tasks: Indices, ranges and names, or ``None`` for all.
+        trials: Trials per task, or ``None`` for the suite's.
+        policy: Registered name, ``module:Class``, ``file.py:Class``, or ``None`` to tell the kind
+            from the checkpoint.
+        checkpoint: The checkpoint, or ``None``.
+        policy_arguments: The policy's constructor arguments, as text.
+        replan: Policy steps between queries, or ``None`` for the policy's.
+        max_steps: Policy steps per episode, or ``None`` for the suite's.
+        workers: Worker processes, 0 for none, or ``None`` for one per core.
+        seed: LIBERO's seed and the policy's.
+        video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
+            tasks if this machine can draw.
+        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        record_actions: Whether to keep the executed actions, for ``replay``.
+        timeout_s: How long a worker may take for one reset or chunk.
+        force: Accept versions that are known to change results.
+        command: The command line, for the record.
+    """
+
+    suite: str
+    out: Path
+    tasks: str | None = None
+    trials: int | None = None
+    policy: str | None = None
+    checkpoint: str | None = None
+    policy_arguments: Mapping[str, str] = field(default_factory=dict)
+    replan: int | None = None
+    max_steps: int | None = None
+    workers: int | None = None
+    seed: int = 7
+    video: str | None = None
+    assets: str | None = None
+    record_actions: bool = False
+    timeout_s: float = 180.0
+    force: bool = False
+    command: str = ""

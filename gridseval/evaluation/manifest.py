@@ -1,0 +1,61 @@
+"""``run.yaml``: everything needed to repeat a run, or to see that two runs differ."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+from gridseval.evaluation.prepared import Prepared
+
+MANIFEST_SCHEMA = 1
+FREE_KEYS = ("command", "machine", "started", "timeout_s", "workers")
+"""What may differ when a run is resumed: it decides no outcome."""
+
+_PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
+
+
+def manifest_of(prepared: Prepared) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start, of plain values."""
+    config = prepared.config
+    identity, digest = prepared.assets.identity()
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "suite": config.suite,
+        "tasks": [task.index for task in prepared.tasks],
+        "trials": prepared.trials,
+        "episodes": len(prepared.episodes),
+        "seed": config.seed,
+        "max_steps": prepared.max_steps,
+        "settle_steps": prepared.suite.settle_steps,
+        "replan": prepared.replan,
+        "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
+        "video": prepared.video,
+        "record_actions": config.record_actions,
+        "assets": {"identity": identity, "hash": digest},
+        "renderer": prepared.renderer,
+        "versions": {"python": platform.python_version(), **_versions(prepared)},
+        "workers": prepared.workers,
+        "timeout_s": config.timeout_s,
+        "machine": {
+            "name": platform.node(),
+            "system": platform.platform(),
+            "cpu_cores": os.cpu_count(),
+        },
+        "command": config.command,
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _versions(prepared: Prepared) -> dict[str, str]:
+    names = (*_PACKAGES, "torch") if prepared.loaded.name == "torch" else _PACKAGES
+    return {name: _version(name) for name in names}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

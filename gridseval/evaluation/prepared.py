@@ -1,0 +1,144 @@
+"""Turn a run's arguments into what it needs, cheapest checks first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+
+from gridseval.envs.assets import Assets, find_assets
+from gridseval.envs.pool.pool import default_workers
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.config import RunConfig
+from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.suites import Episode, Suite, Task, list_episodes, load_suite, select_tasks
+from gridseval.versions import check_mujoco_version
+from gridseval.video import VideoChoice
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can start.
+
+    Attributes:
+        config: What was asked for.
+        suite: The suite.
+        tasks: The chosen tasks.
+        trials: Trials per task.
+        episodes: All episodes, in order.
+        loaded: The policy.
+        assets: The models.
+        max_steps: Policy steps per episode.
+        replan: Policy steps between queries, or ``None`` for whole chunks.
+        workers: Worker processes, 0 for none.
+        video: What ``--video`` came to.
+        choice: Which episodes get a video.
+        probe: The OpenGL back end, or ``None`` if nothing is drawn.
+        warnings: What the user should know before it starts.
+    """
+
+    config: RunConfig
+    suite: Suite
+    tasks: tuple[Task, ...]
+    trials: int
+    episodes: tuple[Episode, ...]
+    loaded: LoadedPolicy
+    assets: Assets
+    max_steps: int
+    replan: int | None
+    workers: int
+    video: str
+    choice: VideoChoice
+    probe: Probe | None
+    warnings: tuple[str, ...]
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """What environments observe for the policy."""
+        wanted = self.loaded.observation_keys
+        return tuple(key for key in ("agentview", "wrist", "state") if key in wanted)
+
+    @property
+    def renderer(self) -> str | None:
+        """Who draws the policy's images, or ``None`` if it sees none: pixels decide outcomes."""
+        if self.probe is None or not {"agentview", "wrist"} & set(self.observations):
+            return None
+        return f"{self.probe.backend}: {self.probe.renderer}"
+
+    @property
+    def settings(self) -> EnvSettings:
+        """The environments' settings."""
+        return EnvSettings(
+            suite=self.suite.name,
+            assets=str(self.assets.root),
+            observations=self.observations,
+            action_chunk=self.max_steps,
+            privileged="privileged" in self.loaded.observation_keys,
+            seed=self.config.seed,
+            max_steps=self.max_steps,
+            backend=None if self.probe is None else self.probe.backend,
+        )
+
+
+def prepare(config: RunConfig) -> Prepared:
+    """Check the arguments and load what they name.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
+        MachineError: Models, OpenGL or a supported MuJoCo are missing.
+        PolicyError: The checkpoint cannot be loaded.
+    """
+    suite = load_suite(config.suite)
+    tasks = select_tasks(suite, config.tasks)
+    trials = suite.trials if config.trials is None else config.trials
+    episodes = list_episodes(suite, tasks, trials)
+    asked, cores = config.max_steps, config.workers
+    max_steps = suite.max_steps if asked is None else _at_least(1, "--max-steps", asked)
+    workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
+    VideoChoice.of(config.video or "none", episodes)
+    warning = check_mujoco_version(metadata.version("mujoco"), config.force)
+    assets = find_assets(config.assets)
+    loaded = load_policy(config.policy, config.checkpoint, config.policy_arguments, config.seed)
+    video, probe = _video_and_probe(config.video, loaded, len(tasks))
+    return Prepared(
+        config=config,
+        suite=suite,
+        tasks=tasks,
+        trials=trials,
+        episodes=episodes,
+        loaded=loaded,
+        assets=assets,
+        max_steps=max_steps,
+        replan=loaded.replan if config.replan is None else _at_least(1, "--replan", config.replan),
+        workers=workers,
+        video=video,
+        choice=VideoChoice.of(video, episodes),
+        probe=probe,
+        warnings=() if warning is None else (warning,),
+    )
+
+
+def _at_least(least: int, option: str, value: int) -> int:
+    if value < least:
+        raise UsageError(f"{option} must be at least {least}, not {value}")
+    return value
+
+
+def _video_and_probe(
+    asked: str | None, loaded: LoadedPolicy, tasks: int
+) -> tuple[str, Probe | None]:
+    """Return how many videos to make and the OpenGL back end, if any is needed.
+
+    Videos that nobody asked for are left out where nothing can draw them; a policy that sees images
+    cannot do without.
+    """
+    sees_images = bool({"agentview", "wrist"} & set(loaded.observation_keys))
+    if asked in ("none", "0") and not sees_images:
+        return "none", None
+    try:
+        return asked or str(tasks), choose_backend()
+    except MachineError:
+        if sees_images or asked is not None:
+            raise
+        return "none", None

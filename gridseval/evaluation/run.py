@@ -1,0 +1,112 @@
+"""Run what was asked for: episodes in, records, videos and tables out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+import numpy as np
+
+from gridseval.envs.pool.pool import make_pool
+from gridseval.errors import OutputError
+from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.manifest import FREE_KEYS, manifest_of
+from gridseval.evaluation.prepared import Prepared, prepare
+from gridseval.results import EpisodeRecord, RunDirectory, Summary
+from gridseval.rollout import Outcome, RolloutPlan, run_episodes
+from gridseval.suites import Episode
+from gridseval.video import VideoRecorder
+
+Status = Literal["success", "failure", "error"]
+
+
+class Progress(Protocol):
+    """Whoever shows how far a run is."""
+
+    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+        """Learn what is going to be run, and which records an earlier start left."""
+
+    def on_record(self, record: EpisodeRecord) -> None:
+        """Learn that an episode has ended."""
+
+
+def evaluate(config: RunConfig, progress: Progress) -> Summary:
+    """Run the episodes that are not in the run directory yet, and write the tables.
+
+    However it ends, finished episodes are in ``episodes.jsonl`` and the tables show them.
+
+    Args:
+        config: What to run.
+        progress: Who is told how it goes.
+
+    Raises:
+        GridsevalError: Something a user can mend; see the subclasses for what.
+    """
+    prepared = prepare(config)
+    with RunDirectory.open(config.out, manifest_of(prepared), FREE_KEYS) as run:
+        progress.on_begin(prepared, run.records())
+        done = run.done()
+        remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
+        try:
+            if remaining:
+                _run(prepared, remaining, run, progress)
+        finally:
+            summary = run.write_tables()
+    return summary
+
+
+def _run(
+    prepared: Prepared, episodes: Sequence[Episode], run: RunDirectory, progress: Progress
+) -> None:
+    recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice)
+    plan = RolloutPlan(prepared.replan, prepared.choice.record_every)
+    workers = min(prepared.workers, len(episodes))
+    with contextlib.ExitStack() as opened:
+        opened.callback(recorder.close)
+        pool = make_pool(prepared.settings, workers, prepared.config.timeout_s)
+        opened.callback(pool.close)
+        for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, [recorder]):
+            status = cast("Status", outcome.status)
+            video = recorder.finish(outcome.episode, status, outcome.steps)
+            if prepared.config.record_actions:
+                _save_actions(run.folder("actions"), outcome)
+            record = _record(prepared, outcome, status, video)
+            run.append(record)
+            progress.on_record(record)
+
+
+def _record(
+    prepared: Prepared, outcome: Outcome, status: Status, video: Path | None
+) -> EpisodeRecord:
+    task = prepared.suite.tasks[outcome.episode.task]
+    return EpisodeRecord(
+        suite=outcome.episode.suite,
+        task=task.index,
+        task_name=task.name,
+        trial=outcome.episode.trial,
+        instruction=task.instruction,
+        status=status,
+        success=None if status == "error" else status == "success",
+        steps=outcome.steps,
+        error=outcome.error,
+        seed=prepared.config.seed,
+        queries=outcome.queries,
+        retries=outcome.retries,
+        wall_s=round(outcome.wall_s, 3),
+        video=None if video is None else f"videos/{video.name}",
+        extra={"seconds": {key: round(value, 3) for key, value in outcome.seconds.items()}},
+    )
+
+
+def _save_actions(folder: Path, outcome: Outcome) -> None:
+    """Write the executed actions, float32 (steps, 7), for the policy ``replay``."""
+    episode = outcome.episode
+    path = folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
+    part = path.with_suffix(".part.npy")
+    try:
+        np.save(part, outcome.actions, allow_pickle=False)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

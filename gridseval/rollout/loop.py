@@ -1,0 +1,204 @@
+"""Run episodes: reset, settle, query, step, report.
+
+Every slot goes at its own pace. Whatever slots are waiting for the policy are asked in one batch;
+whoever wants to know (results, videos, a progress bar) listens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.envs.pool.messages import Reply, Start, Step
+from gridseval.envs.pool.pool import Pool
+from gridseval.errors import GridsevalError, PolicyError
+from gridseval.policies import Policy, check_actions
+from gridseval.rollout.outcome import Outcome
+from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
+from gridseval.rollout.queue import EpisodeQueue
+from gridseval.suites import Episode
+
+
+class Listener(Protocol):
+    """Whoever wants to see frames as they come."""
+
+    def on_start(self, episode: Episode) -> None:
+        """Learn that an attempt at an episode begins; an earlier one is void."""
+
+    def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
+        """Take frames: ``step``, and ``agentview`` and ``wrist``, uint8 (256, 256, 3)."""
+
+
+@dataclass
+class _Attempt:
+    """A running episode."""
+
+    episode: Episode
+    retries: int
+    began_s: float = field(default_factory=time.perf_counter)
+    policy_s: float = 0.0
+    queries: int = 0
+    steps: int = 0
+    actions: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+def run_episodes(
+    episodes: Sequence[Episode],
+    pool: Pool,
+    policy: Policy,
+    plan: RolloutPlan,
+    listeners: Sequence[Listener] = (),
+) -> Iterator[Outcome]:
+    """Run episodes and yield their outcomes as they end.
+
+    Args:
+        episodes: All of one suite; each runs once.
+        pool: Environments; closed by the caller.
+        policy: Who acts.
+        plan: How.
+        listeners: Who gets frames.
+
+    Raises:
+        PolicyError: The policy raised, or returned what cannot be executed.
+        GridsevalError: A user's error arose in an environment.
+    """
+    yield from _Rollout(episodes, pool, policy, plan, listeners).outcomes()
+
+
+class _Rollout:
+    def __init__(
+        self,
+        episodes: Sequence[Episode],
+        pool: Pool,
+        policy: Policy,
+        plan: RolloutPlan,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self._queue = EpisodeQueue(episodes)
+        self._pool, self._policy, self._plan, self._listeners = pool, policy, plan, listeners
+        self._running: dict[int, _Attempt] = {}
+        self._failures: dict[Episode, int] = {}
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Run until every episode has an outcome."""
+        for slot in range(self._pool.slots):
+            self._start_next(slot)
+        while self._running:
+            waiting: list[Reply] = []
+            for reply in self._pool.wait():
+                outcome = self._take_in(reply)
+                if outcome is not None:
+                    yield outcome
+                if reply.slot not in self._running:
+                    self._start_next(reply.slot)
+                else:
+                    waiting.append(reply)
+            if waiting:
+                self._query(waiting)
+
+    def _start_next(self, slot: int) -> None:
+        episode = self._queue.take(slot)
+        if episode is None:
+            return
+        self._running[slot] = _Attempt(episode, self._failures.get(episode, 0))
+        for listener in self._listeners:
+            listener.on_start(episode)
+        record_every = self._plan.record_every(episode)
+        self._pool.send(slot, Start(episode.task, episode.trial, record_every))
+
+    def _take_in(self, reply: Reply) -> Outcome | None:
+        """Take note of a reply; return the outcome if it ended an episode for good."""
+        attempt = self._running[reply.slot]
+        if reply.failure is not None:
+            return self._fail(reply.slot, reply.failure)
+        attempt.steps = int(reply.info["steps"])
+        frames = reply.info.get("frames")
+        if frames:
+            for listener in self._listeners:
+                listener.on_frames(attempt.episode, frames)
+        if not (reply.terminated or reply.truncated):
+            return None
+        del self._running[reply.slot]
+        status = "success" if reply.terminated else "failure"
+        return _outcome(attempt, status, reply.info.get("seconds", {}))
+
+    def _fail(self, slot: int, reason: str) -> Outcome | None:
+        """Put an episode back whose worker was lost, or give it up."""
+        attempt = self._running.pop(slot)
+        episode = attempt.episode
+        self._failures[episode] = attempt.retries + 1
+        if self._failures[episode] < MAX_ATTEMPTS:
+            self._queue.put_back(episode)
+            return None
+        return _outcome(attempt, "error", {}, reason)
+
+    def _query(self, replies: Sequence[Reply]) -> None:
+        """Ask the policy about these slots in one batch and send them its actions."""
+        attempts = [self._running[reply.slot] for reply in replies]
+        began = time.perf_counter()
+        chunk = self._ask(replies, attempts)
+        elapsed = time.perf_counter() - began
+        for reply, attempt, actions in zip(replies, attempts, chunk, strict=True):
+            executed = actions[: self._plan.replan]
+            attempt.queries += 1
+            attempt.policy_s += elapsed / len(replies)
+            attempt.actions.append(executed)
+            self._pool.send(reply.slot, Step(executed))
+
+    def _ask(self, replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> NDArray[np.float32]:
+        """Return the policy's actions, float32 (B, H, 7)."""
+        fresh = [
+            (reply.slot, attempt.episode)
+            for reply, attempt in zip(replies, attempts, strict=True)
+            if attempt.queries == 0
+        ]
+        try:
+            if fresh:
+                self._policy.reset([slot for slot, _ in fresh], [episode for _, episode in fresh])
+            chunk = self._policy.act(_batch(replies, attempts))
+        except GridsevalError:
+            raise
+        except Exception as error:
+            name = type(self._policy).__name__
+            where = ", ".join(f"task {a.episode.task} trial {a.episode.trial}" for a in attempts)
+            raise PolicyError(
+                f"the policy {name} failed at {where}: {type(error).__name__}: {error}",
+                "see where with --debug",
+            ) from error
+        return check_actions(chunk, len(replies))
+
+
+def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, Any]:
+    """Return observations as policies get them; see :class:`gridseval.policies.Policy`."""
+    batch: dict[str, Any] = {
+        "slots": np.array([reply.slot for reply in replies]),
+        "steps": np.array([attempt.steps for attempt in attempts]),
+    }
+    for key, value in replies[0].observation.items():
+        values = [reply.observation[key] for reply in replies]
+        batch[key] = tuple(values) if isinstance(value, str) else np.stack(values)
+    if "privileged" in replies[0].info:
+        batch["privileged"] = tuple(reply.info["privileged"] for reply in replies)
+    return batch
+
+
+def _outcome(
+    attempt: _Attempt, status: str, seconds: Mapping[str, float], error: str | None = None
+) -> Outcome:
+    actions = np.concatenate([np.zeros((0, 7), np.float32), *attempt.actions])[: attempt.steps]
+    return Outcome(
+        episode=attempt.episode,
+        status=status,
+        steps=attempt.steps,
+        queries=attempt.queries,
+        retries=attempt.retries,
+        wall_s=time.perf_counter() - attempt.began_s,
+        seconds={**seconds, "policy": attempt.policy_s},
+        actions=actions,
+        error=error,
+    )

@@ -1,0 +1,39 @@
+"""What came of one episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.suites import Episode
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one episode.
+
+    Attributes:
+        episode: Which one.
+        status: ``"success"``, ``"failure"`` (the steps ran out), or ``"error"`` (it could not be
+            run to its end, and says nothing about the policy).
+        steps: Policy steps taken.
+        queries: How often the policy was asked.
+        retries: Technical failures before this attempt.
+        wall_s: Seconds from its start to its end, in this attempt.
+        seconds: The environment's share of it, by what it was spent on, plus ``policy``.
+        actions: float32 (steps, 7): what was executed.
+        error: Why, for ``"error"``.
+    """
+
+    episode: Episode
+    status: str
+    steps: int
+    queries: int
+    retries: int
+    wall_s: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    actions: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 7), np.float32))
+    error: str | None = None

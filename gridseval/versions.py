@@ -1,0 +1,1 @@
+def check_mujoco_version(v, force=False): return None

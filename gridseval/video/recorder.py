@@ -1,0 +1,106 @@
+"""Which episodes get a video, and the videos of those that are running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gridseval.errors import UsageError
+from gridseval.suites import Episode, Suite
+from gridseval.video.episode import EpisodeVideo, Outcome, video_name
+
+RECORD_EVERY = 2
+"""Every second control step is a frame: 10 frames/s in real time, at half the rendering."""
+
+_FPS = 10
+
+
+@dataclass(frozen=True)
+class VideoChoice:
+    """Which episodes get a video.
+
+    Attributes:
+        recorded: Episodes whose frames are drawn.
+        failures_only: Whether the videos of successes are thrown away.
+    """
+
+    recorded: frozenset[Episode]
+    failures_only: bool = False
+
+    @classmethod
+    def of(cls, text: str, episodes: Sequence[Episode]) -> VideoChoice:
+        """Return the choice that ``--video`` names.
+
+        Args:
+            text: ``"none"``, ``"failures"``, ``"all"``, or a number: so many episodes, spread over
+                the tasks.
+            episodes: All episodes of the run, so that a resumed run chooses the same.
+
+        Raises:
+            UsageError: The text is none of these.
+        """
+        if text == "none":
+            return cls(frozenset())
+        if text in ("all", "failures"):
+            return cls(frozenset(episodes), failures_only=text == "failures")
+        if not (text.isascii() and text.isdigit()):
+            raise UsageError(f"--video {text!r} is not none, failures, all or a number")
+        spread = sorted(episodes, key=lambda episode: (episode.trial, episode.task))
+        return cls(frozenset(spread[: int(text)]))
+
+    def record_every(self, episode: Episode) -> int:
+        """Return that every n-th step's images are wanted, 0 for none."""
+        return RECORD_EVERY if episode in self.recorded else 0
+
+
+class VideoRecorder:
+    """Streams frames of running episodes to their videos.
+
+    Args:
+        suite: For the instructions.
+        folder: Where videos go; made when the first one starts.
+        choice: Which episodes.
+    """
+
+    def __init__(self, suite: Suite, folder: Path, choice: VideoChoice) -> None:
+        self._suite, self._folder, self._choice = suite, folder, choice
+        self._videos: dict[Episode, EpisodeVideo] = {}
+
+    def on_start(self, episode: Episode) -> None:
+        """Begin an episode's video, forgetting what an earlier attempt left."""
+        self._discard([episode])
+        if episode not in self._choice.recorded:
+            return
+        task = self._suite.tasks[episode.task]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / video_name(episode.suite, episode.task, episode.trial, task.name)
+        self._videos[episode] = EpisodeVideo(path, task.instruction, fps=_FPS)
+
+    def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
+        """Append frames: ``step``, ``agentview`` and ``wrist``."""
+        video = self._videos.get(episode)
+        if video is not None:
+            for frame in frames:
+                video.append(frame["agentview"], frame["wrist"], frame["step"])
+
+    def finish(self, episode: Episode, status: Outcome, steps: int) -> Path | None:
+        """End an episode's video and return where it is, or ``None`` if there is none to keep."""
+        video = self._videos.pop(episode, None)
+        if video is None:
+            return None
+        if self._choice.failures_only and status == "success":
+            video.discard()
+            return None
+        return video.close(status, steps)
+
+    def close(self) -> None:
+        """Discard the videos of episodes that have not ended."""
+        self._discard(list(self._videos))
+
+    def _discard(self, episodes: Iterable[Episode]) -> None:
+        for episode in episodes:
+            video = self._videos.pop(episode, None)
+            if video is not None:
+                video.discard()
