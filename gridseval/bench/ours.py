@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.bench.episode import EpisodeTimes, Stopwatch, cpu_seconds
-from gridseval.envs.libero_env import LiberoEnv, Observation
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import WorkerPool
-from gridseval.envs.pool.settings import EnvSettings
 from gridseval.errors import MachineError
-
-
-class StateEnv(LiberoEnv):
-    """The environment, with the flat simulation state in ``info["sim_state"]``."""
-
-    def reset(
-        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode."""
-        observation, info = super().reset(seed=seed, options=options)
-        return observation, {**info, "sim_state": self.sim_state()}
-
-    def step(self, action: NDArray[Any]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Take the steps of a chunk."""
-        observation, reward, terminated, truncated, info = super().step(action)
-        info["sim_state"] = self.sim_state()
-        return observation, reward, terminated, truncated, info
-
-
-@dataclass(frozen=True)
-class StateEnvSettings(EnvSettings):
-    """Settings of an environment that reports its state."""
-
-    def make(self) -> LiberoEnv:
-        """Make the environment in this process."""
-        return StateEnv(**asdict(self))
 
 
 def warm_up(pool: WorkerPool, task: int, action: NDArray[np.float32]) -> float:
@@ -87,7 +57,9 @@ def run_round(
     return time.perf_counter() - began, done
 
 
-def stepping(pool: WorkerPool, task: int, trial: int, tape: NDArray[np.float32]) -> dict[str, Any]:
+def step_without_images(
+    pool: WorkerPool, task: int, trial: int, tape: NDArray[np.float32]
+) -> dict[str, Any]:
     """Run one episode without images, its whole tape in one message.
 
     Returns:

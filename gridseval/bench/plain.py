@@ -1,8 +1,9 @@
 """The plain ``libero`` loop, in a process of its own.
 
 Run as ``python -m gridseval.bench.plain``. Each line on standard input is a request as JSON, each
-line on standard output a reply: ``{"task": {...}}`` makes the environment (see
-:class:`PlainTask`), ``{"trial": i}`` runs its next episode, which must be number i.
+line on standard output a reply: ``{"task": {...}}`` makes the environment of a
+:class:`~gridseval.bench.plan.PlainTask`, ``{"trial": i}`` runs its next episode, which must be
+number i.
 """
 
 from __future__ import annotations
@@ -13,43 +14,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gridseval.bench.episode import EpisodeTimes, Stopwatch
+from gridseval.bench.plan import PlainTask
 from gridseval.bench.tape import action_tape
 from gridseval.envs.init_states import read_init_states
 from gridseval.envs.libero_package import asset_root, import_libero
 
 _SUBSTEPS = 25
 _SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
-
-
-@dataclass(frozen=True)
-class PlainTask:
-    """What the process is told about a task.
-
-    Attributes:
-        bddl: The problem file.
-        init_states: The stored initial states.
-        assets: The root of the models.
-        seed: What ``env.seed`` is given, once; the actions' seed too.
-        steps: Policy steps.
-        settle_steps: Steps with an open gripper before them.
-        images: Whether to make the environment with cameras, as everyone does, or to measure
-            robosuite's stepping (and then MuJoCo's) without.
-    """
-
-    bddl: str
-    init_states: str
-    assets: str
-    seed: int
-    steps: int
-    settle_steps: int
-    images: bool
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict
 from typing import Any
 
-from gridseval.bench.plain import PlainTask
+from gridseval.bench.plan import PlainTask
 from gridseval.errors import MachineError
 
 _MAX_QUOTE = 300

@@ -79,3 +79,27 @@ class Loop:
     def name(self) -> str:
         """Its name in tables and JSON, such as ``"chunk 8, 2 workers"``."""
         return f"chunk {self.chunk}, {self.workers} worker{'s' * (self.workers > 1)}"
+
+
+@dataclass(frozen=True)
+class PlainTask:
+    """What the process is told about a task.
+
+    Attributes:
+        bddl: The problem file.
+        init_states: The stored initial states.
+        assets: The root of the models.
+        seed: What ``env.seed`` is given, once; the actions' seed too.
+        steps: Policy steps.
+        settle_steps: Steps with an open gripper before them.
+        images: Whether to make the environment with cameras, as everyone does, or to measure
+            robosuite's stepping (and then MuJoCo's) without.
+    """
+
+    bddl: str
+    init_states: str
+    assets: str
+    seed: int
+    steps: int
+    settle_steps: int
+    images: bool

@@ -18,10 +18,10 @@ from enum import Enum, auto
 import numpy as np
 
 from gridseval.policies.oracle_clearance import hand_columns, with_load
-from gridseval.policies.oracle_geometry import Array, hand_yaw
+from gridseval.policies.oracle_geometry import Array, hand_rotation, hand_yaw
 from gridseval.policies.oracle_grasp import MAX_OPENING, Grasp, choose_grasp
 from gridseval.policies.oracle_models import Models
-from gridseval.policies.oracle_motion import Motion, arm_at, observe
+from gridseval.policies.oracle_motion import Motion, arm_at, base_position, lean_at, observe
 from gridseval.policies.oracle_scene import Scene
 from gridseval.policies.oracle_tasks import PickPlace, is_placed, place_of
 from gridseval.policies.oracle_travel import MARGIN_M, Route
@@ -186,7 +186,7 @@ class Expert:
     def _route(self, scene: Scene) -> Route:
         """Return where the hand goes in this phase, and past what."""
         assert self._grasp is not None
-        hold = Route(self._start.hand, self._grasp.yaw)
+        hold = Route(self._start.hand, self._rotation(scene, self._grasp))
         if self._phase is Phase.APPROACH:
             return self._route_to_grasp(scene, self._grasp)
         if self._phase is Phase.CLOSE:
@@ -197,10 +197,17 @@ class Expert:
             return replace(hold, position=self._start.hand + [0.0, 0.0, _RETREAT_M])
         return hold
 
+    def _rotation(self, scene: Scene, grasp: Grasp) -> Array:
+        """Return how to hold the hand from grasping to placing: leaning as the further place needs."""
+        place = place_of(self._goals[0], scene, self._models)
+        base = base_position(self._home)
+        furthest = max(grasp.position - base, place - base, key=lambda way: np.hypot(*way[:2]))
+        return hand_rotation(grasp.yaw, lean_at(grasp.position - base, np.hypot(*furthest[:2])))
+
     def _route_to_grasp(self, scene: Scene, grasp: Grasp) -> Route:
         return Route(
             grasp.position,
-            grasp.yaw,
+            self._rotation(scene, grasp),
             _HOVER_M,
             hand_columns(grasp.yaw, MAX_OPENING),
             scene.obstacles(without={self._goals[0].thing}),
@@ -216,7 +223,7 @@ class Expert:
         lifted = _distance(hand[:2], self._start.hand[:2]) > _LIFT_M
         return Route(
             place,
-            grasp.yaw,
+            self._rotation(scene, grasp),
             _HOVER_M,
             with_load(columns, scene.boxes[goal.thing], hand),
             obstacles,

@@ -48,6 +48,10 @@ _COUPLING = {
 }
 _MAX_LOOP = 0.93
 
+_LEAN_FROM_M = 0.72
+_LEAN_RAD_PER_M = 3.0
+_MAX_LEAN = 0.35
+
 # What the regulator thinks of errors (1 cm and 0.07 rad are equally bad), of speed, and of effort.
 _ERROR_COST = np.array([1e4] * 3 + [200.0] * 3)
 _SPEED_COST = np.array([10.0] * 3 + [0.5] * 3)
@@ -105,14 +109,33 @@ class Arm:
         return Motion(pose, self.frame.T @ after[6:])
 
 
+def base_position(home: Array) -> Array:
+    """Return where the robot's base is, from where its hand was when the episode began: float64 (3,)."""
+    return home - _HOME
+
+
 def arm_at(hand: Pose, home: Array) -> Arm:
     """Return the arm with its hand at a pose; ``home`` (3,) is where the hand was when the episode began."""
-    forward = hand.position - (home - _HOME)
+    forward = hand.position - base_position(home)
     reach = float(np.hypot(forward[0], forward[1]))
     cosine, sine = forward[:2] / reach
     turn = np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
     step, gains = _linearised(round(reach / 0.02), round(float(forward[2]) / 0.02))
     return Arm(np.kron(np.eye(2), turn), step, gains)
+
+
+def lean_at(forward: Array, reach: float) -> Array:
+    """Return how far the fingertips should point outwards for the arm not to be stretched: (2,), rad.
+
+    With the hand straight down the arm passes a singularity at about 0.8 m: the elbow can then open while
+    the hand stays, and the arm is stuck with it straight.
+
+    Args:
+        forward: Direction from the base to the hand; its first two components count.
+        reach: Horizontal distance of the hand from the base (m).
+    """
+    angle = min(max(0.0, (reach - _LEAN_FROM_M) * _LEAN_RAD_PER_M), _MAX_LEAN)
+    return np.asarray(angle * forward[:2] / np.linalg.norm(forward[:2]))
 
 
 def observe(predicted: Sequence[Motion], executed: int, pose: Pose) -> Motion:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridseval.policies.oracle_clearance import NO_LIMIT, Columns
-from gridseval.policies.oracle_geometry import Array, Boxes, hand_rotation, hand_yaw
+from gridseval.policies.oracle_geometry import Array, Boxes, rotation_vector
 from gridseval.policies.oracle_scene import Pose
 
 MARGIN_M = 0.012
@@ -32,7 +32,7 @@ class Route:
 
     Attributes:
         position: Goal of the grip site, float64 (3,), metres.
-        yaw: Goal of the hand's yaw (rad).
+        rotation: Goal of the hand's rotation, float64 (3, 3).
         hover: Height above the goal (m) from which to come down.
         columns: The hand, with what it holds.
         obstacles: What it must not hit.
@@ -40,7 +40,7 @@ class Route:
     """
 
     position: Array
-    yaw: float
+    rotation: Array
     hover: float = 0.0
     columns: Columns | None = None
     obstacles: Boxes | None = None
@@ -50,7 +50,7 @@ class Route:
         """Return the pose to head for from where the hand is."""
         offset = self.position[:2] - hand.position[:2]
         distance = float(np.hypot(*offset))
-        turn = abs(self._turn_left(hand))
+        turn = self._turn_left(hand)
         cone = _CONE * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
         height = self.position[2] + min(self.hover, cone)
         free = self._free_heights(hand.position[:2], offset, distance)
@@ -59,16 +59,15 @@ class Route:
         blocked = max(self.floor, float(free[ahead < _LOOK_AHEAD_M].max()))
         place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
         height = max(height, blocked) if place is not self.position else height
-        return Pose(np.array([*place, height]), hand_rotation(self.yaw))
+        return Pose(np.array([*place, height]), self.rotation)
 
     def reached(self, hand: Pose, position_m: float, turn_rad: float) -> bool:
         """Return whether the hand is at the goal, within these tolerances."""
         near = float(np.linalg.norm(hand.position - self.position)) < position_m
-        return near and abs(self._turn_left(hand)) < turn_rad
+        return near and self._turn_left(hand) < turn_rad
 
     def _turn_left(self, hand: Pose) -> float:
-        wanted = hand_rotation(self.yaw)[:, 0]
-        return float(np.arccos(np.clip(wanted @ hand.rotation[:, 0], -1.0, 1.0)))
+        return float(np.linalg.norm(rotation_vector(self.rotation @ hand.rotation.T)))
 
     def _free_heights(self, start: Array, offset: Array, distance: float) -> Array:
         if self.columns is None or self.obstacles is None:
