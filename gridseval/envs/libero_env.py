@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gridseval.envs.assets import find_assets
 from gridseval.envs.privileged import privileged_state
+from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.scene import CONTROL_HZ, TaskFiles
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.errors import UsageError, did_you_mean
@@ -99,6 +100,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._privileged = privileged
         self._seed = _checked_seed(seed)
         self._keys = _checked_keys(observations)
+        if backend is None and (set(self._keys) & set(CAMERAS) or render_mode is not None):
+            backend = choose_backend().backend
         self._scenes = SceneCache(max_scenes, IMAGE_PX, backend)
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
@@ -135,11 +138,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._trial = self.suite.check_trial(chosen["trial"])
         self._record_every = int(chosen["record_every"])
         self._seconds = dict.fromkeys(("compile", "reset", "physics", "rendering"), 0.0)
+        self._stage = None  # whatever fails below leaves no half-started episode
         began = time.perf_counter()
         files = TaskFiles.of(self.suite.name, self._task.name, self.assets.root)
-        self._stage = self._scenes.stage(files)
+        stage = self._scenes.stage(files)
         compiled = time.perf_counter()
-        self._stage.simulation.start(self._trial, self._seed, self._settle_steps)
+        stage.simulation.start(self._trial, self._seed, self._settle_steps)
+        self._stage = stage
         self._seconds["compile"] = compiled - began
         self._seconds["reset"] = time.perf_counter() - compiled
         self._steps, self._ended = 0, False

@@ -54,13 +54,14 @@ def import_libero() -> types.ModuleType:
     if "libero.libero.envs" in sys.modules:
         return sys.modules["libero.libero.envs"]
     _write_config()
-    with _quiet_import():
+    # Robosuite writes into this variable where nobody has: keep that to the import.
+    with _quiet_import(), _environment("MUJOCO_GL", os.environ.get("MUJOCO_GL", "egl")):
         try:
             return _import_envs()
         except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
             # No usable OpenGL library: robosuite's own renderer is never used here.
             sys.modules[_EGL_MODULE] = _refusing_gl_module(str(without_gl))
-            os.environ["MUJOCO_GL"] = "egl"
+        with _environment("MUJOCO_GL", "egl"):
             try:
                 return _import_envs()
             except Exception as error:
@@ -92,7 +93,11 @@ def cache_dir(name: str) -> Path:
 
 def _import_envs() -> types.ModuleType:
     import libero.libero.envs
+    import mujoco
 
+    if mujoco.get_mju_user_warning() is None:
+        # MuJoCo's own handler appends to MUJOCO_LOG.TXT in the working directory.
+        mujoco.set_mju_user_warning(logging.getLogger("gridseval.mujoco").warning)
     module: types.ModuleType = libero.libero.envs
     return module
 
@@ -122,13 +127,14 @@ def _write_config() -> None:
 
 @contextlib.contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Silence import-time logging and warnings, and keep numba's files out of site-packages."""
+    """Silence import-time logging and warnings, and keep what is written to the user's cache."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         with (
             warnings.catch_warnings(),
-            _environment("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", _numba_cache())),
+            _environment("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", _cache("numba"))),
+            _environment("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", _cache("matplotlib"))),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -136,8 +142,8 @@ def _quiet_import() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _numba_cache() -> str:
-    return str(cache_dir("numba"))
+def _cache(name: str) -> str:
+    return str(cache_dir(name))
 
 
 @contextlib.contextmanager

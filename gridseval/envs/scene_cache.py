@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gridseval.envs.rendering.backend import GLContext, choose_backend
+from gridseval.envs.rendering.backend import GLContext, announce_backend, choose_backend
 from gridseval.envs.rendering.renderer import SceneRenderer
 from gridseval.envs.scene import Scene, TaskFiles
 from gridseval.envs.simulation import Simulation
@@ -43,6 +43,8 @@ class SceneCache:
         self._capacity, self._image_px, self._backend = capacity, image_px, backend
         self._stages: OrderedDict[TaskFiles, Stage] = OrderedDict()
         self._context: GLContext | None = None
+        if backend is not None:
+            announce_backend(backend)
 
     def stage(self, files: TaskFiles) -> Stage:
         """Return the task's stage, compiling it if it is not at hand.

@@ -83,15 +83,20 @@ class WorkerProcess:
         return reply
 
     def close(self) -> None:
-        """End the process, by force if it does not end by itself."""
-        try:
-            self.connection.send(Close())
-            self._process.wait(_CLOSE_TIMEOUT_S)
-        except (OSError, subprocess.TimeoutExpired):
+        """End the process: kindly if it is idle, by force if it is busy or does not listen."""
+        if self.busy or not self._ends_by_itself():
             self._process.kill()
             self._process.wait()
         self._release()
         self._shared.close()
+
+    def _ends_by_itself(self) -> bool:
+        try:
+            self.connection.send(Close())
+            self._process.wait(_CLOSE_TIMEOUT_S)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return True
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()

@@ -52,6 +52,15 @@ def choose_backend() -> Probe:
     raise no_backend_error(probes)
 
 
+def announce_backend(backend: str) -> None:
+    """Tell MuJoCo, robosuite and PyOpenGL which back end to load, before any of them is imported.
+
+    They read it from the environment, once, and robosuite insists on EGL where nothing is said.
+    """
+    os.environ.setdefault("MUJOCO_GL", backend)
+    os.environ.setdefault("PYOPENGL_PLATFORM", backend)
+
+
 def probe_backend(backend: str) -> Probe:
     """Make a context in another process and ask it who draws."""
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
@@ -93,7 +102,7 @@ class GLContext:
 
     def __init__(self, backend: str) -> None:
         self._backend = backend
-        os.environ.setdefault("MUJOCO_GL", backend)
+        announce_backend(backend)
         restore = self._remember()
         try:
             self._context = _new_context(backend)
