@@ -1,14 +1,10 @@
-"""What must be drawn for an image: exact culling, and mirrors drawn only where they are.
+"""Which geoms an image needs: exact culling before drawing.
 
 Software OpenGL is vertex-bound: a LIBERO scene has 200,000 triangles, half of which (the robot's
-pedestal, most arm links in the wrist camera) lie outside what a camera sees. And where a reflective
-plane or box shows (the stove), MuJoCo draws the whole scene twice. Two rules, neither of which
-changes a pixel:
-
-- A geom is left out if a plane separates it from all that the camera sees, and another separates
-  its mirror image from all that it sees in a mirror.
-- If the mirrors cover only part of the image, the image is drawn without reflections, and the
-  rectangle around the mirrors once more with them, with the few geoms that reach the rectangle.
+pedestal, most arm links in the wrist camera) lie outside what a camera sees, and where a reflective
+box shows (the stove), MuJoCo draws the whole scene twice. A geom is left out if each of its parts
+lies outside what the camera sees, and the mirror image of each outside what the camera sees in a
+mirror. No pixel changes.
 """
 
 from __future__ import annotations
@@ -18,15 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.envs.rendering.hulls import Hulls
+from gridseval.envs.rendering.clusters import Boxes, Clusters, outside
 
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 # Antialiasing and rounding reach this far beyond a mirror's outline.
 _MARGIN_PX = 3
-# What a pass costs beside its triangles, in triangles (measured with llvmpipe).
-_PASS_TRIANGLES = 15_000
 _DIRECTIONS = 16
 
 
@@ -39,22 +33,8 @@ class Region(NamedTuple):
     height: int
 
 
-class Pass(NamedTuple):
-    """One call of ``mjr_render``.
-
-    Attributes:
-        hidden: bool (ngeom,): geoms to leave out.
-        reflections: Whether mirrors reflect.
-        region: Where the drawn pixels are the image's.
-    """
-
-    hidden: Mask
-    reflections: bool
-    region: Region
-
-
 class Culler:
-    """Plans the passes for one compiled model.
+    """Decides for one compiled model what a camera cannot show.
 
     Args:
         model: ``mujoco.MjModel``.
@@ -67,7 +47,7 @@ class Culler:
 
         self._model, self._size_px = model, size_px
         self._ids = np.flatnonzero(drawn)
-        self._hulls = Hulls(model, self._ids)
+        self._clusters = Clusters(model, self._ids)
         kind = model.geom_type[self._ids]
         is_plane, is_box = kind == mujoco.mjtGeom.mjGEOM_PLANE, kind == mujoco.mjtGeom.mjGEOM_BOX
         # A geom without extent in the tables is drawn by rules of its own: always keep it.
@@ -76,36 +56,31 @@ class Culler:
         shiny = (material >= 0) & (model.mat_reflectance[material] > 0)
         self._mirrors: list[int] = np.flatnonzero(shiny & (is_plane | is_box)).tolist()
         self._top = np.where(is_box, model.geom_size[self._ids, 2], 0.0)
-        is_mesh = kind == mujoco.mjtGeom.mjGEOM_MESH
-        self._triangles = np.where(is_mesh, model.mesh_facenum[model.geom_dataid[self._ids]], 0)
 
-    def plan(self, data: Any, camera: int) -> list[Pass]:
-        """Return the passes that together give the image; later ones overwrite their region.
+    def hidden(self, data: Any, camera: int) -> Mask:
+        """Return bool (ngeom,): geoms that can be left out without changing a pixel.
 
         Args:
             data: ``mujoco.MjData`` with present kinematics, camera and light poses.
             camera: Id of a fixed camera.
         """
-        whole = Region(0, 0, self._size_px, self._size_px)
+        hidden = np.zeros(self._model.ngeom, dtype=bool)
         if (self._model.light_castshadow & self._model.light_active).any():
-            # What is out of sight may still cast a shadow into it.
-            return [Pass(np.zeros(self._model.ngeom, dtype=bool), True, whole)]
+            return hidden  # what is out of sight may still cast a shadow into it
         eye = _Eye(data, camera, self._model.cam_fovy[camera], self._size_px)
-        points = self._hulls.place(data)
-        shown = self._direct(points, eye.planes(whole))
+        boxes = self._clusters.place(data)
+        everything = Region(0, 0, self._size_px, self._size_px)
+        shown = self._visible(outside(boxes, *eye.planes(everything)))
         mirrors = [m for m in self._mirrors if shown[m] and self._faces(data, m, eye.position)]
-        if not mirrors:
-            return [self._pass(shown, False, whole)]
-        region = self._around(eye, points, mirrors)
-        once = shown | self._reflected(data, points, mirrors, eye.planes(whole))
-        near = self._direct(points, eye.planes(region))
-        near |= self._reflected(data, points, mirrors, eye.planes(region))
-        if 2 * self._cost(once) <= self._cost(shown) + 2 * self._cost(near):
-            return [self._pass(once, True, whole)]
-        return [self._pass(shown, False, whole), self._pass(near, True, region)]
+        if mirrors:
+            planes = eye.planes(self._around(eye, boxes, mirrors))
+            shown |= self._reflected(data, boxes, mirrors, planes)
+        hidden[self._ids] = ~shown
+        return hidden
 
-    def _direct(self, points: Float, planes: tuple[Float, Float]) -> Mask:
-        return ~(self._hulls.beyond(points, *planes) & self._cullable)
+    def _visible(self, unseen: Mask) -> Mask:
+        """Return bool (n,): geoms of which some box may be seen."""
+        return ~(self._clusters.whole(unseen) & self._cullable)
 
     def _faces(self, data: Any, mirror: int, position: Float) -> bool:
         """Return whether the eye is on the reflecting side of a mirror (or too near to tell)."""
@@ -118,35 +93,27 @@ class Culler:
         return data.geom_xpos[self._ids[mirror]] + normal * self._top[mirror], normal
 
     def _reflected(
-        self, data: Any, points: Float, mirrors: list[int], planes: tuple[Float, Float]
+        self, data: Any, boxes: Boxes, mirrors: list[int], planes: tuple[Float, Float]
     ) -> Mask:
-        """Return whose reflection in one of the mirrors may show between the planes."""
+        """Return bool (n,): whose reflection in one of the mirrors may show between the planes."""
         shown = np.zeros(len(self._ids), dtype=bool)
         for mirror in mirrors:
             point, normal = self._mirror_plane(data, mirror)
-            behind = self._hulls.beyond(points, normal[None], np.array([point @ normal]))
-            # Reflecting the planes instead of all points gives the same signed distances.
+            behind = outside(boxes, normal[None], np.array([point @ normal]))
+            # Reflecting the planes instead of all boxes gives the same signed distances.
             normals, offsets = planes
             along = normals @ normal
             reflected = normals - 2 * along[:, None] * normal
             shifted = offsets - 2 * along * (point @ normal)
-            shown |= ~behind & self._direct(points, (reflected, shifted))
+            shown |= self._visible(behind | outside(boxes, reflected, shifted))
         return shown
 
-    def _around(self, eye: _Eye, points: Float, mirrors: list[int]) -> Region:
+    def _around(self, eye: _Eye, boxes: Boxes, mirrors: list[int]) -> Region:
         """Return the rectangle of pixels that the mirrors can touch."""
         if not all(self._cullable[mirror] for mirror in mirrors):
             return Region(0, 0, self._size_px, self._size_px)
-        corners = [self._hulls.corners(points, mirror) for mirror in mirrors]
-        return eye.region(np.concatenate(corners))
-
-    def _cost(self, shown: Mask) -> int:
-        return int(self._triangles[shown].sum()) + _PASS_TRIANGLES
-
-    def _pass(self, shown: Mask, reflections: bool, region: Region) -> Pass:
-        hidden = np.zeros(self._model.ngeom, dtype=bool)
-        hidden[self._ids] = ~shown
-        return Pass(hidden, reflections, region)
+        corners = [self._clusters.of_geom(boxes, mirror).corners() for mirror in mirrors]
+        return eye.region(np.concatenate(corners).reshape(-1, 3))
 
 
 class _Eye:

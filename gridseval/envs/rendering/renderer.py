@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.rendering.backend import GLContext
-from gridseval.envs.rendering.culling import Culler, Pass, Region
+from gridseval.envs.rendering.culling import Culler
 from gridseval.envs.scene import Scene
 from gridseval.envs.simulation import View
 
@@ -44,8 +44,6 @@ class SceneRenderer:
         self._data = mujoco.MjData(model)
         self._camera_ids: dict[str, int] = {}
         self._groups = model.geom_group.copy()
-        whole = Region(0, 0, image_px, image_px)
-        self._everything = [Pass(np.zeros(model.ngeom, dtype=bool), True, whole)]
         drawn = np.isin(self._groups, _DRAWN_GROUPS)
         self._culler = Culler(model, image_px, drawn) if cull else None
         self._options = mujoco.MjvOption()
@@ -84,19 +82,11 @@ class SceneRenderer:
         return image[::-1, ::-1].copy()
 
     def _draw(self, camera: int) -> Image:
-        culler = self._culler
-        passes = self._everything if culler is None else culler.plan(self._data, camera)
-        image = np.empty((self._image_px, self._image_px, 3), dtype=np.uint8)
+        """Return the image with its rows from the bottom, as OpenGL gives it."""
+        mujoco, size = self._mujoco, self._image_px
+        if self._culler is not None:
+            self._model.geom_group[self._culler.hidden(self._data, camera)] = _HIDDEN_GROUP
         self._camera.fixedcamid = camera
-        with self._context.current():
-            for one in passes:
-                self._draw_pass(one, image)
-        return image
-
-    def _draw_pass(self, one: Pass, image: Image) -> None:
-        """Draw one pass and copy its region into the image (rows from the bottom)."""
-        mujoco, size, scene = self._mujoco, self._image_px, self._scene
-        self._model.geom_group[:] = np.where(one.hidden, _HIDDEN_GROUP, self._groups)
         mujoco.mjv_updateScene(
             self._model,
             self._data,
@@ -104,16 +94,16 @@ class SceneRenderer:
             self._perturb,
             self._camera,
             mujoco.mjtCatBit.mjCAT_ALL,
-            scene,
+            self._scene,
         )
-        scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = one.reflections
-        # Several scenes share the context: each must bind its own buffer again.
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
-        mujoco.mjr_render(mujoco.MjrRect(0, 0, size, size), scene, self._gl)
-        left, bottom, width, height = one.region
-        pixels = np.empty((height, width, 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(pixels, None, mujoco.MjrRect(left, bottom, width, height), self._gl)
-        image[bottom : bottom + height, left : left + width] = pixels
+        viewport = mujoco.MjrRect(0, 0, size, size)
+        image = np.empty((size, size, 3), dtype=np.uint8)
+        with self._context.current():
+            # Several scenes share the context: each must bind its own buffer again.
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._gl)
+            mujoco.mjr_render(viewport, self._scene, self._gl)
+            mujoco.mjr_readPixels(image, None, viewport, self._gl)
+        return image
 
     def _camera_id(self, name: str) -> int:
         if name not in self._camera_ids:
