@@ -6,9 +6,9 @@ The files are zip archives with one pickle of one float64 array (protocol facts,
 
 from __future__ import annotations
 
-import _codecs
 import io
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gridseval.errors import MachineError
 
 _MAX_BYTES = 64 * 1024 * 1024
+_MAX_MEMO = 1000
 
 
 def read_init_states(path: Path) -> NDArray[np.float64]:
@@ -34,13 +35,7 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
         MachineError: The file is missing, broken, or holds anything but one float64 array.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            member = next(n for n in archive.namelist() if n.endswith("data.pkl"))
-            if archive.getinfo(member).file_size > _MAX_BYTES:
-                raise ValueError(f"larger than {_MAX_BYTES} bytes")
-            states = _ArrayUnpickler(io.BytesIO(archive.read(member))).load()
-        if not isinstance(states, np.ndarray) or states.dtype != np.float64 or states.ndim != 2:
-            raise ValueError("not a float64 array of two dimensions")
+        states = _load(_member(path))
     except Exception as error:  # a broken pickle may raise anything
         reason = str(error) or type(error).__name__
         raise MachineError(
@@ -50,24 +45,82 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
     return states
 
 
+def _member(path: Path) -> bytes:
+    """Return the archive's pickle, as bytes."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        if not names:
+            raise ValueError("the archive holds no data.pkl")
+        if archive.getinfo(names[0]).file_size > _MAX_BYTES:
+            raise ValueError(f"larger than {_MAX_BYTES} bytes")
+        return archive.read(names[0])
+
+
+def _load(pickled: bytes) -> NDArray[np.float64]:
+    for opcode, argument, _ in pickletools.genops(pickled):
+        # The unpickler allocates as many places as the largest index asks for.
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _MAX_MEMO:
+            raise ValueError(f"refused: it remembers {argument} things")
+    found = _ArrayUnpickler(io.BytesIO(pickled)).load()
+    if not isinstance(found, _Array) or found.values is None or found.values.ndim != 2:
+        raise ValueError("not a float64 array of two dimensions")
+    if not np.isfinite(found.values).all():
+        raise ValueError("not all numbers are finite")
+    return found.values
+
+
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows the four names that a pickled float64 array needs, and no other."""
+    """Knows the names that a pickled float64 array needs, and no other.
+
+    Each stands for a class of our own: with a damaged pickle, numpy's own crash the interpreter.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {
-            ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-            ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
-            ("_codecs", "encode"): _codecs.encode,
+            ("numpy.core.multiarray", "_reconstruct"): _Array,
+            ("numpy._core.multiarray", "_reconstruct"): _Array,  # from numpy 2 on
+            ("numpy", "ndarray"): _ArrayKind,
+            ("numpy", "dtype"): _Dtype,
+            ("_codecs", "encode"): _Latin1,
         }
         if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"refused: the file asks for {module}.{name}")
         return allowed[module, name]
 
 
-def _reconstruct(kind: type, _shape: object, _typecode: bytes) -> NDArray[Any]:
-    """Stand in for numpy's function of this name, which moved between numpy 1 and 2."""
-    if kind is not np.ndarray:
-        raise pickle.UnpicklingError(f"refused: an array of kind {kind!r}")
-    return np.ndarray((0,), dtype=np.uint8)  # the pickled state brings shape and dtype
+class _ArrayKind:
+    """Stands for ``numpy.ndarray``, which a pickle names but need not construct."""
+
+
+class _Dtype:
+    """Stands for ``numpy.dtype``: its code, then in the state its byte order."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self._code = code
+        self.is_float64 = False
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.is_float64 = (self._code, state[1]) == ("f8", "<")
+
+
+class _Latin1(bytes):
+    """Stands for ``_codecs.encode``, by which old protocols write bytes as text."""
+
+    def __new__(cls, text: str, encoding: str) -> _Latin1:
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"refused: text as {encoding!r}")
+        return super().__new__(cls, text.encode("latin1"))
+
+
+class _Array:
+    """Stands for the array under construction; its state brings shape, type, order and bytes."""
+
+    def __init__(self, *_: object) -> None:
+        self.values: NDArray[np.float64] | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, is_fortran, raw = state
+        if not isinstance(dtype, _Dtype) or not dtype.is_float64:
+            raise ValueError("not a float64 array of two dimensions")
+        values = np.frombuffer(raw, dtype="<f8").reshape(shape, order="F" if is_fortran else "C")
+        self.values = values.astype(np.float64)

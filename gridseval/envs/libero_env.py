@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any, cast
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from gridseval.envs.assets import find_assets
@@ -18,17 +16,19 @@ from gridseval.envs.privileged import privileged_state
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.scene import CONTROL_HZ, TaskFiles
 from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.spaces import (
+    CAMERAS,
+    IMAGE_PX,
+    OBSERVATION_KEYS,
+    action_space,
+    checked_keys,
+    observation_space,
+)
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites import Task, load_suite
 
-CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
-"""Our names of the cameras, and LIBERO's."""
-
-OBSERVATION_KEYS = (*CAMERAS, "state")
-DEFAULT_SEED = 7
-IMAGE_PX = 256
-_CHARSET = string.ascii_letters + string.digits + string.punctuation + " "
 _MAX_SEED = 2**32 - 1
+DEFAULT_SEED = 7
 
 Observation = dict[str, Any]
 
@@ -99,7 +99,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._settle_steps = self.suite.settle_steps if settle_steps is None else settle_steps
         self._privileged = privileged
         self._seed = _checked_seed(seed)
-        self._keys = _checked_keys(observations)
+        self._keys = checked_keys(observations)
         if backend is None and (set(self._keys) & set(CAMERAS) or render_mode is not None):
             backend = choose_backend().backend
         self._scenes = SceneCache(max_scenes, IMAGE_PX, backend)
@@ -274,40 +274,6 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._record_every:
             info["frames"] = frames
         return info
-
-
-def observation_space(observations: Sequence[str]) -> spaces.Dict:
-    """Return the space of one environment that observes these keys.
-
-    Raises:
-        UsageError: A key is none of ``agentview``, ``wrist``, ``state``.
-    """
-    keys = _checked_keys(observations)
-    image = spaces.Box(0, 255, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
-    bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
-    state = spaces.Box(-bound, bound, dtype=np.float32)
-    parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
-    parts["instruction"] = spaces.Text(max_length=256, charset=_CHARSET)
-    return spaces.Dict(parts)
-
-
-def action_space(action_chunk: int | None) -> spaces.Box:
-    """Return the space of single actions, or of chunks of so many.
-
-    Raises:
-        UsageError: The chunk is shorter than one action.
-    """
-    if action_chunk is not None and action_chunk < 1:
-        raise UsageError(f"action_chunk must be at least 1, not {action_chunk}")
-    return spaces.Box(-1.0, 1.0, (7,) if action_chunk is None else (action_chunk, 7), np.float32)
-
-
-def _checked_keys(observations: Sequence[str]) -> tuple[str, ...]:
-    for key in observations:
-        if key not in OBSERVATION_KEYS:
-            hint = did_you_mean(str(key), OBSERVATION_KEYS)
-            raise UsageError(f"no observation is called {key!r}", hint)
-    return tuple(key for key in OBSERVATION_KEYS if key in observations)
 
 
 def _checked_options(options: Mapping[str, Any] | None) -> dict[str, Any]:

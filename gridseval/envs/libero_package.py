@@ -24,7 +24,11 @@ import platformdirs
 
 from gridseval.errors import MachineError
 
-_EGL_MODULE = "robosuite.renderers.context.egl_context"
+# What robosuite draws with; the second imports OpenCV, which needs libGL.
+_DRAWING_CLASSES = {
+    "robosuite.renderers.context.egl_context": "EGLGLContext",
+    "robosuite.utils.opencv_renderer": "OpenCVRenderer",
+}
 
 
 def package_root() -> Path:
@@ -59,8 +63,7 @@ def import_libero() -> types.ModuleType:
         try:
             return _import_envs()
         except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
-            # No usable OpenGL library: robosuite's own renderer is never used here.
-            sys.modules[_EGL_MODULE] = _refusing_gl_module(str(without_gl))
+            _stand_in_for_gl(str(without_gl))
         with _environment("MUJOCO_GL", "egl"):
             try:
                 return _import_envs()
@@ -135,6 +138,7 @@ def _quiet_import() -> Iterator[None]:
             warnings.catch_warnings(),
             _environment("NUMBA_CACHE_DIR", os.environ.get("NUMBA_CACHE_DIR", _cache("numba"))),
             _environment("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", _cache("matplotlib"))),
+            _no_log_files(),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -144,6 +148,22 @@ def _quiet_import() -> Iterator[None]:
 
 def _cache(name: str) -> str:
     return str(cache_dir(name))
+
+
+@contextlib.contextmanager
+def _no_log_files() -> Iterator[None]:
+    """Keep robosuite from opening /tmp/robosuite.log, which may be another user's."""
+    before = logging.FileHandler
+    logging.FileHandler = _NoLogFile  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        logging.FileHandler = before  # type: ignore[misc]
+
+
+class _NoLogFile(logging.NullHandler):
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__()
 
 
 @contextlib.contextmanager
@@ -159,11 +179,21 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def _refusing_gl_module(reason: str) -> types.ModuleType:
-    class EGLGLContext:
-        def __init__(self, *_: object, **__: object) -> None:
-            raise MachineError(f"no OpenGL on this machine: {reason}")
+def _stand_in_for_gl(reason: str) -> None:
+    """Let MuJoCo and robosuite be imported where OpenGL's libraries are missing.
 
-    module = types.ModuleType(_EGL_MODULE)
-    module.EGLGLContext = EGLGLContext  # type: ignore[attr-defined]
-    return module
+    Without images nothing draws, and with them gridseval's own renderer does, never robosuite's.
+    """
+    with _environment("MUJOCO_GL", "disable"):
+        import mujoco  # noqa: F401
+    for name, drawing_class in _DRAWING_CLASSES.items():
+        module = types.ModuleType(name)
+        setattr(module, drawing_class, _refusing_class(drawing_class, reason))
+        sys.modules[name] = module
+
+
+def _refusing_class(name: str, reason: str) -> type:
+    def refuse(self: object, *_: object, **__: object) -> None:
+        raise MachineError(f"no OpenGL on this machine: {reason}")
+
+    return type(name, (), {"__init__": refuse})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from dataclasses import replace
@@ -14,6 +15,7 @@ from gridseval.envs.pool.process import WorkerProcess
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.worker import handle
 from gridseval.envs.rendering.backend import choose_backend
+from gridseval.errors import GridsevalError
 
 DEFAULT_TIMEOUT_S = 180.0
 
@@ -106,6 +108,12 @@ class WorkerPool:
         patience = min((worker.seconds_left for worker in busy), default=0.0)
         ready = wait([worker.connection for worker in busy], max(0.0, patience))
         return [w.receive() for w in busy if w.connection in ready or w.seconds_left <= 0]
+
+    def forget(self) -> None:
+        """Wait for answers that are still due after an error, and drop them."""
+        while any(worker.busy for worker in self._workers):
+            with contextlib.suppress(GridsevalError):
+                self.wait()
 
     def pids(self) -> list[int]:
         """Return the process ids, by slot."""

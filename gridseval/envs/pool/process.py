@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -54,10 +55,7 @@ class WorkerProcess:
         """Send a message; a dead worker is noticed when its reply is waited for."""
         self.busy = True
         self._deadline_s = time.monotonic() + self._timeout_s
-        try:
-            self.connection.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the closed socket makes the next wait return at once
+        self._tell(message)
 
     def receive(self) -> Reply:
         """Return the reply that is there; a worker found dead or hanging is replaced.
@@ -98,6 +96,11 @@ class WorkerProcess:
             return False
         return True
 
+    def _tell(self, message: Any) -> None:
+        # Nothing is lost: the closed socket of a dead worker makes the next wait return at once.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
+
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
@@ -113,7 +116,7 @@ class WorkerProcess:
         )
         theirs.close()
         self.connection = Connection(ours.detach())
-        self.connection.send((self.slot, self._settings))
+        self._tell((self.slot, self._settings))
 
     def _replace(self, reason: str | None) -> Reply:
         """Start a new process in the place of this one, and say why the old one is gone."""

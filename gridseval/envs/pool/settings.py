@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from gridseval.envs.libero_env import DEFAULT_SEED, OBSERVATION_KEYS, LiberoEnv
+from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
+from gridseval.envs.spaces import OBSERVATION_KEYS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.envs.libero_env import CAMERAS, IMAGE_PX
+from gridseval.envs.spaces import CAMERAS, IMAGE_PX
 
 _IMAGE = (np.dtype(np.uint8), (IMAGE_PX, IMAGE_PX, 3))
 _STATE = (np.dtype(np.float32), (8,))
@@ -56,7 +56,9 @@ class SharedObservation:
 
     def close(self) -> None:
         """Close the file; the memory goes with the last array that shows it."""
-        os.close(self.descriptor)
+        if self.descriptor >= 0:  # closed twice, the number may be another file's by then
+            os.close(self.descriptor)
+        self.descriptor = -1
 
 
 def _new_file(size: int) -> int:

@@ -12,17 +12,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gridseval.envs.libero_env import (
-    CAMERAS,
-    DEFAULT_SEED,
-    OBSERVATION_KEYS,
-    LiberoEnv,
-    action_space,
-    observation_space,
-)
+from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS, action_space, observation_space
 from gridseval.errors import GridsevalError, UsageError, did_you_mean
 from gridseval.suites import Episode, list_episodes, load_suite
 
@@ -61,6 +55,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         **LiberoEnv.metadata,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
+    _pool: WorkerPool | None = None  # while a refused constructor is cleaned up
 
     def __init__(
         self,
@@ -95,11 +90,14 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
             seed=seed,
             max_steps=max_steps,
         )
+        self._max_actions = action_chunk
         self._pool = WorkerPool(settings, num_envs, timeout_s)
         self._episodes = list_episodes(self.suite, self.suite.tasks, self.suite.trials)
         self._next = 0
         self._current: list[Episode] = [self._episodes[0]] * num_envs
         self._ended = [False] * num_envs
+        self._seed: int | None = None
+        self._running = False
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -117,8 +115,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         """
         super().reset(seed=seed)
         self._current = self._chosen(dict(options or {}))
+        self._seed = self._seed if seed is None else seed
         self._ended = [False] * self.num_envs
-        starts = {slot: _start(episode, seed) for slot, episode in enumerate(self._current)}
+        self._workers.forget()
+        starts: dict[int, Start | Step] = dict(enumerate(map(self._start, self._current)))
         observations, _, _, _, infos = self._gather(self._exchange(starts))
         return observations, infos
 
@@ -129,12 +129,19 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
         Args:
             actions: float32 (num_envs, 7), or (num_envs, n, 7) with ``action_chunk``.
+
+        Raises:
+            UsageError: The actions have another shape or are not finite.
+            gymnasium.error.ResetNeeded: There was no reset yet, or the last call failed.
         """
+        checked = self._checked_actions(actions)
+        if not self._running:
+            raise gymnasium.error.ResetNeeded("call reset(): no episodes are running")
         messages: dict[int, Start | Step] = {}
-        for slot, action in enumerate(np.asarray(actions, dtype=np.float32)):
+        for slot, action in enumerate(checked):
             if self._ended[slot]:
                 self._current[slot] = self._following()
-                messages[slot] = _start(self._current[slot])
+                messages[slot] = self._start(self._current[slot])
             else:
                 messages[slot] = Step(action)
         replies = self._exchange(messages)
@@ -143,7 +150,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
     def close_extras(self, **_: Any) -> None:
         """End the processes."""
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return both cameras of each slot side by side, uint8 (256, 512, 3), or ``None``."""
@@ -156,10 +164,36 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
             )
         return tuple(np.concatenate([image for image in images if image is not None], axis=2))
 
+    @property
+    def _workers(self) -> WorkerPool:
+        assert self._pool is not None
+        return self._pool
+
+    def _checked_actions(self, actions: NDArray[Any]) -> NDArray[np.float32]:
+        """Check here, and not in the workers, so that a refused step changes no slot."""
+        given = np.asarray(actions, dtype=np.float32)
+        if self._max_actions is None:
+            expected, fits = f"({self.num_envs}, 7)", given.shape == (self.num_envs, 7)
+        else:
+            expected = f"({self.num_envs}, n, 7) with n from 1 to {self._max_actions}"
+            ends = given.ndim == 3 and given.shape[::2] == (self.num_envs, 7)
+            fits = ends and 1 <= given.shape[1] <= self._max_actions
+        if not fits:
+            raise UsageError(f"actions of shape {given.shape} were given, not {expected}")
+        if not np.isfinite(given).all():
+            raise UsageError("an action that is not finite was given")
+        return given
+
+    def _start(self, episode: Episode) -> Start:
+        # With the seed each time: a worker that replaces another knows only the constructor's.
+        return Start(episode.task, episode.trial, seed=self._seed)
+
     def _chosen(self, options: dict[str, Any]) -> list[Episode]:
         for key in options:
             if key not in ("task", "trial"):
-                raise UsageError(f"reset has no option {key!r}", did_you_mean(key, options))
+                raise UsageError(
+                    f"reset has no option {key!r}", did_you_mean(key, ("task", "trial"))
+                )
         if not options:
             self._next = 0
             return [self._following() for _ in range(self.num_envs)]
@@ -173,7 +207,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         return chosen
 
     def _for_each(self, value: Any, name: str) -> list[Any]:
-        if isinstance(value, (int, str, np.integer)):
+        if np.ndim(value) == 0:
             return [value] * self.num_envs
         values = list(value)
         if len(values) != self.num_envs:
@@ -189,12 +223,13 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
     def _exchange(self, messages: Mapping[int, Start | Step]) -> list[Reply]:
         """Send all messages and wait for all replies, restarting episodes whose worker died."""
+        self._running = False  # if this raises, nobody knows where the slots are
         for slot, message in messages.items():
-            self._pool.send(slot, message)
+            self._workers.send(slot, message)
         replies: dict[int, Reply] = {}
         attempts = dict.fromkeys(messages, 1)
         while len(replies) < len(messages):
-            for reply in self._pool.wait():
+            for reply in self._workers.wait():
                 if reply.failure is None:
                     replies[reply.slot] = reply
                 elif isinstance(messages[reply.slot], Step):
@@ -202,9 +237,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
                     replies[reply.slot] = self._lost(reply)
                 elif attempts[reply.slot] < _MAX_ATTEMPTS:
                     attempts[reply.slot] += 1
-                    self._pool.send(reply.slot, messages[reply.slot])
+                    self._workers.send(reply.slot, messages[reply.slot])
                 else:
                     raise WorkerLostError(f"slot {reply.slot}: {reply.failure}")
+        self._running = True
         return [replies[slot] for slot in sorted(replies)]
 
     def _lost(self, reply: Reply) -> Reply:
@@ -241,7 +277,3 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
             np.array([reply.truncated for reply in replies]),
             infos,
         )
-
-
-def _start(episode: Episode, seed: int | None = None) -> Start:
-    return Start(episode.task, episode.trial, seed=seed)

@@ -1,0 +1,58 @@
+"""What an environment observes and takes: names, sizes, spaces."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from gridseval.errors import UsageError, did_you_mean
+
+CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
+"""Our names of the cameras, and LIBERO's."""
+
+OBSERVATION_KEYS = (*CAMERAS, "state")
+IMAGE_PX = 256
+_CHARSET = string.ascii_letters + string.digits + string.punctuation + " "
+
+
+def observation_space(observations: Sequence[str]) -> spaces.Dict:
+    """Return the space of one environment that observes these keys.
+
+    Raises:
+        UsageError: A key is none of ``agentview``, ``wrist``, ``state``.
+    """
+    keys = checked_keys(observations)
+    image = spaces.Box(0, 255, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
+    bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
+    state = spaces.Box(-bound, bound, dtype=np.float32)
+    parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
+    parts["instruction"] = spaces.Text(max_length=256, charset=_CHARSET)
+    return spaces.Dict(parts)
+
+
+def action_space(action_chunk: int | None) -> spaces.Box:
+    """Return the space of single actions, or of chunks of so many.
+
+    Raises:
+        UsageError: The chunk is shorter than one action.
+    """
+    if action_chunk is not None and action_chunk < 1:
+        raise UsageError(f"action_chunk must be at least 1, not {action_chunk}")
+    return spaces.Box(-1.0, 1.0, (7,) if action_chunk is None else (action_chunk, 7), np.float32)
+
+
+def checked_keys(observations: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys in their usual order.
+
+    Raises:
+        UsageError: A key is none of ``agentview``, ``wrist``, ``state``.
+    """
+    for key in observations:
+        if key not in OBSERVATION_KEYS:
+            hint = did_you_mean(str(key), OBSERVATION_KEYS)
+            raise UsageError(f"no observation is called {key!r}", hint)
+    return tuple(key for key in OBSERVATION_KEYS if key in observations)
