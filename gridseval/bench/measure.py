@@ -60,6 +60,7 @@ class _Bench:
             action_chunk=max(CHUNKS),
             seed=plan.seed,
             max_steps=plan.steps,
+            draw_last=False,
             backend=probe.backend,
         )
         blind = replace(settings, observations=(), action_chunk=plan.steps)

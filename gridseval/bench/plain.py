@@ -46,6 +46,8 @@ def main() -> None:
             if "task" in request:
                 task = PlainTask(**request["task"])
                 stack.enter_context(asset_root(Path(task.assets)))
+                if loop is not None:
+                    loop.close()
                 loop = PlainLoop(task, libero_envs, render)
             elif loop is not None:
                 answer = loop.episode(request["trial"])
@@ -69,6 +71,8 @@ class PlainLoop:
         self._tape = [list(map(float, action)) for action in action_tape(task.seed, task.steps)]
         self._init_states = read_init_states(Path(task.init_states))
         self._env = _make_env(task, libero_envs)
+        # Compile numba's functions before anything is measured; the seed and resets come after.
+        self._env.step(list(_SETTLE_ACTION))
         self._env.seed(task.seed)
         self._next_trial = 0
 
@@ -86,6 +90,10 @@ class PlainLoop:
             raise ValueError(f"the plain loop must run trial {self._next_trial} before {trial}")
         self._next_trial += 1
         return self._run(trial) if self._task.images else self._run_without_images(trial)
+
+    def close(self) -> None:
+        """Free the environment."""
+        self._env.close()
 
     def _run(self, trial: int) -> dict[str, Any]:
         env, render = self._env, self._render

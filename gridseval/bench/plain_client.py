@@ -33,7 +33,7 @@ class PlainProcess:
         # robosuite takes it for the number of the EGL device (protocol facts, version trap 7).
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "gridseval.bench.plain"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -88,7 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _invoke(words: list[str]) -> int:
     try:
-        result: Any = group.main(args=words, prog_name="gridseval", standalone_mode=False)
+        # Not group.main(), which ends in its own way when the reader of our output is gone.
+        with group.make_context("gridseval", words) as context:
+            result: Any = group.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.Abort:

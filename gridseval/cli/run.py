@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gridseval.results import EpisodeRecord
 
 _ERRORS_EXIT_CODE = 6
+_BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}, {rate_hour}{postfix}, {remaining} left"
 
 
 @click.command(name="run")
@@ -96,7 +97,7 @@ class ProgressBar:
             initial=len(done),
             desc=prepared.suite.name,
             mininterval=30.0 if quiet else 0.2,
-            bar_format="{desc} {bar:12} {n_fmt}/{total_fmt}, {rate_hour}{postfix}, {remaining} left",
+            bar_format=_BAR,
             dynamic_ncols=not quiet,
         )
         self._show()

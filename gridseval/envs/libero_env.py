@@ -11,9 +11,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.arguments import ResetOptions, at_least, checked_seed, one_of
 from gridseval.envs.assets import find_assets
 from gridseval.envs.privileged import privileged_state
-from gridseval.envs.rendering.backend import choose_backend
+from gridseval.envs.rendering.backend import BACKENDS, choose_backend
 from gridseval.envs.scene import CONTROL_HZ, TaskFiles
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import (
@@ -24,10 +25,9 @@ from gridseval.envs.spaces import (
     checked_keys,
     observation_space,
 )
-from gridseval.errors import UsageError, did_you_mean
+from gridseval.errors import UsageError
 from gridseval.suites import Task, load_suite
 
-_MAX_SEED = 2**32 - 1
 DEFAULT_SEED = 7
 
 Observation = dict[str, Any]
@@ -63,6 +63,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
         max_steps: Policy steps before truncation; default: the suite's.
         settle_steps: Steps with an open gripper before the first observation; default: the suite's.
+        draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
+            on it, so a rollout does without and repeats the last ones.
         max_scenes: Compiled tasks to keep.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
@@ -88,21 +90,28 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         seed: int = DEFAULT_SEED,
         max_steps: int | None = None,
         settle_steps: int | None = None,
+        draw_last: bool = True,
         max_scenes: int = 2,
         backend: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         self.suite = load_suite(suite)
         self.assets = find_assets(assets)
-        self.max_steps = self.suite.max_steps if max_steps is None else max_steps
+        self.max_steps = self.suite.max_steps
+        if max_steps is not None:
+            self.max_steps = at_least(1, "max_steps", max_steps)
         self.render_mode = render_mode
-        self._settle_steps = self.suite.settle_steps if settle_steps is None else settle_steps
-        self._privileged = privileged
-        self._seed = _checked_seed(seed)
+        self._settle_steps = self.suite.settle_steps
+        if settle_steps is not None:
+            self._settle_steps = at_least(0, "settle_steps", settle_steps)
+        self._privileged, self._draw_last = privileged, draw_last
+        self._seed = checked_seed(seed)
         self._keys = checked_keys(observations)
-        if backend is None and (set(self._keys) & set(CAMERAS) or render_mode is not None):
+        if backend is not None:
+            one_of("OpenGL back end", backend, BACKENDS)
+        elif set(self._keys) & set(CAMERAS) or render_mode is not None:
             backend = choose_backend().backend
-        self._scenes = SceneCache(max_scenes, IMAGE_PX, backend)
+        self._scenes = SceneCache(at_least(1, "max_scenes", max_scenes), IMAGE_PX, backend)
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
@@ -130,13 +139,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             UsageError: No such task, trial, option or seed.
             MachineError: The task cannot be compiled or drawn on this machine.
         """
+        chosen = ResetOptions.of(self.suite, options)
+        self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
-        if seed is not None:
-            self._seed = _checked_seed(seed)
-        chosen = _checked_options(options)
-        self._task = self.suite.task(chosen["task"])
-        self._trial = self.suite.check_trial(chosen["trial"])
-        self._record_every = int(chosen["record_every"])
+        self._task, self._trial = chosen.task, chosen.trial
+        self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics", "rendering"), 0.0)
         self._stage = None  # whatever fails below leaves no half-started episode
         began = time.perf_counter()
@@ -176,7 +183,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
                 break
         truncated = self._ended and not success
         info = self._info(success, frames)
-        return self._observe(), float(success), success, truncated, info
+        return (
+            self._observe(drawn=self._draw_last or not self._ended),
+            float(success),
+            success,
+            truncated,
+            info,
+        )
 
     def sim_state(self) -> NDArray[np.float64]:
         """Return the flat MuJoCo state as LIBERO's ``get_sim_state``: time, qpos, qvel.
@@ -220,7 +233,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _checked_actions(self, action: NDArray[Any]) -> NDArray[np.float64]:
         # float64 from here on, as in robosuite: float32 actions are represented exactly.
-        actions = np.asarray(action, dtype=np.float64)
+        try:
+            actions = np.asarray(action, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"an action that is no array of numbers was given: {error}") from error
         most = self._max_actions
         if most is None:
             fits = actions.shape == (7,)
@@ -233,10 +249,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise UsageError("an action that is not finite was given")
         return actions.reshape(-1, 7)
 
-    def _observe(self) -> Observation:
-        observation: Observation = {
-            key: self._image(key) if key in CAMERAS else self._state() for key in self._keys
-        }
+    def _observe(self, drawn: bool = True) -> Observation:
+        """Return the observation, with the images of the last look if none are to be drawn."""
+        observation: Observation = {"state": self._state()} if "state" in self._keys else {}
+        for key in set(self._keys) & set(CAMERAS):
+            observation[key] = self._image(key) if drawn else self._images[key][1]
         observation["instruction"] = self._task.instruction
         return observation
 
@@ -274,18 +291,3 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._record_every:
             info["frames"] = frames
         return info
-
-
-def _checked_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"task": 0, "trial": 0, "record_every": 0}
-    for key, value in (options or {}).items():
-        if key not in chosen:
-            raise UsageError(f"reset has no option {key!r}", did_you_mean(str(key), chosen))
-        chosen[key] = value
-    return chosen
-
-
-def _checked_seed(seed: int) -> int:
-    if not 0 <= seed <= _MAX_SEED:
-        raise UsageError(f"seed {seed} is out of range", f"choose 0 to {_MAX_SEED}")
-    return int(seed)

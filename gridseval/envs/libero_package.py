@@ -193,7 +193,7 @@ def _stand_in_for_gl(reason: str) -> None:
 
 
 def _refusing_class(name: str, reason: str) -> type:
-    def refuse(self: object, *_: object, **__: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise MachineError(f"no OpenGL on this machine: {reason}")
 
     return type(name, (), {"__init__": refuse})

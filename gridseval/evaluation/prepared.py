@@ -77,6 +77,7 @@ class Prepared:
             privileged="privileged" in self.loaded.observation_keys,
             seed=self.config.seed,
             max_steps=self.max_steps,
+            draw_last=False,
             backend=None if self.probe is None else self.probe.backend,
         )
 
@@ -97,6 +98,7 @@ def prepare(config: RunConfig) -> Prepared:
     max_steps = suite.max_steps if asked is None else _at_least(1, "--max-steps", asked)
     workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
     VideoChoice.of(config.video or "none", episodes)
+    _check_numbers(config)
     warning = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(config.policy, config.checkpoint, config.policy_arguments, config.seed)
@@ -123,6 +125,13 @@ def _at_least(least: int, option: str, value: int) -> int:
     if value < least:
         raise UsageError(f"{option} must be at least {least}, not {value}")
     return value
+
+
+def _check_numbers(config: RunConfig) -> None:
+    if not 0 <= config.seed < 2**32:
+        raise UsageError(f"--seed must be within 0 and {2**32 - 1}, not {config.seed}")
+    if not config.timeout_s > 0:  # true for nan, too
+        raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
 
 
 def _video_and_probe(

@@ -61,7 +61,9 @@ def _run(
     prepared: Prepared, episodes: Sequence[Episode], run: RunDirectory, progress: Progress
 ) -> None:
     recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice)
-    plan = RolloutPlan(prepared.replan, prepared.choice.record_every)
+    # A chunk may be longer than an episode; the environment takes no more steps than one has.
+    replan = min(prepared.replan or prepared.max_steps, prepared.max_steps)
+    plan = RolloutPlan(replan, prepared.choice.record_every)
     workers = min(prepared.workers, len(episodes))
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
@@ -109,4 +111,6 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
         np.save(part, outcome.actions, allow_pickle=False)
         part.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        part.unlink(missing_ok=True)
+        reason = error.strerror or error  # numpy's own errors of a full disk have no strerror
+        raise OutputError(f"cannot write {path}: {reason}", "is the disk full?") from error

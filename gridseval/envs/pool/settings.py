@@ -21,6 +21,7 @@ class EnvSettings:
         seed: LIBERO's seed.
         max_steps: Policy steps before truncation, or ``None`` for the suite's.
         settle_steps: Settle steps, or ``None`` for the suite's.
+        draw_last: Whether the observation that ends an episode gets images of its own.
         max_scenes: Compiled tasks to keep.
         backend: OpenGL back end, or ``None`` to find one.
     """
@@ -33,6 +34,7 @@ class EnvSettings:
     seed: int = DEFAULT_SEED
     max_steps: int | None = None
     settle_steps: int | None = None
+    draw_last: bool = True
     max_scenes: int = 2
     backend: str | None = None
 

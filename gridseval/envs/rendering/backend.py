@@ -157,11 +157,17 @@ def _new_context(backend: str) -> Any:
     return OSMesaContext(16, 16)
 
 
+# Ends without clean-up: what destructors of half-made contexts say would hide the reason.
 _PROBE_CODE = """
-from mujoco.{backend} import GLContext
-context = GLContext(16, 16)
-context.make_current()
-from OpenGL import GL
-print(GL.glGetString(GL.GL_RENDERER).decode())
-context.free()
+import os, sys
+try:
+    from mujoco.{backend} import GLContext
+    context = GLContext(16, 16)
+    context.make_current()
+    from OpenGL import GL
+    print(GL.glGetString(GL.GL_RENDERER).decode(), flush=True)
+    os._exit(0)
+except Exception as error:
+    print(str(error) or type(error).__name__, file=sys.stderr, flush=True)
+    os._exit(1)
 """

@@ -1,0 +1,52 @@
+"""``gridseval doctor``: is this machine fit, and if not, why."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gridseval.doctor import Finding
+
+_SIGNS = {"ok": "ok", "warning": "warning", "failure": "FAIL"}
+_COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
+_WIDTH = 80
+_MACHINE_ERROR = 3
+
+
+@click.command(name="doctor")
+@click.option("--assets", help="Folder of LIBERO's models.")
+@click.option("--force", is_flag=True, help="Accept MuJoCo 3.4 to 3.9.")
+@click.pass_context
+def command(ctx: click.Context, assets: str | None, force: bool) -> None:
+    """Check versions, rendering and models.
+
+    Exits with 3 if something would make a run fail or measure something else.
+    """
+    from gridseval.doctor import diagnose
+
+    statuses = []
+    for finding in diagnose(assets, force):
+        statuses.append(finding.status)
+        click.echo(_as_text(finding))
+    failures, warnings = statuses.count("failure"), statuses.count("warning")
+    click.echo(f"\n{failures} failed, {warnings} warnings, {statuses.count('ok')} ok")
+    if failures:
+        ctx.exit(_MACHINE_ERROR)
+
+
+def _as_text(finding: Finding) -> str:
+    """Return a finding as lines of at most 80 columns; colours vanish where nobody sees them."""
+    sign = _SIGNS[finding.status]
+    head = f"{sign:<8}{finding.name:<11}"
+    body = textwrap.fill(
+        finding.text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+    )
+    body = click.style(sign, fg=_COLOURS[finding.status]) + body[len(sign) :]
+    if finding.hint is None:
+        return body
+    indent = " " * (len(head) + 2)
+    hint = textwrap.fill(finding.hint, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return f"{body}\n{hint}"
