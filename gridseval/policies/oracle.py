@@ -1,15 +1,17 @@
 """A scripted expert that solves pick-and-place from privileged state.
 
-It exists so that true successes can be produced without a checkpoint: for tests, gates and videos. It sees what
-no policy may see (object poses and the parsed goal), but acts as any policy does: through clipped OSC actions.
+It exists so that true successes can be produced without a checkpoint: for tests, gates and videos.
+It sees what no policy may see (object poses and the parsed goal), but acts as any policy does:
+through clipped OSC actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridseval.policies.oracle_expert import Expert
 from gridseval.policies.oracle_geometry import Array
@@ -39,7 +41,7 @@ class OraclePolicy:
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
 
-    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:  # noqa: ARG002
         """Forget what was known of these slots."""
         for slot in slots:
             self._experts.pop(int(slot), None)
@@ -56,12 +58,14 @@ class OraclePolicy:
         plans = [self._plan(int(slot), int(step), *rest) for slot, step, *rest in rows]
         return ActionChunk(np.clip(np.stack(plans), -1.0, 1.0).astype(np.float32))
 
-    def _plan(self, slot: int, step: int, state: Array, privileged: dict[str, Any]) -> Array:
+    def _plan(
+        self, slot: int, step: int, state: NDArray[np.float32], privileged: Mapping[str, Any]
+    ) -> Array:
         # Read on first use: listing policies must not read files.
         self._models = self._models or load_models()
-        scene = parse_scene(privileged, state, self._models)
+        scene = parse_scene(privileged, state, step, self._models)
         expert = self._experts.get(slot)
         if expert is None:
             goals = pick_and_place_goals(privileged["goal"], scene)
-            expert = self._experts[slot] = Expert(self._models, goals, scene.hand.position)
-        return expert.plan(scene, step, self._chunk)
+            expert = self._experts[slot] = Expert(self._models, goals, scene)
+        return expert.plan(scene, self._chunk)

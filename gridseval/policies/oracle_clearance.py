@@ -1,7 +1,8 @@
 """How low the hand may go: the Panda hand as a few upright columns, against boxes seen from above.
 
-The hand always points down and comes from above, so that a collision can only be with something that is
-higher than the bottom of one of its columns. One number per place says it all: the lowest free height.
+The hand always points down and comes from above, so that it can only collide with something that is
+higher than the bottom of one of its columns. One number per place says it all: the lowest free
+height.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def hand_columns(yaw: float, opening: float) -> Columns:
 
 
 def with_load(columns: Columns, load: Boxes, grip: Array) -> Columns:
-    """Return the columns of a hand at ``grip`` (3,) together with what it holds, the boxes ``load``."""
+    """Return the columns of a hand at ``grip`` (3,) and of what it holds, the boxes ``load``."""
     return Columns(
         offsets=np.concatenate([columns.offsets, load.centers - grip[:2]]),
         bottoms=np.concatenate([columns.bottoms, load.lows - grip[2]]),

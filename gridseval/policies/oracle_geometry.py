@@ -33,11 +33,11 @@ def rotation_from_vector(vector: Array) -> Array:
         return np.eye(3)
     x, y, z = vector / angle
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
 
 
 def rotation_vector(rotation: Array) -> Array:
-    """Return the axis-angle vector (length in [0, pi)) of a rotation matrix that is no half turn."""
+    """Return the axis-angle vector (length in [0, pi)) of a rotation matrix, no half turn."""
     axis = np.array(
         [
             rotation[2, 1] - rotation[1, 2],
@@ -66,7 +66,7 @@ def hand_rotation(yaw: float, lean: Array | None = None) -> Array:
     down = np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
     if lean is None:
         return down
-    return rotation_from_vector(np.array([lean[1], -lean[0], 0.0])) @ down
+    return np.asarray(rotation_from_vector(np.array([lean[1], -lean[0], 0.0])) @ down)
 
 
 def hand_yaw(rotation: Array) -> float:
@@ -101,7 +101,7 @@ class Boxes:
 
 
 def place_boxes(local: Array, position: Array, rotation: Array) -> Boxes:
-    """Return boxes of a body's own frame, (N, 6) rows of low and high corner, as they stand in the world."""
+    """Return a body's boxes, float64 (N, 6) low and high corners in its frame, in the world."""
     signs = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=bool)
     corners = np.where(signs[None], local[:, None, 3:], local[:, None, :3]) @ rotation.T + position
     # A lying or tilted body is seen from above along its most level axis.

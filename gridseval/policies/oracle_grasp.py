@@ -19,7 +19,11 @@ _SIDE_DEPTH = 0.024
 _FLOOR_GAP = 0.002
 _MARGIN = 0.004
 _RIM_ANGLES = 24
-# The last joint of the arm turns further than this from where it starts, but others then near limits.
+# The wall need not be in the middle between the fingers: the first to touch draws the object along.
+_RIM_SHIFTS = (0.0, 0.015, 0.028)
+# Beyond this reach (m) the arm nears its singularity.
+_EASY_REACH = 0.72
+# The last joint of the arm turns further from where it starts, but others then near their limits.
 _MAX_YAW = math.radians(100)
 
 
@@ -31,20 +35,23 @@ class Grasp:
         position: float64 (3,), metres, world.
         yaw: Yaw of the hand (rad), see ``hand_rotation``.
         object_position: float64 (3,), for noticing that the object has moved since.
+        shift: How far (m) the object is from the middle between the fingers.
     """
 
     position: Array
     yaw: float
     object_position: Array
+    shift: float = 0.0
 
 
-def choose_grasp(scene: Scene, name: str, model: Model, attempt: int) -> Grasp | None:
+def choose_grasp(scene: Scene, name: str, model: Model, base: Array, attempt: int) -> Grasp | None:
     """Return the best grasp of an object, or for later attempts the next best ones.
 
     Args:
         scene: What is where.
         name: Instance name of the object.
         model: Its model.
+        base: Where the robot's base is, float64 (3,), metres.
         attempt: How many grasps failed already; each rules out one more candidate.
 
     Returns:
@@ -61,7 +68,7 @@ def choose_grasp(scene: Scene, name: str, model: Model, attempt: int) -> Grasp |
         return None
     boxes = scene.obstacles(without={name})
     yaw = hand_yaw(scene.hand.rotation)
-    found.sort(key=lambda grasp: _cost(grasp, boxes, scene.hand.position, yaw))
+    found.sort(key=lambda grasp: _cost(grasp, boxes, scene.hand.position, base, yaw))
     return found[(attempt * 5) % len(found)]
 
 
@@ -70,10 +77,11 @@ def _rim_grasps(pose: Pose, rim: Rim) -> Iterator[Grasp]:
     center = pose.position + pose.rotation @ [rim.x, rim.y, rim.height]
     height = center[2] - _RIM_DEPTH
     for angle in np.linspace(0, 2 * math.pi, _RIM_ANGLES, endpoint=False):
-        spoke = rim.radius * np.array([math.cos(angle), math.sin(angle)])
-        position = np.array([*(center[:2] + spoke), height])
-        for yaw in _yaws(angle):
-            yield Grasp(position, yaw, pose.position)
+        for inwards in _RIM_SHIFTS:
+            spoke = (rim.radius - inwards) * np.array([math.cos(angle), math.sin(angle)])
+            position = np.array([*(center[:2] + spoke), height])
+            for yaw in _yaws(angle):
+                yield Grasp(position, yaw, pose.position, inwards)
 
 
 def _side_grasps(pose: Pose, boxes: Boxes) -> Iterator[Grasp]:
@@ -94,13 +102,16 @@ def _yaws(opening_angle: float) -> list[float]:
     return [yaw for yaw in (first, first - math.pi) if abs(yaw) <= _MAX_YAW]
 
 
-def _cost(grasp: Grasp, boxes: Boxes, hand: Array, yaw: float) -> float:
-    """Return what speaks against a grasp, in metres: being blocked first, then turning and distance."""
+def _cost(grasp: Grasp, boxes: Boxes, hand: Array, base: Array, yaw: float) -> float:
+    """Return what speaks against a grasp, in metres: blocked first, then narrow, far, turned."""
     columns = hand_columns(grasp.yaw, MAX_OPENING)
     place = grasp.position[None, :2]
-    blocked = sum(
+    blocked, narrow = (
         max(0.0, float(columns.lowest(place, boxes, margin)[0]) - grasp.position[2])
         for margin in (_MARGIN, 3 * _MARGIN)
     )
+    reach = float(np.hypot(*(grasp.position - base)[:2]))
+    way = float(np.linalg.norm(grasp.position[:2] - hand[:2]))
     turn = abs(grasp.yaw - yaw)
-    return 100 * blocked + 0.05 * turn + 0.3 * float(np.linalg.norm(grasp.position[:2] - hand[:2]))
+    awkward = 2 * narrow + 6 * grasp.shift + max(0.0, reach - _EASY_REACH)
+    return float(100 * blocked + awkward + 0.05 * turn + 0.3 * way)

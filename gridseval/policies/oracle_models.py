@@ -1,4 +1,4 @@
-"""What the scripted expert knows about LIBERO's models: ``policies/oracle.yaml`` as data classes."""
+"""What the scripted expert knows of LIBERO's models: ``policies/oracle.yaml`` as data classes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Models:
         return self.categories.get(instance.rpartition("_")[0])
 
     def region_depth(self, site: str) -> float | None:
-        """Return how far below a site the bottom of an object belongs; ``None`` for open surfaces."""
+        """Return how far (m) below a site an object's bottom belongs; ``None`` for surfaces."""
         return next((depth for end, depth in self.regions.items() if site.endswith(end)), None)
 
 

@@ -1,10 +1,11 @@
 """How the arm follows actions, and the actions that bring the hand to a target.
 
-robosuite's OSC_POSE is a critically damped spring (kp = 150 / s²) to a goal that each action sets anew, relative
-to where the hand is: action 1.0 is 5 cm, or 0.5 rad. LIBERO decouples position from orientation with two separate
-inertias, so that a force also turns the hand and a torque also moves it. At full reach that nearly cancels
-(pushing forward while keeping the hand upright has a twentieth of the nominal acceleration), and a controller
-that ignores it overshoots by centimetres. Hence the model below and a linear-quadratic regulator on it.
+robosuite's OSC_POSE is a critically damped spring (kp = 150 / s²) to a goal that each action sets
+anew, relative to where the hand is: action 1.0 is 5 cm, or 0.5 rad. It decouples position from
+orientation with two separate inertias (``uncouple_pos_ori``), so that a force also turns the hand
+and a torque also moves it. At full reach that nearly cancels (pushing forward while keeping the
+hand upright has a twentieth of the nominal acceleration), and a controller that ignores it
+overshoots by centimetres. Hence the model below and a linear-quadratic regulator on it.
 
 Vectors of six are translation (m), then rotation (rad, as a world-frame axis-angle vector).
 """
@@ -33,9 +34,10 @@ _SCALE = np.array([0.05, 0.05, 0.05, 0.5, 0.5, 0.5])
 # Every LIBERO episode starts with the arm in one posture: this far from its base.
 _HOME = np.array([0.455, 0.0, 0.261])
 
-# Rows of 1, r, z, r², rz, z² with r = reach − 0.6 and z = height − 0.2 (m, grip site from the base), fitted to the
-# mass matrix and Jacobian of robosuite's Panda over reach 0.33–0.82 and height 0–0.5. Keys are the row and column
-# in the 6 × 6 matrix from wanted to real acceleration, x pointing from the base to the hand.
+# Factors of 1, r, z, r², rz, z² with r = reach − 0.6 and z = height − 0.2 (m, grip site from the
+# base), fitted to the mass matrix and Jacobian of robosuite's Panda over reach 0.32–0.81 and height
+# 0.1–0.5. Keys are row and column in the 6 × 6 matrix from wanted to real acceleration, with x
+# pointing from the base to the hand.
 _COUPLING = {
     (0, 4): (-0.240, 0.126, 0.221, 0.626, -0.104, 0.075),
     (1, 3): (0.305, 0.051, -0.643, -2.140, 0.163, 1.286),
@@ -48,7 +50,9 @@ _COUPLING = {
 }
 _MAX_LOOP = 0.93
 
-_LEAN_FROM_M = 0.72
+# Over longer spans what was missed says less about the velocity at their end.
+_TRUSTED_STEPS = 2
+_LEAN_FROM_M = 0.74
 _LEAN_RAD_PER_M = 3.0
 _MAX_LEAN = 0.35
 
@@ -75,8 +79,8 @@ class Arm:
 
     Attributes:
         frame: float64 (6, 6), rotates world vectors so that x points from the base to the hand.
-        moved: float64 (12, 18), change of pose and new velocity after a step, from pose error (unused),
-            velocity and the action's goal.
+        step: float64 (12, 12), from velocity and the action's goal to the change of pose and the
+            velocity after a control step.
         gains: float64 (6, 12), the regulator: goal from pose error and velocity.
     """
 
@@ -85,7 +89,7 @@ class Arm:
     gains: Array
 
     def action_towards(self, motion: Motion, target: Pose) -> Array:
-        """Return the six motion components, in [-1, 1], that bring the hand to the target pose soon."""
+        """Return the six motion components, in [-1, 1], that bring the hand to the target soon."""
         error = np.concatenate(
             [
                 target.position - motion.pose.position,
@@ -95,10 +99,10 @@ class Arm:
         error = np.clip(self.frame @ error, -_ERROR_CAP, _ERROR_CAP)
         state = np.concatenate([-error, self.frame @ motion.velocity])
         goal = self.frame.T @ (-self.gains @ state)
-        return np.clip(goal / _SCALE, -1.0, 1.0)
+        return np.asarray(np.clip(goal / _SCALE, -1.0, 1.0))
 
     def predict(self, motion: Motion, action: Array) -> Motion:
-        """Return the motion one control step (50 ms) after ``motion`` under six motion components."""
+        """Return the motion one control step (50 ms) later under an action's motion components."""
         goal = np.asarray(action[:6]) * _SCALE
         after = self.step @ np.concatenate([self.frame @ motion.velocity, self.frame @ goal])
         moved = self.frame.T @ after[:6]
@@ -110,12 +114,17 @@ class Arm:
 
 
 def base_position(home: Array) -> Array:
-    """Return where the robot's base is, from where its hand was when the episode began: float64 (3,)."""
-    return home - _HOME
+    """Return where the robot's base is (3,), from where its hand was when the episode began."""
+    return np.asarray(home - _HOME)
 
 
 def arm_at(hand: Pose, home: Array) -> Arm:
-    """Return the arm with its hand at a pose; ``home`` (3,) is where the hand was when the episode began."""
+    """Return the arm with its hand at a pose.
+
+    Args:
+        hand: The hand's pose.
+        home: Where the hand was when the episode began, float64 (3,), metres.
+    """
     forward = hand.position - base_position(home)
     reach = float(np.hypot(forward[0], forward[1]))
     cosine, sine = forward[:2] / reach
@@ -125,23 +134,26 @@ def arm_at(hand: Pose, home: Array) -> Arm:
 
 
 def lean_at(forward: Array, reach: float) -> Array:
-    """Return how far the fingertips should point outwards for the arm not to be stretched: (2,), rad.
+    """Return how far the fingertips should point outwards for the arm not to be stretched.
 
-    With the hand straight down the arm passes a singularity at about 0.8 m: the elbow can then open while
-    the hand stays, and the arm is stuck with it straight.
+    With the hand straight down the arm passes a singularity at about 0.8 m of reach: the elbow can
+    then open while the hand stays, and the arm is stuck with its elbow straight.
 
     Args:
         forward: Direction from the base to the hand; its first two components count.
         reach: Horizontal distance of the hand from the base (m).
+
+    Returns:
+        Float64 (2,), for ``hand_rotation``: a direction whose length is an angle (rad).
     """
     angle = min(max(0.0, (reach - _LEAN_FROM_M) * _LEAN_RAD_PER_M), _MAX_LEAN)
     return np.asarray(angle * forward[:2] / np.linalg.norm(forward[:2]))
 
 
 def observe(predicted: Sequence[Motion], executed: int, pose: Pose) -> Motion:
-    """Return the motion at an observed pose; observations hold no velocity, so that it is estimated.
+    """Return the motion at an observed pose.
 
-    What was predicted is corrected by how far the hand was really moved.
+    Observations hold no velocity; the predicted one is corrected by how far the hand really moved.
 
     Args:
         predicted: Motions at the last observation and after each action planned then.
@@ -157,7 +169,8 @@ def observe(predicted: Sequence[Motion], executed: int, pose: Pose) -> Motion:
             rotation_vector(pose.rotation @ expected.pose.rotation.T),
         ]
     )
-    return Motion(pose, expected.velocity + missed / (executed * STEP_S))
+    trust = min(1.0, _TRUSTED_STEPS / executed)
+    return Motion(pose, expected.velocity + trust * missed / (executed * STEP_S))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -179,13 +192,13 @@ def _linearised(reach_2cm: int, height_2cm: int) -> tuple[Array, Array]:
 
 
 def _response(reach: float, height: float) -> Array:
-    """Return the matrix (6, 6) from the acceleration that the controller wants to that of the hand."""
+    """Return the matrix (6, 6) from the acceleration that the controller wants to the real one."""
     r, z = reach - 0.6, height - 0.2
     terms = np.array([1.0, r, z, r * r, r * z, z * z])
     matrix = np.eye(6)
     for (row, column), factors in _COUPLING.items():
         matrix[row, column] = terms @ np.array(factors)
-    # The fit may overshoot what physics allows: a loop of 1 would be an arm that cannot move at all.
+    # The fit may overshoot what physics allows: with a loop of 1 the arm could not move at all.
     loop = float(np.abs(np.linalg.eigvals(matrix - np.eye(6))).max()) ** 2
     if loop > _MAX_LOOP:
         matrix = np.eye(6) + (matrix - np.eye(6)) * math.sqrt(_MAX_LOOP / loop)
@@ -196,9 +209,11 @@ def _regulator(drift: Array, push: Array) -> Array:
     """Return the gains of the linear-quadratic regulator of ``x' = drift x + push u``."""
     cost = np.diag(np.concatenate([_ERROR_COST, _SPEED_COST]))
     effort = np.diag(_EFFORT_COST / _SCALE**2)
-    value = cost
-    gains = np.zeros((6, 12))
+    value: Array = cost
+    gains: Array = np.zeros((6, 12))
     for _ in range(_RICCATI_STEPS):
-        gains = np.linalg.solve(effort + push.T @ value @ push, push.T @ value @ drift)
+        gains = np.asarray(
+            np.linalg.solve(effort + push.T @ value @ push, push.T @ value @ drift), np.float64
+        )
         value = cost + drift.T @ value @ (drift - push @ gains)
     return gains

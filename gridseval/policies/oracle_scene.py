@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridseval.policies.oracle_geometry import (
     Array,
@@ -31,6 +32,7 @@ class Scene:
     """What is where at the time of an observation.
 
     Attributes:
+        step: Policy steps executed since the episode began.
         hand: The grip site's position and the hand's rotation.
         opening: Distance between the fingers (m), 0 to 0.08.
         bodies: Pose of every movable object and fixture by instance name.
@@ -38,6 +40,7 @@ class Scene:
         boxes: Obstacles by instance name.
     """
 
+    step: int
     hand: Pose
     opening: float
     bodies: Mapping[str, Pose]
@@ -49,10 +52,13 @@ class Scene:
         return join_boxes([boxes for name, boxes in self.boxes.items() if name not in without])
 
 
-def parse_scene(privileged: Mapping[str, Any], state: Array, models: Models) -> Scene:
-    """Return the scene of one slot's privileged dict and its ``state`` (8,)."""
+def parse_scene(
+    privileged: Mapping[str, Any], state: NDArray[Any], step: int, models: Models
+) -> Scene:
+    """Return the scene of one slot's privileged dict, its ``state`` (8,) and its step."""
+    # Copies: scenes are remembered, and an environment may write its next observation in place.
     bodies = {
-        name: Pose(np.asarray(pose[:3], np.float64), rotation_matrix(pose[3:7]))
+        name: Pose(np.array(pose[:3], np.float64), rotation_matrix(pose[3:7]))
         for name, pose in privileged["objects"].items()
     }
     joints = privileged.get("joints", {})
@@ -61,12 +67,13 @@ def parse_scene(privileged: Mapping[str, Any], state: Array, models: Models) -> 
         model = models.of(name)
         if model is not None:
             boxes[name] = _boxes_of(name, model, pose, joints)
-    eef = np.asarray(privileged["eef"], np.float64)
+    eef = np.array(privileged["eef"], np.float64)
     return Scene(
+        step=step,
         hand=Pose(eef[:3], rotation_matrix(eef[3:])),
         opening=float(state[6] - state[7]),
         bodies=bodies,
-        sites={name: np.asarray(v[:3], np.float64) for name, v in privileged["sites"].items()},
+        sites={name: np.array(v[:3], np.float64) for name, v in privileged["sites"].items()},
         boxes=boxes,
     )
 

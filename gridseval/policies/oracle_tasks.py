@@ -24,7 +24,7 @@ class PickPlace:
 
 
 def pick_and_place_goals(goal: Sequence[Sequence[str]], scene: Scene) -> tuple[PickPlace, ...]:
-    """Return the parts of a goal that are picking and placing, in their order; others are left out."""
+    """Return the parts of a goal that are picking and placing, in order; others are left out."""
     return tuple(
         PickPlace(part[1], part[2])
         for part in goal
@@ -40,7 +40,7 @@ def place_of(goal: PickPlace, scene: Scene, models: Models) -> Array:
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
-    return surface - np.array([0.0, 0.0, bottom])
+    return np.asarray(surface - np.array([0.0, 0.0, bottom]))
 
 
 def is_placed(goal: PickPlace, scene: Scene, models: Models) -> bool:
@@ -53,7 +53,7 @@ def _surface(target: str, scene: Scene, models: Models) -> Array:
     """Return the point at which the lowest point of an object comes to rest."""
     if target in scene.sites:
         depth = models.region_depth(target)
-        return scene.sites[target] - np.array([0.0, 0.0, depth or 0.0])
+        return np.asarray(scene.sites[target] - np.array([0.0, 0.0, depth or 0.0]))
     model = models.of(target)
     seat = model.seat if model else 0.0
-    return scene.bodies[target].position + np.array([0.0, 0.0, seat])
+    return np.asarray(scene.bodies[target].position + np.array([0.0, 0.0, seat]))

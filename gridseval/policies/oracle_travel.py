@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_clearance import NO_LIMIT, Columns
-from gridseval.policies.oracle_geometry import Array, Boxes, rotation_vector
-from gridseval.policies.oracle_scene import Pose
+from gridseval.policies.oracle_clearance import NO_LIMIT, Columns, hand_columns, with_load
+from gridseval.policies.oracle_geometry import Array, Boxes, hand_yaw, rotation_vector
+from gridseval.policies.oracle_grasp import MAX_OPENING, Grasp
+from gridseval.policies.oracle_scene import Pose, Scene
 
-MARGIN_M = 0.012
-"""Distance kept from obstacles on the way."""
-
+_MARGIN_M = 0.012
+_HOVER_M = 0.07
+_LIFT_M = 0.03
 _SAMPLES = np.linspace(0.0, 1.0, 9)
-# Metres up per metre of way: the arm climbs about as fast as it travels, since each axis has its own limit.
+# Metres up per metre of way: the arm climbs as fast as it travels, each axis having its own limit.
 _CLIMB = 0.9
 # The goal is approached inside a cone this steep, so that nothing is hit from the side.
 _CONE = 1.6
@@ -73,6 +74,35 @@ class Route:
         if self.columns is None or self.obstacles is None:
             return np.full(len(_SAMPLES), NO_LIMIT)
         places = start + _SAMPLES[:, None] * offset
-        free = self.columns.lowest(places, self.obstacles, MARGIN_M)
+        free = self.columns.lowest(places, self.obstacles, _MARGIN_M)
         free[distance * (1 - _SAMPLES) < _GOAL_RADIUS_M] = NO_LIMIT
         return free
+
+
+def route_to_grasp(scene: Scene, thing: str, grasp: Grasp, rotation: Array) -> Route:
+    """Return the way of the open hand to a grasp of an object, past all others."""
+    columns = hand_columns(grasp.yaw, MAX_OPENING)
+    return Route(grasp.position, rotation, _HOVER_M, columns, scene.obstacles(without={thing}))
+
+
+def route_to_place(
+    scene: Scene, thing: str, place: Array, lifted_from: Array, rotation: Array
+) -> Route:
+    """Return the way of the hand with the object that it holds.
+
+    Args:
+        scene: What is where.
+        thing: Instance name of the object.
+        place: Where its origin belongs, float64 (3,), metres.
+        lifted_from: Where the hand was when it had closed, float64 (3,), metres.
+        rotation: How the hand holds it, float64 (3, 3).
+    """
+    hand = scene.hand.position
+    obstacles = scene.obstacles(without={thing})
+    goal = hand + place - scene.bodies[thing].position
+    columns = hand_columns(hand_yaw(scene.hand.rotation), scene.opening)
+    goal[2] = max(goal[2], columns.lowest(goal[None, :2], obstacles, _MARGIN_M / 2)[0])
+    lifted = float(np.linalg.norm(hand[:2] - lifted_from[:2])) > _LIFT_M
+    floor = NO_LIMIT if lifted else lifted_from[2] + _LIFT_M
+    loaded = with_load(columns, scene.boxes[thing], hand)
+    return Route(goal, rotation, _HOVER_M, loaded, obstacles, floor)
