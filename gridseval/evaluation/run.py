@@ -52,9 +52,12 @@ def evaluate(config: RunConfig, progress: Progress) -> Summary:
         try:
             if remaining:
                 _run(prepared, remaining, run, progress)
-        finally:
-            summary = run.write_tables()
-    return summary
+        except BaseException:
+            # The first error is the one to tell of; on a full disk a second one follows.
+            with contextlib.suppress(OutputError):
+                run.write_tables()
+            raise
+        return run.write_tables()
 
 
 def _run(

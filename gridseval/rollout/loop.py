@@ -144,7 +144,8 @@ class _Rollout:
         chunk = self._ask(replies, attempts)
         elapsed = time.perf_counter() - began
         for reply, attempt, actions in zip(replies, attempts, chunk, strict=True):
-            executed = actions[: self._plan.replan]
+            # A copy: a policy may return one buffer again and again, and these are kept.
+            executed = actions[: self._plan.replan].copy()
             attempt.queries += 1
             attempt.policy_s += elapsed / len(replies)
             attempt.actions.append(executed)
@@ -165,12 +166,19 @@ class _Rollout:
             raise
         except Exception as error:
             name = type(self._policy).__name__
-            where = ", ".join(f"task {a.episode.task} trial {a.episode.trial}" for a in attempts)
             raise PolicyError(
-                f"the policy {name} failed at {where}: {type(error).__name__}: {error}",
+                f"the policy {name} failed at {_where(attempts)}: {type(error).__name__}: {error}",
                 "see where with --debug",
             ) from error
-        return check_actions(chunk, len(replies))
+        try:
+            return check_actions(chunk, len(replies))
+        except PolicyError as error:
+            raise PolicyError(f"{error.message}, at {_where(attempts)}", error.hint) from error
+
+
+def _where(attempts: Sequence[_Attempt]) -> str:
+    """Return the episodes of a batch, in its order."""
+    return ", ".join(f"task {a.episode.task} trial {a.episode.trial}" for a in attempts)
 
 
 def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, Any]:

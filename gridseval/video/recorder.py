@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import UsageError
+from gridseval.errors import OutputError, UsageError
 from gridseval.suites import Episode, Suite
 from gridseval.video.episode import EpisodeVideo, Outcome, video_name
 
@@ -69,12 +69,19 @@ class VideoRecorder:
         self._videos: dict[Episode, EpisodeVideo] = {}
 
     def on_start(self, episode: Episode) -> None:
-        """Begin an episode's video, forgetting what an earlier attempt left."""
+        """Begin an episode's video, forgetting what an earlier attempt left.
+
+        Raises:
+            OutputError: The folder cannot be made.
+        """
         self._discard([episode])
         if episode not in self._choice.recorded:
             return
         task = self._suite.tasks[episode.task]
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         path = self._folder / video_name(episode.suite, episode.task, episode.trial, task.name)
         self._videos[episode] = EpisodeVideo(path, task.instruction, fps=_FPS)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gridseval.policies.oracle import OraclePolicy
-from gridseval.policies.oracle_clearance import hand_columns
-from gridseval.policies.oracle_expert import Expert, Phase
-from gridseval.policies.oracle_geometry import (
+from gridseval.policies.oracle.clearance import hand_columns
+from gridseval.policies.oracle.expert import Expert, Phase
+from gridseval.policies.oracle.geometry import (
     Boxes,
     hand_rotation,
     hand_yaw,
@@ -20,11 +20,11 @@ from gridseval.policies.oracle_geometry import (
     rotation_matrix,
     rotation_vector,
 )
-from gridseval.policies.oracle_grasp import Grasp, choose_grasp
-from gridseval.policies.oracle_models import load_models
-from gridseval.policies.oracle_motion import Motion, arm_at, observe
-from gridseval.policies.oracle_scene import Pose, Scene, parse_scene
-from gridseval.policies.oracle_tasks import pick_and_place_goals
+from gridseval.policies.oracle.grasp import Grasp, choose_grasp
+from gridseval.policies.oracle.models import load_models
+from gridseval.policies.oracle.motion import Motion, arm_at, observe
+from gridseval.policies.oracle.scene import Pose, Scene, parse_scene
+from gridseval.policies.oracle.tasks import pick_and_place_goals
 from gridseval.policies.protocol import check_actions
 from gridseval.suites import Episode
 

@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +117,9 @@ class GLContext:
         """Free the context; what was made in it must have been freed before."""
         atexit.unregister(self.close)
         with contextlib.suppress(Exception):  # at exit the driver may be gone before
-            self._context.free()
+            restore = self._remember()
+            self._context.free()  # which lets go of any context that is current in this thread
+            restore()
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -129,22 +131,32 @@ class GLContext:
         finally:
             restore()
 
-    def _remember(self) -> Any:
-        """Return a function that makes the now current EGL context current again, if any.
+    def _remember(self) -> Callable[[], object]:
+        """Return a function that makes the now current EGL context current again, or none.
 
         Other code in this process (robosuite's own renderer) makes its context current once and
-        then takes it for granted.
+        then takes it for granted. And it frees textures and buffers by number in whichever context
+        is current, so ours must not be when it does.
         """
         if self._backend != "egl":
             return lambda: None
+        from mujoco import egl as mujoco_egl
         from mujoco.egl import egl_ext as egl
 
         context = egl.eglGetCurrentContext()
-        if not context:
-            return lambda: None
         display = egl.eglGetCurrentDisplay()
         draw, read = egl.eglGetCurrentSurface(egl.EGL_DRAW), egl.eglGetCurrentSurface(egl.EGL_READ)
-        return lambda: egl.eglMakeCurrent(display, draw, read, context)
+
+        def make_current_again() -> None:
+            egl.eglBindAPI(egl.EGL_OPENGL_API)
+            egl.eglMakeCurrent(display, draw, read, context)
+
+        def make_none_current() -> None:
+            if mujoco_egl.EGL_DISPLAY is not None:
+                nothing = egl.EGL_NO_SURFACE
+                egl.eglMakeCurrent(mujoco_egl.EGL_DISPLAY, nothing, nothing, egl.EGL_NO_CONTEXT)
+
+        return make_current_again if context else make_none_current
 
 
 def _new_context(backend: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from gridseval.data import data_dir
-from gridseval.policies.oracle_geometry import Array
+from gridseval.policies.oracle.geometry import Array
 
 
 @dataclass(frozen=True)

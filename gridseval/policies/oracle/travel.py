@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_clearance import NO_LIMIT, Columns, hand_columns, with_load
-from gridseval.policies.oracle_geometry import Array, Boxes, hand_yaw, rotation_vector
-from gridseval.policies.oracle_grasp import MAX_OPENING, Grasp
-from gridseval.policies.oracle_scene import Pose, Scene
+from gridseval.policies.oracle.clearance import NO_LIMIT, Columns, hand_columns, with_load
+from gridseval.policies.oracle.geometry import Array, Boxes, hand_yaw, rotation_vector
+from gridseval.policies.oracle.grasp import MAX_OPENING, Grasp
+from gridseval.policies.oracle.scene import Pose, Scene
 
 _MARGIN_M = 0.012
 _HOVER_M = 0.07

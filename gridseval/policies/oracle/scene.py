@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.policies.oracle_geometry import (
+from gridseval.policies.oracle.geometry import (
     Array,
     Boxes,
     join_boxes,
     place_boxes,
     rotation_matrix,
 )
-from gridseval.policies.oracle_models import Model, Models
+from gridseval.policies.oracle.models import Model, Models
 
 
 @dataclass(frozen=True, eq=False)

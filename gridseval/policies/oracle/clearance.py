@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_geometry import Array, Boxes
+from gridseval.policies.oracle.geometry import Array, Boxes
 
 FINGERTIP_DROP = 0.0125
 """Height of the grip site above the lowest point of the fingers (m)."""

@@ -18,13 +18,13 @@ from enum import Enum, auto
 
 import numpy as np
 
-from gridseval.policies.oracle_geometry import Array, hand_rotation
-from gridseval.policies.oracle_grasp import Grasp, choose_grasp
-from gridseval.policies.oracle_models import Models
-from gridseval.policies.oracle_motion import Motion, arm_at, base_position, lean_at, observe
-from gridseval.policies.oracle_scene import Pose, Scene
-from gridseval.policies.oracle_tasks import PickPlace, is_placed, place_of
-from gridseval.policies.oracle_travel import Route, route_to_grasp, route_to_place
+from gridseval.policies.oracle.geometry import Array, hand_rotation
+from gridseval.policies.oracle.grasp import Grasp, choose_grasp
+from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.motion import Motion, arm_at, base_position, lean_at, observe
+from gridseval.policies.oracle.scene import Pose, Scene
+from gridseval.policies.oracle.tasks import PickPlace, is_placed, place_of
+from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
 _OPEN, _CLOSE = -1.0, 1.0
 _MOVED_M = 0.012

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_clearance import FINGERTIP_DROP, hand_columns
-from gridseval.policies.oracle_geometry import Array, Boxes, hand_yaw
-from gridseval.policies.oracle_models import Model, Rim
-from gridseval.policies.oracle_scene import Pose, Scene
+from gridseval.policies.oracle.clearance import FINGERTIP_DROP, hand_columns
+from gridseval.policies.oracle.geometry import Array, Boxes, hand_yaw
+from gridseval.policies.oracle.models import Model, Rim
+from gridseval.policies.oracle.scene import Pose, Scene
 
 MAX_OPENING = 0.078
 _RIM_DEPTH = 0.012

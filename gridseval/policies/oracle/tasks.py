@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_geometry import Array
-from gridseval.policies.oracle_models import Models
-from gridseval.policies.oracle_scene import Scene
+from gridseval.policies.oracle.geometry import Array
+from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.scene import Scene
 
 _RELATIONS = ("on", "in")
 _NEAR_M = 0.03

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle_geometry import (
+from gridseval.policies.oracle.geometry import (
     Array,
     rotation_from_vector,
     rotation_vector,
 )
-from gridseval.policies.oracle_scene import Pose
+from gridseval.policies.oracle.scene import Pose
 
 STEP_S = 0.05
 _SUBSTEPS = 25

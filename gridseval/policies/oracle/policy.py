@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.policies.oracle_expert import Expert
-from gridseval.policies.oracle_geometry import Array
-from gridseval.policies.oracle_models import Models, load_models
-from gridseval.policies.oracle_scene import parse_scene
-from gridseval.policies.oracle_tasks import pick_and_place_goals
+from gridseval.policies.oracle.expert import Expert
+from gridseval.policies.oracle.geometry import Array
+from gridseval.policies.oracle.models import Models, load_models
+from gridseval.policies.oracle.scene import parse_scene
+from gridseval.policies.oracle.tasks import pick_and_place_goals
 from gridseval.policies.protocol import ActionChunk, Observations
 
 if TYPE_CHECKING:

@@ -1,0 +1,5 @@
+"""The scripted expert: picks and places from privileged state, through the same actions as all."""
+
+from gridseval.policies.oracle.policy import OraclePolicy
+
+__all__ = ["OraclePolicy"]
