@@ -1,0 +1,40 @@
+"""Policies that go wrong in the middle of a run; named by this file's path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gridseval.policies.random import RandomPolicy
+from gridseval.policies.zero import ZeroPolicy
+from gridseval.suites import Episode
+
+
+class Wrong(RandomPolicy):
+    """Does what its argument says in the second query of trial 1."""
+
+    def __init__(self, what: str, seed: int = 0) -> None:
+        super().__init__(seed, chunk=4)
+        self._what = what
+        self._trials: dict[int, int] = {}
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        super().reset(slots, episodes)
+        self._trials.update(zip(slots, (episode.trial for episode in episodes), strict=True))
+
+    def act(self, observations: Any) -> Any:
+        actions = super().act(observations).actions
+        rows = zip(observations["slots"], observations["steps"], strict=True)
+        if not any(self._trials[int(slot)] == 1 and step == 4 for slot, step in rows):
+            return actions
+        if self._what == "raise":
+            raise KeyError("image")
+        return actions * np.nan if self._what == "nan" else actions[:, :, :6]
+
+
+class Seeing(ZeroPolicy):
+    """Looks at images."""
+
+    observation_keys = ("agentview", "state")

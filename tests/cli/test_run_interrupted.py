@@ -1,0 +1,63 @@
+"""Ctrl-C: tables of what is done, nothing left running, and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gridseval.results.jsonl import read_records
+
+
+def _wait_for_two_records(process: Any, log: Path) -> None:
+    """Wait for the second, since the first is only safe once the run has gone on."""
+    until = time.monotonic() + 120
+    while not (log.exists() and log.read_bytes().count(b"\n") > 1):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _session(leader: int) -> list[str]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_ctrl_c(run_words: Callable[..., list[object]], tmp_path: Path) -> None:
+    words = run_words("random", "--trials", 6, "--max-steps", 16, "--workers", 2, "--video", 2)
+    command = [sys.executable, "-m", "gridseval", *map(str, words), "--record-actions"]
+    run, streams = tmp_path / "run", {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **streams) as process:
+        _wait_for_two_records(process, run / "episodes.jsonl")
+        os.killpg(process.pid, signal.SIGINT)
+        began = time.monotonic()
+        out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 15
+    assert out == ""
+    assert f"interrupted; the same command with --out {run} resumes" in err
+    assert "Traceback" not in err
+    assert _session(process.pid) == []
+    records = read_records(run / "episodes.jsonl")
+    assert 1 <= len(records) < 6
+    assert f"{len(records)} of 6 episodes" in (run / "table.md").read_text()
+    assert not list(run.rglob("*.part*"))
+    lines = (run / "episodes.jsonl").read_text()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "6 of 6 episodes done" in done.stdout
+    assert (run / "episodes.jsonl").read_text().startswith(lines)
+    trials = [record.trial for record in read_records(run / "episodes.jsonl")]
+    assert sorted(trials) == list(range(6))

@@ -1,0 +1,57 @@
+"""A machine without OpenGL or without models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gridseval.results.jsonl import read_records
+
+Words = Callable[..., list[object]]
+NO_EGL = {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_FILENAMES": "/no/such/vendor.json"}
+
+
+def test_an_image_policy_without_opengl(command: Any, run_words: Words, tmp_path: Path) -> None:
+    said = command(*run_words("Seeing"), **NO_EGL)
+    assert (said.status, said.out) == (3, "")
+    assert said.err.startswith("gridseval: no OpenGL back end works on this machine (egl: ")
+    assert "apt-get install libegl1" in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_videos_that_were_asked_for_without_opengl(
+    command: Any, run_words: Words, tmp_path: Path
+) -> None:
+    said = command(*run_words("zero", "--video", 1), **NO_EGL)
+    assert said.status == 3
+    assert "no OpenGL back end works" in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_state_only_policy_needs_no_opengl(
+    command: Any, run_words: Words, tmp_path: Path
+) -> None:
+    for workers in (0, 1):
+        out = tmp_path / str(workers)
+        said = command(
+            *run_words("zero", "--trials", 1, "--workers", workers, "--out", out), **NO_EGL
+        )
+        assert said.status == 0, said.err
+        (record,) = read_records(out / "episodes.jsonl")
+        assert (record.status, record.steps, record.video) == ("failure", 8, None)
+        assert not (out / "videos").exists()
+        assert "video: none" in (out / "run.yaml").read_text()
+
+
+def test_no_models(command: Any, run_words: Words, tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": None, "GRIDSEVAL_ASSETS": None}
+    words = run_words("zero")
+    at = words.index("--assets")
+    said = command(*words[:at], *words[at + 2 :], **home)
+    assert (said.status, said.out) == (3, "")
+    assert said.err.startswith("gridseval: LIBERO's models were not found")
+    assert "--assets PATH or GRIDSEVAL_ASSETS" in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
