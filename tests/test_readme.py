@@ -23,7 +23,9 @@ def test_two_commands_set_up_and_go() -> None:
 
 
 def test_ci_runs_the_test_command_as_written() -> None:
-    command = next(line for block in blocks("bash") for line in block.splitlines() if "pytest" in line)
+    command = next(
+        line for block in blocks("bash") for line in block.splitlines() if "pytest" in line
+    )
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf8").splitlines()
 
 
