@@ -16,7 +16,7 @@ import gridseval
 
 PACKAGE = Path(gridseval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ("suites", "envs", "policies", "rollout", "results", "video", "cli")
+ROOMS = ("suites", "envs", "policies", "rollout", "results", "report", "video", "cli")
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -71,7 +71,7 @@ def test_heavy_packages_stay_in_their_rooms(package: str, allowed: tuple[str, ..
                 assert not at_load, f"{path} imports {package} when it is loaded"
 
 
-@pytest.mark.parametrize("room", ["suites", "results", "policies", "video"])
+@pytest.mark.parametrize("room", ["suites", "results", "report", "policies", "video"])
 def test_rooms_know_nothing_of_simulation(room: str) -> None:
     code = f"import gridseval.{room}, sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import click
+import yaml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf8")
@@ -47,6 +53,34 @@ def test_every_policy_kind_and_option_is_named() -> None:
     for option in command.params:
         if option.name not in ("force", "timeout_s", "out"):
             assert option.opts[0] in README, option.opts[0]
+
+
+def command_lines() -> list[list[str]]:
+    """Return the words of every gridseval command that the README shows, without comments."""
+    lines = [line for kind in ("bash", "yaml") for b in blocks(kind) for line in b.splitlines()]
+    shown = [line.partition(" || ")[0] for line in lines if "gridseval " in line]
+    words = [shlex.split(line, comments=True) for line in shown]
+    return [w[w.index("gridseval") + 1 :] for w in words if "gridseval" in w]
+
+
+def test_every_command_shown_has_these_options() -> None:
+    assert {words[0] for words in command_lines()} >= {"run", "report", "gate", "table"}
+    for name, *words in command_lines():
+        # A copy, since click keeps the help option that it made for a command's first context.
+        command = copy.copy(importlib.import_module(f"gridseval.cli.{name}").command)
+        command.make_parser(click.Context(command)).parse_args(list(words))
+
+
+def test_the_workflow_is_yaml_and_gates_on_a_run() -> None:
+    (workflow,) = (yaml.safe_load(block) for block in blocks("yaml"))
+    steps = [step.get("run", "") for step in workflow["jobs"]["smoke"]["steps"]]
+    run, gate = (
+        next(index for index, step in enumerate(steps) if f"gridseval {name} " in step)
+        for name in ("run", "gate")
+    )
+    assert run < gate
+    shell = next(block for block in blocks("bash") if "gridseval gate" in block)
+    subprocess.run(["bash", "-n", "-c", shell], check=True)
 
 
 def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:

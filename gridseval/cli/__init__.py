@@ -13,9 +13,13 @@ from gridseval.errors import GridsevalError
 
 _COMMANDS = {
     "bench": "Compare speed with the plain libero loop.",
+    "compare": "Show what changed between two runs.",
     "doctor": "Check versions, rendering and models.",
+    "gate": "Pass, regression or cannot tell: for a CI.",
+    "report": "Write runs as one HTML file.",
     "run": "Evaluate a policy on a suite.",
     "suites": "List suites, or the tasks of one.",
+    "table": "Show runs side by side.",
 }
 
 
@@ -50,7 +54,7 @@ def group(ctx: click.Context, debug: bool) -> None:
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
     (models, OpenGL, a supported version), 4 checkpoint or policy, 5 output
     directory, 6 done but some episodes ended as error, 130 interrupted,
-    1 a bug in gridseval.
+    1 a bug in gridseval. gate: 0 pass, 1 regression, 2 cannot tell.
     """  # noqa: D301
     ctx.obj = {"debug": debug}
 

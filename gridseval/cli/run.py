@@ -8,18 +8,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from gridseval.cli.progress import make_progress
 from gridseval.errors import UsageError
 
-if TYPE_CHECKING:
-    from gridseval.evaluation.prepared import Prepared
-    from gridseval.results import EpisodeRecord
-
 _ERRORS_EXIT_CODE = 6
-_BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}, {rate_hour}{postfix}, {remaining} left"
 
 
 @click.command(name="run")
@@ -45,6 +41,12 @@ _BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}, {rate_hour}{postfix}, {remaining} l
     show_default=True,
     help="Seconds before a silent worker is replaced.",
 )
+@click.option("--stop-when-decided", is_flag=True, help="End early by a sequential test.")
+@click.option("--min-success", type=float, help="Success rate to reach, for that test.")
+@click.option(
+    "--max-drop", type=float, default=0.05, show_default=True, help="Drop below it to catch."
+)
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Errors of that test.")
 @click.option("--force", is_flag=True, help="Accept versions that are known to change results.")
 def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any) -> int:
     """Evaluate a policy on a suite: success table, records, videos.
@@ -62,7 +64,7 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **options,
     )
-    bar = ProgressBar()
+    bar = make_progress()
     try:
         summary = evaluate(config, bar)
     except KeyboardInterrupt:
@@ -74,69 +76,6 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     click.echo(render_terminal(summary))
     click.echo(f"\nrun: {config.out}")
     return _ERRORS_EXIT_CODE if summary.tally.errors else 0
-
-
-class ProgressBar:
-    """A tqdm bar on standard error with running success rate, episodes per hour and time left."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._successes = self._counted = self._errors = 0
-
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
-        """Show what an earlier start has done already."""
-        from tqdm import tqdm
-
-        for warning in prepared.warnings:
-            click.echo(f"gridseval: warning: {warning}", err=True)
-        for record in done:
-            self._count(record)
-        quiet = not sys.stderr.isatty()
-        self._bar = _HourlyBar(tqdm)(
-            total=len(prepared.episodes),
-            initial=len(done),
-            desc=prepared.suite.name,
-            mininterval=30.0 if quiet else 0.2,
-            bar_format=_BAR,
-            dynamic_ncols=not quiet,
-        )
-        self._show()
-
-    def on_record(self, record: EpisodeRecord) -> None:
-        """Advance by one episode."""
-        self._count(record)
-        self._show(refresh=False)
-        self._bar.update()
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def _count(self, record: EpisodeRecord) -> None:
-        self._counted += record.success is not None
-        self._successes += bool(record.success)
-        self._errors += record.status == "error"
-
-    def _show(self, refresh: bool = True) -> None:
-        rate = f"{100 * self._successes / self._counted:.1f} %" if self._counted else "–"
-        errors = f" errors {self._errors}" if self._errors else ""
-        self._bar.set_postfix_str(f"success {rate}{errors}", refresh=refresh)
-
-
-def _HourlyBar(tqdm: Any) -> Any:  # noqa: N802
-    """Return tqdm's class with one more field, ``rate_hour``."""
-
-    class HourlyBar(tqdm):  # type: ignore[misc]
-        @property
-        def format_dict(self) -> dict[str, Any]:
-            fields: dict[str, Any] = super().format_dict
-            elapsed_s, done = fields["elapsed"], fields["n"] - fields["initial"]
-            rate = f"{3600 * done / elapsed_s:.0f}" if done and elapsed_s else "–"
-            return {**fields, "rate_hour": f"{rate} episodes/h"}
-
-    return HourlyBar
 
 
 def _parsed(pairs: Sequence[str]) -> dict[str, str]:

@@ -29,6 +29,10 @@ class RunConfig:
         assets: Folder of LIBERO's models, or ``None`` to look for them.
         record_actions: Whether to keep the executed actions, for ``replay``.
         timeout_s: How long a worker may take for one reset or chunk.
+        stop_when_decided: Whether to end the run as soon as a sequential test has decided.
+        min_success: Success rate that is good enough, for that test.
+        max_drop: How far below it a rate is too low, for that test.
+        alpha: Probability of either error of that test.
         force: Accept versions that are known to change results.
         command: The command line, for the record.
     """
@@ -48,5 +52,9 @@ class RunConfig:
     assets: str | None = None
     record_actions: bool = False
     timeout_s: float = 180.0
+    stop_when_decided: bool = False
+    min_success: float | None = None
+    max_drop: float = 0.05
+    alpha: float = 0.05
     force: bool = False
     command: str = ""

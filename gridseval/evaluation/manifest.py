@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import platform
@@ -11,7 +12,7 @@ from typing import Any
 from gridseval.evaluation.prepared import Prepared
 
 MANIFEST_SCHEMA = 1
-FREE_KEYS = ("command", "machine", "started", "timeout_s", "workers")
+FREE_KEYS = ("command", "machine", "notes", "started", "stopped", "timeout_s", "workers")
 """What may differ when a run is resumed: it decides no outcome."""
 
 _PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
@@ -21,6 +22,7 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
     """Return the manifest of a run that is about to start, of plain values."""
     config = prepared.config
     identity, digest = prepared.assets.identity()
+    rule = prepared.rule
     return {
         "schema": MANIFEST_SCHEMA,
         "suite": config.suite,
@@ -32,6 +34,7 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "settle_steps": prepared.suite.settle_steps,
         "replan": prepared.replan,
         "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
+        **({} if rule is None else {"sequential": dataclasses.asdict(rule)}),
         "video": prepared.video,
         "record_actions": config.record_actions,
         "assets": {"identity": identity, "hash": digest},

@@ -11,7 +11,9 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.stopping import stopping_rule
 from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.results.sequential import SequentialRule
 from gridseval.suites import Episode, Suite, Task, list_episodes, load_suite, select_tasks
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
@@ -26,7 +28,7 @@ class Prepared:
         suite: The suite.
         tasks: The chosen tasks.
         trials: Trials per task.
-        episodes: All episodes, in order.
+        episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
         assets: The models.
         max_steps: Policy steps per episode.
@@ -34,6 +36,7 @@ class Prepared:
         workers: Worker processes, 0 for none.
         video: What ``--video`` came to.
         choice: Which episodes get a video.
+        rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
         warnings: What the user should know before it starts.
     """
@@ -50,6 +53,7 @@ class Prepared:
     workers: int
     video: str
     choice: VideoChoice
+    rule: SequentialRule | None
     probe: Probe | None
     warnings: tuple[str, ...]
 
@@ -93,7 +97,10 @@ def prepare(config: RunConfig) -> Prepared:
     suite = load_suite(config.suite)
     tasks = select_tasks(suite, config.tasks)
     trials = suite.trials if config.trials is None else config.trials
+    rule = stopping_rule(config)
     episodes = list_episodes(suite, tasks, trials)
+    if rule is not None:
+        episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
     asked, cores = config.max_steps, config.workers
     max_steps = suite.max_steps if asked is None else _at_least(1, "--max-steps", asked)
     workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
@@ -116,6 +123,7 @@ def prepare(config: RunConfig) -> Prepared:
         workers=workers,
         video=video,
         choice=VideoChoice.of(video, episodes),
+        rule=rule,
         probe=probe,
         warnings=() if warning is None else (warning,),
     )

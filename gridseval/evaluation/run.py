@@ -12,8 +12,10 @@ import numpy as np
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import FREE_KEYS, manifest_of
 from gridseval.evaluation.prepared import Prepared, prepare
+from gridseval.evaluation.stopping import EarlyStop
 from gridseval.results import EpisodeRecord, RunDirectory, Summary
 from gridseval.rollout import Outcome, RolloutPlan, run_episodes
 from gridseval.suites import Episode
@@ -35,7 +37,8 @@ class Progress(Protocol):
 def evaluate(config: RunConfig, progress: Progress) -> Summary:
     """Run the episodes that are not in the run directory yet, and write the tables.
 
-    However it ends, finished episodes are in ``episodes.jsonl`` and the tables show them.
+    However it ends, finished episodes are in ``episodes.jsonl`` and the tables show them;
+    while it runs, the tables are renewed every few seconds.
 
     Args:
         config: What to run.
@@ -47,11 +50,13 @@ def evaluate(config: RunConfig, progress: Progress) -> Summary:
     prepared = prepare(config)
     with RunDirectory.open(config.out, manifest_of(prepared), FREE_KEYS) as run:
         progress.on_begin(prepared, run.records())
+        stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         done = run.done()
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
         try:
-            if remaining:
-                _run(prepared, remaining, run, progress)
+            if remaining and not stop.decided:
+                _run(prepared, remaining, run, progress, stop)
+            stop.note()
         except BaseException:
             # The first error is the one to tell of; on a full disk a second one follows.
             with contextlib.suppress(OutputError):
@@ -61,13 +66,18 @@ def evaluate(config: RunConfig, progress: Progress) -> Summary:
 
 
 def _run(
-    prepared: Prepared, episodes: Sequence[Episode], run: RunDirectory, progress: Progress
+    prepared: Prepared,
+    episodes: Sequence[Episode],
+    run: RunDirectory,
+    progress: Progress,
+    stop: EarlyStop,
 ) -> None:
     recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice)
     # A chunk may be longer than an episode; the environment takes no more steps than one has.
     replan = min(prepared.replan or prepared.max_steps, prepared.max_steps)
-    plan = RolloutPlan(replan, prepared.choice.record_every)
+    plan = RolloutPlan(replan, prepared.choice.record_every, spread=prepared.rule is not None)
     workers = min(prepared.workers, len(episodes))
+    live = LiveTables(run)
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
         pool = make_pool(prepared.settings, workers, prepared.config.timeout_s)
@@ -80,6 +90,9 @@ def _run(
             record = _record(prepared, outcome, status, video)
             run.append(record)
             progress.on_record(record)
+            if stop.take(record):
+                break
+            live.refresh()
 
 
 def _record(

@@ -64,6 +64,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return stored
 
 
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace a ``run.yaml``.
+
+    Raises:
+        OutputError: It cannot be written; the old one is kept.
+    """
+    write_atomically(path, _to_yaml(manifest))
+
+
 def manifest_differences(
     stored: Mapping[str, Any], given: Mapping[str, Any], free_keys: Collection[str] = ()
 ) -> Iterator[str]:

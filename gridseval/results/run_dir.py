@@ -19,10 +19,11 @@ from typing import Any
 from gridseval.errors import OutputError
 from gridseval.results.files import append_line, output_errors, temporary_name, write_atomically
 from gridseval.results.jsonl import read_log
-from gridseval.results.manifest import settle_manifest
+from gridseval.results.manifest import settle_manifest, write_manifest
 from gridseval.results.record import EpisodeKey, EpisodeRecord
 from gridseval.results.summary import Summary, summarise
-from gridseval.results.tables import render_csv, render_json, render_markdown
+from gridseval.results.summary_json import render_json
+from gridseval.results.tables import render_csv, render_markdown
 
 MANIFEST = "run.yaml"
 EPISODES = "episodes.jsonl"
@@ -105,6 +106,17 @@ class RunDirectory:
     def done(self) -> set[EpisodeKey]:
         """Return suite, task and trial of every recorded episode, errors among them."""
         return set(self._records)
+
+    def annotate(self, **values: Any) -> None:
+        """Set keys of ``run.yaml`` that say how the run went; they must be free on resuming.
+
+        Raises:
+            OutputError: It cannot be written; the old one is kept.
+        """
+        manifest = {**self.manifest, **values}
+        if manifest != self.manifest:
+            write_manifest(self.path / MANIFEST, manifest)
+            self.manifest = manifest
 
     def folder(self, name: str) -> Path:
         """Return a folder of the run, such as ``"videos"`` or ``"actions"``; makes it if absent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from gridseval.results.record import EpisodeRecord
@@ -56,6 +57,11 @@ class Summary:
     notes: tuple[str, ...]
 
     @property
+    def records(self) -> tuple[EpisodeRecord, ...]:
+        """All records, in order of suite, task and trial."""
+        return tuple(record for row in self.suites for record in row.records)
+
+    @property
     def done(self) -> int:
         """Number of finished episodes, errors among them."""
         return self.tally.counted + self.tally.errors
@@ -69,7 +75,7 @@ def summarise(records: Iterable[EpisodeRecord], manifest: Mapping[str, Any]) -> 
         manifest: The run's ``run.yaml``, of which ``suite``, ``policy``, ``assets``, ``episodes``
             and ``notes`` are shown if present.
     """
-    ordered = sorted(records, key=lambda record: record.key)
+    ordered = sorted(records, key=attrgetter("suite", "task", "trial"))
     expected = manifest.get("episodes")
     counts = tally(ordered)
     suites = tuple(_suite_rows(ordered))
@@ -90,14 +96,18 @@ def _label(value: Any) -> str:
 
 
 def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
-    for (suite, task), group in groupby(ordered, key=lambda record: (record.suite, record.task)):
+    for (suite, task), group in groupby(ordered, key=attrgetter("suite", "task")):
         records = tuple(group)
         first = records[0]
-        yield Row(suite, task, first.task_name, first.instruction or first.task_name, records)
+        yield Row(suite, task, first.task_name, _task_label(first), records)
+
+
+def _task_label(record: EpisodeRecord) -> str:
+    return record.instruction or record.task_name or f"task {record.task}"
 
 
 def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
-    for suite, group in groupby(ordered, key=lambda record: record.suite):
+    for suite, group in groupby(ordered, key=attrgetter("suite")):
         yield Row(suite, None, "", suite, tuple(group))
 
 
@@ -117,9 +127,21 @@ def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:
         plural = "episodes" if counts.errors > 1 else "episode"
         yield f"{counts.errors} {plural} ended in a technical error and enter no rate"
     for row in suites:
-        rate, mean = tally(row.records).rate, mean_over_tasks(row.records)
-        if rate is not None and mean is not None and f"{rate:.3f}" != f"{mean:.3f}":
-            yield (
-                f"mean over the tasks of {row.suite}: {100 * mean:.1f} % (tasks have unequal "
-                "numbers of counted episodes; those with none are left out)"
-            )
+        if len({record.task for record in row.records if record.success is not None}) > 1:
+            yield _mean_note(row)
+
+
+def _mean_note(row: Row) -> str:
+    # Here, since numpy is not needed to list or read records.
+    from gridseval.results.aggregate import suite_interval
+
+    rate, mean = tally(row.records).rate, mean_over_tasks(row.records)
+    interval = suite_interval(row.records)
+    assert rate is not None and mean is not None and interval is not None
+    note = (
+        f"mean over the tasks of {row.suite}: {100 * mean:.1f} %, 95 % interval "
+        f"{100 * interval.lower:.1f}–{100 * interval.upper:.1f}"
+    )
+    if f"{rate:.3f}" == f"{mean:.3f}":
+        return note
+    return f"{note} (tasks have unequal numbers of counted episodes; those with none are left out)"

@@ -1,175 +1,107 @@
-"""A run's summary as Markdown, CSV, JSON and text for a terminal: all functions of its records."""
+"""A run's summary as Markdown, CSV and text for a terminal: all functions of its records."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from gridseval.results.columns import COLUMNS, Figure, figures, mean_steps
-from gridseval.results.statistics import tally
+from gridseval.results.columns import Column, columns_of, figures
+from gridseval.results.document import Document
+from gridseval.results.layout import as_text
+from gridseval.results.markup import as_markdown
+from gridseval.results.pivot import pivot
+from gridseval.results.published import PublishedRow
+from gridseval.results.sections import (
+    efficiency_section,
+    pivot_section,
+    success_of_one,
+)
 from gridseval.results.summary import Row, Summary
 
-SUMMARY_SCHEMA = 1
-MISSING = "–"
-
-_HEADER = ("#", "task", "success", "95 % interval", "solved", "errors", "steps")
-_TEXT_COLUMN = _HEADER.index("task")
-_WIDTH = 80
-_GAP = "  "
+_PLACE = ("level", "suite", "task", "task_name", "dimension", "dimension_level")
 
 
 def render_markdown(summary: Summary) -> str:
     """Return ``table.md``: a row per task, a bold row per suite, counts and notes."""
-    rows = [_cells(row) for row in summary.tasks]
-    rows += [tuple(f"**{cell}**" if cell else "" for cell in _cells(row)) for row in summary.suites]
-    aligned = [":--" if i == _TEXT_COLUMN else "--:" for i in range(len(_HEADER))]
-    lines = ["| " + " | ".join(map(_escaped, cells)) + " |" for cells in (_HEADER, aligned, *rows)]
-    notes = [f"- {_escaped(note)}" for note in (counts_line(summary), *summary.notes)]
-    return "\n".join([f"# {_escaped(summary.title)}", "", *lines, "", *notes, ""])
+    return as_markdown(describe(summary))
 
 
 def render_terminal(summary: Summary) -> str:
-    """Return the table for a terminal of 80 columns, without a line feed at the end.
-
-    Instructions are wrapped, never cut, because those of a suite often differ in a few words only.
-    """
-    tasks, suites = [_cells(row) for row in summary.tasks], [_cells(row) for row in summary.suites]
-    widths = [max(map(len, column)) for column in zip(_HEADER, *tasks, *suites, strict=True)]
-    others = sum(widths) - widths[_TEXT_COLUMN] + len(_GAP) * (len(widths) - 1)
-    widths[_TEXT_COLUMN] = max(12, min(widths[_TEXT_COLUMN], _WIDTH - others))
-    rule = ["─" * min(_WIDTH, others + widths[_TEXT_COLUMN])]
-    lines = _wrapped(summary.title) + _aligned(_HEADER, widths) + rule
-    lines += [line for cells in tasks for line in _aligned(cells, widths)]
-    lines += rule + [line for cells in suites for line in _aligned(cells, widths)]
-    for note in (counts_line(summary), *summary.notes):
-        lines += _wrapped(note)
-    return "\n".join(lines)
+    """Return the table for a terminal of 80 columns, without a line feed at the end."""
+    return as_text(describe(summary))
 
 
 def render_csv(summary: Summary) -> str:
     """Return ``table.csv``: rates as fractions, empty where there is no value.
 
-    Columns: ``level`` (``task`` or ``suite``), ``suite``, ``task`` (index, empty for a suite),
-    ``task_name``, then those of ``COLUMNS``.
+    Columns: ``level`` (``task``, ``suite`` or ``dimension``), ``suite``, ``task`` (index, else
+    empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for all), then those of
+    ``COLUMNS`` and of the efficiency figures that records have.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["level", "suite", "task", "task_name", *(column.name for column in COLUMNS)])
-    for row in (*summary.tasks, *summary.suites):
-        level = "suite" if row.task is None else "task"
-        writer.writerow([level, row.suite, row.task, row.name, *figures(row.records).values()])
-    return text.getvalue()
+    columns = columns_of(summary.records)
+    return _csv([[*_PLACE, *_names(columns)], *_csv_rows(summary, columns)])
 
 
-def render_json(summary: Summary) -> str:
-    """Return ``summary.json``.
+def render_runs_csv(runs: Mapping[str, Summary], published: Sequence[PublishedRow]) -> str:
+    """Return several runs as one ``table.csv`` with a first column ``run``.
 
-    Keys (schema 1; rates are fractions, ``null`` where there is nothing to compute from)::
-
-        schema     1
-        run        suite, policy and assets of run.yaml, as far as given there
-        episodes   expected (or null), done, successes, failures, errors, counted
-        suites     list of: suite, tasks, and the figures of COLUMNS:
-                   successes, failures, errors, counted (successes + failures), success_rate,
-                   success_lower, success_upper (95 % Wilson), success_mean_over_tasks, mean_steps,
-                   mean_steps_to_success, queries, retries, wall_s (sum over episodes)
-        suites[].tasks   list of: task (index), task_name, instruction, and the same figures
-        notes      list of sentences
+    Args:
+        runs: By label.
+        published: Further rows, of level ``published``, with the source as ``task_name`` and no
+            figure but ``success_rate``.
     """
-    shown = {key: summary.manifest.get(key) for key in ("suite", "policy", "assets")}
-    data = {
-        "schema": SUMMARY_SCHEMA,
-        "run": {key: _plain(value) for key, value in shown.items() if value is not None},
-        "episodes": _counts(summary),
-        "suites": [_suite_data(row, summary.tasks) for row in summary.suites],
-        "notes": list(summary.notes),
-    }
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+    columns = columns_of([record for summary in runs.values() for record in summary.records])
+    rows = [[label, *row] for label, summary in runs.items() for row in _csv_rows(summary, columns)]
+    names = _names(columns)
+    for row in published:
+        rates = [row.fraction if name == "success_rate" else "" for name in names]
+        rows.append([row.family, "published", row.suite, "", row.source, "", "", *rates])
+    return _csv([["run", *_PLACE, *names], *rows])
+
+
+def describe(summary: Summary, tasks: bool = True) -> Document:
+    """Return what a run's table says; without rows for tasks if ``tasks`` is false."""
+    one = {"": summary}
+    sections = [success_of_one(summary, tasks), pivot_section(summary), efficiency_section(one)]
+    return Document(
+        title=summary.title,
+        sections=tuple(section for section in sections if section is not None),
+        notes=(counts_line(summary), *summary.notes),
+    )
 
 
 def counts_line(summary: Summary) -> str:
     """Return how many episodes are done, in one sentence."""
     of_expected = "" if summary.expected is None else f" of {summary.expected}"
-    seconds = sum(record.wall_s for row in summary.suites for record in row.records)
+    seconds = sum(record.wall_s for record in summary.records)
     hours, minutes = divmod(round(seconds / 60), 60)
     duration = f"{hours} h {minutes} min" if hours else f"{seconds / 60:.1f} min"
     counts = f"{summary.done}{of_expected} episodes done, {summary.tally.errors} errors"
     return f"{counts}, {duration} of episode time"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    counts = tally(row.records)
-    rate, interval, steps = counts.rate, counts.interval, mean_steps(row.records)
-    return (
-        "" if row.task is None else str(row.task),
-        row.label,
-        MISSING if rate is None else f"{100 * rate:.1f} %",
-        MISSING if interval is None else f"{100 * interval.lower:.1f}–{100 * interval.upper:.1f}",
-        f"{counts.successes}/{counts.counted}",
-        str(counts.errors),
-        MISSING if steps is None else f"{steps:.0f}",
-    )
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _names(columns: Iterable[Column]) -> list[str]:
+    return [column.name for column in columns]
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Lay one row out, in as many lines as its text needs."""
-    text = textwrap.wrap(cells[_TEXT_COLUMN], widths[_TEXT_COLUMN]) or [""]
-    lines = []
-    for number, part in enumerate(text):
-        shown = [cell if number == 0 else "" for cell in cells]
-        padded = [cell.rjust(width) for cell, width in zip(shown, widths, strict=True)]
-        padded[_TEXT_COLUMN] = part.ljust(widths[_TEXT_COLUMN])
-        lines.append(_GAP.join(padded).rstrip())
-    return lines
+def _csv_rows(summary: Summary, columns: Sequence[Column]) -> Iterator[list[object]]:
+    for row in (*summary.tasks, *summary.suites):
+        level = "suite" if row.task is None else "task"
+        place = [level, row.suite, row.task, row.name, "", ""]
+        yield [*place, *figures(row.records, columns).values()]
+    for row in summary.suites:
+        yield from _dimension_rows(row, columns)
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
-
-
-def _plain(value: object) -> object:
-    """Replace what YAML can say and JSON cannot (dates, nan) by its text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if value is None or isinstance(value, (str, int)) else str(value)
-
-
-def _counts(summary: Summary) -> dict[str, int | None]:
-    counts = summary.tally
-    return {
-        "expected": summary.expected,
-        "done": summary.done,
-        "successes": counts.successes,
-        "failures": counts.failures,
-        "errors": counts.errors,
-        "counted": counts.counted,
-    }
-
-
-def _suite_data(suite: Row, tasks: Sequence[Row]) -> dict[str, object]:
-    return {
-        "suite": suite.suite,
-        **figures(suite.records),
-        "tasks": [_task_data(row) for row in tasks if row.suite == suite.suite],
-    }
-
-
-def _task_data(row: Row) -> dict[str, Figure | str]:
-    named: dict[str, Figure | str] = {
-        "task": row.task,
-        "task_name": row.name,
-        "instruction": row.records[0].instruction,
-    }
-    return named | figures(row.records)
+def _dimension_rows(suite: Row, columns: Sequence[Column]) -> Iterator[list[object]]:
+    counted = pivot(suite.records)
+    for (dimension, level), records in counted.cells.items() if counted else ():
+        place = ["dimension", suite.suite, "", "", dimension, level]
+        yield [*place, *figures(records, columns).values()]

@@ -79,7 +79,7 @@ class _Rollout:
         plan: RolloutPlan,
         listeners: Sequence[Listener],
     ) -> None:
-        self._queue = EpisodeQueue(episodes)
+        self._queue = EpisodeQueue(episodes, plan.spread)
         self._pool, self._policy, self._plan, self._listeners = pool, policy, plan, listeners
         self._running: dict[int, _Attempt] = {}
         self._failures: dict[Episode, int] = {}

@@ -22,8 +22,11 @@ class RolloutPlan:
 
     Attributes:
         replan: Policy steps between two queries, or ``None`` for the whole chunk.
+        spread: Start episodes in their order, whatever slots have compiled; else a slot keeps its
+            task.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
     """
 
     replan: int | None = None
     record_every: Callable[[Episode], int] = record_nothing
+    spread: bool = False

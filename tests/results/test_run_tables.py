@@ -52,6 +52,8 @@ FIGURES_OF_TASK_2 = {
     "success_lower": 0.300642,
     "success_upper": 0.954413,
     "success_mean_over_tasks": 0.75,
+    "success_mean_lower": 0.300642,
+    "success_mean_upper": 0.954413,
     "mean_steps": (100 + 200 + 300 + 500) / 4,
     "mean_steps_to_success": (100 + 200 + 500) / 3,
     "queries": 10,

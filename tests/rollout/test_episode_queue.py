@@ -104,3 +104,16 @@ def test_an_episode_put_back_into_an_empty_queue_is_there() -> None:
     assert queue.take(1) is None
     queue.put_back(episodes[0])
     assert queue.take(0) == episodes[0]
+
+
+@given(_KEYS, st.data())
+def test_a_spread_queue_keeps_the_order_of_all_episodes(
+    keys: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    episodes = [Episode("s", task, trial) for task, trial in keys]
+    queue = EpisodeQueue(episodes, spread=True)
+    taken = [queue.take(data.draw(st.integers(0, 3))) for _ in episodes]
+    assert taken == episodes
+    assert queue.take(0) is None
+    queue.put_back(episodes[0])
+    assert queue.take(1) == episodes[0]

@@ -1,0 +1,119 @@
+"""``gridseval gate``: is this run worse? For a CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridseval.errors import UsageError
+
+if TYPE_CHECKING:
+    from gridseval.results.gate import GateRules, Verdict
+    from gridseval.results.runs import Run
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(name="gate")
+@click.argument("run")
+@click.option("--baseline", help="Run to compare with, episode by episode.")
+@click.option("--min-success", type=float, help="Success rate to reach, such as 0.95.")
+@click.option("--published", is_flag=True, help="Compare with published rates.")
+@click.option("--family", help="Whose published rates  [default: the run's policy]")
+@click.option("--max-drop", type=float, default=0.02, show_default=True, help="Tolerated drop.")
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="False alarms allowed.")
+@click.option("--max-errors", default="1%", show_default=True, help="Number or share, as 5 or 2%.")
+@click.option("--detect", type=float, default=0.1, show_default=True, help="Drop a pass excludes.")
+@click.option("--power", type=float, default=0.8, show_default=True, help="How surely it does.")
+@click.option("--force", is_flag=True, help="Compare runs that differ, or are incomplete.")
+@click.option("--junit", type=_PATH, help="Write JUnit XML here.")
+@click.option("--summary", type=_PATH, help="Write Markdown here.")
+def command(
+    run: str,
+    baseline: str | None,
+    min_success: float | None,
+    published: bool,
+    family: str | None,
+    max_errors: str,
+    junit: Path | None,
+    summary: Path | None,
+    **numbers: Any,
+) -> int:
+    """Say whether RUN is worse than a baseline, a threshold or published rates.
+
+    \b
+    Exit codes: 0 pass, 1 regression, 2 cannot tell (or wrong arguments), 5 a
+    run cannot be read. A regression is a real drop (exact tests; all suites
+    and tasks together err with at most --alpha) above --max-drop. A pass
+    needs enough episodes to show a drop of --detect. The Markdown is also
+    appended to $GITHUB_STEP_SUMMARY, if that is set.
+
+    \b
+    gridseval gate runs/new --baseline runs/old --junit gate.xml
+    gridseval gate runs/new --min-success 0.95 --summary gate.md
+    gridseval gate runs/new --published --family "π0.5 + GridS 16"
+    """  # noqa: D301
+    from gridseval.results.gate import GateRules
+    from gridseval.results.runs import read_run
+
+    if (baseline is not None) + (min_success is not None) + published != 1:
+        raise UsageError("give exactly one of --baseline, --min-success and --published")
+    rules = GateRules(max_errors=_number_or_share(max_errors), **numbers)
+    verdict = _judged(read_run(run), baseline, min_success, family, rules)
+    click.echo(verdict.sentence)
+    _write(verdict, junit, summary)
+    return verdict.exit_code
+
+
+def _judged(
+    run: Run, baseline: str | None, min_success: float | None, family: str | None, rules: GateRules
+) -> Verdict:
+    from gridseval.results.gate import gate_on_baseline, gate_on_published, gate_on_threshold
+    from gridseval.results.published import published_rows
+    from gridseval.results.runs import read_run, with_distinct_labels
+
+    if baseline is not None:
+        run, before = with_distinct_labels([run, read_run(baseline)])
+        return gate_on_baseline(run, before, rules)
+    if min_success is not None:
+        return gate_on_threshold(run, min_success, rules)
+    return gate_on_published(run, published_rows(family or _family(run)), rules)
+
+
+def _family(run: Run) -> str:
+    """Return under which name a run's policy has published rates, as its card says."""
+    policy = run.manifest.get("policy")
+    card = policy if isinstance(policy, Mapping) else {}
+    return str(card.get("family") or run.policy)
+
+
+def _number_or_share(text: str) -> float:
+    share = text.endswith("%")
+    try:
+        value = float(text.removesuffix("%")) / (100 if share else 1)
+    except ValueError:
+        value = -1.0
+    if value >= 0 and (not share or value < 1) and (value < 1 or value == int(value)):
+        return value
+    raise UsageError(f"--max-errors {text!r} is neither a number such as 5 nor a share such as 2%")
+
+
+def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
+    from gridseval.results.files import output_errors, write_atomically
+    from gridseval.results.gate_markdown import render_gate_markdown
+    from gridseval.results.junit import render_junit
+
+    if junit is not None:
+        write_atomically(junit, render_junit(verdict))
+    markdown = render_gate_markdown(verdict)
+    if summary is not None:
+        write_atomically(summary, markdown)
+    of_job = os.environ.get("GITHUB_STEP_SUMMARY")
+    if of_job:
+        path = Path(of_job)
+        with output_errors("append to", path), path.open("a", encoding="utf-8") as file:
+            file.write(markdown)

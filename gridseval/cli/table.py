@@ -1,0 +1,76 @@
+"""``gridseval table``: runs as a table, for people, papers and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gridseval.results.side_by_side import RunsTable
+
+
+@click.command(name="table")
+@click.argument("runs", nargs=-1, required=True, metavar="[NAME=]RUN…")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "csv", "latex", "json"]),
+    default="text",
+    show_default=True,
+    help="csv and json have every figure.",
+)
+@click.option(
+    "--by",
+    "rows",
+    type=click.Choice(["task", "suite", "dimension"]),
+    default="task",
+    show_default=True,
+    help="What a row is; csv and json have all.",
+)
+@click.option("--pool", is_flag=True, help="Runs that differ in their seeds only are one.")
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="FAMILY",
+    help="Policies whose published rates to show, all or none  [default: the runs' own]",
+)
+@click.option("--force", is_flag=True, help="Mix runs on other models or MuJoCo versions.")
+def command(
+    runs: tuple[str, ...], form: str, rows: Any, pool: bool, published: tuple[str, ...], force: bool
+) -> None:
+    """Show runs side by side: success with 95 % intervals, tokens, time.
+
+    \b
+    gridseval table runs/mine
+    gridseval table dense=runs/a pruned=runs/b --by suite --format latex
+    gridseval table runs/seed7 runs/seed8 --pool
+
+    Directories that hold parts of one run, or one policy's suites, are put
+    together; equal NAMEs do so where run.yaml does not tell.
+    """  # noqa: D301
+    from gridseval.results.merging import arrange_runs
+    from gridseval.results.runs import read_run
+    from gridseval.results.side_by_side import tabulate
+
+    arranged = arrange_runs([read_run(run) for run in runs], pool, force)
+    click.echo(_rendered(tabulate(arranged, _families(published)), form, rows).rstrip("\n"))
+
+
+def _rendered(table: RunsTable, form: str, rows: Any) -> str:
+    from gridseval.results import side_by_side
+
+    if form == "csv":
+        return side_by_side.table_csv(table)
+    if form == "json":
+        return side_by_side.table_json(table)
+    render = {
+        "text": side_by_side.table_text,
+        "md": side_by_side.table_markdown,
+        "latex": side_by_side.table_latex,
+    }[form]
+    return render(table, rows)
+
+
+def _families(published: tuple[str, ...]) -> list[str] | None:
+    return [each for each in published if each != "none"] if published else None

@@ -1,0 +1,48 @@
+"""Tables that keep up with a run, without holding it up."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from gridseval.errors import OutputError
+
+EVERY_S = 5.0
+SHARE = 0.01
+"""Tables of very long runs take longer to write; they may take up this share of the time."""
+
+
+class WritesTables(Protocol):
+    """What a run directory can do."""
+
+    def write_tables(self) -> object:
+        """Write all tables from the records in memory."""
+
+
+class LiveTables:
+    """Writes a run's tables now and then, so that ``summary.json`` can be watched.
+
+    Args:
+        run: The run directory; nothing is read from it again.
+        clock: Returns seconds.
+    """
+
+    def __init__(self, run: WritesTables, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._clock = run, clock
+        self._next_s = float("-inf")
+
+    def refresh(self) -> None:
+        """Write the tables unless that was done a moment ago; call it after every episode.
+
+        A table that cannot be written now is no reason to stop: the episodes are safe, and the
+        tables at the end, which are, say what is wrong.
+        """
+        began_s = self._clock()
+        if began_s < self._next_s:
+            return
+        with contextlib.suppress(OutputError):
+            self._run.write_tables()
+        ended_s = self._clock()
+        self._next_s = ended_s + max(EVERY_S, (ended_s - began_s) / SHARE)

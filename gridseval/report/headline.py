@@ -1,0 +1,93 @@
+"""The numbers at the top: a suite's success rate, its interval, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gridseval.report.source import ReportRun
+from gridseval.report.text import bounds, duration, number, percent
+from gridseval.results import EpisodeRecord, Tally, mean_over_tasks, tally
+from gridseval.results.aggregate import suite_interval
+from gridseval.results.columns import mean_steps_to_success
+from gridseval.results.paired import count_pairs, matched, mcnemar_two_sided, paired_difference
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One suite of one run.
+
+    Args:
+        letter: The run's.
+        run: The run's name.
+        title: Suite and policy.
+        rate: ``"94.2 %"``, or a dash.
+        interval: ``"91.8–96.0"``, or a dash.
+        facts: Label and value of further figures.
+    """
+
+    letter: str
+    run: str
+    title: str
+    rate: str
+    interval: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def headlines(run: ReportRun, first: ReportRun) -> tuple[Headline, ...]:
+    """Return one headline per suite of a run; one without numbers if it has no episode yet.
+
+    Args:
+        run: The run.
+        first: The run that it is compared with, or the same.
+    """
+    groups: Sequence[tuple[str, tuple[EpisodeRecord, ...]]]
+    groups = [(row.suite, row.records) for row in run.summary.suites] or [("", ())]
+    others = () if run is first else first.records
+    return tuple(_headline(run, suite, records, others) for suite, records in groups)
+
+
+def _headline(
+    run: ReportRun,
+    suite: str,
+    records: tuple[EpisodeRecord, ...],
+    others: tuple[EpisodeRecord, ...],
+) -> Headline:
+    counts = tally(records)
+    return Headline(
+        letter=run.letter,
+        run=run.name,
+        title=f"{run.title}: {suite}" if len(run.summary.suites) > 1 else run.title,
+        rate=percent(counts.rate),
+        interval=bounds(counts.interval),
+        facts=(*_facts(records, counts), *_against_first(records, others)),
+    )
+
+
+def _facts(records: Sequence[EpisodeRecord], counts: Tally) -> Iterator[tuple[str, str]]:
+    yield "solved", f"{counts.successes:,} of {counts.counted:,}"
+    yield "errors", str(counts.errors)
+    if len({record.task for record in records}) > 1:
+        interval = bounds(suite_interval(records))
+        yield "mean over tasks", f"{percent(mean_over_tasks(records))} ({interval})"
+    yield "steps to success", number(mean_steps_to_success(records))
+    yield "policy queries", f"{sum(record.queries for record in records):,}"
+    yield "episode time", duration(sum(record.wall_s for record in records))
+
+
+def _against_first(
+    records: Sequence[EpisodeRecord], others: Sequence[EpisodeRecord]
+) -> Iterator[tuple[str, str]]:
+    """Yield what the episodes say that both runs have; nothing without one."""
+    counts = count_pairs(matched(others, records))
+    difference = paired_difference(counts)
+    if difference is None:
+        return
+    estimate, lower, upper = (
+        f"{100 * value:+.1f}".replace("-", "−")
+        for value in (difference.estimate, difference.lower, difference.upper)
+    )
+    p = mcnemar_two_sided(counts)
+    yield "points against A", f"{estimate} ({lower} to {upper})"
+    yield "flipped", f"{counts.lost} lost, {counts.won} won of {counts.pairs}"
+    yield "McNemar’s exact p", f"{p:.3f}" if p >= 0.001 else "below 0.001"

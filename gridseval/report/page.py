@@ -1,0 +1,131 @@
+"""The page: what it shows, through templates that escape everything, into one file."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from gridseval.report.bars import TaskChart, task_chart
+from gridseval.report.cautions import Caution, cautions
+from gridseval.report.episodes import Group, groups
+from gridseval.report.headline import Headline, headlines
+from gridseval.report.heat import HeatMap, heat_map
+from gridseval.report.provenance import Entry, provenance
+from gridseval.report.source import ReportRun
+from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
+from gridseval.results.files import write_atomically
+
+REPORT = "report.html"
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the templates read.
+
+    Args:
+        title: The page's title.
+        runs: The runs.
+        headlines: One per suite of each run.
+        cautions: What speaks against trusting the numbers.
+        chart: Success by task.
+        heat_maps: Of the runs that have one.
+        tokens: Of the runs that have any.
+        episodes: Run and its groups of episodes.
+        provenance: All of ``run.yaml`` but the command.
+        version: gridseval's.
+        made: When, in UTC.
+    """
+
+    title: str
+    runs: tuple[ReportRun, ...]
+    headlines: tuple[Headline, ...]
+    cautions: tuple[Caution, ...]
+    chart: TaskChart
+    heat_maps: tuple[HeatMap, ...]
+    tokens: tuple[TokenStatistics, ...]
+    episodes: tuple[tuple[ReportRun, tuple[Group, ...]], ...]
+    provenance: tuple[Entry, ...]
+    version: str
+    made: str
+
+    @property
+    def several(self) -> bool:
+        """Whether runs are told apart by letters."""
+        return len(self.runs) > 1
+
+    @property
+    def group_names(self) -> tuple[tuple[str, str], ...]:
+        """Name and label of every group of any run, for the filter."""
+        return tuple({g.name: (g.name, g.label) for _, gs in self.episodes for g in gs}.values())
+
+
+def write_report(runs: Sequence[ReportRun], out: Path | None = None) -> Path:
+    """Write the report and return its path.
+
+    Args:
+        runs: At least one.
+        out: The file, or ``None`` for ``report.html`` in the first run's directory. Videos are
+            addressed relative to it, so they play as long as both are moved together.
+
+    Raises:
+        OutputError: It cannot be written; an earlier one is untouched.
+    """
+    path = out or runs[0].run.paths[0] / REPORT
+    write_atomically(path, render_report(runs, path.parent))
+    return path
+
+
+def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
+    """Return the page as HTML.
+
+    Args:
+        runs: At least one.
+        folder: Where the file will lie.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = _own("report.css"), _own("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        page=_page(tuple(runs), folder),
+        style=style,
+        script=script,
+        # Only this very script may run, whatever an instruction or an error message smuggles in.
+        script_digest=f"sha256-{digest}",
+        plot=(WIDTH, HEIGHT),
+    )
+
+
+def _own(name: str) -> Markup:
+    """Return a file of ours that goes into the page as it is."""
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+
+
+def _page(runs: tuple[ReportRun, ...], folder: Path) -> Page:
+    return Page(
+        title=" vs ".join(dict.fromkeys(run.title for run in runs)),
+        runs=runs,
+        headlines=tuple(headline for run in runs for headline in headlines(run, runs[0])),
+        cautions=cautions(runs),
+        chart=task_chart(runs),
+        heat_maps=tuple(map_ for run in runs if (map_ := heat_map(run))),
+        tokens=tuple(told for run in runs if (told := token_statistics(run))),
+        episodes=tuple((run, groups(run, folder)) for run in runs),
+        provenance=provenance(runs),
+        version=metadata.version("gridseval"),
+        made=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    )

@@ -1,0 +1,100 @@
+"""Whether two runs measured the same thing: everything but the policy must be alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gridseval.errors import UsageError
+from gridseval.results.manifest import manifest_differences
+from gridseval.results.runs import Run
+from gridseval.results.summary import PUBLISHED_ASSETS
+from gridseval.suites import load_suite
+
+FREE_KEYS = (
+    "command",
+    "episodes",
+    "machine",
+    "notes",
+    "policy",
+    "record_actions",
+    "replan",
+    "schema",
+    "sequential",
+    "started",
+    "stopped",
+    "tasks",
+    "timeout_s",
+    "trials",
+    "video",
+    "workers",
+)
+"""Keys of ``run.yaml`` that may differ: the policy, how much was run, and what decides nothing.
+
+Any other key is compared, so that one which a later version adds cannot be overlooked.
+"""
+
+DECIDING_VERSIONS = ("mujoco", "robosuite", "hf-libero")
+"""Packages whose version decides outcomes."""
+
+
+def run_differences(before: Run, after: Run) -> tuple[str, ...]:
+    """Return why two runs cannot be compared, a line ``key: before -> after`` each.
+
+    Instructions are those of the records: both runs must have told the policy the same.
+    """
+    missing = [run.label for run in (before, after) if not run.manifest]
+    if missing:
+        return (f"run.yaml of {' and of '.join(missing)} is missing",)
+    free = set(FREE_KEYS)
+    if None in (before.manifest.get("renderer"), after.manifest.get("renderer")):
+        free.add("renderer")  # a policy that sees no images does not depend on who draws them
+    lines = manifest_differences(_compared(before.manifest), _compared(after.manifest), free)
+    return (*lines, *_other_instructions(before, after))
+
+
+def published_differences(run: Run) -> tuple[str, ...]:
+    """Return why a run cannot be compared with published numbers, one line each."""
+    if not run.manifest:
+        return (f"run.yaml of {run.label} is missing",)
+    assets = run.manifest.get("assets")
+    identity = assets.get("identity") if isinstance(assets, Mapping) else None
+    lines = []
+    if identity != PUBLISHED_ASSETS:
+        lines.append(f"assets.identity: {PUBLISHED_ASSETS!r} -> {identity!r}")
+    for name in run.suites:
+        lines += _protocol_differences(run, name)
+    return tuple(lines)
+
+
+def _protocol_differences(run: Run, name: str) -> Iterator[str]:
+    try:
+        suite = load_suite(name)
+    except UsageError:
+        yield f"suite {name} is not one that numbers were published of"
+        return
+    for key in ("max_steps", "settle_steps"):
+        expected, found = getattr(suite, key), run.manifest.get(key)
+        if found != expected:
+            yield f"{key}: {expected} -> {found}"
+    tasks = {record.task for record in run.records if record.suite == name}
+    if len(tasks) < len(suite.tasks):
+        yield f"tasks of {name}: {len(suite.tasks)} -> {len(tasks)}"
+
+
+def _compared(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    versions = manifest.get("versions")
+    versions = versions if isinstance(versions, Mapping) else {}
+    deciding = {name: versions.get(name) for name in DECIDING_VERSIONS}
+    return {**manifest, "versions": deciding}
+
+
+def _other_instructions(before: Run, after: Run) -> Iterator[str]:
+    told = {record.key: record.instruction for record in before.records}
+    seen = set()
+    for record in after.records:
+        old = told.get(record.key, record.instruction)
+        if old != record.instruction and (record.suite, record.task) not in seen:
+            seen.add((record.suite, record.task))
+            where = f"instruction of task {record.task} of {record.suite}"
+            yield f"{where}: {old!r} -> {record.instruction!r}"
