@@ -145,7 +145,8 @@ def _environment(settings: EnvSettings) -> dict[str, str]:
     matrices in threads cost milliseconds where cores are busy.
     """
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    backend = {} if settings.backend is None else {"MUJOCO_GL": settings.backend}
+    named = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
+    backend = {} if settings.backend is None else dict.fromkeys(named, settings.backend)
     # A worker imports what this process can import, a checkout on sys.path included.
     return {**one, **backend, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
