@@ -28,6 +28,7 @@ class RunConfig:
             tasks if this machine can draw.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
         record_actions: Whether to keep the executed actions, for ``replay``.
+        retry_errors: Whether a resumed run runs episodes again that ended as error.
         timeout_s: How long a worker may take for one reset or chunk.
         force: Accept versions that are known to change results.
         command: The command line, for the record.
@@ -47,6 +48,7 @@ class RunConfig:
     video: str | None = None
     assets: str | None = None
     record_actions: bool = False
+    retry_errors: bool = False
     timeout_s: float = 180.0
     force: bool = False
     command: str = ""
