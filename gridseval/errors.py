@@ -7,7 +7,8 @@ GridsevalError
 ├── PolicyError   4  a checkpoint cannot be loaded, or a policy returned what nobody can execute
 └── OutputError   5  the run directory cannot be written or holds another run
 
-Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130 Ctrl-C.
+Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130
+Ctrl-C, 143 SIGTERM.
 They are printed in one place only, by ``gridseval.cli``.
 """
 

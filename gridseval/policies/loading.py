@@ -76,7 +76,7 @@ def load_policy(
             "checkpoint": checkpoint,
             "sha256": _sha256(checkpoint),
             "arguments": given,
-            "torch": _torch_version(),
+            "torch": _torch_version(loaded),
         },
     )
 
@@ -167,10 +167,16 @@ def _source_sha256(loaded: type[Any]) -> str | None:
     return None if own or file is None else _file_sha256(Path(file))
 
 
-def _torch_version() -> str | None:
-    """Return the version of torch if the policy, or anything before it, loaded it."""
+def _torch_version(loaded: type) -> str | None:
+    """Return the version of torch if the policy can have to do with it, else ``None``.
+
+    Of our own kinds only ``torch`` has, whatever else loaded torch into this process before.
+    """
+    ours = loaded.__module__.startswith("gridseval.")
     torch = sys.modules.get("torch")
-    return None if torch is None else str(torch.__version__)
+    if torch is None or (ours and loaded.__module__ != "gridseval.policies.torch_file"):
+        return None
+    return str(torch.__version__)
 
 
 def _file_sha256(path: Path) -> str:
