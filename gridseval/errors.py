@@ -3,10 +3,12 @@
 GridsevalError
 ├── UsageError    2  an argument names something that does not exist or cannot be combined
 ├── MachineError  3  this machine lacks something: models, GL, a supported version
+│   └── WorkerLostError  a worker process was lost each time it tried to start an episode
 ├── PolicyError   4  a checkpoint cannot be loaded, or a policy returned what nobody can execute
 └── OutputError   5  the run directory cannot be written or holds another run
 
-Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130 Ctrl-C.
+Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130
+Ctrl-C, 143 SIGTERM.
 They are printed in one place only, by ``gridseval.cli``.
 """
 
@@ -46,6 +48,14 @@ class MachineError(GridsevalError):
     """The machine lacks something that a run needs: models, OpenGL, a supported version."""
 
     exit_code = 3
+
+
+class WorkerLostError(MachineError):
+    """An episode cannot be started: its worker process died, raised or hung at each attempt.
+
+    Only :class:`~gridseval.envs.pool.vector_env.LiberoVectorEnv` raises it: a run records the
+    episode as *error* and goes on.
+    """
 
 
 class PolicyError(GridsevalError):

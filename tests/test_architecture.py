@@ -16,7 +16,10 @@ import gridseval
 
 PACKAGE = Path(gridseval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ("suites", "envs", "policies", "rollout", "results", "report", "video", "cli")
+ROOMS = (
+    *("suites", "envs", "policies", "rollout", "results", "report", "video", "cli"),
+    *("evaluation", "bench", "doctor"),
+)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -76,6 +79,10 @@ def test_rooms_know_nothing_of_simulation(room: str) -> None:
     code = f"import gridseval.{room}, sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"mujoco", "torch", "robosuite"} & set(done.stdout.split())
+
+
+def test_users_get_the_type_hints() -> None:
+    assert (PACKAGE / "py.typed").is_file()
 
 
 def test_modules_are_short() -> None:

@@ -51,8 +51,25 @@ def test_every_policy_kind_and_option_is_named() -> None:
     for name in list_policies():
         assert f"`{name}`" in README
     for option in command.params:
-        if option.name not in ("force", "timeout_s", "out"):
-            assert option.opts[0] in README, option.opts[0]
+        assert f"`{option.opts[0]}" in README, option.opts[0]
+
+
+def test_every_exit_code_is_named() -> None:
+    codes = README[README.index("Exit codes:") :].split("\n\n")[0]
+    for code in ("0", "1", "2", "3", "4", "5", "6", "130", "143"):
+        assert re.search(rf"[ \n]{code} ", codes), code
+
+
+def test_the_run_in_python_runs_as_written(assets: Path, tmp_path: Path) -> None:
+    example = next(block for block in blocks("python") if "RunConfig" in block)
+    short = example.replace("trials=5", "trials=1, workers=0, max_steps=4, video='none'")
+    assert short != example
+    done = subprocess.run(
+        [sys.executable, "-c", short], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0 2 models: ")
+    assert (tmp_path / "runs" / "mine" / "table.md").is_file()
 
 
 def command_lines() -> list[list[str]]:

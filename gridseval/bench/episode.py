@@ -22,8 +22,8 @@ class EpisodeTimes:
         rendering_s: Images, of the reset and of the steps.
         policy_s: Finding the next action.
         images: Images drawn.
-        cpu_s: Processor time of the process that ran the episode, or ``None`` where the operating
-            system does not tell.
+        cpu_s: Processor time of the process that ran the episode, and of the one that told it what
+            to do; ``None`` where the operating system does not tell.
         state: The flat simulation state at the end, float64, as hexadecimal text.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,11 @@ def run_round(
         chunk: Policy steps per query.
 
     Returns:
-        Wall time until the last is done, and the episodes.
+        Wall time until the last is done, and the episodes; each bears its part of this process's
+        processor time.
     """
     runs = [_Running(pool, slot, task, trial, tape, chunk) for slot, trial in enumerate(trials)]
-    began = time.perf_counter()
+    began, cpu_s = time.perf_counter(), time.process_time()
     for run in runs:
         run.start()
     done: list[EpisodeTimes] = []
@@ -54,7 +56,8 @@ def run_round(
         for reply in _replies(pool, 1):
             times = runs[reply.slot].advance(reply)
             done += [] if times is None else [times]
-    return time.perf_counter() - began, done
+    wall_s, part_s = time.perf_counter() - began, (time.process_time() - cpu_s) / len(runs)
+    return wall_s, [_with_cpu(times, part_s) for times in done]
 
 
 def step_without_images(
@@ -72,6 +75,10 @@ def step_without_images(
         pool.send(0, Step(tape))
         reply = _replies(pool, 1)[0]
     return {"state": _hex(reply), "steps": reply.info["steps"], "stepping_s": watch.seconds}
+
+
+def _with_cpu(times: EpisodeTimes, more_s: float) -> EpisodeTimes:
+    return times if times.cpu_s is None else replace(times, cpu_s=times.cpu_s + more_s)
 
 
 class _Running:
@@ -123,7 +130,7 @@ class _Running:
             physics_s=seconds["physics"],
             rendering_s=seconds["rendering"],
             policy_s=self._policy.seconds,
-            images=2 * self._observed,
+            images=2 * (self._observed - 1),  # nobody acts on the last, so it is not drawn
             cpu_s=(cpu_s or 0.0) - (self._cpu_s or 0.0) if known else None,
             state=_hex(reply),
         )

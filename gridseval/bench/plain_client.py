@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
 from typing import Any
 
 from gridseval.bench.plan import PlainTask
+from gridseval.envs.python_process import module_command
 from gridseval.errors import MachineError
 
 _MAX_QUOTE = 300
@@ -26,15 +26,14 @@ class PlainProcess:
     def __init__(self, backend: str) -> None:
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "MUJOCO_GL": backend,
             "PYOPENGL_PLATFORM": backend,
         }
         # robosuite takes it for the number of the EGL device (protocol facts, version trap 7).
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gridseval.bench.plain"],
+        self._process = subprocess.Popen(  # noqa: S603
+            module_command("gridseval.bench.plain"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

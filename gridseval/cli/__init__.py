@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
-import os
 import sys
+import traceback
 from typing import Any
 
 import click
 
+from gridseval.cli.options import Flags, debug_option
+from gridseval.cli.signals import Terminated, sigterm_raises
+from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError
 
 _COMMANDS = {
@@ -21,6 +25,8 @@ _COMMANDS = {
     "suites": "List suites, or the tasks of one.",
     "table": "Show runs side by side.",
 }
+_BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
+_WHERE = "see where with --debug"
 
 
 class LazyGroup(click.Group):
@@ -31,10 +37,12 @@ class LazyGroup(click.Group):
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command."""
+        """Import and return a command, with the options that all have."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"gridseval.cli.{cmd_name}").command
+        module = importlib.import_module(f"gridseval.cli.{cmd_name}")
+        command: click.Command = copy.copy(module.command)
+        command.params = [*command.params, debug_option()]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -44,19 +52,20 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="gridseval", message="%(prog)s %(version)s")
-@click.pass_context
-def group(ctx: click.Context, debug: bool) -> None:
+def group() -> None:
     """Evaluate vision-language-action policies on LIBERO in simulation.
 
     \b
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
     (models, OpenGL, a supported version), 4 checkpoint or policy, 5 output
     directory, 6 done but some episodes ended as error, 130 interrupted,
-    1 a bug in gridseval. gate: 0 pass, 1 regression, 2 cannot tell.
+    143 terminated, 1 a bug in gridseval. gate: 0 pass, 1 regression,
+    2 cannot tell.
     """  # noqa: D301
-    ctx.obj = {"debug": debug}
+
+
+group.params.append(debug_option())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,34 +75,40 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Without the program's name; default: the process's.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    with patient_streams():
+        status = _status(words, Flags())
+    sys.exit(status)
+
+
+def _status(words: list[str], flags: Flags) -> int:
+    """Run the command line and return its exit code."""
     try:
-        sys.exit(_invoke(words))
+        with sigterm_raises():
+            return _invoke(words, flags)
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, Terminated)
+        how = "terminated" if terminated else "interrupted"
+        _complain("; ".join([how, *map(str, error.args)]))
+        return _TERMINATED if terminated else _INTERRUPTED
     except GridsevalError as error:
-        if debug:
-            raise
+        _show_traceback(flags)
         _complain(error.message, error.hint)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("interrupted", None)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output is gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return error.exit_code
+    except SystemExit as error:
+        # Ours never leave like this; a policy's code may, and a run must not seem to be done.
+        _show_traceback(flags)
+        _complain(f"something ended the process: sys.exit({error.code!r})", _WHERE)
+        return _BUG
     except Exception as error:
-        if debug:
-            raise
-        name = type(error).__name__
-        _complain(f"a bug in gridseval: {name}: {error}", "see where with --debug")
-        sys.exit(1)
+        _show_traceback(flags)
+        _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
+        return _BUG
 
 
-def _invoke(words: list[str]) -> int:
+def _invoke(words: list[str], flags: Flags) -> int:
     try:
         # Not group.main(), which ends in its own way when the reader of our output is gone.
-        with group.make_context("gridseval", words) as context:
+        with group.make_context("gridseval", words, obj=flags) as context:
             result: Any = group.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -105,7 +120,12 @@ def _invoke(words: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _complain(message: str, hint: str | None) -> None:
+def _show_traceback(flags: Flags) -> None:
+    if flags.debug:
+        traceback.print_exc()
+
+
+def _complain(message: str, hint: str | None = None) -> None:
     click.echo(f"gridseval: {message}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)

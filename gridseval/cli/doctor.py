@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gridseval.cli.options import Text
+
 if TYPE_CHECKING:
     from gridseval.doctor import Finding
 
@@ -17,7 +19,7 @@ _MACHINE_ERROR = 3
 
 
 @click.command(name="doctor")
-@click.option("--assets", help="Folder of LIBERO's models.")
+@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
 @click.option("--force", is_flag=True, help="Accept MuJoCo 3.4 to 3.9.")
 @click.pass_context
 def command(ctx: click.Context, assets: str | None, force: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from gridseval.cli.options import FilePath, Text
 from gridseval.cli.progress import make_progress
 from gridseval.errors import UsageError
 
@@ -19,19 +20,24 @@ _ERRORS_EXIT_CODE = 6
 
 
 @click.command(name="run")
-@click.option("--suite", required=True, help="Which suite; see: gridseval suites.")
-@click.option("--tasks", help="Indices, ranges, names: 0,3-5  [default: all]")
+@click.option("--suite", required=True, type=Text(), help="Which suite; see: gridseval suites.")
+@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
 @click.option("--trials", type=int, help="Trials per task  [default: 50]")
-@click.option("--ckpt", "checkpoint", help="Checkpoint file, directory or address.")
-@click.option("--policy", help="Kind of policy, module:Class or file.py:Class.")
+@click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, directory or address.")
+@click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
 @click.option("--replan", type=int, help="Policy steps between queries  [default: the policy's]")
 @click.option("--max-steps", type=int, help="Policy steps per episode  [default: the suite's]")
 @click.option("--workers", type=int, help="Worker processes, 0: none  [default: one per core]")
 @click.option("--seed", type=int, default=7, show_default=True, help="LIBERO's and the policy's.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run directory; resumed if it exists.")
-@click.option("--video", help="none, failures, all or a number  [default: one per task]")
-@click.option("--assets", help="Folder of LIBERO's models  [default: GRIDSEVAL_ASSETS, cache]")
+@click.option("--out", type=FilePath(), help="Run directory; resumed if it exists.")
+@click.option(
+    "--video", type=Text(), help="none, failures, all or a number  [default: one per task]"
+)
+@click.option(
+    "--assets", type=Text(), help="Folder of LIBERO's models  [default: GRIDSEVAL_ASSETS, cache]"
+)
+@click.option("--retry-errors", is_flag=True, help="On resuming, run episodes again that ended so.")
 @click.option("--record-actions", is_flag=True, help="Keep executed actions, for --policy replay.")
 @click.option(
     "--timeout",
@@ -67,15 +73,17 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     bar = make_progress()
     try:
         summary = evaluate(config, bar)
-    except KeyboardInterrupt:
-        bar.close()
-        click.echo(f"interrupted; the same command with --out {config.out} resumes", err=True)
+    except KeyboardInterrupt as error:
+        error.args = (f"the same command with --out {config.out} resumes",)
         raise
     finally:
         bar.close()
     click.echo(render_terminal(summary))
     click.echo(f"\nrun: {config.out}")
-    return _ERRORS_EXIT_CODE if summary.tally.errors else 0
+    if not summary.tally.errors:
+        return 0
+    click.echo(f"the same command with --out {config.out} --retry-errors runs errors again")
+    return _ERRORS_EXIT_CODE
 
 
 def _parsed(pairs: Sequence[str]) -> dict[str, str]:
@@ -84,6 +92,8 @@ def _parsed(pairs: Sequence[str]) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise UsageError(f"--policy-arg {pair!r} is not of the form key=value")
+        if key in parsed:
+            raise UsageError(f"--policy-arg {key} is given twice")
         parsed[key] = value
     return parsed
 

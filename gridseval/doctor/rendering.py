@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gridseval.doctor.finding import Finding
+from gridseval.envs.python_process import module_command
 from gridseval.envs.rendering import backend as backends
 from gridseval.errors import MachineError
 
@@ -85,11 +85,10 @@ def check_speed(assets: str | None) -> Finding:
 
 
 def _measure(backend: str, assets: str | None) -> dict[str, Any]:
-    import_path = os.pathsep.join(path for path in sys.path if path)
     try:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "gridseval.doctor.speed", backend, assets or ""],
-            env={**os.environ, "PYTHONPATH": import_path, "MUJOCO_GL": backend},
+            module_command("gridseval.doctor.speed", backend, assets or ""),
+            env={**os.environ, "MUJOCO_GL": backend},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -10,6 +10,7 @@ from typing import Any
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites import Suite, Task
 
+_RENDER_MODES = ("rgb_array",)
 _MAX_SEED = 2**32 - 1
 
 
@@ -39,11 +40,8 @@ class ResetOptions:
             if key not in chosen:
                 raise UsageError(f"reset has no option {key!r}", did_you_mean(str(key), chosen))
             chosen[key] = value
-        return cls(
-            suite.task(chosen["task"]),
-            suite.check_trial(chosen["trial"]),
-            at_least(0, "record_every", chosen["record_every"]),
-        )
+        task, trial = checked_episode(suite, chosen["task"], chosen["trial"])
+        return cls(task, trial, at_least(0, "record_every", chosen["record_every"]))
 
 
 def at_least(least: int, name: str, value: Any) -> int:
@@ -52,32 +50,68 @@ def at_least(least: int, name: str, value: Any) -> int:
     Raises:
         UsageError: It is, or is no whole number.
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
+    number = whole(name, value)
     if number < least:
         raise UsageError(f"{name} must be at least {least}, not {number}")
     return number
 
 
-def checked_seed(seed: int) -> int:
+def whole(name: str, value: Any) -> int:
+    """Return a whole number; true and false are none here, though Python counts with them.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise UsageError(f"{name} must be a whole number, not {value!r}")
+
+
+def checked_seed(seed: Any) -> int:
     """Return a seed that numpy's global generator takes: 0 to 2³² − 1.
 
     Raises:
-        UsageError: It is out of range.
+        UsageError: It is out of range, or no whole number.
     """
-    if not 0 <= seed <= _MAX_SEED:
-        raise UsageError(f"seed {seed} is out of range", f"choose 0 to {_MAX_SEED}")
-    return int(seed)
+    number = whole("seed", seed)
+    if not 0 <= number <= _MAX_SEED:
+        raise UsageError(f"seed {number} is out of range", f"choose 0 to {_MAX_SEED}")
+    return number
 
 
-def one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+def checked_episode(suite: Suite, task: Any, trial: Any) -> tuple[Task, int]:
+    """Return a task and the number of a trial.
+
+    Args:
+        suite: What has them.
+        task: Index or name.
+        trial: Number of the stored initial state.
+
+    Raises:
+        UsageError: There is no such task or trial.
+    """
+    key = task if isinstance(task, str) else whole("task", task)
+    return suite.task(key), suite.check_trial(whole("trial", trial))
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return the value, if it is one of the choices.
 
     Raises:
         UsageError: It is not; names the nearest.
     """
-    if value not in choices:
-        raise UsageError(f"there is no {name} {value!r}", did_you_mean(value, choices))
+    if not isinstance(value, str) or value not in choices:
+        raise UsageError(f"there is no {name} {value!r}", did_you_mean(str(value), choices))
     return value
+
+
+def checked_mode(mode: Any) -> str | None:
+    """Return ``"rgb_array"`` or ``None``.
+
+    Raises:
+        UsageError: The mode is neither.
+    """
+    return None if mode is None else one_of("render mode", mode, _RENDER_MODES)

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.envs.arguments import ResetOptions, at_least, checked_seed, one_of
+from gridseval.envs.arguments import ResetOptions, at_least, checked_mode, checked_seed, one_of
 from gridseval.envs.assets import find_assets
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.rendering.backend import BACKENDS, choose_backend
@@ -50,7 +50,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
-    ``task_name``, ``trial``; with ``privileged=True`` also ``privileged``: poses and the goal.
+    ``task_name``, ``trial``, ``mujoco_warnings`` (how often MuJoCo has warned in this episode,
+    normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
         suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``, ``"libero_10"`` or
@@ -100,7 +101,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.max_steps = self.suite.max_steps
         if max_steps is not None:
             self.max_steps = at_least(1, "max_steps", max_steps)
-        self.render_mode = render_mode
+        self.render_mode = checked_mode(render_mode)
         self._settle_steps = self.suite.settle_steps
         if settle_steps is not None:
             self._settle_steps = at_least(0, "settle_steps", settle_steps)
@@ -285,6 +286,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "task": self._task.index,
             "task_name": self._task.name,
             "trial": self._trial,
+            "mujoco_warnings": self._running().simulation.warnings(),
         }
         if self._privileged:
             info["privileged"] = privileged_state(self._running().simulation)

@@ -60,9 +60,11 @@ def import_libero() -> types.ModuleType:
     _write_config()
     # Robosuite writes into this variable where nobody has: keep that to the import.
     with _quiet_import(), _environment("MUJOCO_GL", os.environ.get("MUJOCO_GL", "egl")):
+        loaded = set(sys.modules)
         try:
             return _import_envs()
         except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
+            _forget_half_imported(loaded)
             _stand_in_for_gl(str(without_gl))
         with _environment("MUJOCO_GL", "egl"):
             try:
@@ -177,6 +179,18 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = before
+
+
+def _forget_half_imported(loaded: set[str]) -> None:
+    """Drop what a failed import left behind of robosuite and of LIBERO's environments.
+
+    Python drops only the modules whose own code failed. Those that were done by then stay, refer to
+    the dropped ones, and change the order in which a second attempt meets robosuite's cycles.
+    """
+    packages = ("robosuite", "libero.libero.envs")
+    for name in set(sys.modules) - loaded:
+        if any(name == package or name.startswith(f"{package}.") for package in packages):
+            del sys.modules[name]
 
 
 def _stand_in_for_gl(reason: str) -> None:

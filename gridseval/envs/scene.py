@@ -129,7 +129,7 @@ def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
         with asset_root(files.assets), borrowed_numpy_rng(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = _construct(libero_envs, files, pristine)
-    except MachineError:
+    except (MachineError, MemoryError):  # the models are not to blame for a lack of memory
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__

@@ -104,6 +104,10 @@ class Simulation:
         data = self.scene.data
         return np.concatenate([[data.time], data.qpos, data.qvel])
 
+    def warnings(self) -> int:
+        """Return how often MuJoCo has warned since the start of the episode."""
+        return int(self.scene.data.warning.number.sum())
+
     def _reset(self, draw: ResetDraw) -> None:
         """Do what a hard reset does to the data, except for compiling the same model again."""
         import mujoco

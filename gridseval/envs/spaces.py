@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from gridseval.envs.arguments import at_least
 from gridseval.errors import UsageError, did_you_mean
 
 CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
@@ -38,19 +39,22 @@ def action_space(action_chunk: int | None) -> spaces.Box:
     """Return the space of single actions, or of chunks of so many.
 
     Raises:
-        UsageError: The chunk is shorter than one action.
+        UsageError: The chunk is shorter than one action, or no whole number.
     """
-    if action_chunk is not None and action_chunk < 1:
-        raise UsageError(f"action_chunk must be at least 1, not {action_chunk}")
-    return spaces.Box(-1.0, 1.0, (7,) if action_chunk is None else (action_chunk, 7), np.float32)
+    chunk = () if action_chunk is None else (at_least(1, "action_chunk", action_chunk),)
+    return spaces.Box(-1.0, 1.0, (*chunk, 7), np.float32)
 
 
 def checked_keys(observations: Sequence[str]) -> tuple[str, ...]:
     """Return the keys in their usual order.
 
     Raises:
-        UsageError: A key is none of ``agentview``, ``wrist``, ``state``.
+        UsageError: A key is none of ``agentview``, ``wrist``, ``state``, or there is no sequence.
     """
+    if isinstance(observations, str) or not isinstance(observations, Iterable):
+        hint = "for example: observations=('state',)"
+        raise UsageError(f"observations must be a sequence of keys, not {observations!r}", hint)
+    observations = tuple(observations)
     for key in observations:
         if key not in OBSERVATION_KEYS:
             hint = did_you_mean(str(key), OBSERVATION_KEYS)

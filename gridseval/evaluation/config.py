@@ -28,6 +28,7 @@ class RunConfig:
             tasks if this machine can draw.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
         record_actions: Whether to keep the executed actions, for ``replay``.
+        retry_errors: Whether a resumed run runs episodes again that ended as error.
         timeout_s: How long a worker may take for one reset or chunk.
         stop_when_decided: Whether to end the run as soon as a sequential test has decided.
         min_success: Success rate that is good enough, for that test.
@@ -51,6 +52,7 @@ class RunConfig:
     video: str | None = None
     assets: str | None = None
     record_actions: bool = False
+    retry_errors: bool = False
     timeout_s: float = 180.0
     stop_when_decided: bool = False
     min_success: float | None = None

@@ -12,8 +12,13 @@ from typing import Any
 from gridseval.evaluation.prepared import Prepared
 
 MANIFEST_SCHEMA = 1
-FREE_KEYS = ("command", "machine", "notes", "started", "stopped", "timeout_s", "workers")
+FREE_KEYS = (
+    *("command", "machine", "notes", "retry_errors", "started", "stopped"),
+    *("timeout_s", "workers"),
+)
 """What may differ when a run is resumed: it decides no outcome."""
+
+DEFAULT_VIDEO = "default"
 
 _PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
 
@@ -35,13 +40,15 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "replan": prepared.replan,
         "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
         **({} if rule is None else {"sequential": dataclasses.asdict(rule)}),
-        "video": prepared.video,
+        # As asked, not what it came to: a run may be resumed where videos can be drawn.
+        "video": DEFAULT_VIDEO if config.video is None else config.video,
         "record_actions": config.record_actions,
         "assets": {"identity": identity, "hash": digest},
         "renderer": prepared.renderer,
         "versions": {"python": platform.python_version(), **_versions(prepared)},
         "workers": prepared.workers,
         "timeout_s": config.timeout_s,
+        "retry_errors": config.retry_errors,
         "machine": {
             "name": platform.node(),
             "system": platform.platform(),
@@ -53,8 +60,9 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
 
 
 def _versions(prepared: Prepared) -> dict[str, str]:
-    names = (*_PACKAGES, "torch") if prepared.loaded.name == "torch" else _PACKAGES
-    return {name: _version(name) for name in names}
+    versions = {name: _version(name) for name in _PACKAGES}
+    torch = prepared.loaded.description.get("torch")
+    return versions if torch is None else {**versions, "torch": str(torch)}
 
 
 def _version(package: str) -> str:

@@ -18,6 +18,9 @@ from gridseval.suites import Episode, Suite, Task, list_episodes, load_suite, se
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
 
+MOST_STEPS = 100_000
+"""Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -34,7 +37,6 @@ class Prepared:
         max_steps: Policy steps per episode.
         replan: Policy steps between queries, or ``None`` for whole chunks.
         workers: Worker processes, 0 for none.
-        video: What ``--video`` came to.
         choice: Which episodes get a video.
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
@@ -51,7 +53,6 @@ class Prepared:
     max_steps: int
     replan: int | None
     workers: int
-    video: str
     choice: VideoChoice
     rule: SequentialRule | None
     probe: Probe | None
@@ -102,14 +103,15 @@ def prepare(config: RunConfig) -> Prepared:
     if rule is not None:
         episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
     asked, cores = config.max_steps, config.workers
-    max_steps = suite.max_steps if asked is None else _at_least(1, "--max-steps", asked)
+    max_steps = suite.max_steps if asked is None else _max_steps(asked)
     workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
-    VideoChoice.of(config.video or "none", episodes)
+    # One per task unless something else is asked for.
+    choice = VideoChoice.of(str(len(tasks)) if config.video is None else config.video, episodes)
     _check_numbers(config)
     warning = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(config.policy, config.checkpoint, config.policy_arguments, config.seed)
-    video, probe = _video_and_probe(config.video, loaded, len(tasks))
+    choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
     return Prepared(
         config=config,
         suite=suite,
@@ -121,41 +123,52 @@ def prepare(config: RunConfig) -> Prepared:
         max_steps=max_steps,
         replan=loaded.replan if config.replan is None else _at_least(1, "--replan", config.replan),
         workers=workers,
-        video=video,
-        choice=VideoChoice.of(video, episodes),
+        choice=choice,
         rule=rule,
         probe=probe,
-        warnings=() if warning is None else (warning,),
+        warnings=(*(() if warning is None else (warning,)), *video_warnings),
     )
 
 
 def _at_least(least: int, option: str, value: int) -> int:
     if value < least:
-        raise UsageError(f"{option} must be at least {least}, not {value}")
+        raise UsageError(f"{option} must be at least {least}, not {_shown(value)}")
     return value
+
+
+def _max_steps(asked: int) -> int:
+    if _at_least(1, "--max-steps", asked) > MOST_STEPS:
+        raise UsageError(f"--max-steps must be at most {MOST_STEPS}, not {_shown(asked)}")
+    return asked
+
+
+def _shown(number: int) -> str:
+    """Return a number's digits, or of one that has too many for a message its length."""
+    bits = number.bit_length()
+    return str(number) if bits < 100 else f"a number of {bits} bits"
 
 
 def _check_numbers(config: RunConfig) -> None:
     if not 0 <= config.seed < 2**32:
-        raise UsageError(f"--seed must be within 0 and {2**32 - 1}, not {config.seed}")
+        raise UsageError(f"--seed must be within 0 and {2**32 - 1}, not {_shown(config.seed)}")
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
 
 
-def _video_and_probe(
-    asked: str | None, loaded: LoadedPolicy, tasks: int
-) -> tuple[str, Probe | None]:
-    """Return how many videos to make and the OpenGL back end, if any is needed.
+def _drawn(
+    choice: VideoChoice, asked: bool, loaded: LoadedPolicy
+) -> tuple[VideoChoice, Probe | None, tuple[str, ...]]:
+    """Return which videos are made, the OpenGL back end if any is needed, and warnings.
 
     Videos that nobody asked for are left out where nothing can draw them; a policy that sees images
     cannot do without.
     """
     sees_images = bool({"agentview", "wrist"} & set(loaded.observation_keys))
-    if asked in ("none", "0") and not sees_images:
-        return "none", None
+    if not choice.recorded and not sees_images:
+        return choice, None, ()
     try:
-        return asked or str(tasks), choose_backend()
-    except MachineError:
-        if sees_images or asked is not None:
+        return choice, choose_backend(), ()
+    except MachineError as error:
+        if sees_images or asked:
             raise
-        return "none", None
+        return VideoChoice(frozenset()), None, (f"no videos are made: {error.message}",)

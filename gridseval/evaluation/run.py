@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, cast
@@ -14,6 +15,7 @@ from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import FREE_KEYS, manifest_of
+from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared import Prepared, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.results import EpisodeRecord, RunDirectory, Summary
@@ -22,6 +24,8 @@ from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
 
 Status = Literal["success", "failure", "error"]
+
+_LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 
 
 class Progress(Protocol):
@@ -34,7 +38,17 @@ class Progress(Protocol):
         """Learn that an episode has ended."""
 
 
-def evaluate(config: RunConfig, progress: Progress) -> Summary:
+class Silent:
+    """Shows nothing."""
+
+    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+        """Show nothing."""
+
+    def on_record(self, record: EpisodeRecord) -> None:
+        """Show nothing."""
+
+
+def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
     """Run the episodes that are not in the run directory yet, and write the tables.
 
     However it ends, finished episodes are in ``episodes.jsonl`` and the tables show them;
@@ -42,16 +56,19 @@ def evaluate(config: RunConfig, progress: Progress) -> Summary:
 
     Args:
         config: What to run.
-        progress: Who is told how it goes.
+        progress: Who is told how it goes; default: nobody.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
-    prepared = prepare(config)
+    prepared, progress = prepare(config), progress or Silent()
     with RunDirectory.open(config.out, manifest_of(prepared), FREE_KEYS) as run:
-        progress.on_begin(prepared, run.records())
+        done = run.done(retry_errors=config.retry_errors)
+        kept = [record for record in run.records() if record.key in done]
+        missing = missing_files(run.path, kept, config.record_actions)
+        warnings = (*prepared.warnings, *missing)
+        progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
-        done = run.done()
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
         try:
             if remaining and not stop.decided:
@@ -80,7 +97,8 @@ def _run(
     live = LiveTables(run)
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
-        pool = make_pool(prepared.settings, workers, prepared.config.timeout_s)
+        timeout_s = min(prepared.config.timeout_s, _LONGEST_WAIT_S)
+        pool = make_pool(prepared.settings, workers, timeout_s)
         opened.callback(pool.close)
         for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, [recorder]):
             status = cast("Status", outcome.status)
@@ -121,7 +139,7 @@ def _record(
 def _save_actions(folder: Path, outcome: Outcome) -> None:
     """Write the executed actions, float32 (steps, 7), for the policy ``replay``."""
     episode = outcome.episode
-    path = folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
+    path = folder / actions_name(episode.suite, episode.task, episode.trial)
     part = path.with_suffix(".part.npy")
     try:
         np.save(part, outcome.actions, allow_pickle=False)

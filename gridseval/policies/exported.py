@@ -15,12 +15,12 @@ import builtins
 import io
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from gridseval.errors import PolicyError
+from gridseval.policies.archive import Rule, copy_members, keep, leave_out
+from gridseval.policies.operators import NAMESPACES, may_run
 
 _HINT = "export the policy again with torch.export.save, plain tensors and operators only"
 
@@ -41,20 +41,7 @@ def copy_harmless(path: Path, copy: IO[bytes]) -> None:
             the allow-list.
         zipfile.BadZipFile: The file is no zip archive, or a checksum fails.
     """
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as out:
-        names = archive.namelist()
-        if len(set(names)) < len(names):
-            raise PolicyError(f"{path} holds two members of one name", _HINT)
-        for name in names:
-            rule = next((rule for form, rule in _MEMBERS if re.fullmatch(form, name)), None)
-            if rule is None:
-                raise PolicyError(f"{path} holds {name!r}, which may run code", _HINT)
-            try:
-                content = rule(archive.read(name))
-            except (ValueError, SyntaxError, KeyError, TypeError, AttributeError) as error:
-                raise PolicyError(f"{path}: {name} is refused: {error}", _HINT) from error
-            if content is not None:
-                out.writestr(name, content)
+    copy_members(path, copy, _MEMBERS, _HINT)
 
 
 _FOLDER = r"(?:[^/]+/)?"
@@ -62,16 +49,8 @@ _FOLDER = r"(?:[^/]+/)?"
 _GRAPH = _FOLDER + r"models/\w+\.json|serialized_exported_program\.json"
 
 
-def _keep(content: bytes) -> bytes:
-    return content
-
-
 def _empty(_content: bytes) -> bytes:
     return b""
-
-
-def _leave_out(_content: bytes) -> None:
-    return None
 
 
 def _check_tensors(content: bytes) -> bytes:
@@ -100,14 +79,14 @@ def _check_graph(content: bytes) -> bytes:
     return json.dumps(_clean(json.loads(content), "")).encode()
 
 
-_MEMBERS: tuple[tuple[str, Callable[[bytes], bytes | None]], ...] = (
+_MEMBERS: tuple[tuple[str, Rule], ...] = (
     (_GRAPH, _check_graph),
     (_FOLDER + r"data/(weights/\w+_weights|constants/\w+_constants)_config\.json", _check_tensors),
-    (_FOLDER + r"data/(weights/weight|constants/tensor)_\d+", _keep),
+    (_FOLDER + r"data/(weights/weight|constants/tensor)_\d+", keep),
     (_FOLDER + r"data/(weights|constants)/\w+\.pt", _check_pickled_tensors),  # torch 2.8
     (_FOLDER + r"data/sample_inputs/\w+\.pt", _empty),
-    (_FOLDER + r"(archive_format|archive_version|byteorder|version|\.data/\w+)", _keep),
-    (_FOLDER + r"extra(_files)?/.*", _leave_out),
+    (_FOLDER + r"(archive_format|archive_version|byteorder|version|\.data/\w+)", keep),
+    (_FOLDER + r"extra(_files)?/.*", leave_out),
     (r"serialized_(state_dict|constants)\.pt", _check_pickled_tensors),
     (r"serialized_example_inputs\.pt", _empty),
 )
@@ -149,12 +128,15 @@ def _is_name(text: str) -> bool:
 
 def _is_operator(text: str) -> bool:
     """Accept operators that compute: ``torch.os.system`` would resolve just as well."""
-    return re.fullmatch(_OPERATOR, text, re.ASCII) is not None
+    if re.fullmatch(_OPERATOR, text, re.ASCII) is None:
+        return False
+    known = re.match(rf"torch\.ops\.({'|'.join(NAMESPACES)})\.(\w+)", text, re.ASCII)
+    return known is None or may_run(f"{known[1]}::{known[2]}")
 
 
 _OPERATOR = (
     r"torch\.ops\.(aten|prims|quantized|quantized_decomposed|torchvision)"
-    r"\.(?!from_file\b|__(?!(and|or|xor|[lr]shift)__))\w+(\.(?!_)\w+)?"
+    r"\.(?!__(?!(and|or|xor|[lr]shift)__))\w+(\.(?!_)\w+)?"
     r"|torch\.ops\.higher_order\.(cond|while_loop|scan|associative_scan"
     r"|wrap_with_set_grad_enabled|wrap_with_autocast)"
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ class LoadedPolicy:
         name: As given by ``--policy``, or the kind that was told from the checkpoint.
         observation_keys: What it looks at.
         replan: Policy steps executed per query, at least 1; ``None`` for the whole chunk.
-        description: For ``run.yaml``, all a repetition needs: kind, class, checkpoint, its sha256,
-            arguments.
+        description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
+            file that defines the class (``None`` for gridseval's own), checkpoint, its sha256,
+            arguments as given, and the version of ``torch`` (``None`` where nothing loaded it).
     """
 
     policy: Policy
@@ -70,9 +72,11 @@ def load_policy(
         description={
             "kind": name,
             "class": POLICIES.target(name),
+            "source_sha256": _source_sha256(loaded),
             "checkpoint": checkpoint,
             "sha256": _sha256(checkpoint),
             "arguments": given,
+            "torch": _torch_version(loaded),
         },
     )
 
@@ -114,7 +118,7 @@ def _construct(
         policy: Policy = loaded(**keywords)
     except PolicyError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PolicyError(
             f"cannot make policy {name!r}: {type(error).__name__}: {error}"
         ) from error
@@ -122,7 +126,13 @@ def _construct(
 
 
 def _observation_keys(policy: Policy, name: str) -> tuple[str, ...]:
-    keys = tuple(getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS))
+    asked = getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS)
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
+        raise PolicyError(
+            f"policy {name!r} has observation_keys {asked!r}, which is no tuple of names",
+            f"write ({asked!r},)" if isinstance(asked, str) else 'for example ("state",)',
+        )
+    keys = tuple(asked)
     for key in keys:
         if key not in _OBSERVATION_KEYS:
             hint = did_you_mean(str(key), _OBSERVATION_KEYS)
@@ -141,15 +151,39 @@ def _sha256(checkpoint: str | None) -> str | None:
     """Return the hash of a file, or of a run's recorded actions; ``None`` for anything else."""
     digest, path = hashlib.sha256(), Path(checkpoint or "")
     if checkpoint and path.is_file():
-        for block in _blocks(path):
-            digest.update(block)
-        return digest.hexdigest()
+        return _file_sha256(path)
     recordings = sorted((path / "actions").glob("*.npy")) if checkpoint else []
     for file in recordings:
         digest.update(file.name.encode())
         for block in _blocks(file):
             digest.update(block)
     return digest.hexdigest() if recordings else None
+
+
+def _source_sha256(loaded: type[Any]) -> str | None:
+    """Return the hash of the file that defines a class: edited, it is another policy."""
+    file = getattr(sys.modules.get(loaded.__module__), "__file__", None)
+    own = loaded.__module__.partition(".")[0] == "gridseval"
+    return None if own or file is None else _file_sha256(Path(file))
+
+
+def _torch_version(loaded: type) -> str | None:
+    """Return the version of torch if the policy can have to do with it, else ``None``.
+
+    Of our own kinds only ``torch`` has, whatever else loaded torch into this process before.
+    """
+    ours = loaded.__module__.startswith("gridseval.")
+    torch = sys.modules.get("torch")
+    if torch is None or (ours and loaded.__module__ != "gridseval.policies.torch_file"):
+        return None
+    return str(torch.__version__)
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -8,11 +8,13 @@ nobody who does not name it.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -58,14 +60,22 @@ class Registry:
         """Return the ``"module:Class"`` that a name stands for (which may be one already).
 
         Raises:
-            PolicyError: Nobody owns the name, or two packages claim it.
+            PolicyError: Nobody owns the name, two packages claim it, or it is a file without a
+                class.
         """
         if ":" in name:
             return name
+        if name.endswith(".py"):
+            _check_file(name)
+            raise PolicyError(f"policy {name!r} names no class", _name_class(name))
         return self._targets.get(name) or self._find_plug_in(name).value
 
     def load(self, name: str) -> type[Any]:
         """Import and return the class of a name, ``module:Class`` or ``path/to/file.py:Class``.
+
+        A file may import others of its folder, as a script may, but only where it is imported
+        itself, not later in a method: the folder is first on the path no longer than that, so that
+        its names hide nobody else's.
 
         Raises:
             PolicyError: The name is unknown, the import fails (with its reason), or the class lacks
@@ -104,13 +114,23 @@ class Registry:
         return found[0]
 
 
+def _name_class(path: str) -> str:
+    """Return what to write instead of a file's bare name; the file is read, not run."""
+    try:
+        body = ast.parse(Path(path).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        body = []
+    classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
+    return "write " + " or ".join(f"{path}:{name}" for name in classes or ["Class"])
+
+
 _FORM = 'a name without a colon, and "module:Class"'
 
 
 def _import_module(module_name: str, policy_name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PolicyError(
             f"cannot import {module_name!r} for policy {policy_name!r}: "
             f"{type(error).__name__}: {error}",
@@ -119,9 +139,7 @@ def _import_module(module_name: str, policy_name: str) -> ModuleType:
 
 
 def _import_file(path: str) -> ModuleType:
-    file = Path(path)
-    if not file.is_file():
-        raise PolicyError(f"policy file {path} does not exist")
+    file = _check_file(path)
     # The path is part of the module's name, since two folders may each hold a policy.py.
     name = f"gridseval_policy_{file.stem}_{zlib.crc32(str(file.resolve()).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -129,11 +147,30 @@ def _import_file(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up here
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with _on_path(file.resolve().parent):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PolicyError(f"cannot load {path}: {type(error).__name__}: {error}") from error
     return module
+
+
+def _check_file(path: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise PolicyError(f"policy file {path} does not exist")
+    return file
+
+
+@contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:  # the file may have changed the path itself
+            sys.path.remove(entry)
 
 
 # The one registry of the process, like Gymnasium's: without it `register` in a plug-in could not be

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
@@ -29,14 +30,17 @@ class ReplayPolicy:
     Args:
         checkpoint: The run directory.
         chunk: Steps H per query, at least 1.
+        seed: This run's; ``None`` does not compare it with the recording's.
 
     Raises:
-        PolicyError: The directory holds no recorded actions.
+        PolicyError: The directory holds no recorded actions, its ``run.yaml`` cannot be read, or
+            names another seed: actions say nothing in other episodes than those they were made in.
     """
 
     observation_keys = ("state",)
 
-    def __init__(self, checkpoint: str, chunk: int = 8) -> None:
+    def __init__(self, checkpoint: str, chunk: int = 8, seed: int | None = None) -> None:
+        self._checkpoint = checkpoint
         self._folder = Path(checkpoint) / "actions"
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
@@ -45,15 +49,19 @@ class ReplayPolicy:
                 f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
                 "record them with: gridseval run … --record-actions",
             )
+        self._run = _read_manifest(Path(checkpoint) / "run.yaml")
+        if seed is not None:
+            self._compare("seed", seed, f"--seed {self._run.get('seed')}")
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Read the recordings of these episodes.
 
         Raises:
-            PolicyError: An episode was not recorded, or its file is not float32 (T, 7) of finite
-                numbers.
+            PolicyError: An episode is of another suite than the recording, was not recorded, or
+                its file is not float32 (T, 7) of finite numbers.
         """
         for slot, episode in zip(slots, episodes, strict=True):
+            self._compare("suite", episode.suite, f"--suite {self._run.get('suite')}")
             self._recordings[int(slot)] = self._read(episode)
 
     def act(self, observations: Observations) -> ActionChunk:
@@ -64,6 +72,15 @@ class ReplayPolicy:
             for slot, step in zip(slots, steps, strict=True)
         ]
         return ActionChunk(np.stack(chunks))
+
+    def _compare(self, key: str, now: Any, option: str) -> None:
+        """Refuse a recording that was made otherwise; what its ``run.yaml`` leaves out may be."""
+        recorded = self._run.get(key, now)
+        if recorded != now:
+            raise PolicyError(
+                f"{self._checkpoint} was recorded with {key} {recorded}, but this run has {now}",
+                f"replay it with {option}",
+            )
 
     def _read(self, episode: Episode) -> NDArray[np.float32]:
         file = self._folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
@@ -81,6 +98,19 @@ class ReplayPolicy:
                 f"{file} holds {recorded.dtype} {recorded.shape}, expected float32 (steps, 7)"
             )
         return recorded
+
+
+def _read_manifest(file: Path) -> dict[str, Any]:
+    """Return what ``run.yaml`` says; nothing where there is none, as beside copied recordings."""
+    try:
+        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise PolicyError(f"cannot read {file}: {error}") from error
+    if not isinstance(manifest, dict):
+        raise PolicyError(f"cannot read {file}: it is no manifest of a run")
+    return manifest
 
 
 def _cut(recorded: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:

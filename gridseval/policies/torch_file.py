@@ -1,12 +1,12 @@
 """Policies stored as one file: TorchScript, or a program exported with ``torch.export``.
 
-Both are programs, not pickles, and neither is trusted: TorchScript runs in an interpreter of its
-own that knows no Python, exported files are read by ``exported.py``, and pickled modules are
-refused unread.
+Both are programs, not pickles, and neither is trusted: exported files are read by ``exported.py``,
+TorchScript by ``scripted.py``, and pickled modules are refused unread.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 import zipfile
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.exported import copy_harmless, is_exported
+from gridseval.policies import exported, scripted
 from gridseval.policies.protocol import ActionChunk, Observations, at_least, check_actions
 
 if TYPE_CHECKING:
@@ -26,29 +26,38 @@ if TYPE_CHECKING:
 
 
 class TorchPolicy:
-    """Runs a TorchScript or ``torch.export`` file on the CPU.
+    """Runs a TorchScript or ``torch.export`` file.
 
     The program takes, by position, agentview uint8 (B, 256, 256, 3), wrist uint8 (B, 256, 256, 3)
     and state float32 (B, 8), as the observations have them, and returns floating-point actions (B,
     H, 7) in gridseval's convention. Resizing, normalisation and gripper sign belong into the
     program.
 
+    Matrix products round differently for different batch sizes. So, unless told otherwise, every
+    slot is a call of its own, and an episode's actions do not depend on how many others run beside
+    it, not even in the last bit.
+
     Args:
         checkpoint: The file, of any name.
-        batch: The batch size that the program is called with; ``None`` takes it from an exported
-            program with a fixed one, else whatever is asked for. With ``batch=1`` an episode's
-            actions do not depend on how many others run beside it, not even in the last bit.
+        batch: Slots per call, at least 1; the last call repeats its last slot to fill up. Faster
+            than ``None``, one slot per call, but then outcomes may depend on the number of workers.
+            A program with a fixed batch size accepts only that, or ``None``, which fills it with
+            one slot.
+        device: ``cpu``, ``cuda`` or ``cuda:INDEX``.
 
     Raises:
-        PolicyError: The file is damaged, no program, or might run code when it is loaded.
+        PolicyError: The file is damaged, no program, or might do more than compute; or there is no
+            such device.
     """
 
     observation_keys = ("agentview", "wrist", "state")
 
-    def __init__(self, checkpoint: str, batch: int | None = None) -> None:
-        program = _load(Path(checkpoint))
+    def __init__(self, checkpoint: str, batch: int | None = None, device: str = "cpu") -> None:
+        self._slots = 1 if batch is None else at_least(1, "batch", batch)
+        self._device = _check_device(device)
+        program = _load(Path(checkpoint), device)
         self._run = program.run
-        self._batch = program.batch if batch is None else at_least(1, "batch", batch)
+        self._rows = (program.batch or 1) if batch is None else self._slots
         self._name = checkpoint
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
@@ -62,17 +71,17 @@ class TorchPolicy:
         """
         inputs = [np.asarray(observations[key]) for key in self.observation_keys]
         count = len(inputs[0])
-        size = self._batch or count
-        calls = [self._call(inputs, range(start, start + size)) for start in range(0, count, size)]
-        return ActionChunk(np.concatenate(calls)[:count])
+        starts = range(0, count, self._slots)
+        calls = [self._call(inputs, start, min(start + self._slots, count)) for start in starts]
+        return ActionChunk(np.concatenate(calls))
 
-    def _call(self, inputs: list[NDArray[Any]], rows: range) -> NDArray[np.float32]:
-        """Run the program on some rows of the batch; rows past its end repeat the last one."""
+    def _call(self, inputs: list[NDArray[Any]], start: int, end: int) -> NDArray[np.float32]:
+        """Return the actions of some slots, the last of which is repeated to fill the call."""
         import torch
 
-        index = np.minimum(rows, len(inputs[0]) - 1)
+        index = np.minimum(range(start, start + self._rows), end - 1)
         # Indexing copies: observations may be read-only views of memory that workers write to.
-        tensors = [torch.from_numpy(array[index]) for array in inputs]
+        tensors = [torch.from_numpy(array[index]).to(self._device) for array in inputs]
         try:
             with torch.no_grad():
                 actions = self._run(*tensors)
@@ -82,7 +91,21 @@ class TorchPolicy:
                 f"{self._name} failed on inputs of shape {shapes}: {_reason(error)}",
                 "a program made for one batch size only needs --policy-arg batch=SIZE",
             ) from error
-        return check_actions(actions, len(rows))
+        return check_actions(actions, self._rows)[: end - start]
+
+
+def _check_device(device: str) -> str:
+    import torch
+
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device, re.ASCII):
+        raise PolicyError(f"there is no device {device!r}", "give cpu, cuda or cuda:INDEX")
+    found = torch.cuda.device_count() if device != "cpu" else 0
+    if device != "cpu" and int(device.partition(":")[2] or 0) >= found:
+        raise PolicyError(
+            f"device {device!r} is not available: torch {torch.__version__} finds {found} GPUs",
+            "leave device out to run on the CPU",
+        )
+    return device
 
 
 class _Program(NamedTuple):
@@ -90,16 +113,16 @@ class _Program(NamedTuple):
     batch: int | None
 
 
-def _load(path: Path) -> _Program:
+def _load(path: Path, device: str) -> _Program:
     members = _check_archive(path)
-    if is_exported(members):
+    if exported.is_exported(members):
         load = _load_exported
     elif any(name.endswith("constants.pkl") for name in members):
         load = _load_script
     else:
         raise PolicyError(f"{path} holds no program: neither TorchScript nor torch.export", _PICKLE)
     try:
-        return load(path)
+        return load(path, device)
     except PolicyError:
         raise
     except Exception as error:
@@ -136,14 +159,17 @@ def _reason(error: Exception) -> str:
     return (stated or lines or [type(error).__name__])[-1 if stated else 0][:300]
 
 
-def _load_script(path: Path) -> _Program:
+def _load_script(path: Path, device: str) -> _Program:
     import torch
 
     jit: Any = torch.jit  # only partly typed
-    with warnings.catch_warnings():
+    with tempfile.TemporaryFile() as copy, warnings.catch_warnings():
+        scripted.copy_harmless(path, copy)
+        copy.seek(0)
         # torch 2.13 deprecates TorchScript; who has such a file wants it evaluated all the same.
         warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-        module = jit.load(str(path), map_location="cpu").eval()
+        module = jit.load(copy, map_location=device).eval()
+    scripted.check_graphs(module, str(path))
 
     def run(*tensors: Any) -> Any:
         # The profiling executor rewrites the program after two calls, which can change last bits.
@@ -153,19 +179,22 @@ def _load_script(path: Path) -> _Program:
     return _Program(run, None)
 
 
-def _load_exported(path: Path) -> _Program:
+def _load_exported(path: Path, device: str) -> _Program:
     import torch
+    from torch.export.passes import move_to_device_pass
 
     with tempfile.TemporaryFile() as copy:
-        copy_harmless(path, copy)
+        exported.copy_harmless(path, copy)
         copy.seek(0)
-        exported = torch.export.load(copy)
-    inputs = exported.graph_signature.user_inputs
+        program = torch.export.load(copy)
+    inputs = program.graph_signature.user_inputs
     if len(inputs) != len(TorchPolicy.observation_keys):
         raise PolicyError(
             f"{path} takes {len(inputs)} inputs, expected {len(TorchPolicy.observation_keys)}",
             f"in this order: {', '.join(TorchPolicy.observation_keys)}",
         )
-    placeholder = next(node for node in exported.graph.nodes if node.name == inputs[0])
+    if device != "cpu":
+        program = move_to_device_pass(program, device)
+    placeholder = next(node for node in program.graph.nodes if node.name == inputs[0])
     batch = placeholder.meta["val"].shape[0]
-    return _Program(exported.module(), batch if isinstance(batch, int) else None)
+    return _Program(program.module(), batch if isinstance(batch, int) else None)

@@ -24,7 +24,8 @@ class EpisodeLog:
     """What an ``episodes.jsonl`` holds.
 
     Args:
-        records: One per episode, in the file's order; of two with one key the first.
+        records: One per episode, in the order in which they finished; a later
+            one with the same key replaces an error, else the first one stays.
         whole_bytes: Length of the file without a last line that was cut short.
     """
 
@@ -80,7 +81,10 @@ def parse_log(data: bytes, path: Path) -> EpisodeLog:
             record = record_from_json(decoded)
         except ValueError as error:
             raise OutputError(f"{path}, line {number}: {error}") from error
-        records.setdefault(record.key, record)
+        earlier = records.get(record.key)
+        if earlier is None or earlier.status == "error":
+            records.pop(record.key, None)
+            records[record.key] = record
     return EpisodeLog(tuple(records.values()), whole_bytes)
 
 

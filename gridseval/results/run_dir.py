@@ -80,7 +80,7 @@ class RunDirectory:
         return run
 
     def append(self, record: EpisodeRecord) -> None:
-        """Add an episode; when this returns, it is on the disk.
+        """Add an episode, or replace its error; when this returns, it is on the disk.
 
         Raises:
             OutputError: The episode is recorded already, or the line could not be written whole;
@@ -88,7 +88,8 @@ class RunDirectory:
         """
         if self._maybe_torn:
             self._cut_torn_line()
-        if record.key in self._records:
+        earlier = self._records.get(record.key)
+        if earlier is not None and earlier.status != "error":
             suite, task, trial = record.key
             raise OutputError(
                 f"{self.path / EPISODES} already has trial {trial} of task {task} of {suite}"
@@ -97,15 +98,21 @@ class RunDirectory:
         self._maybe_torn = True
         append_line(self._episodes, line, self.path / EPISODES)
         self._maybe_torn = False
+        self._records.pop(record.key, None)
         self._records[record.key] = record
 
     def records(self) -> tuple[EpisodeRecord, ...]:
         """Return the records in the order in which the episodes finished."""
         return tuple(self._records.values())
 
-    def done(self) -> set[EpisodeKey]:
-        """Return suite, task and trial of every recorded episode, errors among them."""
-        return set(self._records)
+    def done(self, retry_errors: bool = False) -> set[EpisodeKey]:
+        """Return suite, task and trial of every recorded episode.
+
+        Args:
+            retry_errors: Leave out those that ended as error.
+        """
+        records = self.records()
+        return {r.key for r in records if not (retry_errors and r.status == "error")}
 
     def annotate(self, **values: Any) -> None:
         """Set keys of ``run.yaml`` that say how the run went; they must be free on resuming.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,6 +14,8 @@ from gridseval.results.statistics import Tally, mean_over_tasks, tally
 
 PUBLISHED_ASSETS = "libero"
 """Identity of the models that published numbers were measured with."""
+
+_MAX_REASONS, _MAX_REASON = 3, 150
 
 
 @dataclass(frozen=True)
@@ -117,15 +120,23 @@ def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
     identity = assets.get("identity", "unknown")
     if identity != PUBLISHED_ASSETS:
         digest = f" ({str(assets['hash'])[:12]})" if assets.get("hash") else ""
-        yield f"models: {identity}{digest}, not LIBERO's own: do not compare with published rates"
+        yield f"models: {identity}{digest}, {_ORIGIN.get(identity, _FOREIGN)}"
     notes = manifest.get("notes", ())
     yield from map(str, notes if isinstance(notes, (list, tuple)) else [notes])
 
 
+_FOREIGN = "not LIBERO's own: do not compare with published rates"
+_ORIGIN = {
+    "custom": "not known to be LIBERO's own: compare with published rates only if they are",
+}
+
+
 def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:
     if counts.errors:
-        plural = "episodes" if counts.errors > 1 else "episode"
-        yield f"{counts.errors} {plural} ended in a technical error and enter no rate"
+        one = counts.errors == 1
+        noun, enter = ("episode", "enters") if one else ("episodes", "enter")
+        yield f"{counts.errors} {noun} ended in a technical error and {enter} no rate"
+        yield from _error_notes(record for row in suites for record in row.records)
     for row in suites:
         if len({record.task for record in row.records if record.success is not None}) > 1:
             yield _mean_note(row)
@@ -145,3 +156,18 @@ def _mean_note(row: Row) -> str:
     if f"{rate:.3f}" == f"{mean:.3f}":
         return note
     return f"{note} (tasks have unequal numbers of counted episodes; those with none are left out)"
+
+
+def _error_notes(records: Iterable[EpisodeRecord]) -> Iterator[str]:
+    """Yield the most frequent reasons of errors, and how many more there are."""
+    reasons = Counter(_reason(record) for record in records if record.status == "error")
+    shown = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:_MAX_REASONS]
+    yield from (f"{count} × {reason}" for reason, count in shown)
+    more = len(reasons) - len(shown)
+    if more:
+        yield f"{more} more reason{'s' * (more > 1)} in episodes.jsonl"
+
+
+def _reason(record: EpisodeRecord) -> str:
+    text = " ".join((record.error or "no reason is recorded").split())
+    return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 1] + "…"

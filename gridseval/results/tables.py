@@ -77,7 +77,8 @@ def counts_line(summary: Summary) -> str:
     seconds = sum(record.wall_s for record in summary.records)
     hours, minutes = divmod(round(seconds / 60), 60)
     duration = f"{hours} h {minutes} min" if hours else f"{seconds / 60:.1f} min"
-    counts = f"{summary.done}{of_expected} episodes done, {summary.tally.errors} errors"
+    errors = f"{summary.tally.errors} error{'s' * (summary.tally.errors != 1)}"
+    counts = f"{summary.done}{of_expected} episodes done, {errors}"
     return f"{counts}, {duration} of episode time"
 
 

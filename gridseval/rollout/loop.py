@@ -164,7 +164,7 @@ class _Rollout:
             chunk = self._policy.act(_batch(replies, attempts))
         except GridsevalError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             name = type(self._policy).__name__
             raise PolicyError(
                 f"the policy {name} failed at {_where(attempts)}: {type(error).__name__}: {error}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +47,10 @@ class VideoChoice:
             return cls(frozenset())
         if text in ("all", "failures"):
             return cls(frozenset(episodes), failures_only=text == "failures")
-        if not (text.isascii() and text.isdigit()):
-            raise UsageError(f"--video {text!r} is not none, failures, all or a number")
+        # Nine digits are more episodes than any run has, and few enough for int().
+        if re.fullmatch(r"[0-9]{1,9}", text) is None:
+            shown = text if len(text) <= 40 else f"{text[:39]}…"
+            raise UsageError(f"--video {shown!r} is not none, failures, all or a number")
         spread = sorted(episodes, key=lambda episode: (episode.trial, episode.task))
         return cls(frozenset(spread[: int(text)]))
 
@@ -77,13 +81,12 @@ class VideoRecorder:
         self._discard([episode])
         if episode not in self._choice.recorded:
             return
-        task = self._suite.tasks[episode.task]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
-        path = self._folder / video_name(episode.suite, episode.task, episode.trial, task.name)
-        self._videos[episode] = EpisodeVideo(path, task.instruction, fps=_FPS)
+        instruction = self._suite.tasks[episode.task].instruction
+        self._videos[episode] = EpisodeVideo(self._path(episode), instruction, fps=_FPS)
 
     def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
         """Append frames: ``step``, ``agentview`` and ``wrist``."""
@@ -99,12 +102,19 @@ class VideoRecorder:
             return None
         if self._choice.failures_only and status == "success":
             video.discard()
+            # An error that was run again may have left one.
+            with contextlib.suppress(OSError):
+                self._path(episode).unlink(missing_ok=True)
             return None
         return video.close(status, steps)
 
     def close(self) -> None:
         """Discard the videos of episodes that have not ended."""
         self._discard(list(self._videos))
+
+    def _path(self, episode: Episode) -> Path:
+        task = self._suite.tasks[episode.task]
+        return self._folder / video_name(episode.suite, episode.task, episode.trial, task.name)
 
     def _discard(self, episodes: Iterable[Episode]) -> None:
         for episode in episodes:

@@ -66,10 +66,22 @@ def check_text(text: str) -> None:
     assert "equal to the bit" in text
 
 
-def test_json_that_cannot_be_written_is_found_before_measuring(tmp_path: Path) -> None:
-    target = tmp_path / "missing" / "bench.json"
-    result = CliRunner().invoke(command, ["--json", str(target)])
+@pytest.mark.parametrize("place", ["missing/bench.json", ".", "/proc/bench.json"])
+def test_json_that_cannot_be_written_is_found_before_measuring(tmp_path: Path, place: str) -> None:
+    result = CliRunner().invoke(command, ["--json", str(tmp_path / place)])
     assert isinstance(result.exception, OutputError)
+
+
+def test_the_check_of_the_place_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text("earlier")
+    for name in ("new.json", "old.json"):
+        CliRunner().invoke(command, ["--json", str(tmp_path / name), "--steps", "0"])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
+    assert (tmp_path / "old.json").read_text() == "earlier"
+
+
+def test_help_says_how_long_it_takes() -> None:
+    assert "about three minutes" in CliRunner().invoke(command, ["--help"]).output
 
 
 def test_unknown_suite_ends_with_its_message() -> None:

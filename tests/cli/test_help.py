@@ -44,7 +44,16 @@ def test_help_names_every_command_and_exit_code(cli: Any) -> None:
     for name, line in _COMMANDS.items():
         assert name in said.out
         assert line in said.out
-    for code in ("0 done", "2 wrong", "3 this", "4 checkpoint", "5 output", "6 done", "130 int"):
+    for code in (
+        "0 done",
+        "2 wrong",
+        "3 this",
+        "4 checkpoint",
+        "5 output",
+        "6 done",
+        "130 int",
+        "143 term",
+    ):
         assert code in said.out
 
 

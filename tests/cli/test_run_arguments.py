@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridseval.cli import main
-from gridseval.errors import UsageError
-
 Words = Callable[..., list[object]]
 
 WRONG: dict[str, tuple[tuple[object, ...], int, str]] = {
@@ -39,7 +36,16 @@ WRONG: dict[str, tuple[tuple[object, ...], int, str]] = {
     "other models": (("--assets", "/proc"), 3, "is not LIBERO's asset root"),
     "seed": (("--seed", "-1"), 2, "--seed must be within 0 and 4294967295, not -1"),
     "large seed": (("--seed", 2**32), 2, "not 4294967296"),
+    "vast seed": (("--seed", 10**4000), 2, "not a number of 13288 bits"),
+    "vast number of trials": (
+        ("--trials", 10**30),
+        2,
+        "cannot run 1000000000000000000000000000000",
+    ),
+    "vast max steps": (("--max-steps", 10**23), 2, "--max-steps must be at most 100000, not 1000"),
+    "vast number of videos": (("--video", "9" * 5000), 2, "--video '99999"),
 }
+TEXT_OPTIONS = ("--tasks", "--ckpt", "--policy", "--out", "--video", "--assets")
 
 
 def _assert_one_message(said: Any, status: int, message: str) -> None:
@@ -109,10 +115,64 @@ def test_what_click_refuses_has_the_same_code(cli: Any) -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_debug_shows_the_traceback(run_words: Words, before: bool) -> None:
-    words = [str(word) for word in run_words("zero", "--tasks", "10")]
-    with pytest.raises(UsageError, match="there is no task 10"):
-        main(["--debug", *words] if before else [*words, "--debug"])
+def test_debug_shows_the_traceback(cli: Any, run_words: Words, before: bool) -> None:
+    words = run_words("zero", "--tasks", "10")
+    said = cli("--debug", *words) if before else cli(*words, "--debug")
+    assert said.status == 2
+    assert said.err.startswith("Traceback")
+    assert "there is no task 10 in libero_object" in said.err
+
+
+def test_debug_may_be_the_value_of_an_option(cli: Any, run_words: Words) -> None:
+    said = cli(*run_words("zero", "--policy-arg", "--debug"))
+    _assert_one_message(said, 2, "--policy-arg '--debug' is not of the form key=value")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("run", "--suite", "libero_goal", option, "") for option in TEXT_OPTIONS),
+        ("run", "--suite", ""),
+        ("doctor", "--assets", ""),
+        ("bench", "--suite", ""),
+        ("bench", "--json", ""),
+    ],
+)
+def test_an_empty_text_is_refused(
+    cli: Any, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _assert_one_message(cli(*words), 2, f"{words[-2]} is given an empty text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_policy_s_argument_given_twice(cli: Any, run_words: Words) -> None:
+    said = cli(*run_words("zero", "--policy-arg", "chunk=2", "--policy-arg", "chunk=3"))
+    _assert_one_message(said, 2, "--policy-arg chunk is given twice")
+
+
+@pytest.mark.parametrize("timeout", ["inf", "3e6", "1e12"])
+def test_a_very_long_timeout_works(cli: Any, run_words: Words, timeout: str) -> None:
+    words = ("--timeout", timeout, "--workers", 1, "--trials", 1, "--video", "none")
+    said = cli(*run_words("zero", *words))
+    assert said.status == 0, said.err
+
+
+@pytest.mark.parametrize("words", [("--seed", -1), ("--seed", 2**32), ("--workers", 10**30)])
+def test_bench_refuses_numbers_out_of_range(cli: Any, words: tuple[object, ...]) -> None:
+    said = cli("bench", *words)
+    assert said.status == 2
+    assert f"'{words[0]}': {words[1]} is not in the range" in said.err
+
+
+def test_what_ends_the_process_from_inside_is_an_error(
+    cli: Any, run_words: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaving(*_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("gridseval.evaluation.evaluate", leaving)
+    _assert_one_message(cli(*run_words("zero")), 1, "something ended the process: sys.exit(0)")
 
 
 def test_a_bug_is_named_as_one(cli: Any, run_words: Words, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_a_policy_that_goes_wrong(
 def test_debug_shows_where_a_policy_raised(command: Any, run_words: Words) -> None:
     words = run_words("Wrong", "--policy-arg", "what=raise", "--video", "none")
     said = command("--debug", *words)
-    assert said.status == 1
+    assert said.status == 4
     assert "cli_doubles.py" in said.err
     assert 'raise KeyError("image")' in said.err
 
@@ -67,6 +67,19 @@ def test_another_run_s_directory_is_refused_with_the_difference(
     said = cli(*first, "--timeout", 100)
     assert said.status == 0
     assert (tmp_path / "run" / "episodes.jsonl").read_bytes() == before["episodes.jsonl"]
+
+
+def test_what_is_gone_is_told_on_resuming(cli: Any, run_words: Words, tmp_path: Path) -> None:
+    words = run_words("zero", "--record-actions", "--video", 2)
+    assert "missing" not in cli(*words).err
+    run = tmp_path / "run"
+    next((run / "videos").iterdir()).unlink()
+    for file in (run / "actions").iterdir():
+        file.unlink()
+    said = cli(*words)
+    assert said.status == 0
+    assert f"warning: videos of 1 of 2 episodes are missing in {run}\n" in said.err
+    assert f"warning: recorded actions of 2 of 2 episodes are missing in {run}\n" in said.err
 
 
 def test_a_folder_of_videos_that_cannot_be_made(cli: Any, run_words: Words, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C: tables of what is done, nothing left running, and the same command goes on."""
+"""Ctrl-C, SIGTERM: tables of what is done, nothing left running, the same command goes on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gridseval.cli.signals import Terminated, sigterm_raises
 from gridseval.results.jsonl import read_records
 
 
@@ -35,19 +38,30 @@ def _session(leader: int) -> list[str]:
     return found
 
 
-def test_ctrl_c(run_words: Callable[..., list[object]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "how"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_the_same_command_goes_on(
+    run_words: Callable[..., list[object]],
+    tmp_path: Path,
+    number: signal.Signals,
+    status: int,
+    how: str,
+) -> None:
     words = run_words("random", "--trials", 6, "--max-steps", 16, "--workers", 2, "--video", 2)
     command = [sys.executable, "-m", "gridseval", *map(str, words), "--record-actions"]
     run, streams = tmp_path / "run", {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, start_new_session=True, **streams) as process:
         _wait_for_two_records(process, run / "episodes.jsonl")
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         began = time.monotonic()
         out, err = process.communicate()
-    assert process.returncode == 130, err
+    assert process.returncode == status, err
     assert time.monotonic() - began < 15
     assert out == ""
-    assert f"interrupted; the same command with --out {run} resumes" in err
+    assert err.endswith(f"gridseval: {how}; the same command with --out {run} resumes\n")
+    assert err.count("gridseval: ") == 1
     assert "Traceback" not in err
     assert _session(process.pid) == []
     records = read_records(run / "episodes.jsonl")
@@ -61,3 +75,21 @@ def test_ctrl_c(run_words: Callable[..., list[object]], tmp_path: Path) -> None:
     assert (run / "episodes.jsonl").read_text().startswith(lines)
     trials = [record.trial for record in read_records(run / "episodes.jsonl")]
     assert sorted(trials) == list(range(6))
+
+
+def test_sigterm_means_what_it_did_before_after_the_block() -> None:
+    with pytest.raises(Terminated), sigterm_raises():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_somebody_else_s_handler_is_left_alone() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        with sigterm_raises():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -42,7 +42,21 @@ def test_a_state_only_policy_needs_no_opengl(
         (record,) = read_records(out / "episodes.jsonl")
         assert (record.status, record.steps, record.video) == ("failure", 8, None)
         assert not (out / "videos").exists()
-        assert "video: none" in (out / "run.yaml").read_text()
+        assert "video: default" in (out / "run.yaml").read_text()
+        assert said.err.count("no videos are made: no OpenGL back end works") == 1
+
+
+def test_a_run_goes_on_where_videos_can_be_drawn(
+    command: Any, run_words: Words, tmp_path: Path
+) -> None:
+    words = run_words("zero")
+    assert command(*words, **NO_EGL).status == 0
+    log = tmp_path / "run" / "episodes.jsonl"
+    log.write_bytes(log.read_bytes().partition(b"\n")[2])  # as if trial 0 had not been run
+    said = command(*words)
+    assert said.status == 0, said.err
+    assert "no videos" not in said.err
+    assert [record.video is None for record in read_records(log)] == [True, False]
 
 
 def test_no_models(command: Any, run_words: Words, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_observations_lie_in_their_space(seeing: gymnasium.Env[Any, Any]) -> Non
         "task": 4,
         "task_name": "pick_up_the_ketchup_and_place_it_in_the_basket",
         "trial": 2,
+        "mujoco_warnings": 0,
     }
     assert seeing.render().shape == (256, 512, 3)
     assert (seeing.render()[:, :256] == observation["agentview"]).all()
@@ -159,6 +160,7 @@ def test_closing_twice_is_harmless(assets: Path) -> None:
         ({"trail": 1}, "no option 'trail'.*did you mean 'trial'"),
         ({"record_every": -1}, "record_every"),
         ({"record_every": "often"}, "record_every"),
+        *[({name: True}, "whole number, not True") for name in ("task", "trial", "record_every")],
     ],
 )
 def test_wrong_options_are_refused_and_change_nothing(
@@ -188,6 +190,10 @@ def test_wrong_options_are_refused_and_change_nothing(
         ({"max_steps": 0}, "max_steps must be at least 1"),
         ({"settle_steps": -1}, "settle_steps must be at least 0"),
         ({"backend": "vulkan"}, "vulkan.*egl, osmesa"),
+        *[({"seed": wrong}, "seed must be a whole number") for wrong in (1.5, "7", True, None)],
+        *[({"action_chunk": wrong}, "action_chunk must be a whole") for wrong in ("8", 2.5, True)],
+        *[({"observations": wrong}, "must be a sequence of keys") for wrong in ("state", None)],
+        *[({"render_mode": wrong}, "no render mode") for wrong in ("human", "rgb", 3, True)],
     ],
 )
 def test_wrong_arguments_are_refused(assets: Path, arguments: dict[str, Any], message: str) -> None:

@@ -78,13 +78,14 @@ ctypes.CDLL.__init__ = refuse
 """
 
 
-@pytest.fixture
-def no_gl(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a machine without GL libraries, not even OpenCV's libGL."""
+@pytest.fixture(params=["with libGL", "without libGL"])
+def no_gl(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the environment of a machine that cannot draw, with and without OpenCV's libGL."""
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HIDE, encoding="utf8")
-    (folder / "libGL.so.1").write_text("no library", encoding="utf8")
+    if request.param == "without libGL":
+        (folder / "libGL.so.1").write_text("no library", encoding="utf8")
     path = f"{folder}:{Path(__file__).parents[2]}"
     return {"PYTHONPATH": path, "LD_LIBRARY_PATH": str(folder)}
 

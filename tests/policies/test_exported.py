@@ -128,6 +128,7 @@ REFUSED = {
     "operator": graph_text("torch.ops.aten.tanh.default", "torch.os.remove"),
     "load_library": graph_text("torch.ops.aten.tanh.default", "torch.ops.load_library"),
     "attrgetter": graph_text("torch.ops.aten.tanh.default", "_operator.attrgetter"),
+    "save": graph_text("torch.ops.aten.tanh.default", "torch.ops.aten.save.default"),
     "from_file": graph_text("torch.ops.aten.tanh.default", "torch.ops.aten.from_file.default"),
     "dunder": graph_text("torch.ops.aten.tanh.default", "torch.ops.aten.__init__"),
     "node name": graph_text("tanh", "tanh; open('MARKER', 'w')"),

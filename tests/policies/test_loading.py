@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,24 @@ class NoReplan(Plain):
 class Raising(Plain):
     def __init__(self) -> None:
         raise OSError("weights are gone")
+
+
+class Exiting(Plain):
+    def __init__(self) -> None:
+        sys.exit("no licence")
+
+
+class Interrupted(Plain):
+    def __init__(self) -> None:
+        raise KeyboardInterrupt
+
+
+class OneText(Plain):
+    observation_keys: Any = "state"
+
+
+class OneNumber(Plain):
+    observation_keys: Any = 3
 
 
 class Open(Plain):
@@ -136,11 +156,50 @@ def test_what_is_missing_is_named() -> None:
         ("Raising", "OSError: weights are gone"),
         ("Typo", "unknown observation 'agent_view' .did you mean 'agentview'"),
         ("NoReplan", "replan 0"),
+        ("Exiting", "cannot make policy .*: SystemExit: no licence"),
+        ("OneText", r"observation_keys 'state', which is no tuple of names .write \('state',\)"),
+        ("OneNumber", "observation_keys 3, which is no tuple"),
     ],
 )
 def test_a_faulty_policy_is_refused(name: str, words: str) -> None:
     with pytest.raises(PolicyError, match=words):
         load_policy(here(name), None, {}, 7)
+
+
+def test_ctrl_c_in_a_constructor_is_no_policy_error() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load_policy(here("Interrupted"), None, {}, 7)
+
+
+POLICY_FILE = """
+class Mine:
+    def reset(self, slots, episodes): ...
+    def act(self, observations): ...
+"""
+
+
+def test_an_edited_policy_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "edited_policy.py"
+    file.write_text(POLICY_FILE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = load_policy(f"{file}:Mine", None, {}, 7).description["source_sha256"]
+    assert before == hashlib.sha256(file.read_bytes()).hexdigest()
+    by_module = load_policy("edited_policy:Mine", None, {}, 7).description
+    assert by_module["source_sha256"] == before
+    file.write_text(POLICY_FILE + "# edited\n")
+    assert load_policy(f"{file}:Mine", None, {}, 7).description["source_sha256"] != before
+    assert load_policy("zero", None, {}, 7).description["source_sha256"] is None
+
+
+def test_the_version_of_torch_is_recorded_where_it_is_loaded(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    description = load_policy("torch", str(programs / "any.pt2"), {"device": "cpu"}, 7).description
+    assert description["torch"] == metadata.version("torch")
+    assert type(description["torch"]) is str
+    assert description["arguments"] == {"device": "cpu"}
+    monkeypatch.delitem(sys.modules, "torch")
+    assert load_policy("zero", None, {}, 7).description["torch"] is None
 
 
 def test_the_kind_is_told_from_the_checkpoint(programs: Path, tmp_path: Path) -> None:
@@ -153,6 +212,8 @@ def test_the_kind_is_told_from_the_checkpoint(programs: Path, tmp_path: Path) ->
         "checkpoint": str(programs / "any.pt2"),
         "sha256": hashlib.sha256((programs / "any.pt2").read_bytes()).hexdigest(),
         "arguments": {"batch": 1},
+        "source_sha256": None,
+        "torch": metadata.version("torch"),
     }
     (tmp_path / "actions").mkdir()
     np.save(tmp_path / "actions" / "s-0-0.npy", np.zeros((1, 7), np.float32))
@@ -174,7 +235,8 @@ def test_a_checkpoint_of_no_known_kind_says_what_was_looked_for(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "text"), [("zero", "chunk", "0"), ("random", "chunk", "-1")]
+    ("name", "key", "text"),
+    [("zero", "chunk", "0"), ("random", "chunk", "-1"), ("oracle", "chunk", "0")],
 )
 def test_a_number_that_makes_no_sense_is_refused(name: str, key: str, text: str) -> None:
     with pytest.raises(PolicyError, match=f"{key} must be at least 1, not {text}"):

@@ -147,3 +147,46 @@ def test_a_file_that_raises_leaves_nothing_behind(registry: Registry, tmp_path: 
     with pytest.raises(PolicyError, match=r"cannot load .*raises.py: ModuleNotFoundError"):
         registry.load(f"{file}:Mine")
     assert not [name for name in sys.modules if name.startswith("gridseval_policy_raises")]
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+def test_a_file_that_exits_is_explained(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_path: bool
+) -> None:
+    file = tmp_path / "exiting_policy.py"
+    file.write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"{file}:Mine" if by_path else "exiting_policy:Mine"
+    with pytest.raises(PolicyError, match=r"exiting_policy.*: SystemExit: 3"):
+        registry.load(name)
+
+
+def test_ctrl_c_while_a_file_is_imported_is_no_policy_error(
+    registry: Registry, tmp_path: Path
+) -> None:
+    file = tmp_path / "slow.py"
+    file.write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        registry.load(f"{file}:Mine")
+    assert str(tmp_path) not in sys.path
+
+
+def test_a_file_without_a_class_says_which_it_holds(registry: Registry, tmp_path: Path) -> None:
+    file = tmp_path / "pol.py"
+    file.write_text("raise RuntimeError('imported')\n" + POLICY_FILE.partition("annotations")[2])
+    with pytest.raises(PolicyError, match=r"names no class .write .*pol.py:Mine or .*pol.py:Half"):
+        registry.load(str(file))
+    file.write_text("this is no Python")
+    with pytest.raises(PolicyError, match=r"write .*pol.py:Class"):
+        registry.load(str(file))
+    with pytest.raises(PolicyError, match=r"gone.py does not exist"):
+        registry.load("gone.py")
+
+
+def test_a_file_may_import_its_neighbours(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_policy.py").write_text("SPEED = 3.0\n")
+    file = tmp_path / "with_neighbour.py"
+    file.write_text("import neighbour_of_policy\n" + POLICY_FILE.partition("annotations")[2])
+    path = list(sys.path)
+    assert registry.load(f"{file}:Mine")().speed == 1.0
+    assert sys.path == path

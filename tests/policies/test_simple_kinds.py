@@ -129,3 +129,26 @@ def test_replay_refuses_pickles_and_damaged_files(
 def test_replay_needs_a_run_with_recorded_actions(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="--record-actions"):
         ReplayPolicy(str(tmp_path))
+
+
+def test_replay_refuses_a_recording_of_another_run(
+    recorded: Callable[[Episode, Any], Path],
+) -> None:
+    folder = recorded(A, np.zeros((1, 7), np.float32))
+    (folder / "run.yaml").write_text("suite: libero_goal\nseed: 7\n")
+    ReplayPolicy(str(folder)).reset([0], [A])
+    ReplayPolicy(str(folder), seed=7).reset([0], [A])
+    with pytest.raises(PolicyError, match=r"with seed 7, but this run has 8 .*--seed 7"):
+        ReplayPolicy(str(folder), seed=8)
+    with pytest.raises(PolicyError, match="with suite libero_goal, but this run has libero_10"):
+        ReplayPolicy(str(folder), seed=7).reset([0], [B])
+
+
+@pytest.mark.parametrize("text", ["- 1", "suite: [", "!!python/object/apply:os.system [exit]"])
+def test_replay_refuses_a_manifest_that_is_none(
+    recorded: Callable[[Episode, Any], Path], text: str
+) -> None:
+    folder = recorded(A, np.zeros((1, 7), np.float32))
+    (folder / "run.yaml").write_text(text)
+    with pytest.raises(PolicyError, match=r"cannot read .*run.yaml"):
+        ReplayPolicy(str(folder))

@@ -29,6 +29,14 @@ def make_pool() -> Iterator[MakePool]:
         yield make
 
 
+@pytest.fixture
+def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work where modules lie that must not be imported."""
+    for name in ("numpy", "runpy", "json"):
+        (tmp_path / f"{name}.py").write_text(f"raise AssertionError({name!r})", encoding="utf8")
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def set_patience() -> Callable[[WorkerPool, float], None]:
     """Return a way to shorten the time-out once the workers are up, which takes its time."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gridseval.envs.pool.settings import EnvSettings
-from gridseval.errors import MachineError
+from gridseval.errors import MachineError, UsageError
 
 
 def _raise() -> None:
@@ -27,6 +27,21 @@ def _refuse() -> None:
 def _abort() -> None:
     sys.stderr.write("first line\nlibGL: the driver is broken\n")
     sys.stderr.flush()
+    os.abort()
+
+
+def _misuse() -> None:
+    raise UsageError("no such thing")
+
+
+def _hang_up() -> None:
+    os.closerange(3, 256)
+    time.sleep(3600)
+
+
+def _babble() -> None:
+    os.lseek(2, 1 << 28, os.SEEK_SET)
+    os.write(2, b"\nlibGL: enough said\n")
     os.abort()
 
 
@@ -44,6 +59,9 @@ BAD = {
     "spin": _spin,
     "refuse": _refuse,
     "abort": _abort,
+    "misuse": _misuse,
+    "hang up": _hang_up,
+    "babble": _babble,
 }
 TRIALS = list(BAD)
 """What happens in the reset of which trial; in a step, actions[0] is the trial."""

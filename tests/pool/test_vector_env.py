@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -15,9 +18,11 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from pool_doubles import TRIALS, FakeSettings
 
+from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool import vector_env
-from gridseval.envs.pool.vector_env import LiberoVectorEnv, WorkerLostError
-from gridseval.errors import MachineError, UsageError
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.pool.vector_env import LiberoVectorEnv
+from gridseval.errors import MachineError, UsageError, WorkerLostError
 
 MakeEnv = Callable[..., LiberoVectorEnv]
 RAISE, REFUSE = TRIALS.index("raise"), TRIALS.index("refuse")
@@ -28,11 +33,8 @@ def make_env(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeEnv]:
     with ExitStack() as opened:
 
         def make(num_envs: int = 2, fatal: bool = True, **changed: Any) -> LiberoVectorEnv:
-            def settings(**given: Any) -> FakeSettings:
-                return FakeSettings(**given, fatal=fatal)
-
-            monkeypatch.setattr(vector_env, "EnvSettings", settings)
-            changed = {"observations": ("state",), **changed}
+            monkeypatch.setattr(vector_env, "EnvSettings", FakeSettings)
+            changed = {"observations": ("state",), "fatal": fatal, **changed}
             env = LiberoVectorEnv(num_envs, "libero_object", **changed)
             opened.callback(env.close)
             return env
@@ -183,6 +185,7 @@ WRONG_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"task": [1, 2, 3]}, "3 values of the option 'task' for 2 environments"),
     ({"task": 1.5}, "not 1.5"),
     ({"trial": None}, "not None"),
+    ({"trial": [0, True]}, "trial must be a whole number, not True"),
 ]
 
 
@@ -199,6 +202,63 @@ def test_no_environments_and_unknown_suites_are_refused() -> None:
         LiberoVectorEnv(0, "libero_object")
     with pytest.raises(UsageError, match="libero_object"):
         LiberoVectorEnv(1, "libero_objects")
+
+
+WRONG_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"seed": 1.5}, "seed must be a whole number, not 1.5"),
+    ({"seed": "7"}, "seed must be a whole number, not '7'"),
+    ({"action_chunk": "8"}, "action_chunk must be a whole number, not '8'"),
+    ({"observations": "state"}, "observations must be a sequence of keys, not 'state'"),
+    ({"render_mode": "human"}, "no render mode 'human'"),
+    ({"settle_steps": -1}, "settle_steps must be at least 0, not -1"),
+    ({"max_scenes": 0}, "max_scenes must be at least 1, not 0"),
+    ({"max_steps": 0}, "max_steps must be at least 1, not 0"),
+    ({"backend": "glx"}, "no OpenGL back end 'glx'"),
+    ({"settle": 3}, "no argument 'settle'.*did you mean 'settle_steps'"),
+    ({"num_envs": 2.0}, "num_envs must be a whole number, not 2.0"),
+]
+
+
+def test_wrong_arguments_are_refused_before_there_are_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vector_env, "WorkerPool", None)
+    for wrong, said in WRONG_ARGUMENTS:
+        with pytest.raises(UsageError, match=said):
+            LiberoVectorEnv(**{"num_envs": 1, "suite": "libero_object", **wrong})
+
+
+def test_all_arguments_of_an_environment_reach_the_workers(make_env: MakeEnv) -> None:
+    given = {"settle_steps": 3, "backend": "osmesa", "max_scenes": 5, "draw_last": False}
+    env = make_env(num_envs=1, assets=Path("/models"), **given)
+    settings = env._pool._workers[0]._settings
+    assert {name: getattr(settings, name) for name in given} == given
+    assert settings.assets == "/models"
+    single = set(inspect.signature(LiberoEnv).parameters) - {"render_mode"}
+    assert single == {field.name for field in fields(EnvSettings)}
+
+
+def test_closed_environments_say_so(make_env: MakeEnv) -> None:
+    env = make_env(fatal=False)
+    env.reset()
+    env.close()
+    with pytest.raises(gymnasium.error.ClosedEnvironmentError):
+        env.reset()
+    with pytest.raises(gymnasium.error.ClosedEnvironmentError):
+        env.step(_still(env))
+
+
+def test_infos_say_what_time_was_spent_on(make_env: MakeEnv) -> None:
+    infos = make_env(fatal=False).reset()[1]
+    assert infos["seconds"]["physics"].tolist() == [0.25, 0.25]
+
+
+def test_a_wrong_seed_of_a_reset_changes_nothing(make_env: MakeEnv) -> None:
+    env = make_env(fatal=False, seed=5)
+    for wrong in (1.5, "7", True, -1):
+        with pytest.raises(UsageError, match="seed"):
+            env.reset(seed=wrong)  # type: ignore[arg-type]
+    assert env.reset()[1]["seed"].tolist() == [5, 5]
 
 
 def test_render_shows_both_cameras_of_each_slot(make_env: MakeEnv) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pool_doubles import TRIALS, FakeSettings
+from talk import both, do, one
 
-from gridseval.envs.pool.messages import Reply, Start, Step
+from gridseval.envs.pool.messages import Start
 from gridseval.envs.pool.pool import WorkerPool, default_workers
 from gridseval.errors import MachineError
 from gridseval.policies.zero import ZeroPolicy
@@ -25,31 +26,10 @@ from gridseval.suites import Episode
 FINE, RAISE = TRIALS.index("fine"), TRIALS.index("raise")
 
 
-def _both(pool: WorkerPool, first: Any, second: Any) -> dict[int, Reply]:
-    pool.send(0, first)
-    pool.send(1, second)
-    replies: dict[int, Reply] = {}
-    while len(replies) < 2:
-        replies |= {reply.slot: reply for reply in pool.wait()}
-    return replies
-
-
-def _one(pool: WorkerPool, message: Any, slot: int = 0) -> Reply:
-    pool.send(slot, message)
-    (reply,) = pool.wait()
-    return reply
-
-
-def _do(what: str) -> Step:
-    actions = np.zeros((2, 7), np.float32)
-    actions[0, 0] = TRIALS.index(what)
-    return Step(actions)
-
-
 def test_observations_come_back_by_slot_and_are_the_caller_s_own(make_pool: Any) -> None:
     pool = make_pool()
-    first = _both(pool, Start(1, FINE), Start(2, FINE))
-    again = _both(pool, Start(3, FINE), Start(4, FINE))
+    first = both(pool, Start(1, FINE), Start(2, FINE))
+    again = both(pool, Start(3, FINE), Start(4, FINE))
     for replies, tasks in ((first, (1, 2)), (again, (3, 4))):
         for slot, task in enumerate(tasks):
             seen = replies[slot].observation
@@ -80,45 +60,45 @@ def test_a_lost_worker_is_replaced_and_says_why(
 ) -> None:
     pool = make_pool(observations=("state",))
     before = pool.pids()
-    _both(pool, Start(0, FINE), Start(1, FINE))
-    bad = Start(0, TRIALS.index(what)) if what in ("raise", "abort") else _do(what)
-    replies = _both(pool, bad, _do("fine"))
+    both(pool, Start(0, FINE), Start(1, FINE))
+    bad = Start(0, TRIALS.index(what)) if what in ("raise", "abort") else do(what)
+    replies = both(pool, bad, do("fine"))
     assert replies[0].failure == reason
     assert replies[1].failure is None
     assert replies[1].info["steps"] == 2
     assert pool.pids()[0] != before[0]
     assert pool.pids()[1] == before[1]
     assert all_end(before[:1], 1)
-    anew = _one(pool, Start(0, FINE))
+    anew = one(pool, Start(0, FINE))
     assert anew.failure is None
     assert anew.info["pid"] == pool.pids()[0]
 
 
 def test_a_worker_killed_while_idle_is_noticed_at_the_next_message(make_pool: Any) -> None:
     pool = make_pool(workers=1, observations=("state",))
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
     os.kill(pool.pids()[0], signal.SIGKILL)
     time.sleep(0.1)
-    assert _one(pool, _do("fine")).failure == "worker process was ended by SIGKILL"
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, do("fine")).failure == "worker process was ended by SIGKILL"
+    assert one(pool, Start(0, FINE)).failure is None
 
 
 def test_a_hang_is_detected_and_the_worker_replaced(
     make_pool: Any, all_end: Callable[..., bool], set_patience: Callable[..., None]
 ) -> None:
     pool = make_pool(observations=("state",))
-    _both(pool, Start(0, FINE), Start(0, FINE))
+    both(pool, Start(0, FINE), Start(0, FINE))
     before = pool.pids()
     set_patience(pool, 1.5)
     began = time.monotonic()
-    pool.send(0, _do("spin"))
-    assert _one(pool, _do("fine"), slot=1).failure is None
+    pool.send(0, do("spin"))
+    assert one(pool, do("fine"), slot=1).failure is None
     (reply,) = pool.wait()
     assert reply.failure == "no answer within 1.5 s"
     assert 1.4 < time.monotonic() - began < 6
     assert all_end(before[:1], 1)
     set_patience(pool, 60)
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
     assert pool.pids()[1] == before[1]
 
 
@@ -126,11 +106,11 @@ def test_a_stopped_worker_is_a_hang(
     make_pool: Any, all_end: Callable[..., bool], set_patience: Callable[..., None]
 ) -> None:
     pool = make_pool(workers=1, observations=("state",))
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
     before = pool.pids()
     set_patience(pool, 1)
     os.kill(before[0], signal.SIGSTOP)
-    assert _one(pool, _do("fine")).failure == "no answer within 1 s"
+    assert one(pool, do("fine")).failure == "no answer within 1 s"
     assert all_end(before, 1)
 
 
@@ -139,9 +119,9 @@ def test_an_answer_that_was_there_in_time_is_no_hang(
 ) -> None:
     # The policy may think longer than the time-out; the worker's answer has been there all along.
     pool = make_pool(workers=1, observations=("state",))
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
     set_patience(pool, 0.5)
-    pool.send(0, _do("fine"))
+    pool.send(0, do("fine"))
     time.sleep(0.8)
     (reply,) = pool.wait()
     assert reply.failure is None
@@ -159,7 +139,7 @@ def test_a_worker_dead_at_birth_is_a_failure_and_no_broken_pipe(
     make_pool: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = make_pool(workers=1, observations=("state",))
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
 
     class StillBorn(subprocess.Popen):  # type: ignore[type-arg]
         def __init__(self, command: list[str], **rest: Any) -> None:
@@ -168,10 +148,10 @@ def test_a_worker_dead_at_birth_is_a_failure_and_no_broken_pipe(
 
     with monkeypatch.context() as patch:
         patch.setattr("gridseval.envs.pool.process.subprocess.Popen", StillBorn)
-        assert _one(pool, _do("killed")).failure == "worker process was ended by SIGKILL"
-        assert _one(pool, Start(0, FINE)).failure == "worker process ended with status 1: no numpy"
-    assert _one(pool, Start(0, FINE)).failure is not None  # the last of the stillborn
-    assert _one(pool, Start(0, FINE)).failure is None
+        assert one(pool, do("killed")).failure == "worker process was ended by SIGKILL"
+        assert one(pool, Start(0, FINE)).failure == "worker process ended with status 1: no numpy"
+    assert one(pool, Start(0, FINE)).failure is not None  # the last of the stillborn
+    assert one(pool, Start(0, FINE)).failure is None
 
 
 def test_an_environment_that_always_raises_costs_only_its_own_episode(make_pool: Any) -> None:
@@ -193,9 +173,9 @@ def test_closing_ends_the_processes_whatever_they_do(
     monkeypatch.setattr("gridseval.envs.pool.process._CLOSE_TIMEOUT_S", 1.0)
     pool = make_pool(workers=3, observations=("state",))
     for slot in range(3):
-        assert _one(pool, Start(0, FINE), slot).failure is None
+        assert one(pool, Start(0, FINE), slot).failure is None
     pids = pool.pids()
-    pool.send(0, _do("spin"))
+    pool.send(0, do("spin"))
     os.kill(pids[1], signal.SIGSTOP)
     os.kill(pids[2], signal.SIGKILL)
     began = time.monotonic()
@@ -217,7 +197,7 @@ def test_a_pool_leaves_no_files_and_no_descriptors() -> None:
 
     before = open_files()
     pool = WorkerPool(FakeSettings("libero_object", backend="osmesa"), 2)
-    _both(pool, Start(0, FINE), Start(0, TRIALS.index("killed")))
+    both(pool, Start(0, FINE), Start(0, TRIALS.index("killed")))
     pool.close()
     del pool
     assert open_files() == before
@@ -260,9 +240,9 @@ def test_workers_end_with_their_parent_whatever_they_do(
 
 def test_no_worker_hears_of_ctrl_c(make_pool: Any) -> None:
     pool = make_pool(workers=1, observations=("state",))
-    assert _one(pool, Start(0, FINE)).failure is None
+    assert one(pool, Start(0, FINE)).failure is None
     os.kill(pool.pids()[0], signal.SIGINT)
-    assert _one(pool, _do("fine")).failure is None
+    assert one(pool, do("fine")).failure is None
 
 
 def test_settings_travel_as_they_are() -> None:

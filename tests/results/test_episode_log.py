@@ -76,6 +76,21 @@ def test_of_two_lines_with_one_key_the_first_wins(make_record: MakeRecord) -> No
     assert [record.steps for record in log.records] == [5]
 
 
+def test_a_later_record_replaces_an_error_only(make_record: MakeRecord) -> None:
+    def kept(*statuses: str) -> list[tuple[int, str, int]]:
+        lines = [make_record(trial=0).to_json()]
+        lines += [make_record(s, trial=1, steps=i).to_json() for i, s in enumerate(statuses)]
+        lines.insert(2, make_record(trial=2).to_json())
+        log = parse_log("".join(f"{line}\n" for line in lines).encode(), PATH)
+        return [(record.trial, record.status, record.steps) for record in log.records][1:]
+
+    last = (2, "success", 118)
+    assert kept("error", "failure") == [last, (1, "failure", 1)]
+    assert kept("error", "error", "success", "failure") == [last, (1, "success", 2)]
+    assert kept("failure", "error", "success") == [(1, "failure", 0), last]
+    assert kept("error", "error") == [last, (1, "error", 1)]
+
+
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.jsonl"):
         with pytest.raises(OutputError, match=f"cannot read {path}"):

@@ -65,6 +65,22 @@ def test_a_second_record_of_an_episode_is_refused(
         assert [record.steps for record in read_records(path / "episodes.jsonl")] == [1]
 
 
+def test_an_error_is_done_until_somebody_retries_it(
+    path: Path, manifest: dict[str, Any], make_record: MakeRecord
+) -> None:
+    with RunDirectory.open(path, manifest) as run:
+        run.append(make_record("error", trial=0))
+        run.append(make_record("failure", trial=1))
+        assert {key[2] for key in run.done()} == {0, 1}
+        assert {key[2] for key in run.done(retry_errors=True)} == {1}
+        run.append(make_record("success", trial=0))
+        assert {key[2] for key in run.done(retry_errors=True)} == {0, 1}
+        assert [(r.trial, r.status) for r in run.records()] == [(1, "failure"), (0, "success")]
+        assert run.records() == read_records(path / "episodes.jsonl")
+        with pytest.raises(OutputError, match="already has trial 0"):
+            run.append(make_record("success", trial=0))
+
+
 def test_a_record_that_json_cannot_say_leaves_the_file_alone(
     path: Path, manifest: dict[str, Any], make_record: MakeRecord
 ) -> None:

@@ -114,7 +114,14 @@ def test_terminal_rows(summary: Summary) -> None:
 @pytest.mark.parametrize(
     ("assets", "expected"),
     [
-        ({"identity": "stand-ins", "hash": "fedcba9876543210"}, "models: stand-ins (fedcba987654)"),
+        (
+            {"identity": "stand-ins", "hash": "fedcba9876543210"},
+            "models: stand-ins (fedcba987654), not LIBERO's own: do not compare",
+        ),
+        (
+            {"identity": "custom", "hash": "fedcba9876543210"},
+            "models: custom (fedcba987654), not known to be LIBERO's own: ",
+        ),
         ({"identity": "development"}, "models: development,"),
         ({}, "models: unknown,"),
         (None, "models: unknown,"),
@@ -125,8 +132,26 @@ def test_other_models_are_named_everywhere(
 ) -> None:
     summary = summarise(records, manifest | {"assets": assets})
     assert expected in render_markdown(summary)
-    assert expected in render_terminal(summary)
+    assert expected in " ".join(render_terminal(summary).split())
     assert any(expected in note for note in json.loads(render_json(summary))["notes"])
+
+
+def test_reasons_of_errors_are_counted(make_record: MakeRecord, manifest: dict[str, Any]) -> None:
+    reasons = ["b", "a", "a", None, "two\nlines " + 200 * "x", "c"]
+    records = [make_record("error", trial=i, error=reason) for i, reason in enumerate(reasons)]
+    notes = summarise(records, manifest).notes
+    assert notes == (
+        "6 episodes ended in a technical error and enter no rate",
+        "2 × a",
+        "1 × b",
+        "1 × c",
+        "2 more reasons in episodes.jsonl",
+    )
+    assert summarise(records[4:5], manifest).notes == (
+        "1 episode ended in a technical error and enters no rate",
+        f"1 × two lines {139 * 'x'}…",
+    )
+    assert "1 of 500 episodes done, 1 error," in render_markdown(summarise(records[:1], manifest))
 
 
 def test_the_manifests_notes_are_shown(

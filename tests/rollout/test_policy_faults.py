@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,20 @@ def test_a_policy_that_raises_is_named_with_its_episodes(
         "the policy NotingPolicy failed at task 0 trial 0: KeyError: 'image'"
     )
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize("method", ["reset", "act"])
+def test_a_policy_that_exits_ends_the_run_with_an_error(
+    episodes: Make, fake_pool: Any, noting_policy: Any, method: str
+) -> None:
+    def leave(*_: Any) -> None:
+        sys.exit(0)
+
+    policy = noting_policy()
+    setattr(policy, method, leave)
+    with pytest.raises(PolicyError, match="failed at task 0 trial 0: SystemExit: 0") as caught:
+        list(run_episodes(episodes(1, 1), fake_pool(slots=1), policy, RolloutPlan()))
+    assert caught.value.exit_code == 4
 
 
 def test_a_user_s_error_that_a_policy_raises_passes_as_it_is(

@@ -47,7 +47,7 @@ def test_a_number_is_spread_over_the_tasks(count: int, tasks: int, trials: int) 
         assert {e.trial for e in chosen if e.task == task} == set(range(videos))
 
 
-@pytest.mark.parametrize("text", ["junk", "-1", "1.5", "", "ALL", "٣", "1e3"])
+@pytest.mark.parametrize("text", ["junk", "-1", "1.5", "", "ALL", "٣", "1e3", "9" * 10, "9" * 5000])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not none, failures, all or a number"):
         VideoChoice.of(text, EPISODES)
@@ -97,6 +97,15 @@ def test_failures_keeps_what_did_not_succeed(tmp_path: Path, status: Any, kept: 
     recorder.on_frames(EPISODES[0], _frames(0, 2))
     path = recorder.finish(EPISODES[0], status, 4)
     assert len(_files(tmp_path)) == kept == int(path is not None)
+
+
+def test_a_success_takes_the_video_of_an_earlier_error_away(tmp_path: Path) -> None:
+    for status, kept in (("error", 1), ("success", 0)):
+        recorder = _recorder(tmp_path, "failures")
+        recorder.on_start(EPISODES[0])
+        recorder.on_frames(EPISODES[0], _frames(0))
+        recorder.finish(EPISODES[0], status, 2)  # type: ignore[arg-type]
+        assert len(list(tmp_path.rglob("*.mp4"))) == kept
 
 
 def test_a_retry_begins_its_video_anew(tmp_path: Path) -> None:

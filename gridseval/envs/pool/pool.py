@@ -18,6 +18,7 @@ from gridseval.envs.rendering.backend import choose_backend
 from gridseval.errors import GridsevalError
 
 DEFAULT_TIMEOUT_S = 180.0
+_MAX_WAIT_S = 3600.0  # the system call counts milliseconds in 32 bits
 
 
 class Pool(Protocol):
@@ -104,10 +105,14 @@ class WorkerPool:
         Raises:
             GridsevalError: A worker met a user's error, such as missing models.
         """
-        busy = [worker for worker in self._workers if worker.busy]
-        patience = min((worker.seconds_left for worker in busy), default=0.0)
-        ready = wait([worker.connection for worker in busy], max(0.0, patience))
-        return [w.receive() for w in busy if w.connection in ready or w.seconds_left <= 0]
+        while busy := [worker for worker in self._workers if worker.busy]:
+            patience = min(worker.seconds_left for worker in busy)
+            connections = [worker.connection for worker in busy]
+            ready = wait(connections, min(max(0.0, patience), _MAX_WAIT_S))
+            done = [w for w in busy if w.connection in ready or w.seconds_left <= 0]
+            if done:
+                return [worker.receive() for worker in done]
+        return []
 
     def forget(self) -> None:
         """Wait for answers that are still due after an error, and drop them."""

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from multiprocessing.connection import Connection
@@ -16,9 +15,12 @@ from typing import IO, Any
 from gridseval.envs.pool.messages import Close, Refusal, Reply
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
+from gridseval.envs.python_process import module_command
+from gridseval.errors import MachineError
 
 _CLOSE_TIMEOUT_S = 5.0
 _MAX_QUOTE = 300
+_TAIL_BYTES = 4096
 
 
 class WorkerProcess:
@@ -36,6 +38,7 @@ class WorkerProcess:
         self._shared = SharedObservation(settings.observations)
         self._deadline_s = 0.0
         self.busy = False
+        self._proven = False
         self._process: subprocess.Popen[bytes]
         self._stderr: IO[bytes]
         self.connection: Connection[Any, Any]
@@ -60,6 +63,9 @@ class WorkerProcess:
     def receive(self) -> Reply:
         """Return the reply that is there; a worker found dead or hanging is replaced.
 
+        Once an episode has started in this slot, models and OpenGL are there: what a worker then
+        says the machine lacks (memory, a file for a moment) is a failure like any other.
+
         Raises:
             GridsevalError: The worker met a user's error.
         """
@@ -71,10 +77,13 @@ class WorkerProcess:
         except (EOFError, ConnectionResetError, OSError):
             return self._replace(None)
         if isinstance(answer, Refusal):
+            if self._proven and isinstance(answer.error, MachineError):
+                return self._replace(str(answer.error))
             raise answer.error
         if answer.failure is not None:
             # After an exception inside MuJoCo or OpenGL nobody knows what state they are in.
             return self._replace(answer.failure)
+        self._proven = True
         reply: Reply = answer
         if reply.observation:
             reply.observation.update(self._shared.read())
@@ -105,9 +114,9 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         memory = self._shared.descriptor
-        command = [sys.executable, "-m", "gridseval.envs.pool.worker"]
+        descriptors = str(theirs.fileno()), str(memory)
         self._process = subprocess.Popen(  # noqa: S603
-            [*command, str(theirs.fileno()), str(memory)],
+            module_command("gridseval.envs.pool.worker", *descriptors),
             pass_fds=(theirs.fileno(), memory),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -120,16 +129,27 @@ class WorkerProcess:
 
     def _replace(self, reason: str | None) -> Reply:
         """Start a new process in the place of this one, and say why the old one is gone."""
-        if reason is not None:
+        if reason is None:
+            reason = f"worker process {self._end()}{self._last_words()}"
+        else:
             self._process.kill()
-        status = self._process.wait()
-        failure = reason or f"worker process {_ending(status)}{self._last_words()}"
+            self._process.wait()
         self._release()
         self._launch()
-        return Reply(self.slot, failure=failure)
+        return Reply(self.slot, failure=reason)
+
+    def _end(self) -> str:
+        """Say how the process ended; one that hung up and lives on is ended."""
+        try:
+            return _ending(self._process.wait(_CLOSE_TIMEOUT_S))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return f"hung up, and did not end within {_CLOSE_TIMEOUT_S:g} s"
 
     def _last_words(self) -> str:
-        self._stderr.seek(0)
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - _TAIL_BYTES))
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return f": {lines[-1][:_MAX_QUOTE]}" if lines else ""
 
@@ -145,9 +165,9 @@ def _environment(settings: EnvSettings) -> dict[str, str]:
     matrices in threads cost milliseconds where cores are busy.
     """
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    backend = {} if settings.backend is None else {"MUJOCO_GL": settings.backend}
-    # A worker imports what this process can import, a checkout on sys.path included.
-    return {**one, **backend, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    named = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
+    backend = {} if settings.backend is None else dict.fromkeys(named, settings.backend)
+    return {**one, **backend}
 
 
 def _ending(status: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
@@ -12,19 +11,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
+from gridseval.envs.arguments import at_least, checked_episode, checked_mode, checked_seed
+from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
-from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS, action_space, observation_space
-from gridseval.errors import GridsevalError, UsageError, did_you_mean
+from gridseval.envs.spaces import CAMERAS, action_space, observation_space
+from gridseval.errors import UsageError, WorkerLostError, did_you_mean
 from gridseval.suites import Episode, list_episodes, load_suite
 
 _MAX_ATTEMPTS = 3
-
-
-class WorkerLostError(GridsevalError):
-    """An episode could not be run: its worker died, raised or hung each time it was tried."""
 
 
 class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
@@ -35,16 +31,15 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
     suite's first episodes, one in each slot, and a slot whose episode has ended starts the suite's
     next one in the step after (``AutoresetMode.NEXT_STEP``; its action is ignored).
 
+    ``infos`` also has ``seconds``, as of :attr:`~gridseval.envs.libero_env.LiberoEnv.seconds`, and
+    where a worker was lost in a step ``failure``, the reason: that slot's episode is truncated.
+
     Args:
         num_envs: Number of processes.
         suite: Name of the suite.
-        assets: Folder of LIBERO's models.
-        observations: Which of ``agentview``, ``wrist``, ``state``.
-        action_chunk: Most actions per step, or ``None``.
-        privileged: Whether ``infos`` carries poses and the parsed goal.
-        seed: LIBERO's seed.
-        max_steps: Policy steps before truncation; default: the suite's.
         timeout_s: How long one step or reset may take.
+        render_mode: ``"rgb_array"``, or ``None``.
+        environment: Any other argument of :class:`~gridseval.envs.libero_env.LiberoEnv`.
 
     Raises:
         UsageError: An argument names something that does not exist.
@@ -62,35 +57,20 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         num_envs: int,
         suite: str,
         *,
-        assets: str | Path | None = None,
-        observations: Sequence[str] = OBSERVATION_KEYS,
-        action_chunk: int | None = None,
-        privileged: bool = False,
-        seed: int = DEFAULT_SEED,
-        max_steps: int | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         render_mode: str | None = None,
+        **environment: Any,
     ) -> None:
-        if num_envs < 1:
-            raise UsageError(f"num_envs must be at least 1, not {num_envs}")
-        self.suite = load_suite(suite)
-        self.num_envs, self.render_mode = num_envs, render_mode
-        self._spaces = observation_space(observations)
+        self.num_envs = at_least(1, "num_envs", num_envs)
+        self.suite, self.render_mode = load_suite(suite), checked_mode(render_mode)
+        settings = EnvSettings.of(suite, environment)
+        self._spaces = observation_space(settings.observations)
         self._seen: dict[str, Any] = {}
         self.single_observation_space = cast("Any", self._spaces)
-        self.single_action_space = action_space(action_chunk)
+        self.single_action_space = action_space(settings.action_chunk)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        settings = EnvSettings(
-            suite=suite,
-            assets=None if assets is None else str(assets),
-            observations=tuple(observations),
-            action_chunk=action_chunk,
-            privileged=privileged,
-            seed=seed,
-            max_steps=max_steps,
-        )
-        self._max_actions = action_chunk
+        self._max_actions = settings.action_chunk
         self._pool = WorkerPool(settings, num_envs, timeout_s)
         self._episodes = list_episodes(self.suite, self.suite.tasks, self.suite.trials)
         self._next = 0
@@ -112,10 +92,13 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         Raises:
             UsageError: No such task, trial or option, or a wrong number of them.
             MachineError: A task cannot be compiled or drawn.
+            WorkerLostError: An episode lost its worker each time that it was started.
+            gymnasium.error.ClosedEnvironmentError: After ``close``.
         """
-        super().reset(seed=seed)
+        self._refuse_if_closed()
+        self._seed = self._seed if seed is None else checked_seed(seed)
         self._current = self._chosen(dict(options or {}))
-        self._seed = self._seed if seed is None else seed
+        super().reset(seed=seed)
         self._ended = [False] * self.num_envs
         self._workers.forget()
         starts: dict[int, Start | Step] = dict(enumerate(map(self._start, self._current)))
@@ -132,8 +115,11 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
         Raises:
             UsageError: The actions have another shape or are not finite.
+            WorkerLostError: A slot's next episode lost its worker each time that it was started.
             gymnasium.error.ResetNeeded: There was no reset yet, or the last call failed.
+            gymnasium.error.ClosedEnvironmentError: After ``close``.
         """
+        self._refuse_if_closed()
         checked = self._checked_actions(actions)
         if not self._running:
             raise gymnasium.error.ResetNeeded("call reset(): no episodes are running")
@@ -163,6 +149,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
                 "nothing to render", "observe 'agentview' and 'wrist', and reset first"
             )
         return tuple(np.concatenate([image for image in images if image is not None], axis=2))
+
+    def _refuse_if_closed(self) -> None:
+        if self.closed:
+            raise gymnasium.error.ClosedEnvironmentError("the environments were closed: make anew")
 
     @property
     def _workers(self) -> WorkerPool:
@@ -199,10 +189,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
             return [self._following() for _ in range(self.num_envs)]
         tasks = self._for_each(options.get("task", 0), "task")
         trials = self._for_each(options.get("trial", 0), "trial")
-        chosen = [
-            Episode(self.suite.name, self.suite.task(task).index, self.suite.check_trial(trial))
-            for task, trial in zip(tasks, trials, strict=True)
-        ]
+        pairs = [checked_episode(self.suite, *pair) for pair in zip(tasks, trials, strict=True)]
+        chosen = [Episode(self.suite.name, task.index, trial) for task, trial in pairs]
         self._next = self._episodes.index(chosen[-1]) + 1
         return chosen
 

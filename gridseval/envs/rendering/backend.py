@@ -10,11 +10,11 @@ import atexit
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridseval.envs.python_process import code_command
 from gridseval.errors import MachineError
 
 BACKENDS = ("egl", "osmesa")
@@ -66,7 +66,7 @@ def probe_backend(backend: str) -> Probe:
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-c", _PROBE_CODE.format(backend=backend)],
+            code_command(_PROBE_CODE.format(backend=backend)),
             env=environment,
             capture_output=True,
             text=True,
@@ -107,7 +107,12 @@ class GLContext:
         try:
             self._context = _new_context(backend)
         except Exception as error:
-            raise no_backend_error([Probe(backend, None, str(error))]) from error
+            # No word of installing anything: whoever probed the back end has seen it work.
+            raise MachineError(
+                f"no context of the OpenGL back end {backend!r} can be made: "
+                f"{str(error) or type(error).__name__}",
+                "see gridseval doctor; if it works there, memory ran out: use fewer workers",
+            ) from error
         finally:
             restore()
         # Freed before PyOpenGL and the driver are torn down, or its __del__ raises at exit.

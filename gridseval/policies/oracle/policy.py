@@ -18,7 +18,7 @@ from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models, load_models
 from gridseval.policies.oracle.scene import parse_scene
 from gridseval.policies.oracle.tasks import pick_and_place_goals
-from gridseval.policies.protocol import ActionChunk, Observations
+from gridseval.policies.protocol import ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -37,7 +37,7 @@ class OraclePolicy:
     replan = 4
 
     def __init__(self, chunk: int = 8) -> None:
-        self._chunk = chunk
+        self._chunk = at_least(1, "chunk", chunk)
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
 

@@ -1,0 +1,55 @@
+"""Output whose reader may leave: a run goes on, and keeps its own exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+class PatientStream:
+    """A text stream that goes on into nothing once its reader is gone (``gridseval run | head``).
+
+    Args:
+        stream: Where text goes while somebody reads it.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text, or drop it."""
+        with self._without_reader():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop what is left."""
+        with self._without_reader():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _without_reader(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # What is still buffered would fail again, at the latest when the interpreter ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+@contextlib.contextmanager
+def patient_streams() -> Iterator[None]:
+    """Let a reader that leaves disturb nothing inside the block."""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PatientStream(out), PatientStream(err)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
