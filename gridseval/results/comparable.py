@@ -19,6 +19,7 @@ FREE_KEYS = (
     "policy",
     "record_actions",
     "replan",
+    "retry_errors",
     "schema",
     "sequential",
     "started",
@@ -38,19 +39,35 @@ DECIDING_VERSIONS = ("mujoco", "robosuite", "hf-libero")
 """Packages whose version decides outcomes."""
 
 
-def run_differences(before: Run, after: Run) -> tuple[str, ...]:
+def run_differences(before: Run, after: Run, fewer_steps_count: bool = False) -> tuple[str, ...]:
     """Return why two runs cannot be compared, a line ``key: before -> after`` each.
 
     Instructions are those of the records: both runs must have told the policy the same.
+
+    Args:
+        before: The earlier run.
+        after: The later one.
+        fewer_steps_count: Whether the later run may have had fewer policy steps: that can only
+            make it look worse, so a gate may hold it against it.
     """
     missing = [run.label for run in (before, after) if not run.manifest]
     if missing:
         return (f"run.yaml of {' and of '.join(missing)} is missing",)
     free = set(FREE_KEYS)
+    if fewer_steps_count and fewer_steps(before, after) is not None:
+        free.add("max_steps")
     if None in (before.manifest.get("renderer"), after.manifest.get("renderer")):
         free.add("renderer")  # a policy that sees no images does not depend on who draws them
     lines = manifest_differences(_compared(before.manifest), _compared(after.manifest), free)
     return (*lines, *_other_instructions(before, after))
+
+
+def fewer_steps(before: Run, after: Run) -> str | None:
+    """Return that the later run had fewer policy steps per episode, if it had."""
+    old, new = before.manifest.get("max_steps"), after.manifest.get("max_steps")
+    if not (isinstance(old, int) and isinstance(new, int) and new < old):
+        return None
+    return f"max_steps: {old} -> {new}: with fewer steps the run can only look worse"
 
 
 def published_differences(run: Run) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from gridseval.config import build
 from gridseval.errors import OutputError, UsageError
 from gridseval.results.checks import Check, decided
-from gridseval.results.comparable import published_differences, run_differences
+from gridseval.results.comparable import fewer_steps, published_differences, run_differences
 from gridseval.results.gate_checks import baseline_checks, published_checks, threshold_checks
 from gridseval.results.gate_power import Power, paired_gate_power, threshold_gate_power
 from gridseval.results.gate_words import pass_sentence, points, regression_sentence
@@ -92,13 +92,14 @@ class Verdict:
 
 def gate_on_baseline(run: Run, baseline: Run, rules: GateRules) -> Verdict:
     """Compare a run with an earlier one, episode by episode."""
-    differences = run_differences(baseline, run)
+    differences = run_differences(baseline, run, fewer_steps_count=True)
     reasons = [*_incomparable(differences), *_unfit(run, rules), *_unfit(baseline, rules)]
     checks = decided(baseline_checks(baseline.records, run.records), rules.alpha, rules.max_drop)
     if not checks:
         return _cannot_tell("no episode is counted in both runs", run, baseline.label)
     pairs = sum(check.episodes for check in checks if check.task is None)
     notes = [f"{pairs} of {len(run.records)} and {len(baseline.records)} episodes are in both runs"]
+    notes += filter(None, [fewer_steps(baseline, run)])
     power = [paired_gate_power(check, baseline.records, run.records, rules) for check in checks]
     return _verdict(run, baseline.label, rules, checks, reasons, notes, _known(power))
 

@@ -90,7 +90,7 @@ def test_a_real_drop_within_what_is_tolerated_passes() -> None:
         ({"assets": {"identity": "stand-ins", "hash": "0123"}}, "assets.identity: 'libero' ->"),
         ({"versions": {"mujoco": "3.4.0"}}, "versions.mujoco: '3.3.2' -> '3.4.0'"),
         ({"seed": 8}, "seed: 7 -> 8"),
-        ({"max_steps": 5}, "max_steps: 300 -> 5"),
+        ({"max_steps": 600}, "max_steps: 300 -> 600"),
         ({"renderer": "osmesa"}, "renderer: 'egl: llvmpipe' -> 'osmesa'"),
         ({"physics": "fast"}, "physics: (absent) -> 'fast'"),
     ],
@@ -120,6 +120,16 @@ def test_the_policy_and_what_decides_nothing_may_differ(changed: dict[str, Any])
         make_run(_outcomes(), **changed), make_run(_outcomes(), "old"), RULES
     )
     assert verdict.outcome == "pass"
+
+
+def test_fewer_policy_steps_can_only_make_a_run_look_worse() -> None:
+    old = make_run(_outcomes(), "old")
+    broken = _outcomes()
+    broken[3] = 0
+    for outcomes, status in ((_outcomes(), 0), (broken, 1)):
+        verdict = gate_on_baseline(make_run(outcomes, max_steps=5), old, RULES)
+        assert verdict.exit_code == status
+        assert any("max_steps: 300 -> 5" in note for note in verdict.notes)
 
 
 def test_other_prompts_are_not_comparable() -> None:
