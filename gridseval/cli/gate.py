@@ -65,6 +65,8 @@ def command(
     rules = GateRules(max_errors=_number_or_share(max_errors), **numbers)
     verdict = _judged(read_run(run), baseline, min_success, family, rules)
     click.echo(verdict.sentence)
+    for note in verdict.notes:
+        click.echo(f"  {note}", err=True)
     _write(verdict, junit, summary)
     return verdict.exit_code
 

@@ -166,5 +166,5 @@ def test_two_real_runs_of_which_one_is_impossible(
     said = command("gate", again, "--baseline", old, "--detect", 0.9)
     assert (said.status, "100.0 % against 100.0 %" in said.out) == (0, True)
     said = command("gate", broken, "--baseline", old)
-    assert (said.status, "max_steps: 280 -> 5" in said.out) == (1, True)
+    assert (said.status, "max_steps: 280 -> 5" in said.err) == (1, True)
     assert "task 0 (pick_up_the_alphabet_soup_and_place_it_in_the_basket)" in said.out
