@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gridseval.cli.options import Flags, debug_option
+from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, sigterm_raises
 from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError
@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(_COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, context_settings=HELP)
 @click.version_option(package_name="gridseval", message="%(prog)s %(version)s")
 def group() -> None:
     """Evaluate vision-language-action policies on LIBERO in simulation.

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from gridseval.cli.options import FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text
 from gridseval.errors import OutputError
 
 _BUG = 1
 _MAX_WORKERS = 1024
 
 
-@click.command(name="bench")
+@click.command(name="bench", context_settings=HELP)
 @click.option(
     "--suite", type=Text(), default="libero_spatial", show_default=True, help="Suite to run."
 )

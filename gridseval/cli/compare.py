@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gridseval.cli.options import HELP
+
 if TYPE_CHECKING:
     from gridseval.results.compare import Comparison
     from gridseval.results.record import EpisodeRecord
     from gridseval.results.runs import Run
 
 
-@click.command(name="compare")
+@click.command(name="compare", context_settings=HELP)
 @click.argument("first", metavar="[NAME=]A")
 @click.argument("second", metavar="[NAME=]B")
 @click.option(

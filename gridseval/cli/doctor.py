@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gridseval.cli.options import Text
+from gridseval.cli.options import HELP, Text
 
 if TYPE_CHECKING:
     from gridseval.doctor import Finding
@@ -18,7 +18,7 @@ _WIDTH = 80
 _MACHINE_ERROR = 3
 
 
-@click.command(name="doctor")
+@click.command(name="doctor", context_settings=HELP)
 @click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
 @click.option("--force", is_flag=True, help="Accept MuJoCo 3.4 to 3.9.")
 @click.pass_context

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridseval.cli.options import HELP
 from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(name="gate")
+@click.command(name="gate", context_settings=HELP)
 @click.argument("run")
 @click.option("--baseline", help="Run to compare with, episode by episode.")
 @click.option("--min-success", type=float, help="Success rate to reach, such as 0.95.")

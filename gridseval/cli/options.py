@@ -10,6 +10,10 @@ import click
 
 from gridseval.errors import UsageError
 
+# On each command, not only inherited from the group: click keeps a command's help option from its
+# first use, which may be without the group.
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
 
 @dataclass
 class Flags:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from gridseval.cli.options import HELP
 
-@click.command(name="report")
+
+@click.command(name="report", context_settings=HELP)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=str)
 @click.option(
     "--out",

@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
-from gridseval.cli.options import FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text
 from gridseval.cli.progress import make_progress
 from gridseval.errors import UsageError
 
 _ERRORS_EXIT_CODE = 6
 
 
-@click.command(name="run")
+@click.command(name="run", context_settings=HELP)
 @click.option("--suite", required=True, type=Text(), help="Which suite; see: gridseval suites.")
 @click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
 @click.option("--trials", type=int, help="Trials per task  [default: 50]")

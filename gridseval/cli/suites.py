@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from gridseval.cli.options import HELP
 from gridseval.suites import list_suites, load_suite
 
 
-@click.command(name="suites")
+@click.command(name="suites", context_settings=HELP)
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
     """List the suites, or the tasks of the suite NAME."""

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridseval.cli.options import HELP
+
 if TYPE_CHECKING:
     from gridseval.results.side_by_side import RunsTable
 
 
-@click.command(name="table")
+@click.command(name="table", context_settings=HELP)
 @click.argument("runs", nargs=-1, required=True, metavar="[NAME=]RUN…")
 @click.option(
     "--format",
