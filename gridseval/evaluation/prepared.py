@@ -9,6 +9,7 @@ from gridseval.envs.assets import Assets, find_assets
 from gridseval.envs.pool.pool import default_workers
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.stopping import stopping_rule
@@ -62,12 +63,12 @@ class Prepared:
     def observations(self) -> tuple[str, ...]:
         """What environments observe for the policy."""
         wanted = self.loaded.observation_keys
-        return tuple(key for key in ("agentview", "wrist", "state") if key in wanted)
+        return tuple(key for key in OBSERVATION_KEYS if key in wanted)
 
     @property
     def renderer(self) -> str | None:
         """Who draws the policy's images, or ``None`` if it sees none: pixels decide outcomes."""
-        if self.probe is None or not {"agentview", "wrist"} & set(self.observations):
+        if self.probe is None or CAMERAS.keys().isdisjoint(self.observations):
             return None
         return f"{self.probe.backend}: {self.probe.renderer}"
 
@@ -163,7 +164,7 @@ def _drawn(
     Videos that nobody asked for are left out where nothing can draw them; a policy that sees images
     cannot do without.
     """
-    sees_images = bool({"agentview", "wrist"} & set(loaded.observation_keys))
+    sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
     if not choice.recorded and not sees_images:
         return choice, None, ()
     try:
