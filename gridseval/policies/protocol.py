@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
+from gridseval.tokens import TokenTrace
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -43,9 +44,12 @@ class ActionChunk:
         actions: float32 (B, H, 7); 0–2 eef translation, 3–5 eef rotation (axis-angle), 6 gripper
             (−1 opens, +1 closes). Meant range [−1, 1]; the controller (robosuite's OSC_POSE) clips
             what lies outside.
+        traces: What the policy looked at, one per slot in the same order, or ``None``. A policy
+            without pruning may say so too; videos and token statistics need it.
     """
 
     actions: NDArray[np.float32]
+    traces: tuple[TokenTrace | None, ...] | None = None
 
 
 class Policy(Protocol):
