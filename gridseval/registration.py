@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import gymnasium
-
 from gridseval.suites import list_suites
 
 
 def register_environments() -> None:
-    """Register ``gridseval/<suite>-v0`` for each suite, single and as a pool of processes."""
+    """Register ``gridseval/<suite>-v0`` for each suite, single and as a pool of processes.
+
+    Where Gymnasium is missing, as beside a model that ``gridseval serve`` serves, nobody can ask
+    for an environment.
+    """
+    try:
+        import gymnasium
+    except ModuleNotFoundError:
+        return
     for suite in list_suites():
         name = f"gridseval/{suite}-v0"
         if name not in gymnasium.registry:

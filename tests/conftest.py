@@ -1,17 +1,70 @@
-"""What tests of every room share."""
+"""What tests of every room share, and which tests are chosen where data are not at hand."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+_VARIABLES = {
+    "development_models": "GRIDSEVAL_ASSETS",
+    "libero_plus": "GRIDSEVAL_LIBERO_PLUS",
+}
+"""Marks of tests that only certain data can answer, and the variable that names the data."""
+
+_LEFT_OUT = pytest.StashKey["Counter[str]"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test asks the real hub: what a run finds must not depend on the machine's network."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the tests whose data the environment names; the rest are told of at the end."""
+    chosen, left_out, reasons = [], [], Counter[str]()
+    for item in items:
+        variable = _missing_variable(item)
+        if variable is None:
+            chosen.append(item)
+        else:
+            left_out.append(item)
+            reasons[variable] += 1
+    config.stash[_LEFT_OUT] = reasons
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = chosen
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were not chosen, and what to set to choose them."""
+    for variable, count in terminalreporter.config.stash[_LEFT_OUT].items():
+        verb = "tests need" if count != 1 else "test needs"
+        terminalreporter.write_line(f"{count} {verb} {variable}, which is not set: not chosen")
+
 
 @pytest.fixture(scope="session")
-def assets() -> Path:
-    """Return the asset root to test on; without one tests fail, for nothing is skipped."""
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the asset root to test on: what the environment names, else the stand-ins."""
     named = os.environ.get("GRIDSEVAL_ASSETS")
-    if not named:
-        pytest.fail("GRIDSEVAL_ASSETS is not set: name the folder of LIBERO's models to test with")
-    return Path(named)
+    if named:
+        yield Path(named)
+        return
+    from gridseval.envs.standins import standins_root
+
+    root = standins_root(tmp_path_factory.mktemp("stand-ins"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRIDSEVAL_ASSETS", str(root))  # for what runs in processes of its own
+        yield root
+
+
+def _missing_variable(item: pytest.Item) -> str | None:
+    """Return the variable that names a test's data, if it is not set."""
+    for mark, variable in _VARIABLES.items():
+        if item.get_closest_marker(mark) is not None and not os.environ.get(variable):
+            return variable
+    return None

@@ -85,6 +85,8 @@ def test_every_command_shown_has_these_options() -> None:
     for name, *words in command_lines():
         # A copy, since click keeps the help option that it made for a command's first context.
         command = copy.copy(importlib.import_module(f"gridseval.cli.{name}").command)
+        if isinstance(command, click.Group):
+            command, words = copy.copy(command.commands[words[0]]), words[1:]
         command.make_parser(click.Context(command)).parse_args(list(words))
 
 

@@ -13,10 +13,10 @@ from gridseval.bench.plain_client import PlainProcess
 from gridseval.bench.plan import CHUNKS, BenchPlan, Loop, PlainTask
 from gridseval.bench.state_env import StateEnvSettings
 from gridseval.bench.tape import action_tape
-from gridseval.envs.assets import find_assets
+from gridseval.envs.assets import announced_assets
 from gridseval.envs.pool.pool import WorkerPool
 from gridseval.envs.rendering.backend import choose_backend
-from gridseval.envs.scene import TaskFiles
+from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import Task
 
 
@@ -50,7 +50,7 @@ class _Bench:
         self, plan: BenchPlan, stack: ExitStack, on_progress: Callable[[str], None]
     ) -> None:
         self._plan, self._on_progress = plan, on_progress
-        self._assets = find_assets(plan.assets)
+        self._assets = announced_assets(plan.assets)
         self._tape = action_tape(plan.seed, plan.steps)
         probe = choose_backend()
         self.measured = Measurements(probe.backend, probe.renderer or "unknown")

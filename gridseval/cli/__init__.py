@@ -16,14 +16,19 @@ from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError
 
 _COMMANDS = {
+    "assets": "Get LIBERO's models; say which are used.",
     "bench": "Compare speed with the plain libero loop.",
     "compare": "Show what changed between two runs.",
     "doctor": "Check versions, rendering and models.",
+    "flops": "Count a query's operations, pruned or not.",
+    "gallery": "Draw perturbations as a contact sheet.",
     "gate": "Pass, regression or cannot tell: for a CI.",
     "report": "Write runs as one HTML file.",
     "run": "Evaluate a policy on a suite.",
+    "serve": "Serve a policy to evaluations elsewhere.",
     "suites": "List suites, or the tasks of one.",
     "table": "Show runs side by side.",
+    "video": "Draw a run's episodes, with kept tokens.",
 }
 _BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
 _WHERE = "see where with --debug"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a flipped episode of both side by side.",
 )
-def command(first: str, second: str, form: str, video: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Compare runs on different models.")
+def command(first: str, second: str, form: str, video: Path | None, force: bool) -> None:
     """Show what changed from run A to run B of the same suites.
 
     Rates with a paired test, tasks, episodes that flipped, and the step at
@@ -38,9 +39,12 @@ def command(first: str, second: str, form: str, video: Path | None) -> None:
     """
     from gridseval.results import compare_text
     from gridseval.results.compare import compare_runs
+    from gridseval.results.models import check_same_models
     from gridseval.results.runs import read_run, with_distinct_labels
 
-    comparison = compare_runs(*with_distinct_labels([read_run(first), read_run(second)]))
+    runs = with_distinct_labels([read_run(first), read_run(second)])
+    comparison = compare_runs(*runs)
+    check_same_models(runs, force)  # which ones they were stands among the settings
     render = {
         "text": compare_text.compare_text,
         "md": compare_text.compare_markdown,

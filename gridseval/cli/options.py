@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -13,6 +14,9 @@ from gridseval.errors import UsageError
 # On each command, not only inherited from the group: click keeps a command's help option from its
 # first use, which may be without the group.
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+_Command = TypeVar("_Command", bound="Callable[..., Any] | click.Command")
 
 
 @dataclass
@@ -53,6 +57,23 @@ class FilePath(click.Path):
         return super().convert(_filled(value, param), param, ctx)
 
 
+def selection_options(command: _Command) -> _Command:
+    """Add the options that choose tasks of LIBERO-Plus, and name its data."""
+    options = (
+        click.option("--dimension", type=Text(), help="LIBERO-Plus: camera,light  [default: all]"),
+        click.option("--level", type=Text(), help="LIBERO-Plus: 3-5, none  [default: all]"),
+        click.option("--sample", type=int, help="So many tasks, by dimension and level."),
+        click.option(
+            "--libero-plus",
+            type=Text(),
+            help="Folder of LIBERO-Plus's data  [default: GRIDSEVAL_LIBERO_PLUS]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def debug_option() -> click.Option:
     """Return the option ``--debug``, which may stand before and after the command's name."""
     return click.Option(
@@ -63,6 +84,23 @@ def debug_option() -> click.Option:
         callback=_remember,
         help="Show the traceback of an error.",
     )
+
+
+def parsed_policy_arguments(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the texts of ``--policy-arg key=value`` by key.
+
+    Raises:
+        UsageError: One is not of that form, or a key is given twice.
+    """
+    parsed: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise UsageError(f"--policy-arg {pair!r} is not of the form key=value")
+        if key in parsed:
+            raise UsageError(f"--policy-arg {key} is given twice")
+        parsed[key] = value
+    return parsed
 
 
 def _filled(value: Any, param: click.Parameter | None) -> Any:

@@ -16,7 +16,8 @@ from gridseval.cli.options import HELP
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file  [default: report.html in the first run]",
 )
-def command(runs: tuple[str, ...], out: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Show runs on different models side by side.")
+def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     """Write a run, or several side by side, as one HTML file that opens from disk.
 
     \b
@@ -25,5 +26,8 @@ def command(runs: tuple[str, ...], out: Path | None) -> None:
     gridseval report baseline=runs/1 pruned=runs/2 --out comparison.html
     """  # noqa: D301
     from gridseval.report import read_runs, write_report
+    from gridseval.results.models import check_same_models
 
-    click.echo(write_report(read_runs(runs), out))
+    read = read_runs(runs)
+    check_same_models([each.run for each in read], force)  # the page says it among its cautions
+    click.echo(write_report(read, out))

@@ -6,15 +6,19 @@ import datetime
 import re
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import (
+    HELP,
+    FilePath,
+    Text,
+    parsed_policy_arguments,
+    selection_options,
+)
 from gridseval.cli.progress import make_progress
-from gridseval.errors import UsageError
 
 _ERRORS_EXIT_CODE = 6
 
@@ -22,7 +26,11 @@ _ERRORS_EXIT_CODE = 6
 @click.command(name="run", context_settings=HELP)
 @click.option("--suite", required=True, type=Text(), help="Which suite; see: gridseval suites.")
 @click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@click.option("--trials", type=int, help="Trials per task  [default: 50]")
+@selection_options
+@click.option("--trials", type=int, help="Trials per task  [default: 50; LIBERO-Plus: 1]")
+@click.option("--perturb", multiple=True, help="camera:3, light:2, noise:number=35, …; repeatable.")
+@click.option("--prompts", type=Text(), default="base", show_default=True, help="base or upstream.")
+@click.option("--robot-true", is_flag=True, help="Really start at the robot dimension's joints.")
 @click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, directory or address.")
 @click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
@@ -60,13 +68,14 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     \b
     gridseval run --suite libero_object --policy oracle
     gridseval run --suite libero_10 --ckpt policy.pt --trials 10 --out runs/mine
+    gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera,noise --sample 100
     """  # noqa: D301
     from gridseval.evaluation import RunConfig, evaluate
     from gridseval.results import render_terminal
 
     config = RunConfig(
         out=out or _default_out(options),
-        policy_arguments=_parsed(policy_arguments),
+        policy_arguments=parsed_policy_arguments(policy_arguments),
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **options,
     )
@@ -84,18 +93,6 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors runs errors again")
     return _ERRORS_EXIT_CODE
-
-
-def _parsed(pairs: Sequence[str]) -> dict[str, str]:
-    parsed: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not (key and equals):
-            raise UsageError(f"--policy-arg {pair!r} is not of the form key=value")
-        if key in parsed:
-            raise UsageError(f"--policy-arg {key} is given twice")
-        parsed[key] = value
-    return parsed
 
 
 def _default_out(options: dict[str, Any]) -> Path:

@@ -2,28 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
-from gridseval.cli.options import HELP
-from gridseval.suites import list_suites, load_suite
+from gridseval.cli.options import HELP, Text, selection_options
+from gridseval.suites import (
+    LEVELS,
+    Missing,
+    Selection,
+    Suite,
+    Task,
+    count_strata,
+    instruct,
+    list_suites,
+    load_suite,
+    reasons,
+    split_available,
+)
 
 
 @click.command(name="suites", context_settings=HELP)
 @click.argument("name", required=False)
-def command(name: str | None) -> None:
-    """List the suites, or the tasks of the suite NAME."""
+@click.option("--list", "listed", is_flag=True, help="List the tasks of a LIBERO-Plus suite, too.")
+@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
+@selection_options
+def command(
+    name: str | None,
+    listed: bool,
+    tasks: str | None,
+    dimension: str | None,
+    level: str | None,
+    sample: int | None,
+    libero_plus: str | None,
+) -> None:
+    """List the suites, or the tasks of the suite NAME.
+
+    \b
+    gridseval suites libero_plus_goal                          counts, and what is available
+    gridseval suites libero_plus_goal --list --dimension robot --level 5
+    """  # noqa: D301
     if name is None:
-        click.echo(f"{'suite':<16}{'tasks':>6}{'trials':>8}{'max steps':>11}")
-        for each in list_suites():
-            suite = load_suite(each)
-            row = f"{suite.name:<16}{len(suite.tasks):>6}{suite.trials:>8}{suite.max_steps:>11}"
-            click.echo(row)
+        click.echo("\n".join(_overview()))
         return
-    suite = load_suite(name)
-    click.echo(
-        f"{suite.title}: {len(suite.tasks)} tasks × {suite.trials} trials, {suite.max_steps} policy"
-        f" steps after {suite.settle_steps} settle steps"
+    from gridseval.envs.plus import find_plus
+
+    folder = find_plus(libero_plus)
+    suite = instruct(load_suite(name), folder)
+    chosen = Selection(tasks, dimension, level, sample).of(suite)
+    available, lacking = split_available(chosen, folder)
+    click.echo(_headline(suite, chosen))
+    if chosen[0].variant is not None:
+        click.echo("\n".join(_counts(chosen, available, lacking)))
+    if listed or chosen[0].variant is None:
+        click.echo("\n".join(_listing(chosen, lacking)))
+
+
+def _overview() -> Iterator[str]:
+    yield f"{'suite':<20}{'tasks':>6}{'trials':>8}{'max steps':>11}"
+    for each in list_suites():
+        suite = load_suite(each)
+        yield f"{suite.name:<20}{len(suite.tasks):>6}{suite.trials:>8}{suite.max_steps:>11}"
+
+
+def _headline(suite: Suite, chosen: tuple[Task, ...]) -> str:
+    number = f"{len(suite.tasks)}"
+    if len(chosen) < len(suite.tasks):
+        number = f"{len(chosen)} of {number}"
+    trials = "1 trial" if suite.trials == 1 else f"{suite.trials} trials"
+    return (
+        f"{suite.title}: {number} tasks × {trials}, {suite.max_steps} policy steps after "
+        f"{suite.settle_steps} settle steps"
     )
-    for task in suite.tasks:
-        click.echo(f"{task.index:>3}  {task.name}")
-        click.echo(f"     “{task.instruction}”")
+
+
+def _counts(
+    chosen: tuple[Task, ...], available: tuple[Task, ...], lacking: tuple[Missing, ...]
+) -> Iterator[str]:
+    """Yield a table of dimension × level, and why tasks are unavailable."""
+    levels = (*map(str, LEVELS), "none")
+    heads = "".join(f"{f'level {level}' if level != 'none' else 'no level':>9}" for level in levels)
+    yield f"\n{'dimension':<12}{heads}{'tasks':>8}{'available':>11}"
+    here = count_strata(available)
+    counts = count_strata(chosen)
+    for dimension, row in counts.items():
+        cells = "".join(f"{row.get(level) or '–':>9}" for level in levels)
+        open_here = sum(here.get(dimension, {}).values())
+        yield f"{dimension:<12}{cells}{sum(row.values()):>8}{open_here:>11}"
+    totals = (sum(row.get(level, 0) for row in counts.values()) for level in levels)
+    cells = "".join(f"{total or '–':>9}" for total in totals)
+    yield f"{'all':<12}{cells}{len(chosen):>8}{len(available):>11}"
+    if lacking:
+        yield f"\nunavailable: {len(lacking)} tasks"
+        yield from (f"  {key}: {reason}" for key, reason in reasons(lacking).items())
+    yield ""
+
+
+def _listing(chosen: tuple[Task, ...], lacking: tuple[Missing, ...]) -> Iterator[str]:
+    without = {lack.task.index for lack in lacking}
+    for task in chosen:
+        mark = "  (unavailable)" if task.index in without else ""
+        width = 3 if task.variant is None else 4
+        yield f"{task.index:>{width}}  {task.name}{mark}"
+        yield f"{' ' * width}  “{task.instruction}”"

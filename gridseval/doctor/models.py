@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from gridseval.doctor.finding import Finding
 from gridseval.envs.assets import find_assets
+from gridseval.results.models import PUBLISHED_ASSETS
 
 _DIGITS = 12
+_FOREIGN = "not LIBERO's own, so results do not compare with published ones"
 
 
 def check_models(explicit: str | None) -> Finding:
@@ -20,4 +22,9 @@ def check_models(explicit: str | None) -> Finding:
     assets = find_assets(explicit)
     name, digest = assets.identity()
     text = f"{name}, sha256 {digest[:_DIGITS]}, from {assets.source}"
-    return Finding("models", "ok", text, str(assets.root))
+    if name == PUBLISHED_ASSETS:
+        return Finding("models", "ok", text, str(assets.root))
+    if name == "stand-ins":
+        advice = "gridseval assets pull gets LIBERO's own"
+        return Finding("models", "warning", f"{text}: {_FOREIGN}; {advice}", str(assets.root))
+    return Finding("models", "ok", f"{text}: {_FOREIGN}", str(assets.root))

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites import Suite, Task
 
@@ -44,13 +47,13 @@ class ResetOptions:
         return cls(task, trial, at_least(0, "record_every", chosen["record_every"]))
 
 
-def at_least(least: int, name: str, value: Any) -> int:
-    """Return a whole number, if it is not below ``least``.
+def at_least(least: int, name: str, value: Any, default: int | None = None) -> int:
+    """Return a whole number, if it is not below ``least``; the default, if there is one, for none.
 
     Raises:
         UsageError: It is, or is no whole number.
     """
-    number = whole(name, value)
+    number = default if value is None and default is not None else whole(name, value)
     if number < least:
         raise UsageError(f"{name} must be at least {least}, not {number}")
     return number
@@ -95,6 +98,35 @@ def checked_episode(suite: Suite, task: Any, trial: Any) -> tuple[Task, int]:
     """
     key = task if isinstance(task, str) else whole("task", task)
     return suite.task(key), suite.check_trial(whole("trial", trial))
+
+
+def checked_actions(action: Any, most: int | None) -> NDArray[np.float64]:
+    """Return actions as rows.
+
+    Args:
+        action: What a caller gave to ``step``.
+        most: Most actions per step, or ``None`` if exactly one is taken, without rows.
+
+    Returns:
+        float64 (n, 7), as in robosuite: float32 actions are represented exactly.
+
+    Raises:
+        UsageError: The action has another shape or is not finite.
+    """
+    try:
+        actions = np.asarray(action, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"an action that is no array of numbers was given: {error}") from error
+    if most is None:
+        fits = actions.shape == (7,)
+    else:
+        fits = actions.ndim == 2 and actions.shape[1] == 7 and 1 <= len(actions) <= most
+    if not fits:
+        expected = "(7,)" if most is None else f"(n, 7) with n from 1 to {most}"
+        raise UsageError(f"an action of shape {actions.shape} was given, not {expected}")
+    if not np.isfinite(actions).all():
+        raise UsageError("an action that is not finite was given")
+    return actions.reshape(-1, 7)
 
 
 def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:

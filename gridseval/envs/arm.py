@@ -45,7 +45,7 @@ class Arm:
         self.init_qpos = np.array(robot.init_qpos)
         self.gripper_init_qpos = np.array(robot.gripper.init_qpos)
         self.qpos_index: list[int] = list(robot._ref_joint_pos_indexes)
-        self._qvel_index: list[int] = list(robot._ref_joint_vel_indexes)
+        self.qvel_index: list[int] = list(robot._ref_joint_vel_indexes)
         self.gripper_qpos_index: list[int] = list(robot._ref_gripper_joint_pos_indexes)
         self._arm_actuators: list[int] = list(robot._ref_joint_actuator_indexes)
         self._gripper_actuators: list[int] = list(robot._ref_joint_gripper_actuator_indexes)
@@ -109,13 +109,13 @@ class Arm:
         self._pos_vel = np.dot(self._jacp, data.qvel)
         self._ori_vel = np.dot(self._jacr, data.qvel)
         self._joint_pos = data.qpos[self.qpos_index]
-        self._joint_vel = data.qvel[self._qvel_index]
+        self._joint_vel = data.qvel[self.qvel_index]
         # Index lists, not slices: they give the memory layout that robosuite's arrays have.
-        self._jac_pos = self._jacp[:, self._qvel_index]
-        self._jac_ori = self._jacr[:, self._qvel_index]
+        self._jac_pos = self._jacp[:, self.qvel_index]
+        self._jac_ori = self._jacr[:, self.qvel_index]
         self._jac = np.array(np.vstack([self._jac_pos, self._jac_ori]))
         mujoco.mj_fullM(model, self._mass, data.qM)
-        self._arm_mass = self._mass[self._qvel_index, :][:, self._qvel_index]
+        self._arm_mass = self._mass[self.qvel_index, :][:, self.qvel_index]
 
     def _set_goal(self, delta: Float) -> None:
         """Set the goal pose from an action, as ``OperationalSpaceController.set_goal`` does."""
@@ -135,7 +135,7 @@ class Arm:
         )
         wrench = np.concatenate([np.dot(lambda_pos, force), np.dot(lambda_ori, torque)])
         torques: NDArray[np.float64] = (
-            np.dot(self._jac.T, wrench) + self._data.qfrc_bias[self._qvel_index]
+            np.dot(self._jac.T, wrench) + self._data.qfrc_bias[self.qvel_index]
         )
         torques += self._math.nullspace_torques(
             self._arm_mass, nullspace, self._initial_joint, self._joint_pos, self._joint_vel

@@ -20,13 +20,15 @@ from gridseval.errors import MachineError
 
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_MEMO = 1000
+_PLUS = "libero_newobj"  # the folder of LIBERO-Plus's layouts
+_REINSTALL = "reinstall the package: pip install --force-reinstall --no-deps hf-libero==0.1.4"
 
 
 def read_init_states(path: Path) -> NDArray[np.float64]:
     """Return the stored initial states of a task.
 
     Args:
-        path: A ``.pruned_init`` file.
+        path: A ``.pruned_init`` file; LIBERO-Plus's layouts store the numbers of one trial only.
 
     Returns:
         float64 (trials, 1 + nq + nv): time, qpos, qvel of each trial.
@@ -35,14 +37,11 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
         MachineError: The file is missing, broken, or holds anything but one float64 array.
     """
     try:
-        states = _load(_member(path))
+        return _load(_member(path))
     except Exception as error:  # a broken pickle may raise anything
         reason = str(error) or type(error).__name__
-        raise MachineError(
-            f"initial states cannot be read from {path}: {reason}",
-            "reinstall the package: pip install --force-reinstall --no-deps hf-libero==0.1.4",
-        ) from error
-    return states
+        again = "clone LIBERO-Plus again" if _PLUS in path.parts else _REINSTALL
+        raise MachineError(f"initial states cannot be read from {path}: {reason}", again) from error
 
 
 def _member(path: Path) -> bytes:
@@ -62,11 +61,11 @@ def _load(pickled: bytes) -> NDArray[np.float64]:
         if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _MAX_MEMO:
             raise ValueError(f"refused: it remembers {argument} things")
     found = _ArrayUnpickler(io.BytesIO(pickled)).load()
-    if not isinstance(found, _Array) or found.values is None or found.values.ndim != 2:
-        raise ValueError("not a float64 array of two dimensions")
+    if not isinstance(found, _Array) or found.values is None or found.values.ndim not in (1, 2):
+        raise ValueError("not a float64 array of one or two dimensions")
     if not np.isfinite(found.values).all():
         raise ValueError("not all numbers are finite")
-    return found.values
+    return np.atleast_2d(found.values)
 
 
 class _ArrayUnpickler(pickle.Unpickler):

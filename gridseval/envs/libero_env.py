@@ -11,11 +11,21 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.envs.arguments import ResetOptions, at_least, checked_mode, checked_seed, one_of
-from gridseval.envs.assets import find_assets
+from gridseval.envs.arguments import (
+    ResetOptions,
+    at_least,
+    checked_actions,
+    checked_mode,
+    checked_seed,
+    one_of,
+)
+from gridseval.envs.assets import announced_assets
+from gridseval.envs.contact import gripper_touches
+from gridseval.envs.episodes import Episodes
+from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.rendering.backend import BACKENDS, choose_backend
-from gridseval.envs.scene import CONTROL_HZ, TaskFiles
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import (
     CAMERAS,
@@ -25,8 +35,7 @@ from gridseval.envs.spaces import (
     checked_keys,
     observation_space,
 )
-from gridseval.errors import UsageError
-from gridseval.suites import Task, load_suite
+from gridseval.suites import Task
 
 DEFAULT_SEED = 7
 
@@ -34,7 +43,7 @@ Observation = dict[str, Any]
 
 
 class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """One LIBERO suite under the canonical protocol, equal to the plain ``libero`` loop to the bit.
+    """One suite under the canonical protocol, equal to the plain ``libero`` loop to the bit.
 
     Observation (Dict):
 
@@ -54,8 +63,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
-        suite: ``"libero_spatial"``, ``"libero_object"``, ``"libero_goal"``, ``"libero_10"`` or
-            ``"libero_90"``.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
         assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
         observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no
             OpenGL is needed.
@@ -67,6 +75,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
             on it, so a rollout does without and repeats the last ones.
         max_scenes: Compiled tasks to keep.
+        libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; default: that of
+            the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
+        prompts: What policies are told in LIBERO-Plus: ``"base"``, the base task's instruction, or
+            ``"upstream"``, which names the perturbation.
+        robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
+            angles, which is another benchmark.
+        perturb: Perturbations of every episode, such as ``"camera:3"``.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
 
@@ -93,18 +108,20 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         settle_steps: int | None = None,
         draw_last: bool = True,
         max_scenes: int = 2,
+        libero_plus: str | Path | None = None,
+        prompts: str = "base",
+        robot_true: bool = False,
+        perturb: Sequence[str] = (),
         backend: str | None = None,
         render_mode: str | None = None,
     ) -> None:
-        self.suite = load_suite(suite)
-        self.assets = find_assets(assets)
-        self.max_steps = self.suite.max_steps
-        if max_steps is not None:
-            self.max_steps = at_least(1, "max_steps", max_steps)
+        self.assets = announced_assets(assets)
+        root = self.assets.root
+        self._episodes = Episodes(suite, root, libero_plus, prompts, robot_true, perturb)
+        self.suite = self._episodes.suite
+        self.max_steps = at_least(1, "max_steps", max_steps, self.suite.max_steps)
         self.render_mode = checked_mode(render_mode)
-        self._settle_steps = self.suite.settle_steps
-        if settle_steps is not None:
-            self._settle_steps = at_least(0, "settle_steps", settle_steps)
+        self._settle_steps = at_least(0, "settle_steps", settle_steps, self.suite.settle_steps)
         self._privileged, self._draw_last = privileged, draw_last
         self._seed = checked_seed(seed)
         self._keys = checked_keys(observations)
@@ -117,7 +134,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
-        self._images: dict[str, tuple[Any, NDArray[np.uint8]]] = {}
+        self._eyes: Looking
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(observations)
         self.action_space = cast("Any", action_space(action_chunk))
@@ -130,33 +147,40 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
         Args:
             seed: Replaces the seed given to LIBERO from now on.
-            options: ``task`` (index or name, default 0), ``trial`` (default 0), and
-                ``record_every`` (n: ``info["frames"]`` gets both images of every n-th step).
+            options: ``task`` (index or name; default: the first that is available), ``trial``
+                (default 0), and ``record_every`` (n: ``info["frames"]`` gets both images of every
+                n-th step).
 
         Returns:
             Observation and info. What starts depends on suite, task, trial and seed only.
 
         Raises:
-            UsageError: No such task, trial, option or seed.
+            UsageError: No such task, trial, option or seed, or the task's files are missing.
             MachineError: The task cannot be compiled or drawn on this machine.
         """
-        chosen = ResetOptions.of(self.suite, options)
+        default = {"task": self._episodes.first.index}
+        chosen = ResetOptions.of(self.suite, {**default, **(options or {})})
         self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         self._task, self._trial = chosen.task, chosen.trial
         self._record_every = chosen.record_every
-        self._seconds = dict.fromkeys(("compile", "reset", "physics", "rendering"), 0.0)
+        self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
         self._stage = None  # whatever fails below leaves no half-started episode
         began = time.perf_counter()
-        files = TaskFiles.of(self.suite.name, self._task.name, self.assets.root)
+        files, perturbation = self._episodes.setting(self._task, self._trial, self._seed)
         stage = self._scenes.stage(files)
+        stage.perturb(perturbation)
         compiled = time.perf_counter()
-        stage.simulation.start(self._trial, self._seed, self._settle_steps)
+        stage.simulation.start(
+            *(self._trial, self._seed, self._settle_steps),
+            *(perturbation.joints, perturbation.joints_true),
+        )
         self._stage = stage
+        key = (self._seed, self.suite.name, self._task.index, self._trial)
+        self._eyes = Looking(self._scenes, stage, perturbation.noise, key)
         self._seconds["compile"] = compiled - began
         self._seconds["reset"] = time.perf_counter() - compiled
         self._steps, self._ended = 0, False
-        self._images.clear()
         frames = [self._frame()] if self._record_every else []
         return self._observe(), self._info(success=False, frames=frames)
 
@@ -172,7 +196,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if self._stage is None or self._ended:
             raise gymnasium.error.ResetNeeded("call reset(): no episode is running")
-        actions = self._checked_actions(action)
+        actions = checked_actions(action, self._max_actions)
         frames = []
         success = False
         for one in actions:
@@ -200,6 +224,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         return self._running().simulation.state()
 
+    def touches(self) -> bool:
+        """Return whether the gripper touches an object or a fixture, as of the last step."""
+        return gripper_touches(self._running().simulation.scene)
+
     def render(self) -> NDArray[np.uint8] | None:
         """Return both cameras side by side, uint8 (256, 512, 3), or ``None`` without a mode."""
         if self.render_mode is None:
@@ -213,7 +241,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         ``compile`` (0 if the model was at hand), ``reset`` (with settling), ``physics`` (control
         steps with robot control and success check), ``rendering``.
         """
-        return dict(self._seconds)
+        return {**self._seconds, "rendering": self._eyes.seconds}
 
     def close(self) -> None:
         """Free models and OpenGL objects."""
@@ -232,29 +260,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._steps += 1
         return success
 
-    def _checked_actions(self, action: NDArray[Any]) -> NDArray[np.float64]:
-        # float64 from here on, as in robosuite: float32 actions are represented exactly.
-        try:
-            actions = np.asarray(action, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"an action that is no array of numbers was given: {error}") from error
-        most = self._max_actions
-        if most is None:
-            fits = actions.shape == (7,)
-        else:
-            fits = actions.ndim == 2 and actions.shape[1] == 7 and 1 <= len(actions) <= most
-        if not fits:
-            expected = "(7,)" if most is None else f"(n, 7) with n from 1 to {most}"
-            raise UsageError(f"an action of shape {actions.shape} was given, not {expected}")
-        if not np.isfinite(actions).all():
-            raise UsageError("an action that is not finite was given")
-        return actions.reshape(-1, 7)
-
     def _observe(self, drawn: bool = True) -> Observation:
         """Return the observation, with the images of the last look if none are to be drawn."""
         observation: Observation = {"state": self._state()} if "state" in self._keys else {}
         for key in set(self._keys) & set(CAMERAS):
-            observation[key] = self._image(key) if drawn else self._images[key][1]
+            observation[key] = self._image(key) if drawn else self._eyes.last(key)
         observation["instruction"] = self._task.instruction
         return observation
 
@@ -267,14 +277,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _image(self, key: str) -> NDArray[np.uint8]:
         """Return an image of the present view, drawing it only once."""
-        stage = self._running()
-        view, image = self._images.get(key, (None, None))
-        if image is None or view is not stage.simulation.view:
-            began = time.perf_counter()
-            image = self._scenes.renderer(stage).render(stage.simulation.view, CAMERAS[key])
-            self._images[key] = stage.simulation.view, image
-            self._seconds["rendering"] += time.perf_counter() - began
-        return image
+        self._running()
+        return self._eyes.image(key, self._settle_steps + self._steps)
 
     def _frame(self) -> dict[str, Any]:
         return {"step": self._steps, **{key: self._image(key) for key in CAMERAS}}

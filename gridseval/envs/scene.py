@@ -10,44 +10,20 @@ import contextlib
 import types
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.added_objects import added_objects
 from gridseval.envs.init_states import read_init_states
-from gridseval.envs.libero_package import asset_root, import_libero, package_root
+from gridseval.envs.libero_package import asset_root, import_libero
+from gridseval.envs.perturbations import ModelEditor, Perturbation
+from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError
 
 CONTROL_HZ = 20
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class TaskFiles:
-    """The files that define a task.
-
-    Attributes:
-        bddl: The problem file.
-        init_states: The stored initial states.
-        assets: The root of the models.
-    """
-
-    bddl: Path
-    init_states: Path
-    assets: Path
-
-    @classmethod
-    def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
-        """Return a task's files, as the ``libero`` package ships them."""
-        root = package_root()
-        return cls(
-            bddl=root / "bddl_files" / suite / f"{task_name}.bddl",
-            init_states=root / "init_files" / suite / f"{task_name}.pruned_init",
-            assets=assets,
-        )
 
 
 @contextlib.contextmanager
@@ -90,6 +66,7 @@ class Scene:
             )
         _skip_what_nobody_reads(self.model)
         self.env.check_contact = _ContactCheck(self)
+        self._editor = ModelEditor(self.model)
 
     @property
     def robot(self) -> Any:
@@ -107,6 +84,14 @@ class Scene:
             getattr(self.model, name)[:] = value
         # Every reset of robosuite hides the marker sites by negating their opacity.
         self.env.visualize(vis_settings=dict.fromkeys(self.env._visualizations, False))
+
+    def perturb(self, perturbation: Perturbation) -> tuple[int, ...]:
+        """Show another perturbation, in place of the one before: nothing is compiled again.
+
+        Returns:
+            Ids of textures that a renderer must upload again.
+        """
+        return self._editor.apply(perturbation)
 
     def post_process(self) -> None:
         """Let LIBERO update what shows a state, such as the stove's glow (``site_rgba``)."""
@@ -126,7 +111,12 @@ def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
     libero_envs = import_libero()
     pristine: dict[str, Float] = {}
     try:
-        with asset_root(files.assets), borrowed_numpy_rng(), warnings.catch_warnings():
+        with (
+            asset_root(files.assets),
+            added_objects(files.added),
+            borrowed_numpy_rng(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             env = _construct(libero_envs, files, pristine)
     except (MachineError, MemoryError):  # the models are not to blame for a lack of memory
@@ -154,7 +144,13 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
         for name in ("body_pos", "body_quat", "site_rgba"):
             pristine[name] = getattr(model, name).copy()
 
+    def setup_camera(self: Any, mujoco_arena: Any) -> None:
+        env_class._setup_camera(self, mujoco_arena)  # the first to get the arena when it is made
+        for name, path in files.textures:
+            mujoco_arena.asset.find(f"./texture[@name='{name}']").set("file", str(path))
+
     env._initialize_sim = types.MethodType(initialize_sim, env)
+    env._setup_camera = types.MethodType(setup_camera, env)
     env.__init__(
         str(files.bddl),
         robots=["Panda"],
@@ -171,6 +167,7 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
         camera_names=["agentview", "robot0_eye_in_hand"],
         camera_heights=256,
         camera_widths=256,
+        scene_xml=None if files.arena is None else str(files.arena),
     )
     return env
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.rendering.backend import GLContext, announce_backend, choose_backend
 from gridseval.envs.rendering.renderer import SceneRenderer
-from gridseval.envs.scene import Scene, TaskFiles
+from gridseval.envs.scene import Scene
 from gridseval.envs.simulation import Simulation
+from gridseval.envs.task_files import TaskFiles
 
 
 @dataclass
@@ -22,6 +24,12 @@ class Stage:
 
     simulation: Simulation
     renderer: SceneRenderer | None = None
+
+    def perturb(self, perturbation: Perturbation) -> None:
+        """Show another perturbation, in place of the one before."""
+        textures = self.simulation.scene.perturb(perturbation)
+        if self.renderer is not None:
+            self.renderer.upload(textures)
 
     def close(self) -> None:
         """Free the OpenGL objects and the model."""

@@ -6,6 +6,7 @@ set_init_state, settle), whatever ran before on the same scene.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +57,14 @@ class Simulation:
         self.view: View
         self._draws: dict[int, ResetDraws] = {}
 
-    def start(self, trial: int, seed: int, settle_steps: int) -> bool:
+    def start(
+        self,
+        trial: int,
+        seed: int,
+        settle_steps: int,
+        joints: Sequence[float] | None = None,
+        joints_true: bool = False,
+    ) -> bool:
         """Start an episode and let it settle.
 
         Args:
@@ -64,14 +72,21 @@ class Simulation:
                 canonical loop has made before.
             seed: What ``env.seed`` is given in the canonical loop.
             settle_steps: Control steps with an open gripper before the policy's first.
+            joints: Joint angles of the arm at reset (7, rad), or ``None`` for LIBERO's. The stored
+                state then sets the joints; what stays is the controller's goal orientation, and its
+                null-space target, which pull the arm back.
+            joints_true: Whether the arm is put there again after the stored state, at rest.
 
         Returns:
             Whether the goal holds after settling.
         """
         if seed not in self._draws:
             self._draws[seed] = ResetDraws(self.scene, seed)
-        self._reset(self._draws[seed][trial])
+        angles = self.arm.init_qpos if joints is None else np.array(joints)
+        self._reset(self._draws[seed][trial], angles)
         self._set_state(self.scene.init_states[trial])
+        if joints_true:
+            self._move_arm(angles)
         done = self.scene.is_success()
         self.scene.post_process()
         self._look()
@@ -108,7 +123,7 @@ class Simulation:
         """Return how often MuJoCo has warned since the start of the episode."""
         return int(self.scene.data.warning.number.sum())
 
-    def _reset(self, draw: ResetDraw) -> None:
+    def _reset(self, draw: ResetDraw, joints: Float) -> None:
         """Do what a hard reset does to the data, except for compiling the same model again."""
         import mujoco
 
@@ -118,7 +133,7 @@ class Simulation:
         mujoco.mj_resetData(model, data)
         mujoco.mj_forward(model, data)
         mujoco.mj_forward(model, data)  # the constructor of robosuite's render context runs one
-        data.qpos[arm.qpos_index] = arm.init_qpos
+        data.qpos[arm.qpos_index] = joints
         arm.start()
         data.qpos[arm.gripper_qpos_index] = arm.gripper_init_qpos
         for name, position in (*draw.joints.items(), *draw.objects.items()):
@@ -132,6 +147,13 @@ class Simulation:
 
         data, nq = self.scene.data, self.scene.model.nq
         data.time, data.qpos[:], data.qvel[:] = flat[0], flat[1 : 1 + nq], flat[1 + nq :]
+        mujoco.mj_forward(self.scene.model, data)
+
+    def _move_arm(self, joints: Float) -> None:
+        import mujoco
+
+        data = self.scene.data
+        data.qpos[self.arm.qpos_index], data.qvel[self.arm.qvel_index] = joints, 0.0
         mujoco.mj_forward(self.scene.model, data)
 
     def _look(self) -> None:

@@ -15,6 +15,9 @@ class RunConfig:
         suite: Name of the suite.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
+        dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
+        level: Levels of LIBERO-Plus and ranges joined by commas, or ``None`` for all.
+        sample: How many of those tasks to draw, by dimension and level, or ``None`` for all.
         trials: Trials per task, or ``None`` for the suite's.
         policy: Registered name, ``module:Class``, ``file.py:Class``, or ``None`` to tell the kind
             from the checkpoint.
@@ -27,6 +30,10 @@ class RunConfig:
         video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
             tasks if this machine can draw.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
+        libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
+        prompts: ``"base"``, or ``"upstream"`` for prompts that name the perturbation.
+        robot_true: Whether the arm of the robot dimension really starts at its joint angles.
+        perturb: Perturbations of every episode, such as ``"camera:3"``.
         record_actions: Whether to keep the executed actions, for ``replay``.
         retry_errors: Whether a resumed run runs episodes again that ended as error.
         timeout_s: How long a worker may take for one reset or chunk.
@@ -41,6 +48,9 @@ class RunConfig:
     suite: str
     out: Path
     tasks: str | None = None
+    dimension: str | None = None
+    level: str | None = None
+    sample: int | None = None
     trials: int | None = None
     policy: str | None = None
     checkpoint: str | None = None
@@ -51,6 +61,10 @@ class RunConfig:
     seed: int = 7
     video: str | None = None
     assets: str | None = None
+    libero_plus: str | None = None
+    prompts: str = "base"
+    robot_true: bool = False
+    perturb: tuple[str, ...] = ()
     record_actions: bool = False
     retry_errors: bool = False
     timeout_s: float = 180.0

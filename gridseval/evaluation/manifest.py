@@ -13,7 +13,7 @@ from gridseval.evaluation.prepared import Prepared
 
 MANIFEST_SCHEMA = 1
 FREE_KEYS = (
-    *("command", "machine", "notes", "retry_errors", "started", "stopped"),
+    *("command", "libero_plus", "machine", "notes", "retry_errors", "started", "stopped"),
     *("timeout_s", "workers"),
 )
 """What may differ when a run is resumed: it decides no outcome."""
@@ -34,6 +34,7 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "tasks": [task.index for task in prepared.tasks],
         "trials": prepared.trials,
         "episodes": len(prepared.episodes),
+        **prepared.chosen.manifest(),
         "seed": config.seed,
         "max_steps": prepared.max_steps,
         "settle_steps": prepared.suite.settle_steps,

@@ -11,11 +11,12 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS
 from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.chosen import Chosen, choose
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.sequential import SequentialRule
-from gridseval.suites import Episode, Suite, Task, list_episodes, load_suite, select_tasks
+from gridseval.suites import Episode, Suite, Task, list_episodes
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
 
@@ -29,8 +30,7 @@ class Prepared:
 
     Attributes:
         config: What was asked for.
-        suite: The suite.
-        tasks: The chosen tasks.
+        chosen: The tasks, and what is perturbed in them.
         trials: Trials per task.
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
@@ -45,8 +45,7 @@ class Prepared:
     """
 
     config: RunConfig
-    suite: Suite
-    tasks: tuple[Task, ...]
+    chosen: Chosen
     trials: int
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
@@ -58,6 +57,16 @@ class Prepared:
     rule: SequentialRule | None
     probe: Probe | None
     warnings: tuple[str, ...]
+
+    @property
+    def suite(self) -> Suite:
+        """The suite."""
+        return self.chosen.suite
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that are run."""
+        return self.chosen.tasks
 
     @property
     def observations(self) -> tuple[str, ...]:
@@ -84,6 +93,10 @@ class Prepared:
             seed=self.config.seed,
             max_steps=self.max_steps,
             draw_last=False,
+            libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
+            prompts=self.chosen.prompts,
+            robot_true=self.chosen.robot_true,
+            perturb=self.chosen.plan.texts,
             backend=None if self.probe is None else self.probe.backend,
         )
 
@@ -96,8 +109,8 @@ def prepare(config: RunConfig) -> Prepared:
         MachineError: Models, OpenGL or a supported MuJoCo are missing.
         PolicyError: The checkpoint cannot be loaded.
     """
-    suite = load_suite(config.suite)
-    tasks = select_tasks(suite, config.tasks)
+    chosen = choose(config)
+    suite, tasks = chosen.suite, chosen.tasks
     trials = suite.trials if config.trials is None else config.trials
     rule = stopping_rule(config)
     episodes = list_episodes(suite, tasks, trials)
@@ -106,8 +119,8 @@ def prepare(config: RunConfig) -> Prepared:
     asked, cores = config.max_steps, config.workers
     max_steps = suite.max_steps if asked is None else _max_steps(asked)
     workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
-    # One per task unless something else is asked for.
-    choice = VideoChoice.of(str(len(tasks)) if config.video is None else config.video, episodes)
+    # One per task unless something else is asked for, in LIBERO-Plus one per base task.
+    choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
     _check_numbers(config)
     warning = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
@@ -115,8 +128,7 @@ def prepare(config: RunConfig) -> Prepared:
     choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
     return Prepared(
         config=config,
-        suite=suite,
-        tasks=tasks,
+        chosen=chosen,
         trials=trials,
         episodes=episodes,
         loaded=loaded,
@@ -127,7 +139,7 @@ def prepare(config: RunConfig) -> Prepared:
         choice=choice,
         rule=rule,
         probe=probe,
-        warnings=(*(() if warning is None else (warning,)), *video_warnings),
+        warnings=tuple(filter(None, (warning, assets.note, *video_warnings, *chosen.warnings))),
     )
 
 

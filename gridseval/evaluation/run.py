@@ -18,6 +18,7 @@ from gridseval.evaluation.manifest import FREE_KEYS, manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared import Prepared, prepare
 from gridseval.evaluation.stopping import EarlyStop
+from gridseval.evaluation.traces import TraceRecorder
 from gridseval.results import EpisodeRecord, RunDirectory, Summary
 from gridseval.rollout import Outcome, RolloutPlan, run_episodes
 from gridseval.suites import Episode
@@ -89,21 +90,32 @@ def _run(
     progress: Progress,
     stop: EarlyStop,
 ) -> None:
-    recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice)
+    mapping = prepared.loaded.mapping
+    recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice, mapping)
+    traces = TraceRecorder(run.path / "traces", mapping)
     # A chunk may be longer than an episode; the environment takes no more steps than one has.
     replan = min(prepared.replan or prepared.max_steps, prepared.max_steps)
-    plan = RolloutPlan(replan, prepared.choice.record_every, spread=prepared.rule is not None)
+    plan = RolloutPlan(
+        replan,
+        prepared.choice.record_every,
+        spread=prepared.rule is not None,
+        scene=prepared.chosen.scene,
+        flops=prepared.loaded.flops,
+    )
     workers = min(prepared.workers, len(episodes))
     live = LiveTables(run)
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
+        opened.callback(traces.close)
         timeout_s = min(prepared.config.timeout_s, _LONGEST_WAIT_S)
         pool = make_pool(prepared.settings, workers, timeout_s)
         opened.callback(pool.close)
-        for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, [recorder]):
+        listeners = [recorder, traces]
+        for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
             status = cast("Status", outcome.status)
             video = recorder.finish(outcome.episode, status, outcome.steps)
-            if prepared.config.record_actions:
+            # Traces are of no use without the frames, which the actions bring back.
+            if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
                 _save_actions(run.folder("actions"), outcome)
             record = _record(prepared, outcome, status, video)
             run.append(record)
@@ -132,7 +144,11 @@ def _record(
         retries=outcome.retries,
         wall_s=round(outcome.wall_s, 3),
         video=None if video is None else f"videos/{video.name}",
-        extra={"seconds": {key: round(value, 3) for key, value in outcome.seconds.items()}},
+        extra={
+            "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
+            **prepared.chosen.describe(outcome.episode, prepared.config.seed),
+            **outcome.figures,
+        },
     )
 
 

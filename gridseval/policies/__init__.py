@@ -4,20 +4,24 @@ from gridseval.policies.loading import LoadedPolicy, load_policy
 from gridseval.policies.protocol import (
     DEFAULT_OBSERVATION_KEYS,
     ActionChunk,
+    CheckedChunk,
     Observations,
     Policy,
     check_actions,
+    check_chunk,
 )
 from gridseval.policies.registry import Registry, list_policies, register
 
 __all__ = [
     "DEFAULT_OBSERVATION_KEYS",
     "ActionChunk",
+    "CheckedChunk",
     "LoadedPolicy",
     "Observations",
     "Policy",
     "Registry",
     "check_actions",
+    "check_chunk",
     "list_policies",
     "load_policy",
     "register",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
+from gridseval.policies.detection import detect
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, Policy
 from gridseval.policies.registry import POLICIES
+from gridseval.tokens import ImageMapping, TokenTrace
 
 _OBSERVATION_KEYS = (*DEFAULT_OBSERVATION_KEYS, "instruction", "slots", "steps", "privileged")
 
@@ -29,6 +31,10 @@ class LoadedPolicy:
         description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
             file that defines the class (``None`` for gridseval's own), checkpoint, its sha256,
             arguments as given, and the version of ``torch`` (``None`` where nothing loaded it).
+        flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
+            say.
+        mapping: From its input image to the observed frame, for drawing traces.
+        found: What told the kind, where ``--policy`` did not; for the user.
     """
 
     policy: Policy
@@ -36,6 +42,9 @@ class LoadedPolicy:
     observation_keys: tuple[str, ...]
     replan: int | None
     description: dict[str, Any]
+    flops: Callable[[TokenTrace], float] | None = None
+    mapping: ImageMapping = field(default_factory=ImageMapping)
+    found: str | None = None
 
 
 def load_policy(
@@ -55,13 +64,15 @@ def load_policy(
         PolicyError: The checkpoint does not exist or is of no known kind, the class cannot be
             imported, an argument does not fit, or the constructor raises.
     """
-    if checkpoint is not None and "://" not in checkpoint and not Path(checkpoint).exists():
-        raise PolicyError(f"checkpoint {checkpoint} does not exist")
+    found = None
     if name is None:
         if checkpoint is None:
             raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
-        name = _kind_of(checkpoint)
+        name, found = detect(checkpoint)
     loaded = POLICIES.load(name)
+    elsewhere = getattr(loaded, "reads_addresses", False) or "://" in (checkpoint or "")
+    if checkpoint is not None and not elsewhere and not Path(checkpoint).exists():
+        raise PolicyError(f"checkpoint {checkpoint} does not exist")
     given = convert_arguments(loaded, arguments, name)
     policy = _construct(loaded, name, given, {"checkpoint": checkpoint, "seed": seed})
     return LoadedPolicy(
@@ -78,23 +89,10 @@ def load_policy(
             "arguments": given,
             "torch": _torch_version(loaded),
         },
+        flops=_flops(policy, name),
+        mapping=_mapping(policy, name),
+        found=found,
     )
-
-
-def _kind_of(checkpoint: str) -> str:
-    path = Path(checkpoint)
-    if path.is_file() and path.suffix in _PROGRAM_SUFFIXES:
-        return "torch"
-    if (path / "actions").is_dir():
-        return "replay"
-    raise PolicyError(
-        f"cannot tell what kind of policy {checkpoint} is: it is neither a file named "
-        f"*{', *'.join(_PROGRAM_SUFFIXES)} (torch) nor a run with a folder actions/ (replay)",
-        "name the kind with --policy",
-    )
-
-
-_PROGRAM_SUFFIXES = (".pt", ".pt2", ".pth")
 
 
 def _construct(
@@ -147,17 +145,33 @@ def _replan(policy: Policy, name: str) -> int | None:
     raise PolicyError(f"policy {name!r} has replan {replan!r}", "an int of at least 1, or None")
 
 
+def _flops(policy: Policy, name: str) -> Callable[[TokenTrace], float] | None:
+    flops = getattr(policy, "flops", None)
+    if flops is None or callable(flops):
+        return flops
+    raise PolicyError(f"policy {name!r} has flops {flops!r}", "a method that takes a TokenTrace")
+
+
+def _mapping(policy: Policy, name: str) -> ImageMapping:
+    mapping = getattr(policy, "image_mapping", ImageMapping())
+    if isinstance(mapping, ImageMapping):
+        return mapping
+    raise PolicyError(f"policy {name!r} has image_mapping {mapping!r}", "an ImageMapping")
+
+
 def _sha256(checkpoint: str | None) -> str | None:
-    """Return the hash of a file, or of a run's recorded actions; ``None`` for anything else."""
+    """Return the hash of a file, or of a folder's weights or recorded actions, else ``None``."""
     digest, path = hashlib.sha256(), Path(checkpoint or "")
     if checkpoint and path.is_file():
         return _file_sha256(path)
-    recordings = sorted((path / "actions").glob("*.npy")) if checkpoint else []
-    for file in recordings:
+    files = sorted((path / "actions").glob("*.npy")) if checkpoint else []
+    if checkpoint and not files:
+        files = [*sorted(path.glob("config.json")), *sorted(path.glob("*.safetensors"))]
+    for file in files:
         digest.update(file.name.encode())
         for block in _blocks(file):
             digest.update(block)
-    return digest.hexdigest() if recordings else None
+    return digest.hexdigest() if files else None
 
 
 def _source_sha256(loaded: type[Any]) -> str | None:
@@ -170,13 +184,16 @@ def _source_sha256(loaded: type[Any]) -> str | None:
 def _torch_version(loaded: type) -> str | None:
     """Return the version of torch if the policy can have to do with it, else ``None``.
 
-    Of our own kinds only ``torch`` has, whatever else loaded torch into this process before.
+    Of our own kinds only few have, whatever else loaded torch into this process before.
     """
     ours = loaded.__module__.startswith("gridseval.")
     torch = sys.modules.get("torch")
-    if torch is None or (ours and loaded.__module__ != "gridseval.policies.torch_file"):
+    if torch is None or (ours and not loaded.__module__.startswith(_WITH_TORCH)):
         return None
     return str(torch.__version__)
+
+
+_WITH_TORCH = ("gridseval.policies.torch_file", "gridseval.policies.nano")
 
 
 def _file_sha256(path: Path) -> str:

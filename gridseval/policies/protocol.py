@@ -7,8 +7,8 @@ executes: a NaN that reaches MuJoCo only shows up as a failed episode much later
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +46,28 @@ class ActionChunk:
             what lies outside.
         traces: What the policy looked at, one per slot in the same order, or ``None``. A policy
             without pruning may say so too; videos and token statistics need it.
+        failures: Batch positions that got no actions for a technical reason (a server is gone, an
+            answer makes no sense), each with the reason; their rows are not executed, the episodes
+            are tried again.
     """
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...] | None = None
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+class CheckedChunk(NamedTuple):
+    """What a policy gave back, ready to be executed and recorded.
+
+    Attributes:
+        actions: float32 (B, H, 7), all finite, H ≥ 1, contiguous.
+        traces: One per slot; ``None`` where the policy says nothing.
+        failures: Batch positions without actions, and why.
+    """
+
+    actions: NDArray[np.float32]
+    traces: tuple[TokenTrace | None, ...]
+    failures: Mapping[int, str]
 
 
 class Policy(Protocol):
@@ -61,6 +79,13 @@ class Policy(Protocol):
       "state")``. Cameras that nobody names are never rendered.
     * ``replan: int | None``: policy steps executed before the next query; ``None`` (the default)
       executes the whole chunk.
+    * ``flops(trace: TokenTrace) -> float``: floating-point operations of a query in which that was
+      kept, for the tables.
+    * ``image_mapping: ImageMapping``: where places on its input image lie on the observed frame, by
+      default the same; videos draw traces through it.
+
+    * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor
+      of the form ``scheme://…``, such as a hub's ``owner/name``; by default not.
 
     A constructor argument ``seed`` (int) receives the run's seed, ``checkpoint`` (str) the value of
     ``--ckpt``.
@@ -91,15 +116,30 @@ def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
         float32 (B, H, 7), all finite, H ≥ 1, contiguous.
 
     Raises:
-        PolicyError: The type, shape or element type is wrong, the chunk is empty, or a value is not
-            finite.
+        PolicyError: The type, shape or element type is wrong, the chunk is empty, a value is not
+            finite, or the traces are none of B slots.
     """
+    return check_chunk(chunk, batch).actions
+
+
+def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
+    """Return what a policy gave back as what can be executed and recorded.
+
+    Args:
+        chunk: As for :func:`check_actions`; a bare array has no traces.
+        batch: The number of slots B that were asked for.
+
+    Raises:
+        PolicyError: As :func:`check_actions` does.
+    """
+    traces = chunk.traces if isinstance(chunk, ActionChunk) else None
     actions = _to_array(chunk.actions if isinstance(chunk, ActionChunk) else chunk)
     _check_shape(actions.shape, batch)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf and is refused below
         actions = np.ascontiguousarray(actions, dtype=np.float32)
     _check_finite(actions)
-    return actions
+    known = (None,) * batch if traces is None else _traces(traces, batch)
+    return CheckedChunk(actions, known, _failures(chunk, batch))
 
 
 def at_least(least: int, name: str, value: int) -> int:
@@ -144,6 +184,49 @@ def _check_shape(shape: tuple[int, ...], batch: int) -> None:
     raise PolicyError(
         f"policy returned actions of shape {shape}, expected ({batch}, steps, {ACTION_SIZE})", hint
     )
+
+
+def _failures(chunk: ActionChunk | Any, batch: int) -> dict[int, str]:
+    failures = chunk.failures if isinstance(chunk, ActionChunk) else {}
+    if not isinstance(failures, Mapping) or not all(
+        isinstance(index, int) and 0 <= index < batch for index in failures
+    ):
+        raise PolicyError(
+            f"policy returned failures {failures!r}, expected batch positions below {batch}",
+            "ActionChunk(actions, failures={position: reason})",
+        )
+    return {index: str(reason) for index, reason in sorted(failures.items())}
+
+
+def _traces(traces: Any, batch: int) -> tuple[TokenTrace | None, ...]:
+    """Return traces as a tuple; a trace itself was checked when it was made."""
+    if not isinstance(traces, Sequence) or isinstance(traces, str):
+        raise PolicyError(
+            f"policy returned traces of type {type(traces).__name__}, expected a tuple", _TRACES
+        )
+    if len(traces) != batch:
+        raise PolicyError(f"policy returned {len(traces)} traces for {batch} slots", _TRACES)
+    for position, trace in enumerate(traces):
+        if trace is not None and not isinstance(trace, TokenTrace):
+            raise PolicyError(
+                f"policy returned a {type(trace).__name__} as trace at batch position {position}",
+                _TRACES,
+            )
+        if trace is not None:
+            _check_cameras(trace, position)
+    return tuple(traces)
+
+
+_TRACES = "ActionChunk(actions, traces): per slot a gridseval.tokens.TokenTrace or None"
+
+
+def _check_cameras(trace: TokenTrace, position: int) -> None:
+    names = [camera.camera for camera in trace.cameras]
+    where = f"the trace at batch position {position}"
+    if not names:
+        raise PolicyError(f"{where} has no camera", "give None where nothing is known")
+    if len(set(names)) < len(names):
+        raise PolicyError(f"{where} names a camera twice: {', '.join(names)}")
 
 
 def _check_finite(actions: NDArray[np.float32]) -> None:

@@ -178,10 +178,13 @@ def _on_path(folder: Path) -> Iterator[None]:
 POLICIES = Registry(
     "gridseval.policies",
     {
+        "nano": "gridseval.policies.nano.policy:NanoPolicy",
+        "openpi": "gridseval.policies.remote.openpi:OpenpiPolicy",
         "oracle": "gridseval.policies.oracle:OraclePolicy",
         "random": "gridseval.policies.random:RandomPolicy",
         "replay": "gridseval.policies.replay:ReplayPolicy",
         "torch": "gridseval.policies.torch_file:TorchPolicy",
+        "vla-eval": "gridseval.policies.remote.vla_eval:VlaEvalPolicy",
         "zero": "gridseval.policies.zero:ZeroPolicy",
     },
     methods=("reset", "act"),

@@ -54,7 +54,7 @@ class TorchPolicy:
 
     def __init__(self, checkpoint: str, batch: int | None = None, device: str = "cpu") -> None:
         self._slots = 1 if batch is None else at_least(1, "batch", batch)
-        self._device = _check_device(device)
+        self._device = check_device(device)
         program = _load(Path(checkpoint), device)
         self._run = program.run
         self._rows = (program.batch or 1) if batch is None else self._slots
@@ -94,7 +94,12 @@ class TorchPolicy:
         return check_actions(actions, self._rows)[: end - start]
 
 
-def _check_device(device: str) -> str:
+def check_device(device: str) -> str:
+    """Return a device's name, if there is such a device.
+
+    Raises:
+        PolicyError: The name is malformed, or torch finds no such GPU.
+    """
     import torch
 
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device, re.ASCII):

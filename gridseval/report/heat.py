@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gridseval.report.source import ReportRun
 from gridseval.report.text import MISSING, bounds
 from gridseval.results import EpisodeRecord, tally
-from gridseval.results.pivot import pivot
+from gridseval.results import pivot as pivots
 
 ALL = "all"
 
@@ -47,7 +47,7 @@ class HeatMap:
 
 def heat_map(run: ReportRun) -> HeatMap | None:
     """Return a run's heat map, or ``None`` if no record says dimension and level."""
-    found = pivot(run.records)
+    found = pivots.pivot(run.records)
     if found is None:
         return None
     levels = (*found.levels, None)
@@ -60,10 +60,8 @@ def heat_map(run: ReportRun) -> HeatMap | None:
 
 def place_of(record: EpisodeRecord) -> tuple[str, str] | None:
     """Return a record's dimension and level as text, or ``None`` if it does not say both."""
-    dimension, level = record.extra.get("dimension"), record.extra.get("level")
-    if not isinstance(dimension, str) or type(level) is not int:
-        return None
-    return dimension, str(level)
+    place = pivots.place_of(record)
+    return None if place is None else (place[0], str(place[1]))
 
 
 def _cell(records: Sequence[EpisodeRecord] | None) -> Cell | None:

@@ -7,13 +7,14 @@ from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.results.manifest import manifest_differences
+from gridseval.results.models import PUBLISHED_ASSETS
 from gridseval.results.runs import Run
-from gridseval.results.summary import PUBLISHED_ASSETS
 from gridseval.suites import load_suite
 
 FREE_KEYS = (
     "command",
     "episodes",
+    "libero_plus",
     "machine",
     "notes",
     "policy",
@@ -21,12 +22,15 @@ FREE_KEYS = (
     "replan",
     "retry_errors",
     "schema",
+    "selection",
     "sequential",
     "started",
     "stopped",
     "tasks",
     "timeout_s",
     "trials",
+    "unavailable",
+    "unavailable_because",
     "video",
     "workers",
 )

@@ -1,9 +1,19 @@
 """What a policy's tokens and time cost, where its records say so.
 
-Such figures stand in a record's ``extra``: every number whose key begins with ``kept`` (such as
-``kept_tokens``, the visual tokens kept per query), ``dense_tokens`` (per query before pruning),
-``retention`` (kept per dense token), ``latency_ms`` (per query). A value is a number, the mean over
-the episode's queries, or a list with one number per query.
+Such figures stand in a record's ``extra``. A value is a number, the mean over the episode's queries
+unless said otherwise, or a list with one number per query:
+
+* ``kept_tokens``, ``dense_tokens``: visual tokens after and before pruning, all cameras;
+  ``retention``: their quotient.
+* ``tflops``: 10¹² floating-point operations (two per multiply-accumulate) by the convention
+  ``full``, counted from the model's description and the tokens that were kept.
+* ``latency_ms``, ``latency_p95_ms``: median and 95th percentile of how long the policy took to
+  answer, measured, for ``latency_batch`` slots at once.
+* ``peak_memory_mb``: the most memory held during a query (10⁶ bytes), measured: torch's on a GPU,
+  else the resident set of the whole process. The largest of the episode.
+* Every other number whose key begins with ``kept``: ``kept_agentview``, ``kept_wrist`` (tokens of a
+  camera), ``kept_sd`` (of ``kept_tokens`` over the queries), and shares and distances: see
+  :mod:`gridseval.tokens.diagnostics`.
 """
 
 from __future__ import annotations
@@ -17,14 +27,26 @@ from gridseval.results.record import EpisodeRecord
 KEPT = "kept_tokens"
 DENSE = "dense_tokens"
 RETENTION = "retention"
+TFLOPS = "tflops"
 LATENCY = "latency_ms"
 
-_TITLES = {
+_TITLES: Mapping[str, str] = {
     KEPT: "visual tokens",
     DENSE: "dense tokens",
     RETENTION: "retention",
+    TFLOPS: "TFLOPs/query",
     LATENCY: "ms/query",
+    "latency_p95_ms": "ms/query, p95",
+    "latency_batch": "slots/query",
+    "peak_memory_mb": "peak MB",
+    "kept_sd": "sd over queries",
+    "kept_border": "at border",
+    "kept_duplicates": "duplicates",
+    "kept_movement": "cells moved",
+    "kept_turnover": "new cells",
 }
+"""Figures that are known here, in the order of columns."""
+_SHARES = (RETENTION, "kept_border", "kept_duplicates", "kept_turnover")
 
 
 class Spread(NamedTuple):
@@ -72,24 +94,30 @@ def title_of(key: str) -> str:
     return _TITLES.get(key, key.replace("_", " "))
 
 
+def is_detail(key: str) -> bool:
+    """Return whether a figure says what was kept, rather than what a query costs."""
+    return key.startswith("kept") and key != KEPT
+
+
 def text_of(spread: Spread, key: str) -> str | None:
     """Return a figure for people, e.g. ``"96.0 ± 4.2"`` or ``"18.8 ± 0.8 %"``."""
     if spread.mean is None:
         return None
-    factor, unit = (100, " %") if key == RETENTION else (1, "")
-    around = "" if spread.sd is None else f" ± {factor * spread.sd:.1f}"
-    return f"{factor * spread.mean:.1f}{around}{unit}"
+    factor, unit = (100, " %") if key in _SHARES else (1, "")
+    # A small model's operations are thousandths, a large one's are tens.
+    digits = 1 if key != TFLOPS or spread.mean >= 10 else 2 if spread.mean >= 0.1 else 4
+    around = "" if spread.sd is None else f" ± {factor * spread.sd:.{digits}f}"
+    return f"{factor * spread.mean:.{digits}f}{around}{unit}"
 
 
 def _counts(key: str) -> bool:
-    return key.startswith("kept") or key in (DENSE, RETENTION, LATENCY)
+    return key.startswith("kept") or key in _TITLES
 
 
 def _order(key: str) -> int:
-    known = (KEPT, DENSE, RETENTION)
-    if key in known:
-        return known.index(key)
-    return len(known) + (key == LATENCY)
+    """Return a key's place: known ones first, then kept ones that are not."""
+    known = tuple(_TITLES)
+    return known.index(key) if key in known else len(known)
 
 
 def _mean(value: object) -> float | None:

@@ -19,6 +19,7 @@ from gridseval.results.comparable import fewer_steps, published_differences, run
 from gridseval.results.gate_checks import baseline_checks, published_checks, threshold_checks
 from gridseval.results.gate_power import Power, paired_gate_power, threshold_gate_power
 from gridseval.results.gate_words import pass_sentence, points, regression_sentence
+from gridseval.results.models import models_note
 from gridseval.results.published import PublishedRow
 from gridseval.results.runs import Run
 from gridseval.results.sequential import RunMonitor, SequentialRule
@@ -158,7 +159,7 @@ def _verdict(
     notes: Sequence[str],
     powers: Sequence[Power],
 ) -> Verdict:
-    notes = (*notes, *run.notes)
+    notes = (*notes, *_models(run), *run.notes)
     if reasons and rules.force:
         notes = (*notes, *(f"forced although {reason}" for reason in reasons))
     elif reasons:
@@ -185,6 +186,12 @@ def _cannot_tell(
 ) -> Verdict:
     sentence = f"Cannot tell: {reason}."
     return Verdict("cannot tell", sentence, run.label, against, tuple(checks), tuple(notes))
+
+
+def _models(run: Run) -> Iterator[str]:
+    note = models_note(run.manifest)
+    if run.manifest and note is not None:
+        yield note
 
 
 def _known(powers: Sequence[Power | None]) -> list[Power]:
@@ -241,7 +248,7 @@ def _sequential_verdict(
         f"{'' if good else f' (α = {rule.alpha:g})'}."
     )
     outcome: Outcome = "pass" if good else "regression"
-    return Verdict(outcome, sentence, run.label, against, checks, run.notes)
+    return Verdict(outcome, sentence, run.label, against, checks, (*_models(run), *run.notes))
 
 
 def _replayed(run: Run) -> RunMonitor | None:

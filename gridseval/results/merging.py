@@ -22,6 +22,7 @@ from gridseval.results.statistics import tally
 _DECIDES_NOTHING = (
     *("schema", "command", "machine", "started", "timeout_s", "workers", "shard", "notes"),
     *("video", "record_actions", "tasks", "trials", "episodes", "sequential", "stopped"),
+    *("unavailable", "dimension", "level", "sample"),
 )
 _DIFFERS_BY_SUITE = ("suite", "max_steps", "settle_steps")
 _SEEDS = ("seed", "policy.arguments.seed")
@@ -154,7 +155,24 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
     ):
         manifest.pop("episodes", None)
     suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
-    return manifest | ({"suite": ", ".join(suites)} if suites else {})
+    lacking = _unavailable(group)
+    return (
+        manifest
+        | ({"suite": ", ".join(suites)} if suites else {})
+        | ({"unavailable": lacking} if lacking else {})
+    )
+
+
+def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
+    """Add up over suites what could not be run; shards of one suite say the same."""
+    by_suite = {str(run.manifest.get("suite")): run.manifest for run in reversed(group)}
+    total: dict[str, dict[str, int]] = {}
+    for manifest in by_suite.values():
+        for dimension, levels in (manifest.get("unavailable") or {}).items():
+            sums = total.setdefault(dimension, {})
+            for level, count in levels.items():
+                sums[level] = sums.get(level, 0) + count
+    return total
 
 
 def _seed_notes(run: Run) -> list[str]:

@@ -7,22 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gridseval.results.columns import mean_steps
 from gridseval.results.document import MISSING, Section
-from gridseval.results.efficiency import (
-    DENSE,
-    RETENTION,
-    efficiency_keys,
-    spread,
-    text_of,
-    title_of,
-)
-from gridseval.results.pivot import pivot
+from gridseval.results.pivot import Key, Level, Pivot, pivot
 from gridseval.results.published import PublishedRow
-from gridseval.results.record import EpisodeRecord
 from gridseval.results.statistics import Tally, tally
 from gridseval.results.summary import Row, Summary
 
 EXCLUDED = "†"
 """Marks a published rate that lies outside a measured 95 % interval."""
+
+UNAVAILABLE = "×"
+"""Stands before the number of tasks of a cell that could not be run."""
 
 _SUCCESS = "success in %, with 95 % interval"
 _ONE_RUN = ("#", "task", "success", "95 % interval", "solved", "errors", "steps")
@@ -79,32 +73,17 @@ def overview(runs: Mapping[str, Summary], policies: Mapping[str, str]) -> Sectio
     )
 
 
-def efficiency_section(runs: Mapping[str, Summary]) -> Section | None:
-    """Return success, tokens and times per run and suite; ``None`` if no record has the latter."""
-    keys = efficiency_keys(record for summary in runs.values() for record in summary.records)
-    if RETENTION in keys:
-        keys = tuple(key for key in keys if key != DENSE)  # follows from the other two
-    rows = [
-        (f"{label}: {row.suite}" if len(runs) > 1 else row.suite, *_efficiency(row.records, keys))
-        for label, summary in runs.items()
-        for row in summary.suites
-    ]
-    if not keys:
-        return None
-    title = "efficiency, mean ± standard deviation over episodes"
-    return Section(title, header=("suite", "success", *map(title_of, keys)), rows=tuple(rows))
-
-
 def pivot_section(summary: Summary, label: str = "") -> Section | None:
     """Return success by dimension and level; ``None`` if no record has both."""
-    counted = pivot(summary.records)
+    counted = pivot(summary.records, summary.manifest)
     if counted is None:
         return None
     columns = (*counted.levels, None)
-    cells = {key: _narrow_rate(tally(records)) for key, records in counted.cells.items()}
+    cells = _pivot_cells(counted)
+    absent = f" ({UNAVAILABLE} n: n tasks unavailable)" if counted.unavailable else ""
     return Section(
-        title=f"{label + ': ' if label else ''}by dimension and level, {_SUCCESS}",
-        header=("dimension", *(f"level {level}" for level in counted.levels), "all"),
+        title=f"{label + ': ' if label else ''}by dimension and level, {_SUCCESS}{absent}",
+        header=("dimension", *map(_level_title, counted.levels), "all"),
         rows=tuple(
             (name or "all", *(cells.get((name, column), MISSING) for column in columns))
             for name in (*counted.dimensions, None)
@@ -157,6 +136,22 @@ def is_excluded(counts: Tally, rate: float) -> bool:
     return interval is not None and not interval.lower <= rate <= interval.upper
 
 
+def _pivot_cells(counted: Pivot) -> dict[Key, str]:
+    """Return each cell's rate, interval, counts and unavailable tasks, as far as there are any."""
+    cells: dict[Key, list[str]] = {}
+    for key, records in counted.cells.items():
+        counts = tally(records)
+        shown = [f"{counts.successes}/{counts.counted}"] if counts.counted else []
+        cells[key] = [_narrow_rate(counts), *shown]
+    for key, tasks in counted.unavailable.items():
+        cells.setdefault(key, []).append(f"{UNAVAILABLE} {tasks}")
+    return {key: "\n".join(lines) for key, lines in cells.items()}
+
+
+def _level_title(level: Level) -> str:
+    return f"level {level}" if isinstance(level, int) else "no level"
+
+
 def _narrow_rate(counts: Tally) -> str:
     """Return ``rate_text`` with the interval in whole percents, outwards: levels are many."""
     rate, interval = counts.rate, counts.interval
@@ -201,11 +196,6 @@ def _run_cells(summary: Summary) -> tuple[str, ...]:
         str(summary.tally.errors),
         MISSING if steps is None else f"{steps:.0f}",
     )
-
-
-def _efficiency(records: Sequence[EpisodeRecord], keys: Sequence[str]) -> list[str]:
-    cells = [text_of(spread(records, key), key) or MISSING for key in keys]
-    return [rate_text(tally(records)), *cells]
 
 
 def _beside(summaries: Iterable[Summary], row: PublishedRow) -> list[str]:

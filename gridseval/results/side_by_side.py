@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.results.document import Document
+from gridseval.results.efficiency_sections import efficiency_sections
 from gridseval.results.layout import as_text
+from gridseval.results.leaderboard_text import leaderboard_notes, leaderboard_section
 from gridseval.results.markup import as_latex, as_markdown
 from gridseval.results.published import PublishedRow, load_published
 from gridseval.results.runs import Run
 from gridseval.results.sections import (
-    efficiency_section,
     is_excluded,
     overview,
     pivot_section,
@@ -124,7 +125,8 @@ def describe_runs(table: RunsTable, rows: Rows = "task") -> Document:
             overview(table.summaries, {run.label: run.policy for run in table.runs})
             if several
             else None,
-            efficiency_section(table.summaries),
+            leaderboard_section(table.summaries if several else {"": _only(table)}),
+            *efficiency_sections(table.summaries, rows == "task"),
             published_section(table.summaries, table.published),
         ]
     return Document(
@@ -133,6 +135,7 @@ def describe_runs(table: RunsTable, rows: Rows = "task") -> Document:
         notes=(
             *(["no record has a dimension and a level"] if not any(sections) else []),
             *_notes(table),
+            *leaderboard_notes(table.summaries if several else {"": _only(table)}),
             *source_notes(table.published),
         ),
     )

@@ -52,13 +52,13 @@ def tally(records: Iterable[EpisodeRecord]) -> Tally:
     )
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval | None:
+def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> Interval | None:
     """Return Wilson's score interval of a success rate, without continuity correction.
 
     Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22.
 
     Args:
-        successes: 0 to ``n``.
+        successes: 0 to ``n``; weighted trials need not be whole.
         n: Number of trials; for 0 there is no interval.
         confidence: Two-sided, within (0, 1).
 

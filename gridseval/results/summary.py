@@ -9,11 +9,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from gridseval.results.models import models_note
 from gridseval.results.record import EpisodeRecord
 from gridseval.results.statistics import Tally, mean_over_tasks, tally
-
-PUBLISHED_ASSETS = "libero"
-"""Identity of the models that published numbers were measured with."""
 
 _MAX_REASONS, _MAX_REASON = 3, 150
 
@@ -115,20 +113,11 @@ def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
 
 
 def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    assets = manifest.get("assets")
-    assets = assets if isinstance(assets, Mapping) else {}
-    identity = assets.get("identity", "unknown")
-    if identity != PUBLISHED_ASSETS:
-        digest = f" ({str(assets['hash'])[:12]})" if assets.get("hash") else ""
-        yield f"models: {identity}{digest}, {_ORIGIN.get(identity, _FOREIGN)}"
+    models = models_note(manifest)
+    if models is not None:
+        yield models
     notes = manifest.get("notes", ())
     yield from map(str, notes if isinstance(notes, (list, tuple)) else [notes])
-
-
-_FOREIGN = "not LIBERO's own: do not compare with published rates"
-_ORIGIN = {
-    "custom": "not known to be LIBERO's own: compare with published rates only if they are",
-}
 
 
 def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:

@@ -14,8 +14,14 @@ and ``null`` stands where there is nothing to compute from::
                and where records have them, a mean and an sd over episodes of what tokens and time
                cost: kept_tokens_mean, kept_tokens_sd, dense_tokens_…, retention_…, latency_ms_…
     suites[].tasks        list of: task (index), task_name, instruction, and the same figures
-    suites[].dimensions   list of: dimension, level (null: all of them), and the same figures;
-               empty for a suite that perturbs nothing
+    suites[].dimensions   list of: dimension, level (null: all of them; "none": tasks that have
+               no level), and the same figures; empty for a suite that perturbs nothing
+    unavailable   chosen tasks that lacked files: {dimension: {level: number}}
+    leaderboard   null, or LIBERO-Plus's row: suites, tasks (of these suites), counted, complete
+               (all tasks of all four suites), label, dimensions ({dimension: null or
+               success_rate, success_lower, success_upper, counted, tasks, tasks_represented,
+               tasks_unavailable}, weighted by tasks), total (the same, or null) and published
+               (list of: family, dimensions ({dimension: rate}), total, source)
     notes      list of sentences
 
 A reader must accept keys that it does not know; a change of what a key means raises ``schema``.
@@ -29,6 +35,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gridseval.results.columns import Column, columns_of, figures
+from gridseval.results.leaderboard_text import leaderboard_data
 from gridseval.results.pivot import pivot
 from gridseval.results.summary import Row, Summary
 
@@ -48,7 +55,9 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "schema": SUMMARY_SCHEMA,
         "run": {key: plain(value) for key, value in shown.items() if value is not None},
         "episodes": _counts(summary),
+        "unavailable": plain(summary.manifest.get("unavailable") or {}),
         "suites": [_suite_data(row, summary.tasks, columns) for row in summary.suites],
+        "leaderboard": leaderboard_data(summary),
         "notes": list(summary.notes),
     }
 

@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gridseval.results.columns import Column, columns_of, figures
 from gridseval.results.document import Document
+from gridseval.results.efficiency_sections import efficiency_sections
 from gridseval.results.layout import as_text
+from gridseval.results.leaderboard_text import (
+    leaderboard_lines,
+    leaderboard_notes,
+    leaderboard_section,
+)
 from gridseval.results.markup import as_markdown
 from gridseval.results.pivot import pivot
 from gridseval.results.published import PublishedRow
 from gridseval.results.sections import (
-    efficiency_section,
     pivot_section,
     success_of_one,
 )
@@ -36,11 +41,17 @@ def render_csv(summary: Summary) -> str:
     """Return ``table.csv``: rates as fractions, empty where there is no value.
 
     Columns: ``level`` (``task``, ``suite`` or ``dimension``), ``suite``, ``task`` (index, else
-    empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for all), then those of
-    ``COLUMNS`` and of the efficiency figures that records have.
+    empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for all, ``none`` for tasks
+    without one), then those of ``COLUMNS`` and of the efficiency figures that records have.
+
+    A run of LIBERO-Plus has rows of level ``leaderboard``, weighted by tasks, one per dimension and
+    one for the total (whose ``dimension`` is empty), and of level ``published``; their
+    ``task_name`` says what they are of.
     """
     columns = columns_of(summary.records)
-    return _csv([[*_PLACE, *_names(columns)], *_csv_rows(summary, columns)])
+    names = _names(columns)
+    plus = [line for _, line in leaderboard_lines({"": summary}, names)]
+    return _csv([[*_PLACE, *names], *_csv_rows(summary, columns), *plus])
 
 
 def render_runs_csv(runs: Mapping[str, Summary], published: Sequence[PublishedRow]) -> str:
@@ -54,6 +65,7 @@ def render_runs_csv(runs: Mapping[str, Summary], published: Sequence[PublishedRo
     columns = columns_of([record for summary in runs.values() for record in summary.records])
     rows = [[label, *row] for label, summary in runs.items() for row in _csv_rows(summary, columns)]
     names = _names(columns)
+    rows += [[label, *line] for label, line in leaderboard_lines(runs, names)]
     for row in published:
         rates = [row.fraction if name == "success_rate" else "" for name in names]
         rows.append([row.family, "published", row.suite, "", row.source, "", "", *rates])
@@ -63,11 +75,12 @@ def render_runs_csv(runs: Mapping[str, Summary], published: Sequence[PublishedRo
 def describe(summary: Summary, tasks: bool = True) -> Document:
     """Return what a run's table says; without rows for tasks if ``tasks`` is false."""
     one = {"": summary}
-    sections = [success_of_one(summary, tasks), pivot_section(summary), efficiency_section(one)]
+    sections = [success_of_one(summary, tasks), pivot_section(summary), leaderboard_section(one)]
+    sections += efficiency_sections(one, tasks)
     return Document(
         title=summary.title,
         sections=tuple(section for section in sections if section is not None),
-        notes=(counts_line(summary), *summary.notes),
+        notes=(counts_line(summary), *summary.notes, *leaderboard_notes(one)),
     )
 
 

@@ -40,7 +40,7 @@ def equal_steps(first: Path, second: Path) -> int | None:
     """
     import numpy as np  # here, since listing and reading records needs none of it
 
-    one, other = _actions(first), _actions(second)
+    one, other = read_actions(first), read_actions(second)
     shared = min(len(one), len(other))
     same = (one[:shared].view(np.uint32) == other[:shared].view(np.uint32)).all(axis=1)
     if not same.all():
@@ -48,7 +48,12 @@ def equal_steps(first: Path, second: Path) -> int | None:
     return None if len(one) == len(other) else shared
 
 
-def _actions(path: Path) -> NDArray[Any]:
+def read_actions(path: Path) -> NDArray[Any]:
+    """Return recorded actions, float32 (steps, 7).
+
+    Raises:
+        OutputError: The file does not hold the actions of an episode.
+    """
     import numpy as np
 
     try:

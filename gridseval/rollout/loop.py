@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
-from gridseval.policies import Policy, check_actions
+from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
+from gridseval.rollout.queries import Call, QueryLog
 from gridseval.rollout.queue import EpisodeQueue
 from gridseval.suites import Episode
+from gridseval.tokens import TokenTrace
+from gridseval.tokens.accounting.memory import PeakMemory
 
 
 class Listener(Protocol):
@@ -33,6 +36,13 @@ class Listener(Protocol):
     def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
         """Take frames: ``step``, and ``agentview`` and ``wrist``, uint8 (256, 256, 3)."""
 
+    def on_query(self, episode: Episode, step: int, trace: TokenTrace | None) -> None:
+        """Learn what the policy looked at when it was asked after ``step`` policy steps.
+
+        It comes after the frame of that same step, and before any later one; ``None`` where the
+        policy says nothing.
+        """
+
 
 @dataclass
 class _Attempt:
@@ -40,6 +50,7 @@ class _Attempt:
 
     episode: Episode
     retries: int
+    log: QueryLog
     began_s: float = field(default_factory=time.perf_counter)
     policy_s: float = 0.0
     queries: int = 0
@@ -79,7 +90,7 @@ class _Rollout:
         plan: RolloutPlan,
         listeners: Sequence[Listener],
     ) -> None:
-        self._queue = EpisodeQueue(episodes, plan.spread)
+        self._queue = EpisodeQueue(episodes, plan.spread, plan.scene)
         self._pool, self._policy, self._plan, self._listeners = pool, policy, plan, listeners
         self._running: dict[int, _Attempt] = {}
         self._failures: dict[Episode, int] = {}
@@ -99,13 +110,14 @@ class _Rollout:
                 else:
                     waiting.append(reply)
             if waiting:
-                self._query(waiting)
+                yield from self._query(waiting)
 
     def _start_next(self, slot: int) -> None:
         episode = self._queue.take(slot)
         if episode is None:
             return
-        self._running[slot] = _Attempt(episode, self._failures.get(episode, 0))
+        log = QueryLog(self._plan.flops)
+        self._running[slot] = _Attempt(episode, self._failures.get(episode, 0), log)
         for listener in self._listeners:
             listener.on_start(episode)
         record_every = self._plan.record_every(episode)
@@ -128,7 +140,7 @@ class _Rollout:
         return _outcome(attempt, status, reply.info.get("seconds", {}))
 
     def _fail(self, slot: int, reason: str) -> Outcome | None:
-        """Put an episode back whose worker was lost, or give it up."""
+        """Put an episode back whose worker or policy server failed, or give it up."""
         attempt = self._running.pop(slot)
         episode = attempt.episode
         self._failures[episode] = attempt.retries + 1
@@ -137,22 +149,45 @@ class _Rollout:
             return None
         return _outcome(attempt, "error", {}, reason)
 
-    def _query(self, replies: Sequence[Reply]) -> None:
-        """Ask the policy about these slots in one batch and send them its actions."""
+    def _query(self, replies: Sequence[Reply]) -> Iterator[Outcome]:
+        """Ask the policy about these slots in one batch and send them its actions.
+
+        Yields the outcomes of episodes that it gave up, because it has failed them too often.
+        """
         attempts = [self._running[reply.slot] for reply in replies]
+        memory = PeakMemory()
         began = time.perf_counter()
         chunk = self._ask(replies, attempts)
         elapsed = time.perf_counter() - began
-        for reply, attempt, actions in zip(replies, attempts, chunk, strict=True):
-            # A copy: a policy may return one buffer again and again, and these are kept.
-            executed = actions[: self._plan.replan].copy()
-            attempt.queries += 1
-            attempt.policy_s += elapsed / len(replies)
-            attempt.actions.append(executed)
-            self._pool.send(reply.slot, Step(executed))
+        call = Call(elapsed, len(replies), memory.peak_mb())
+        for index, (reply, attempt) in enumerate(zip(replies, attempts, strict=True)):
+            if index not in chunk.failures:
+                self._execute(reply.slot, attempt, chunk, index, call)
+        # After all are sent: environments step while listeners work.
+        for index, attempt in enumerate(attempts):
+            if index not in chunk.failures:
+                for listener in self._listeners:
+                    listener.on_query(attempt.episode, attempt.steps, chunk.traces[index])
+        for index, reason in chunk.failures.items():
+            outcome = self._fail(replies[index].slot, reason)
+            if outcome is not None:
+                yield outcome
+            self._start_next(replies[index].slot)
 
-    def _ask(self, replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> NDArray[np.float32]:
-        """Return the policy's actions, float32 (B, H, 7)."""
+    def _execute(
+        self, slot: int, attempt: _Attempt, chunk: CheckedChunk, index: int, call: Call
+    ) -> None:
+        """Send a slot its actions, and note what they cost."""
+        # A copy: a policy may return one buffer again and again, and these are kept.
+        executed = chunk.actions[index, : self._plan.replan].copy()
+        attempt.queries += 1
+        attempt.policy_s += call.elapsed_s / call.slots
+        attempt.actions.append(executed)
+        attempt.log.note(call, chunk.traces[index])
+        self._pool.send(slot, Step(executed))
+
+    def _ask(self, replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> CheckedChunk:
+        """Return the policy's actions, float32 (B, H, 7), and traces."""
         fresh = [
             (reply.slot, attempt.episode)
             for reply, attempt in zip(replies, attempts, strict=True)
@@ -171,7 +206,7 @@ class _Rollout:
                 "see where with --debug",
             ) from error
         try:
-            return check_actions(chunk, len(replies))
+            return check_chunk(chunk, len(replies))
         except PolicyError as error:
             raise PolicyError(f"{error.message}, at {_where(attempts)}", error.hint) from error
 
@@ -208,5 +243,6 @@ def _outcome(
         wall_s=time.perf_counter() - attempt.began_s,
         seconds={**seconds, "policy": attempt.policy_s},
         actions=actions,
+        figures=attempt.log.figures(),
         error=error,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class Outcome:
         wall_s: Seconds from its start to its end, in this attempt.
         seconds: The environment's share of it, by what it was spent on, plus ``policy``.
         actions: float32 (steps, 7): what was executed.
+        figures: Of its queries, for the record's ``extra``; see :meth:`QueryLog.figures`.
         error: Why, for ``"error"``.
     """
 
@@ -36,4 +38,5 @@ class Outcome:
     wall_s: float
     seconds: Mapping[str, float] = field(default_factory=dict)
     actions: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 7), np.float32))
+    figures: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

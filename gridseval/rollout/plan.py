@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from gridseval.suites import Episode
+from gridseval.tokens import TokenTrace
 
 MAX_ATTEMPTS = 3
 """An episode whose worker dies is tried this often before it is recorded as an error."""
@@ -16,6 +17,11 @@ def record_nothing(_: Episode) -> int:
     return 0
 
 
+def own_scene(episode: Episode) -> Hashable:
+    """Return the episode's task: every task has a compiled model of its own."""
+    return episode.task
+
+
 @dataclass(frozen=True)
 class RolloutPlan:
     """How episodes are run.
@@ -23,10 +29,14 @@ class RolloutPlan:
     Attributes:
         replan: Policy steps between two queries, or ``None`` for the whole chunk.
         spread: Start episodes in their order, whatever slots have compiled; else a slot keeps its
-            task.
+            scene.
+        scene: Tells for an episode which compiled model it needs: by default its task's.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
+        flops: Floating-point operations of a query, of its trace; ``None`` if nobody knows.
     """
 
     replan: int | None = None
     record_every: Callable[[Episode], int] = record_nothing
     spread: bool = False
+    scene: Callable[[Episode], Hashable] = own_scene
+    flops: Callable[[TokenTrace], float] | None = None

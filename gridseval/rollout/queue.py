@@ -3,49 +3,57 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
+from gridseval.rollout.plan import own_scene
 from gridseval.suites import Episode
 
 
 class EpisodeQueue:
     """Episodes waiting to be run.
 
-    A slot keeps the task that it has compiled; when that has no more episodes, it takes a task that
-    no slot is on, and when there is none, helps with the task that has most left.
+    A slot keeps the scene that it has compiled; when that has no more episodes, it takes a scene
+    that no slot is on, and when there is none, helps with the scene that has most left.
 
     Args:
-        episodes: In the order in which each task's are to be run.
+        episodes: In the order in which each scene's are to be run.
         spread: Keep to the order of all episodes instead, at the price of more recompilations: for
             a test that ends the run early, which must not see one task before the others.
+        scene: Tells which compiled model an episode needs.
     """
 
-    def __init__(self, episodes: Sequence[Episode], spread: bool = False) -> None:
+    def __init__(
+        self,
+        episodes: Sequence[Episode],
+        spread: bool = False,
+        scene: Callable[[Episode], Hashable] = own_scene,
+    ) -> None:
         self._place = {e: i for i, e in enumerate(episodes)} if spread else {}
-        self._waiting: dict[int, deque[Episode]] = {}
+        self._scene = scene
+        self._waiting: dict[Hashable, deque[Episode]] = {}
         for episode in episodes:
-            self._waiting.setdefault(episode.task, deque()).append(episode)
-        self._task_of_slot: dict[int, int] = {}
+            self._waiting.setdefault(scene(episode), deque()).append(episode)
+        self._scene_of_slot: dict[int, Hashable] = {}
 
     def __len__(self) -> int:
         return sum(len(episodes) for episodes in self._waiting.values())
 
     def take(self, slot: int) -> Episode | None:
         """Return the slot's next episode, or ``None`` when all are taken."""
-        open_tasks = [task for task, episodes in self._waiting.items() if episodes]
-        if not open_tasks:
-            self._task_of_slot.pop(slot, None)
+        open_scenes = [scene for scene, episodes in self._waiting.items() if episodes]
+        if not open_scenes:
+            self._scene_of_slot.pop(slot, None)
             return None
-        task = self._task_of_slot.get(slot)
+        scene = self._scene_of_slot.get(slot)
         if self._place:
-            task = min(open_tasks, key=lambda t: self._place[self._waiting[t][0]])
-        elif task not in open_tasks:
-            taken = set(self._task_of_slot.values())
-            free = [task for task in open_tasks if task not in taken]
-            task = free[0] if free else max(open_tasks, key=lambda t: len(self._waiting[t]))
-        self._task_of_slot[slot] = task
-        return self._waiting[task].popleft()
+            scene = min(open_scenes, key=lambda s: self._place[self._waiting[s][0]])
+        elif scene not in open_scenes:
+            taken = set(self._scene_of_slot.values())
+            free = [scene for scene in open_scenes if scene not in taken]
+            scene = free[0] if free else max(open_scenes, key=lambda s: len(self._waiting[s]))
+        self._scene_of_slot[slot] = scene
+        return self._waiting[scene].popleft()
 
     def put_back(self, episode: Episode) -> None:
-        """Return an episode that has to be run again, ahead of its task's others."""
-        self._waiting.setdefault(episode.task, deque()).appendleft(episode)
+        """Return an episode that has to be run again, ahead of its scene's others."""
+        self._waiting.setdefault(self._scene(episode), deque()).appendleft(episode)

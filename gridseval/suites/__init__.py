@@ -1,17 +1,47 @@
 """What is evaluated: suites, their tasks, and the episodes of a run."""
 
+from gridseval.suites.availability import (
+    PROMPTS,
+    Missing,
+    count_strata,
+    instruct,
+    missing,
+    reasons,
+    split_available,
+)
+from gridseval.suites.background import Background, background_of
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite
+from gridseval.suites.plus_folder import PlusFolder
+from gridseval.suites.scene_names import added_kinds, scene_stem
 from gridseval.suites.selection import list_episodes, select_tasks
+from gridseval.suites.strata import Selection
 from gridseval.suites.suite import Episode, Suite, Task, instruction_of
+from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "DIMENSIONS",
+    "LEVELS",
+    "PROMPTS",
+    "Background",
     "Episode",
+    "Missing",
+    "PlusFolder",
+    "Selection",
     "Suite",
     "Task",
+    "Variant",
+    "added_kinds",
+    "background_of",
+    "count_strata",
+    "instruct",
     "instruction_of",
     "list_episodes",
     "list_suites",
     "load_suite",
+    "missing",
     "read_suite",
+    "reasons",
+    "scene_stem",
     "select_tasks",
+    "split_available",
 ]

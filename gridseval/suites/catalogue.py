@@ -12,6 +12,7 @@ from gridseval.config import load_yaml
 from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites.suite import Suite, Task, instruction_of
+from gridseval.suites.variant_text import read_variants
 
 
 def list_suites() -> tuple[str, ...]:
@@ -43,10 +44,7 @@ def read_suite(path: Path) -> Suite:
         return Suite(
             name=stored.name,
             title=stored.title,
-            tasks=tuple(
-                Task(stored.name, index, name, instruction_of(name))
-                for index, name in enumerate(stored.tasks)
-            ),
+            tasks=stored.listed_tasks(),
             max_steps=stored.max_steps,
             settle_steps=stored.settle_steps,
             trials=stored.trials,
@@ -58,7 +56,11 @@ def read_suite(path: Path) -> Suite:
 
 @dataclass(frozen=True)
 class _SuiteFile:
-    """The keys of a suite's YAML file; tasks are named there, and numbered by their order."""
+    """The keys of a suite's YAML file.
+
+    Tasks are numbered by their order: they are named under ``tasks``, or they change those of the
+    suite ``base`` as ``variants`` says.
+    """
 
     name: str
     title: str
@@ -66,4 +68,26 @@ class _SuiteFile:
     settle_steps: int
     trials: int
     cameras: tuple[str, ...]
-    tasks: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    base: str | None = None
+    variants: str = ""
+
+    def listed_tasks(self) -> tuple[Task, ...]:
+        """Return the suite's tasks.
+
+        Raises:
+            ValueError: The variants cannot be read, or there are tasks of both sorts.
+            UsageError: There is no such base suite.
+        """
+        if self.base is None:
+            if self.variants:
+                raise ValueError("variants need the name of their base suite")
+            named = enumerate(self.tasks)
+            return tuple(Task(self.name, i, name, instruction_of(name)) for i, name in named)
+        if self.tasks:
+            raise ValueError("tasks of a suite with a base are listed under variants")
+        told = {task.name: task.instruction for task in load_suite(self.base).tasks}
+        return tuple(
+            Task(self.name, index, variant.name, told[variant.base], variant)
+            for index, variant in enumerate(read_variants(self.variants, self.base, list(told)))
+        )

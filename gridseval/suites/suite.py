@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Task:
         index: Its place in the suite, from 0.
         name: LIBERO's task name: the stem of its BDDL and initial-state files.
         instruction: What the policy is told.
+        variant: What it changes of its base task, in LIBERO-Plus.
     """
 
     suite: str
     index: int
     name: str
     instruction: str
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import imageio_ffmpeg
 import numpy as np
@@ -19,6 +19,19 @@ from numpy.typing import NDArray
 from gridseval.errors import MachineError, OutputError
 
 _FINISH_TIMEOUT_S = 60
+
+
+class Encoder(Protocol):
+    """A file of moving pictures that grows frame by frame."""
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 (height, width, 3), RGB."""
+
+    def finish(self) -> Path:
+        """Complete the file and give it its final name."""
+
+    def abort(self) -> None:
+        """Leave nothing; fine to call at any time, also twice."""
 
 
 class Mp4Encoder:
@@ -32,12 +45,15 @@ class Mp4Encoder:
         width: Of a frame in pixels, a multiple of 2 (as yuv420p needs), better of 16.
         height: Likewise.
         fps: Frames per second, above 0.
+        lossless: Keep every bit (as RGB, which browsers do not play), for a file to convert.
 
     Raises:
         MachineError: There is no ffmpeg that can be started.
     """
 
-    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+    def __init__(
+        self, path: Path, width: int, height: int, fps: float, lossless: bool = False
+    ) -> None:
         self._path = path
         self._part = path.with_suffix(".part.mp4")
         # A file, because a pipe that nobody reads could fill up and block ffmpeg.
@@ -45,7 +61,7 @@ class Mp4Encoder:
         try:
             command = [
                 imageio_ffmpeg.get_ffmpeg_exe(),
-                *_options(width, height, fps),
+                *_options(width, height, fps, lossless),
                 str(self._part),
             ]
             self._process = subprocess.Popen(  # noqa: S603 - no shell, the path is one argument
@@ -126,8 +142,11 @@ class Mp4Encoder:
             self._process.kill()
 
 
-def _options(width: int, height: int, fps: float) -> list[str]:
+def _options(width: int, height: int, fps: float, lossless: bool) -> list[str]:
     # One thread: the cores belong to the simulation, and a frame takes but 2 ms.
     source = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {fps} -i -"
-    target = "-an -c:v libx264 -preset veryfast -crf 20 -threads 1 -pix_fmt yuv420p"
-    return f"-y -v error {source} {target} -movflags +faststart -f mp4".split()
+    codec = "libx264 -preset veryfast -crf 20 -pix_fmt yuv420p"
+    if lossless:
+        codec = "libx264rgb -preset ultrafast -qp 0"
+    target = f"-an -c:v {codec} -threads 1 -movflags +faststart -f mp4"
+    return f"-y -v error {source} {target}".split()

@@ -1,4 +1,4 @@
-"""The video of one episode: both cameras side by side, with a caption."""
+"""The video of one episode: both cameras, what the policy kept of them, and a caption."""
 
 from __future__ import annotations
 
@@ -11,46 +11,67 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption
-from gridseval.video.encoder import Mp4Encoder
+from gridseval.tokens.mapping import ImageMapping
+from gridseval.tokens.trace import TokenTrace
+from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption, token_counts
+from gridseval.video.encoder import Encoder, Mp4Encoder
+from gridseval.video.gif import GifEncoder
+from gridseval.video.picture import Picture
 
 Outcome = Literal["success", "failure", "error"]
 
-IMAGE_PX = 256
 _HOLD_S = 1.0
 
 
 class EpisodeVideo:
-    """Writes an episode's frames to an mp4 file while the episode runs.
+    """Writes an episode's frames to a video while the episode runs.
 
-    Frames are 512 × 320 pixels (multiples of 16, as h264 blocks are): agentview left, wrist right,
-    the caption below. Nothing is kept in memory but the last frame, which is shown for one more
-    second with the outcome. As a context manager, it is discarded on leaving unless it was closed.
+    What a picture shows is told by the first frame: with a trace, the cameras above and what their
+    tokens covered below (520 × 584 pixels with the caption); without, the cameras side by side
+    (512 × 320), and later traces are not drawn. Nothing is kept in memory but the last picture,
+    which is shown for one more second with the outcome. As a context manager, the video is
+    discarded on leaving unless it was closed.
 
     Args:
-        path: The video's path, ending in ``.mp4``; its folder exists.
+        path: The video's path, ending in ``.mp4`` or ``.gif``; its folder exists.
         instruction: Shown in the caption.
         fps: Frames per second, above 0; 20 shows each control step in real time.
+        mapping: From the model's input image to the frame, for traces.
 
     Raises:
         MachineError: There is no ffmpeg.
     """
 
-    def __init__(self, path: Path, instruction: str, fps: float = 20) -> None:
-        self._path = path
-        self._caption = Caption(2 * IMAGE_PX, instruction)
-        self._fps = fps
-        self._encoder: Mp4Encoder | None = None
-        self._cameras: NDArray[np.uint8] | None = None
+    def __init__(
+        self,
+        path: Path,
+        instruction: str,
+        fps: float = 20,
+        mapping: ImageMapping | None = None,
+    ) -> None:
+        self._path, self._instruction, self._fps = path, instruction, fps
+        self._mapping = mapping or ImageMapping()
+        self._encoder: Encoder | None = None
+        self._picture: Picture
+        self._caption: Caption
+        self._last: NDArray[np.uint8]
+        self._trace: TokenTrace | None = None
         self._ended = False
 
-    def append(self, agentview: NDArray[np.uint8], wrist: NDArray[np.uint8], step: int) -> None:
+    def append(
+        self,
+        agentview: NDArray[np.uint8],
+        wrist: NDArray[np.uint8],
+        step: int,
+        trace: TokenTrace | None = None,
+    ) -> None:
         """Add a frame; does nothing once the video has ended or failed.
 
         Args:
             agentview: uint8 (256, 256, 3), RGB, upright as observations have it.
             wrist: Likewise.
             step: Policy steps executed so far, for the caption.
+            trace: What the policy looked at when it was last asked, if it says.
 
         Raises:
             OutputError: The file cannot be written, with the reason; raised once, then the video is
@@ -58,12 +79,11 @@ class EpisodeVideo:
         """
         if self._ended:
             return
-        self._cameras = np.concatenate([agentview, wrist], axis=1)
-        assert self._cameras.shape == (IMAGE_PX, 2 * IMAGE_PX, 3)
         if self._encoder is None:
             # Only now, since an episode that dies in its reset should cost no process.
-            size = (2 * IMAGE_PX, IMAGE_PX + CAPTION_HEIGHT_PX)
-            self._encoder = Mp4Encoder(self._path, *size, self._fps)
+            self._encoder = self._begin(overlaid=trace is not None)
+        self._trace = trace if self._picture.overlaid else None
+        self._last = self._picture.compose(agentview, wrist, self._trace)
         self._write(self._encoder, f"step {step}", None)
 
     def close(self, outcome: Outcome, steps: int) -> Path | None:
@@ -82,7 +102,7 @@ class EpisodeVideo:
         if self._ended or self._encoder is None:
             self._ended = True
             return None
-        line = f"{outcome} after {steps} step{'' if steps == 1 else 's'}"
+        line = ending(outcome, steps)
         for _ in range(max(1, round(_HOLD_S * self._fps))):
             self._write(self._encoder, line, outcome)
         try:
@@ -110,14 +130,29 @@ class EpisodeVideo:
     ) -> None:
         self.discard()
 
-    def _write(self, encoder: Mp4Encoder, line: str, outcome: Outcome | None) -> None:
-        assert self._cameras is not None
-        caption = self._caption.draw(line, outcome)
+    def _begin(self, overlaid: bool) -> Encoder:
+        self._picture = Picture(self._mapping, overlaid)
+        self._caption = Caption(self._picture.width, self._instruction)
+        kind = GifEncoder if self._path.suffix == ".gif" else Mp4Encoder
+        height = self._picture.height + CAPTION_HEIGHT_PX
+        return kind(self._path, self._picture.width, height, self._fps)
+
+    def _write(self, encoder: Encoder, line: str, outcome: Outcome | None) -> None:
+        caption = self._caption.draw(line, outcome, token_counts(self._trace))
         try:
-            encoder.write(np.concatenate([self._cameras, caption]))
+            encoder.write(np.concatenate([self._last, caption]))
         except Exception:
             self._ended = True
             raise
+
+
+def ending(outcome: Outcome, steps: int) -> str:
+    """Return how an episode ended, as captions say it.
+
+    >>> ending("success", 80)
+    'success after 80 steps'
+    """
+    return f"{outcome} after {steps} step{'' if steps == 1 else 's'}"
 
 
 def video_name(suite: str, task: int, trial: int, task_name: str) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 
 from gridseval.errors import OutputError, UsageError
 from gridseval.suites import Episode, Suite
+from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.video.episode import EpisodeVideo, Outcome, video_name
 
 RECORD_EVERY = 2
 """Every second control step is a frame: 10 frames/s in real time, at half the rendering."""
 
-_FPS = 10
+VIDEO_FPS = 10
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,50 @@ class VideoChoice:
         return RECORD_EVERY if episode in self.recorded else 0
 
 
+class _Running:
+    """An episode's video, and the last frame: what the policy saw in it is told only afterwards."""
+
+    def __init__(self, video: EpisodeVideo) -> None:
+        self.video = video
+        self.trace: TokenTrace | None = None
+        self._held: Mapping[str, Any] | None = None
+
+    def take(self, frame: Mapping[str, Any]) -> None:
+        self.draw()
+        self._held = frame
+
+    def draw(self) -> None:
+        frame, self._held = self._held, None
+        if frame is not None:
+            self.video.append(frame["agentview"], frame["wrist"], frame["step"], self.trace)
+
+    def query(self, step: int, trace: TokenTrace | None) -> None:
+        if self._held is not None and self._held["step"] < step:
+            self.draw()  # the policy saw a later image, which is no frame
+        self.trace = trace
+        self.draw()
+
+
 class VideoRecorder:
-    """Streams frames of running episodes to their videos.
+    """Streams frames of running episodes to their videos, each with the trace that held then.
 
     Args:
         suite: For the instructions.
         folder: Where videos go; made when the first one starts.
         choice: Which episodes.
+        mapping: From the model's input image to the frame, for traces.
     """
 
-    def __init__(self, suite: Suite, folder: Path, choice: VideoChoice) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        folder: Path,
+        choice: VideoChoice,
+        mapping: ImageMapping | None = None,
+    ) -> None:
         self._suite, self._folder, self._choice = suite, folder, choice
-        self._videos: dict[Episode, EpisodeVideo] = {}
+        self._mapping = mapping
+        self._running: dict[Episode, _Running] = {}
 
     def on_start(self, episode: Episode) -> None:
         """Begin an episode's video, forgetting what an earlier attempt left.
@@ -86,31 +119,43 @@ class VideoRecorder:
         except OSError as error:
             raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         instruction = self._suite.tasks[episode.task].instruction
-        self._videos[episode] = EpisodeVideo(self._path(episode), instruction, fps=_FPS)
+        video = EpisodeVideo(self._path(episode), instruction, VIDEO_FPS, self._mapping)
+        self._running[episode] = _Running(video)
 
     def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
         """Append frames: ``step``, ``agentview`` and ``wrist``."""
-        video = self._videos.get(episode)
-        if video is not None:
+        running = self._running.get(episode)
+        if running is not None:
             for frame in frames:
-                video.append(frame["agentview"], frame["wrist"], frame["step"])
+                running.take(frame)
+
+    def on_query(self, episode: Episode, step: int, trace: TokenTrace | None) -> None:
+        """Learn what the policy looked at: it is shown until the next query."""
+        running = self._running.get(episode)
+        if running is not None:
+            running.query(step, trace)
 
     def finish(self, episode: Episode, status: Outcome, steps: int) -> Path | None:
         """End an episode's video and return where it is, or ``None`` if there is none to keep."""
-        video = self._videos.pop(episode, None)
-        if video is None:
+        running = self._running.pop(episode, None)
+        if running is None:
             return None
+        video = running.video
         if self._choice.failures_only and status == "success":
             video.discard()
             # An error that was run again may have left one.
             with contextlib.suppress(OSError):
                 self._path(episode).unlink(missing_ok=True)
             return None
-        return video.close(status, steps)
+        try:
+            running.draw()
+            return video.close(status, steps)
+        finally:
+            video.discard()
 
     def close(self) -> None:
         """Discard the videos of episodes that have not ended."""
-        self._discard(list(self._videos))
+        self._discard(list(self._running))
 
     def _path(self, episode: Episode) -> Path:
         task = self._suite.tasks[episode.task]
@@ -118,6 +163,6 @@ class VideoRecorder:
 
     def _discard(self, episodes: Iterable[Episode]) -> None:
         for episode in episodes:
-            video = self._videos.pop(episode, None)
-            if video is not None:
-                video.discard()
+            running = self._running.pop(episode, None)
+            if running is not None:
+                running.video.discard()

@@ -59,13 +59,30 @@ def test_a_run_goes_on_where_videos_can_be_drawn(
     assert [record.video is None for record in read_records(log)] == [True, False]
 
 
-def test_no_models(command: Any, run_words: Words, tmp_path: Path) -> None:
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": None, "GRIDSEVAL_ASSETS": None}
+def test_without_models_and_hub_a_run_uses_stand_ins_and_says_so(
+    command: Any, run_words: Words, tmp_path: Path
+) -> None:
     words = run_words("zero")
     at = words.index("--assets")
-    said = command(*words[:at], *words[at + 2 :], **home)
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    nowhere = {**home, "GRIDSEVAL_ASSETS": None, "HF_HUB_OFFLINE": "1"}
+    said = command(*words[:at], *words[at + 2 :], "--video", "none", **nowhere)
+    assert said.status == 0, said.err
+    (warning,) = [line for line in said.err.splitlines() if "stand-ins" in line]
+    assert "HF_HUB_OFFLINE is set" in warning and "do not compare" in warning
+    assert "models: stand-ins (" in said.out
+    assert "identity: stand-ins" in (tmp_path / "run" / "run.yaml").read_text()
+    assert [each.name for each in tmp_path.glob("cache/gridseval/stand-ins-*")]
+
+
+def test_no_models_and_no_place_for_any(command: Any, run_words: Words, tmp_path: Path) -> None:
+    words = run_words("zero")
+    at = words.index("--assets")
+    (tmp_path / "file").touch()
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "file")}
+    nowhere = {**home, "GRIDSEVAL_ASSETS": None, "HF_HUB_OFFLINE": "1"}
+    said = command(*words[:at], *words[at + 2 :], **nowhere)
     assert (said.status, said.out) == (3, "")
-    assert said.err.startswith("gridseval: LIBERO's models were not found")
-    assert "--assets PATH or GRIDSEVAL_ASSETS" in said.err
+    assert "stand-in models cannot be built" in said.err and "--assets PATH" in said.err
     assert "Traceback" not in said.err
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -15,8 +15,9 @@ from gridseval.envs.assets import find_assets
 from gridseval.envs.rendering.backend import GLContext, choose_backend
 from gridseval.envs.rendering.culling import Culler
 from gridseval.envs.rendering.renderer import SceneRenderer
-from gridseval.envs.scene import Scene, TaskFiles
+from gridseval.envs.scene import Scene
 from gridseval.envs.simulation import Simulation, View
+from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import load_suite
 
 CAMERAS = ("agentview", "robot0_eye_in_hand")

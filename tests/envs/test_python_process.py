@@ -15,7 +15,7 @@ from gridseval.bench.plan import PlainTask
 from gridseval.doctor.rendering import check_speed
 from gridseval.envs.python_process import code_command, module_command
 from gridseval.envs.rendering.backend import choose_backend, probe_backend
-from gridseval.envs.scene import TaskFiles
+from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import load_suite
 
 SHOW = "import json, sys; print(json.dumps([sys.path, sys.argv[1:]]))"

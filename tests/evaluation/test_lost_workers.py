@@ -102,6 +102,9 @@ def test_a_stopped_worker_costs_a_retry(pool: WorkerPool, undisturbed: Any) -> N
         def on_frames(self, *_: Any) -> None:
             """Nothing is recorded."""
 
+        def on_query(self, *_: Any) -> None:
+            """Nothing is recorded."""
+
     class Impatient(Saboteur):
         def act(self, observations: Any) -> Any:
             if VICTIM in self._now.values():

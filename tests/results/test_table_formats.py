@@ -171,7 +171,9 @@ def test_efficiency_is_shown_where_records_have_it(make_record: MakeRecord) -> N
     assert (data["latency_ms_mean"], data["latency_ms_sd"]) == (30.5, 0.0)
     row = next(csv.DictReader(io.StringIO(table_csv(table))))
     assert float(row["dense_tokens_mean"]) == 512
-    assert "| 100.0 ± 5.7 | 19.5 ± 1.1 % | 12.0 ± 0.0 | 30.5 ± 0.0 |" in table_markdown(table)
+    assert "| 100.0 ± 5.7 | 19.5 ± 1.1 % | 30.5 ± 0.0 |" in table_markdown(table)
+    assert "| kept wrist |" in table_markdown(table)
+    assert "| 12.0 ± 0.0 |" in table_markdown(table)
     assert r"100.0 $\pm$ 5.7 & 19.5 $\pm$ 1.1 \%" in table_latex(table)
     assert max(map(len, table_text(table).splitlines())) <= 80
 
@@ -195,9 +197,9 @@ def test_dimensions_and_levels_are_a_table_of_their_own(make_record: MakeRecord)
     table = tabulate([run_of("a", [*records, make_record(task=9)])], [])
     lines = table_markdown(table, "dimension").splitlines()
     assert "| dimension | level 0 | level 1 | level 2 | level 3 | level 4 | all |" in lines
-    assert lines[6].startswith("| camera viewpoints | 100.0 (20–100) | 100.0 (20–100) | 0.0 (0–80)")
+    assert lines[6].startswith("| camera viewpoints | 100.0 (20–100) 1/1 | 100.0 (20–100) 1/1 |")
     assert lines[7].startswith("| light conditions | – | 100.0")
-    assert lines[8].endswith("| **33.3 (12–65)** |")
+    assert lines[8].endswith("| **33.3 (12–65) 3/9** |")
     assert "turn on the stove" not in table_text(table, "dimension")
     assert max(map(len, table_text(table).splitlines())) <= 80
     cells = validate(table_json(table))["runs"][0]["summary"]["suites"][0]["dimensions"]

@@ -130,3 +130,63 @@ def test_actions_that_a_policy_changes_later_are_recorded_as_they_were_executed(
 
     (outcome,) = run_episodes(episodes(1, 1), fake_pool(slots=1), Reusing(), RolloutPlan())
     assert outcome.actions[:, 2].tolist() == [0, 1, 2, 3, 4]
+
+
+class Lost:
+    """Fails some episodes' queries for a technical reason, as a client of a server does."""
+
+    def __init__(self, times: dict[int, int]) -> None:
+        self.left = dict(times)  # trial: how often
+        self.begun: list[int] = []
+        self.now: dict[int, int] = {}
+
+    def reset(self, slots: Any, episodes: Any) -> None:
+        for slot, episode in zip(slots, episodes, strict=True):
+            self.now[slot] = episode.trial
+            self.begun.append(episode.trial)
+
+    def act(self, observations: Any) -> ActionChunk:
+        failures = {}
+        pairs = zip(observations["slots"], observations["steps"], strict=True)
+        for index, (slot, step) in enumerate(pairs):
+            trial = self.now[int(slot)]
+            if step == 2 and self.left.get(trial, 0):
+                self.left[trial] -= 1
+                failures[index] = f"the server lost trial {trial}"
+        actions = np.zeros((len(observations["slots"]), 2, 7), np.float32)
+        return ActionChunk(actions, failures=failures)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_a_lost_server_costs_an_attempt_and_no_other_episode(
+    episodes: Make, fake_pool: Any, slots: int
+) -> None:
+    policy = Lost({1: 2, 3: 5})
+    outcomes = {
+        outcome.episode.trial: outcome
+        for outcome in run_episodes(episodes(1, 5), fake_pool(slots=slots), policy, RolloutPlan())
+    }
+    assert {trial: outcome.status for trial, outcome in outcomes.items()} == {
+        **dict.fromkeys((0, 1, 2, 4), "success"),
+        3: "error",
+    }
+    assert {trial: outcome.retries for trial, outcome in outcomes.items() if outcome.retries} == {
+        1: 2,
+        3: 2,
+    }
+    assert outcomes[3].error == "the server lost trial 3"
+    assert sorted(policy.begun) == [0, 1, 1, 1, 2, 3, 3, 3, 4]
+    # Steps of an attempt that failed are not counted.
+    assert {outcomes[trial].steps for trial in (0, 1, 2, 4)} == {5}
+
+
+@pytest.mark.parametrize("failures", [{1: "x"}, {-1: "x"}, {"0": "x"}, ["x"]])
+def test_failures_of_nobody_are_a_mistake_of_the_policy(
+    episodes: Make, fake_pool: Any, noting_policy: Any, failures: Any
+) -> None:
+    class Wrong(noting_policy):  # type: ignore[misc]
+        def act(self, observations: Any) -> Any:
+            return ActionChunk(super().act(observations), failures=failures)
+
+    with pytest.raises(PolicyError, match="failures"):
+        list(run_episodes(episodes(1, 1), fake_pool(slots=1), Wrong(), RolloutPlan()))

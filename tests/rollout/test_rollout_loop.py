@@ -161,6 +161,9 @@ class _Diary:
     def on_frames(self, episode: Episode, frames: Sequence[Mapping[str, Any]]) -> None:
         self._pages += [(self._name, "frame", episode, frame["step"]) for frame in frames]
 
+    def on_query(self, episode: Episode, step: int, trace: Any) -> None:
+        """Queries have a test of their own."""
+
 
 def test_listeners_hear_in_order_of_start_frames_and_outcome(
     episodes: Make, fake_pool: Any, noting_policy: Any

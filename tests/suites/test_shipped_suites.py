@@ -47,7 +47,8 @@ def libero_instruction(libero_benchmark: Path) -> Callable[[str], str]:
 
 
 def test_all_suites_are_listed() -> None:
-    assert list_suites() == tuple(sorted(MAX_STEPS))
+    plus = (f"libero_plus_{name}" for name in ("spatial", "object", "goal", "10"))
+    assert list_suites() == tuple(sorted((*MAX_STEPS, *plus)))
 
 
 @pytest.mark.parametrize("name", MAX_STEPS)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gridseval.envs.arguments import at_least, checked_seed, one_of
+from gridseval.envs.episodes import Episodes
 from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
+from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import OBSERVATION_KEYS, checked_keys
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites import PROMPTS
 
 _Settings = TypeVar("_Settings", bound="EnvSettings")
 _LEAST = {"action_chunk": 1, "max_steps": 1, "settle_steps": 0, "max_scenes": 1}
@@ -31,6 +35,10 @@ class EnvSettings:
         settle_steps: Settle steps, or ``None`` for the suite's.
         draw_last: Whether the observation that ends an episode gets images of its own.
         max_scenes: Compiled tasks to keep.
+        libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
+        prompts: ``"base"`` or ``"upstream"``.
+        robot_true: Whether the robot dimension's arm really starts at its joint angles.
+        perturb: Perturbations of every episode.
         backend: OpenGL back end, or ``None`` to find one.
 
     Raises:
@@ -47,6 +55,10 @@ class EnvSettings:
     settle_steps: int | None = None
     draw_last: bool = True
     max_scenes: int = 2
+    libero_plus: str | None = None
+    prompts: str = "base"
+    robot_true: bool = False
+    perturb: tuple[str, ...] = ()
     backend: str | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +68,8 @@ class EnvSettings:
         for name, least in _LEAST.items():
             if getattr(self, name) is not None:
                 at_least(least, name, getattr(self, name))
+        one_of("sort of prompts", self.prompts, PROMPTS)
+        parse_plan(self.perturb)
         if self.backend is not None:
             one_of("OpenGL back end", self.backend, BACKENDS)
 
@@ -65,8 +79,8 @@ class EnvSettings:
 
         Args:
             suite: Name of the suite.
-            given: Values of other attributes; ``assets`` may be a path, ``observations`` any
-                sequence.
+            given: Values of other attributes; ``assets`` and ``libero_plus`` may be paths,
+                ``observations`` and ``perturb`` any sequence.
 
         Raises:
             UsageError: There is no such argument, or it has no such value.
@@ -76,10 +90,27 @@ class EnvSettings:
             if name not in names:
                 raise UsageError(f"there is no argument {name!r}", did_you_mean(name, names))
         chosen = dict(given)
-        if chosen.get("assets") is not None:
-            chosen["assets"] = str(chosen["assets"])
+        for name in ("assets", "libero_plus"):
+            if chosen.get(name) is not None:
+                chosen[name] = str(chosen[name])
+        chosen["perturb"] = tuple(chosen.get("perturb", ()))
         chosen["observations"] = checked_keys(chosen.get("observations", OBSERVATION_KEYS))
         return cls(suite, **chosen)
+
+    def episodes(self) -> Episodes:
+        """Return the episodes that such an environment can start.
+
+        Raises:
+            UsageError: A value is none that the environment takes.
+        """
+        return Episodes(
+            self.suite,
+            Path(self.assets or ""),
+            self.libero_plus,
+            self.prompts,
+            self.robot_true,
+            self.perturb,
+        )
 
     def make(self) -> LiberoEnv:
         """Make the environment in this process."""

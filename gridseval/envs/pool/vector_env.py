@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import gymnasium
@@ -12,13 +14,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from gridseval.envs.arguments import at_least, checked_episode, checked_mode, checked_seed
+from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.spaces import CAMERAS, action_space, observation_space
 from gridseval.errors import UsageError, WorkerLostError, did_you_mean
-from gridseval.suites import Episode, list_episodes, load_suite
+from gridseval.suites import Episode, list_episodes
 
 _MAX_ATTEMPTS = 3
 
@@ -62,8 +65,11 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         **environment: Any,
     ) -> None:
         self.num_envs = at_least(1, "num_envs", num_envs)
-        self.suite, self.render_mode = load_suite(suite), checked_mode(render_mode)
+        self.render_mode = checked_mode(render_mode)
         settings = EnvSettings.of(suite, environment)
+        if settings.assets is None:
+            # Here, once: each worker would look for models, and ask a hub for them, by itself.
+            settings = replace(settings, assets=str(announced_assets().root))
         self._spaces = observation_space(settings.observations)
         self._seen: dict[str, Any] = {}
         self.single_observation_space = cast("Any", self._spaces)
@@ -72,7 +78,9 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._max_actions = settings.action_chunk
         self._pool = WorkerPool(settings, num_envs, timeout_s)
-        self._episodes = list_episodes(self.suite, self.suite.tasks, self.suite.trials)
+        episodes = settings.episodes()
+        self.suite = episodes.suite
+        self._episodes = list_episodes(self.suite, episodes.available, self.suite.trials)
         self._next = 0
         self._current: list[Episode] = [self._episodes[0]] * num_envs
         self._ended = [False] * num_envs
@@ -191,7 +199,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         trials = self._for_each(options.get("trial", 0), "trial")
         pairs = [checked_episode(self.suite, *pair) for pair in zip(tasks, trials, strict=True)]
         chosen = [Episode(self.suite.name, task.index, trial) for task, trial in pairs]
-        self._next = self._episodes.index(chosen[-1]) + 1
+        self._next = bisect.bisect(self._episodes, chosen[-1])
         return chosen
 
     def _for_each(self, value: Any, name: str) -> list[Any]:

@@ -6,6 +6,7 @@ the moment of rendering; the image is drawn from them when a policy or a video a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,16 @@ class SceneRenderer:
             kind = self._mujoco.mjtObj.mjOBJ_CAMERA
             self._camera_ids[name] = self._mujoco.mj_name2id(self._model, kind, name)
         return self._camera_ids[name]
+
+    def upload(self, textures: Sequence[int]) -> None:
+        """Bring textures to OpenGL whose texels have changed in the model since it was made.
+
+        Args:
+            textures: Their ids.
+        """
+        with self._context.current():
+            for texture in textures:
+                self._mujoco.mjr_uploadTexture(self._model, self._gl, texture)
 
     def close(self) -> None:
         """Free the OpenGL objects of this scene."""

@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hub_double import HubDouble
 
-from gridseval.envs.assets import Assets, content_hash, find_assets
+from gridseval.envs.assets import Assets, announced_assets, content_hash, find_assets, roots
+from gridseval.envs.assets.declared import declare
+from gridseval.envs.assets.manifest import Manifest, write_manifest
 from gridseval.errors import MachineError
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
@@ -23,12 +26,12 @@ def make_tree(root: Path) -> Path:
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Empty the environment of models: no variable, no cache, no home."""
-    monkeypatch.delenv("GRIDSEVAL_ASSETS", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
+def standins(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the stand-ins be a small tree, since building them takes seconds."""
+    root = make_tree(nowhere / "cache" / "gridseval" / "stand-ins-1")
+    write_manifest(root, Manifest("stand-ins", content_hash(root)), declare(root))
+    monkeypatch.setattr("gridseval.envs.standins.standins_root", lambda cache: root)
+    return root
 
 
 def test_order_argument_variable_cache(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,11 +52,75 @@ def test_empty_variable_counts_as_unset(nowhere: Path, monkeypatch: pytest.Monke
     assert find_assets().root == cache
 
 
-def test_nothing_found_says_what_to_do(nowhere: Path) -> None:
-    with pytest.raises(MachineError, match="not found") as caught:
-        find_assets()
-    assert "--assets" in str(caught.value.hint)
-    assert "GRIDSEVAL_ASSETS" in str(caught.value.hint)
+def test_without_models_and_hub_stand_ins_are_used_and_it_is_said(standins: Path) -> None:
+    found = find_assets()
+    assert (found.root, found.identity().name) == (standins, "stand-ins")
+    assert found.note is not None and "\n" not in found.note
+    for words in ("stand-ins are used", "HF_HUB_OFFLINE", "do not compare", "assets pull"):
+        assert words in found.note
+
+
+def test_environments_say_it_once_in_the_log(
+    standins: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert announced_assets().root == standins
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "stand-ins are used" in caplog.text
+
+
+def test_a_hub_that_answers_is_used_before_stand_ins(standins: Path, double: HubDouble) -> None:
+    found = find_assets()
+    assert (found.source, found.note) == (double.endpoint, None)
+    assert found.identity().name == "libero"
+    double.asked.clear()
+    assert find_assets() == Assets(found.root, "cache")
+    assert double.asked == [], "what is there needs no hub"
+
+
+def test_a_hub_that_hangs_is_not_waited_for(
+    standins: Path, double: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double.silent.set()
+    monkeypatch.setattr(roots, "PATIENCE_S", 0.2)
+    found = find_assets()
+    assert found.root == standins
+    assert f"{double.endpoint} did not answer within 0.2 s" in str(found.note)
+
+
+def test_a_hub_that_is_gone(standins: Path, double: HubDouble) -> None:
+    double.close()
+    assert "cannot be reached: Connection refused" in str(find_assets().note)
+
+
+def test_a_hub_that_sends_rubbish(standins: Path, double: HubDouble) -> None:
+    double.declared["scenes/table.xml"] = b"<MUJOCO/>"
+    found = find_assets()
+    assert found.root == standins
+    assert "sent other files than it declares" in str(found.note)
+
+
+def test_a_download_of_the_package_that_was_cut_off_is_not_used(
+    nowhere: Path, standins: Path
+) -> None:
+    cache = make_tree(nowhere / "home" / ".cache" / "libero" / "assets")
+    part = cache / ".cache" / "huggingface" / "download" / "scenes" / "a.incomplete"
+    part.parent.mkdir(parents=True)
+    part.touch()
+    assert find_assets().root == standins
+    part.unlink()
+    assert find_assets() == Assets(cache, "cache")
+
+
+def test_a_manifest_counts_only_for_the_models_it_was_written_for(standins: Path) -> None:
+    assert find_assets(standins).identity().name == "stand-ins"
+    (standins / "scenes" / "table.xml").write_text("<mujoco><a/></mujoco>", encoding="utf8")
+    assert find_assets(standins).identity().name == "custom"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"identity": "libero"}'])
+def test_a_broken_manifest_counts_for_nothing(standins: Path, text: str) -> None:
+    (standins / ".gridseval" / "models.json").write_text(text, encoding="utf8")
+    assert find_assets(standins).identity().name == "custom"
 
 
 def test_named_folder_is_not_replaced_by_another(
@@ -104,12 +171,14 @@ def test_unknown_models_are_custom(tmp_path: Path) -> None:
     assert find_assets(root).identity() == ("custom", content_hash(root))
 
 
+@pytest.mark.development_models
 def test_development_models_are_known_by_name(assets: Path) -> None:
     name, digest = find_assets(assets).identity()
     assert name == "libero-reduced"
     assert len(digest) == 64
 
 
+@pytest.mark.development_models
 def test_one_changed_model_file_makes_a_pack_custom(assets: Path, tmp_path: Path) -> None:
     """Links stand for a copy of the pack, of which one file then differs."""
     copy = tmp_path / "copy"

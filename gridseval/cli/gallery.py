@@ -1,0 +1,62 @@
+"""``gridseval gallery``: a contact sheet of perturbations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gridseval.cli.options import HELP, FilePath, Text
+
+
+@click.command(name="gallery", context_settings=HELP)
+@click.option(
+    "--suite", type=Text(), default="libero_plus_spatial", show_default=True, help="Any suite."
+)
+@click.option("--task", type=Text(), default="0", show_default=True, help="Base task to perturb.")
+@click.option(
+    "--perturb",
+    "kinds",
+    multiple=True,
+    type=Text(),
+    metavar="KIND",
+    help="camera, light, …, for suites other than LIBERO-Plus  [default: all]",
+)
+@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
+@click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
+@click.option("--out", type=FilePath(), help="File, .png or .jpg  [default: SUITE-gallery.png]")
+def command(
+    suite: str,
+    task: str,
+    kinds: tuple[str, ...],
+    assets: str | None,
+    libero_plus: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Draw perturbations as a contact sheet, the base task beside each.
+
+    For a suite of LIBERO-Plus one picture per dimension and level; a cell whose
+    files are missing says so. For other suites one per kind and strength of
+    --perturb.
+
+    \b
+    gridseval gallery --suite libero_plus_goal --out sheet.jpg
+    gridseval gallery --suite libero_10 --perturb camera --perturb light
+    """  # noqa: D301
+    from tqdm import tqdm
+
+    from gridseval.evaluation.gallery import Gallery, make_sheet
+    from gridseval.video.gallery_sheet import checked_suffix, write_sheet
+
+    path = checked_suffix(out or Path(f"{suite}-gallery.png"))
+    gallery = Gallery(suite, task, kinds, assets, libero_plus, seed)
+    with tqdm(desc="gallery", unit="picture") as bar:
+
+        def on_progress(done: str) -> None:
+            bar.set_postfix_str(done, refresh=False)
+            bar.update()
+
+        sheet = make_sheet(gallery, on_progress)
+    click.echo(write_sheet(sheet, path))

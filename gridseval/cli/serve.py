@@ -1,0 +1,62 @@
+"""``gridseval serve``: a policy for evaluations elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import Any
+
+import click
+
+from gridseval.cli.options import HELP, Text, parsed_policy_arguments
+
+
+@click.command(name="serve", context_settings=HELP)
+@click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, directory or address.")
+@click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
+@click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
+@click.option("--host", type=Text(), default="127.0.0.1", show_default=True, help="Listen here.")
+@click.option("--port", type=int, default=8000, show_default=True, help="0: a free one.")
+@click.option("--max-batch", type=int, default=16, show_default=True, help="Requests per batch.")
+@click.option(
+    "--max-wait-ms",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="How long a request waits for others.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="The policy's.")
+def command(
+    checkpoint: str | None,
+    policy: str | None,
+    policy_arguments: tuple[str, ...],
+    seed: int,
+    **options: Any,
+) -> None:
+    """Serve a policy over openpi's websocket protocol, to gridseval and others.
+
+    \b
+    gridseval serve --policy nano --ckpt checkpoints/nano --port 8000
+    gridseval run --suite libero_10 --ckpt ws://127.0.0.1:8000
+
+    Needs neither MuJoCo nor LIBERO. GET /healthz answers OK. With the environment variable
+    GRIDSEVAL_API_KEY set, clients must send that key; set it before listening on more than
+    loopback.
+    """  # noqa: D301
+    from gridseval.policies import load_policy
+    from gridseval.policies.remote.client import API_KEY
+    from gridseval.serving import PolicyServer, ServeSettings
+
+    settings = ServeSettings(api_key=os.environ.get(API_KEY) or None, **options)
+    loaded = load_policy(policy, checkpoint, parsed_policy_arguments(policy_arguments), seed)
+    if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        click.echo(f"warning: anybody who reaches {settings.host} may use this policy", err=True)
+    server = PolicyServer(loaded, settings, _log)
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(server.run(lambda address: _log(f"serving {loaded.name} on {address}")))
+
+
+def _log(line: str) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')} {line}", err=True)

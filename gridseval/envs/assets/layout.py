@@ -1,0 +1,40 @@
+"""Where asset roots lie, and what each must have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
+"""Folders without which nothing of LIBERO can be built."""
+
+
+def cache_dir() -> Path:
+    """Return gridseval's folder in the user's cache; it need not exist."""
+    return Path(platformdirs.user_cache_dir("gridseval"))
+
+
+def pulled_root(name: str) -> Path:
+    """Return where models are put that are pulled under a name of ``SOURCES``."""
+    return cache_dir() / ("assets" if name == "libero" else f"{name}/assets")
+
+
+def libero_package_cache() -> Path:
+    """Return where the ``libero`` package puts the models that it downloads itself."""
+    return Path.home() / ".cache" / "libero" / "assets"
+
+
+def staging_folder(root: Path) -> Path:
+    """Return where models wait until they are whole: beside their place, on the same disk."""
+    return root.with_name(f".{root.name}.partial")
+
+
+def missing_folders(root: Path) -> list[str]:
+    """Return which of the folders that every root has are missing from this one."""
+    return [name for name in FOLDERS if not (root / name).is_dir()]
+
+
+def is_interrupted(root: Path) -> bool:
+    """Whether the ``libero`` package's download, which is not atomic, was cut off."""
+    return any((root / ".cache" / "huggingface").rglob("*.incomplete"))

@@ -1,0 +1,165 @@
+"""``--perturb``: which kinds to apply in every episode, and how each episode draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS, Kind, Values
+from gridseval.envs.perturbations.parameters import Value
+from gridseval.envs.perturbations.perturbation import Perturbation
+from gridseval.envs.perturbations.seeding import generator
+from gridseval.errors import UsageError, did_you_mean
+
+
+class Draw(NamedTuple):
+    """What one episode drew.
+
+    Attributes:
+        perturbation: What to apply.
+        record: The same as plain data: each kind with its ``strength`` (if given) and parameters,
+            and under ``applied`` the perturbation itself.
+    """
+
+    perturbation: Perturbation
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One kind, with a strength or with parameters.
+
+    Attributes:
+        kind: Its name.
+        strength: From 1 to 5, or ``None``.
+        values: Parameters by name; empty with a strength.
+    """
+
+    kind: str
+    strength: int | None
+    values: tuple[tuple[str, Value], ...] = ()
+
+    def __str__(self) -> str:
+        if self.strength is not None:
+            return f"{self.kind}:{self.strength}"
+        return f"{self.kind}:" + ",".join(f"{name}={value}" for name, value in self.values)
+
+
+@dataclass(frozen=True)
+class PerturbationPlan:
+    """What every episode of a run draws its perturbation from.
+
+    Attributes:
+        items: At most one of each kind, in the order given, which does not matter.
+    """
+
+    items: tuple[Item, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The plan as it could be given again, for a run's manifest."""
+        return tuple(map(str, self.items))
+
+    def draw(self, seed: int, suite: str, task: int, trial: int) -> Draw:
+        """Return what one episode draws; it depends on the arguments and the plan only.
+
+        Kinds draw from generators of their own: adding one leaves the others as they were.
+
+        Args:
+            seed: The run's seed.
+            suite: The suite's name.
+            task: The task's index.
+            trial: The trial's number.
+        """
+        fields: dict[str, Any] = {}
+        record: dict[str, Any] = {}
+        for item in self.items:
+            kind = KINDS[item.kind]
+            rng = generator(seed, suite, task, trial, item.kind)
+            values: Values = dict(item.values)
+            if item.strength is not None:
+                values = kind.sample(item.strength, rng)
+            fields |= kind.make(values, rng)
+            given = {} if item.strength is None else {"strength": item.strength}
+            record[item.kind] = {**given, **values}
+        perturbation = Perturbation(**fields)
+        if record:
+            record["applied"] = perturbation.to_json()
+        return Draw(perturbation, record)
+
+
+def parse_plan(texts: Iterable[str]) -> PerturbationPlan:
+    """Return the plan that ``--perturb`` options describe.
+
+    Args:
+        texts: Such as ``"camera:3"`` or ``"camera:azimuth=20,elevation=10"``.
+
+    Raises:
+        UsageError: A kind, strength or parameter does not exist, is out of its range, or
+            contradicts another; names the nearest valid one.
+    """
+    items: dict[str, Item] = {}
+    for text in texts:
+        item = parse_item(text)
+        if item.kind in items:
+            raise UsageError(f"--perturb names {item.kind} twice", "give each kind once")
+        items[item.kind] = item
+    if {"robot", "robot_true"} <= set(items):
+        raise UsageError(
+            "--perturb names robot and robot_true, which both place the arm",
+            "robot is LIBERO-Plus's order of events, robot_true really starts there: choose one",
+        )
+    return PerturbationPlan(tuple(items.values()))
+
+
+def parse_item(text: str) -> Item:
+    """Return what one ``--perturb`` option describes.
+
+    Raises:
+        UsageError: As for :func:`parse_plan`.
+    """
+    name, _, rest = (part.strip() for part in text.partition(":"))
+    kind = KINDS.get(name)
+    if kind is None:
+        raise UsageError(f"there is no perturbation {name!r}", did_you_mean(name, KINDS))
+    if not rest:
+        example = f"{name}:3 or {name}:{kind.parameters[0].name}=…"
+        raise UsageError(f"--perturb {text!r} says no strength and no parameters", f"try {example}")
+    if "=" in rest:
+        return Item(name, None, tuple(_parse_values(kind, rest).items()))
+    return Item(name, _parse_strength(kind, rest))
+
+
+def _parse_strength(kind: Kind, text: str) -> int:
+    valid = [str(strength) for strength in range(1, STRENGTHS + 1)]
+    if text in valid:
+        return int(text)
+    if text.lstrip("+-").isdecimal():
+        raise UsageError(f"{kind.name} has no strength {text}", f"strengths are 1 to {STRENGTHS}")
+    hint = did_you_mean(text, [parameter.name for parameter in kind.parameters])
+    raise UsageError(
+        f"--perturb {kind.name}:{text} is no strength (1 to {STRENGTHS}) and no name=value", hint
+    )
+
+
+def _parse_values(kind: Kind, text: str) -> Mapping[str, Value]:
+    parameters = {parameter.name: parameter for parameter in kind.parameters}
+    values: dict[str, Value] = {}
+    for part in text.split(","):
+        name, _, given = (piece.strip() for piece in part.partition("="))
+        if name not in parameters:
+            raise UsageError(
+                f"{kind.name} has no parameter {name!r}", did_you_mean(name, parameters)
+            )
+        if name in values:
+            raise UsageError(f"--perturb {kind.name} gives {name} twice", "give it once")
+        try:
+            values[name] = parameters[name].parse(given)
+        except ValueError as error:
+            valid = f"valid: {parameters[name].range}"
+            raise UsageError(f"{kind.name}:{name}: {error}", valid) from None
+    for one, other in kind.exclusive:
+        if one in values and other in values:
+            raise UsageError(f"{kind.name}: {one} and {other} contradict each other", "give one")
+    return values

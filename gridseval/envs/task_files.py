@@ -1,0 +1,84 @@
+"""The files that a compiled task is made of: what distinguishes it from every other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gridseval.envs.libero_package import package_root
+from gridseval.suites import PlusFolder, Task, Variant, added_kinds, background_of
+
+_FLOOR, _WALL = "texplane", "tex-wall"
+"""Names of two textures in every arena of LIBERO's."""
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """The files that define a task's compiled model.
+
+    Attributes:
+        bddl: The problem file.
+        init_states: The stored initial states.
+        assets: The root of the models.
+        arena: The arena's XML file, or ``None`` for LIBERO's.
+        textures: Names of textures in the arena, each with the file that replaces LIBERO's.
+        added: Kinds of objects that LIBERO does not know, each with its XML file.
+    """
+
+    bddl: Path
+    init_states: Path
+    assets: Path
+    arena: Path | None = None
+    textures: tuple[tuple[str, Path], ...] = ()
+    added: tuple[tuple[str, Path], ...] = ()
+
+    @classmethod
+    def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
+        """Return a task's files, as the ``libero`` package ships them."""
+        root = package_root()
+        return cls(
+            bddl=root / "bddl_files" / suite / f"{task_name}.bddl",
+            init_states=root / "init_files" / suite / f"{task_name}.pruned_init",
+            assets=assets,
+        )
+
+    @classmethod
+    def of_task(cls, task: Task, assets: Path, folder: PlusFolder) -> TaskFiles:
+        """Return the files of any task.
+
+        Tasks of LIBERO-Plus that differ in camera, arm, light, noise or instruction have those of
+        their base task, and so share its compiled model.
+
+        Args:
+            task: Of any suite; one of LIBERO-Plus must be available.
+            assets: The root of LIBERO's models.
+            folder: LIBERO-Plus's files.
+        """
+        variant = task.variant
+        if variant is None:
+            return cls.of(task.suite, task.name, assets)
+        files = cls.of(variant.suite, variant.base, assets)
+        if variant.dimension == "layout":
+            return _laid_out(files, variant, folder)
+        if variant.dimension == "background":
+            return _decorated(files, variant, folder)
+        return files
+
+
+def _laid_out(files: TaskFiles, variant: Variant, folder: PlusFolder) -> TaskFiles:
+    bddl = folder.bddl(variant)
+    kinds = added_kinds(bddl.read_text(encoding="utf8")) if variant.kind == "add" else ()
+    paths = ((kind, folder.object_file(kind)) for kind in sorted(kinds))
+    return replace(
+        files,
+        bddl=bddl,
+        init_states=folder.init_states(variant),
+        added=tuple((kind, path) for kind, path in paths if path is not None),
+    )
+
+
+def _decorated(files: TaskFiles, variant: Variant, folder: PlusFolder) -> TaskFiles:
+    background = background_of(variant, folder)
+    pairs = ((_FLOOR, background.floor), (_WALL, background.wall))
+    textures = tuple((name, files.assets / path) for name, path in pairs if path is not None)
+    return replace(files, arena=background.scene, textures=textures)

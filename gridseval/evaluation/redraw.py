@@ -1,0 +1,168 @@
+"""Videos of a finished run, made again by playing its recorded actions.
+
+Episodes repeat to the bit, so actions and traces are all that must be kept of one: the frames come
+back when it is played, and whoever wants them larger, as a GIF or as a contact sheet can have that
+years later, without the policy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from gridseval.envs.assets import Assets, find_assets
+from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.rendering.backend import choose_backend
+from gridseval.errors import MachineError, OutputError
+from gridseval.evaluation.recorded import Recorded, choose_records, find_recorded, name_of
+from gridseval.results.runs import Run, read_run
+from gridseval.suites import Suite, load_suite
+from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
+from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
+
+
+@dataclass(frozen=True)
+class Redrawing:
+    """What ``gridseval video`` is asked to draw.
+
+    Attributes:
+        run: The run directory.
+        episodes: Texts ``TASK:TRIAL``; empty for those that ``tasks`` and ``trials`` choose.
+        tasks: Indices, ranges and names, or ``None`` for all.
+        trials: So many per task, or ``None`` for the first that was run.
+        form: Kind of video.
+        sheet: Whether to write contact sheets, too.
+        out: Folder for the files, or ``None`` for the run's ``videos``.
+        assets: Folder of LIBERO's models, or ``None`` to look for them.
+    """
+
+    run: Path
+    episodes: tuple[str, ...] = ()
+    tasks: str | None = None
+    trials: int | None = None
+    form: Literal["mp4", "gif"] = "mp4"
+    sheet: bool = False
+    out: Path | None = None
+    assets: str | None = None
+
+
+def redraw(asked: Redrawing) -> Iterator[Path]:
+    """Draw episodes and yield each file when it is complete.
+
+    Raises:
+        UsageError: There is no such run, task or trial.
+        OutputError: The run lacks actions or traces, or a file cannot be read or written.
+        MachineError: Models or MuJoCo are not those of the run, or nothing here can draw; or the
+            episode did not end as recorded, which other versions can cause.
+    """
+    run = read_run(asked.run)
+    if not run.manifest:
+        raise OutputError(f"{asked.run} has no run.yaml, so that it cannot be played again")
+    suite = load_suite(str(run.manifest.get("suite")))
+    records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
+    chosen = [find_recorded(run, record) for record in records]
+    assets = find_assets(asked.assets)
+    _check_same_machine(run, assets)
+    folder = asked.run / "videos" if asked.out is None else asked.out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create {folder}: {error.strerror}") from error
+    env = _settings(run, assets).make()
+    with contextlib.closing(env):
+        for recorded in chosen:
+            yield from _draw(env, suite, recorded, folder, asked)
+
+
+def _check_same_machine(run: Run, assets: Assets) -> None:
+    """Refuse other models or another MuJoCo: the same actions would make another episode."""
+    name, digest = assets.identity()
+    recorded = run.manifest.get("assets", {})
+    if recorded.get("hash") != digest:
+        raise MachineError(
+            f"{run.paths[0]} was made with other models ({recorded.get('identity')}) than those in "
+            f"{assets.root} ({name})",
+            "name the run's models: --assets PATH",
+        )
+    made, here = run.manifest.get("versions", {}).get("mujoco"), metadata.version("mujoco")
+    if made != here:
+        raise MachineError(
+            f"{run.paths[0]} was made with MuJoCo {made}, here is {here}, in which the same "
+            "actions may end elsewhere",
+            f"pip install mujoco=={made}",
+        )
+
+
+def _settings(run: Run, assets: Assets) -> EnvSettings:
+    manifest = run.manifest
+    return EnvSettings(
+        suite=str(manifest["suite"]),
+        assets=str(assets.root),
+        observations=("state",),
+        seed=manifest["seed"],
+        max_steps=manifest["max_steps"],
+        settle_steps=manifest["settle_steps"],
+        backend=choose_backend().backend,
+    )
+
+
+def _draw(
+    env: LiberoEnv, suite: Suite, recorded: Recorded, folder: Path, asked: Redrawing
+) -> Iterator[Path]:
+    record, traces = recorded.record, recorded.read_traces()
+    name = video_name(*record.key, suite.tasks[record.task].name)
+    path = (folder / name).with_suffix(f".{asked.form}")
+    mapping = None if traces is None else traces.mapping
+    moments = Moments()
+    with EpisodeVideo(path, record.instruction, VIDEO_FPS, mapping) as video:
+        for frame in _replay(env, recorded, moments):
+            shown = frame if traces is None else frame.with_trace(traces.at(frame.step))
+            moments.take(shown)
+            video.append(shown.agentview, shown.wrist, shown.step, shown.trace)
+        drawn = video.close(record.status, record.steps)
+    if drawn is not None:
+        yield drawn
+    if asked.sheet:
+        sheet = path.with_name(f"{path.stem}-sheet.png")
+        ended = (record.instruction, record.status, record.steps)
+        yield write_sheet(sheet, moments.frames(), *ended, mapping)
+
+
+def _replay(env: LiberoEnv, recorded: Recorded, moments: Moments) -> Iterator[Frame]:
+    """Play an episode, yield the frames that its video had, and note what happens between them.
+
+    Raises:
+        MachineError: It did not end as it was recorded.
+    """
+    record = recorded.record
+    options = {"task": record.task, "trial": record.trial, "record_every": RECORD_EVERY}
+    _, info = env.reset(options=options)
+    yield from map(_frame, info["frames"])
+    ended = False
+    for number, action in enumerate(recorded.read_actions(), 1):
+        if ended:
+            raise _differs(recorded, f"ended after {number - 1}")
+        _, _, terminated, truncated, info = env.step(action)
+        ended = terminated or truncated
+        moments.note(touching=env.touches(), closing=action[6] > 0)
+        yield from map(_frame, info["frames"])
+    if record.status != "error" and (ended, info["is_success"]) != (True, record.success):
+        raise _differs(recorded, "ended otherwise" if ended else "did not end")
+
+
+def _frame(given: dict[str, Any]) -> Frame:
+    return Frame(given["step"], given["agentview"], given["wrist"])
+
+
+def _differs(recorded: Recorded, how: str) -> MachineError:
+    record = recorded.record
+    return MachineError(
+        f"{name_of(record)}, recorded as {record.status} after {record.steps} steps, {how} when it "
+        "was played again",
+        "compare the versions in its run.yaml with: gridseval doctor",
+    )

@@ -1,0 +1,122 @@
+"""Policy cards: the conventions of a policy family, one YAML each.
+
+Every convention here has cost somebody a wrong table when it was guessed: which crop, whose gripper
+sign, how many steps between queries. They are data, so that a family is a file and not a branch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.config import load_yaml
+from gridseval.data import data_dir
+from gridseval.errors import UsageError, did_you_mean
+from gridseval.policies.images import ImagePipeline
+
+Gripper = Literal["raw", "sign", "openvla"]
+
+
+@dataclass(frozen=True)
+class PolicyCard:
+    """The conventions of one policy family.
+
+    Args:
+        name: The file's stem.
+        title: As papers write it.
+        kind: The policy kind that loads its checkpoints, or ``None`` where any does.
+        cameras: What it looks at, ``"agentview"`` and ``"wrist"``, in the model's order.
+        image: From observed frame to input image.
+        gripper: How its seventh action component becomes gridseval's (−1 opens, +1 closes):
+            ``"raw"`` as it is, ``"sign"`` −1 below 0 and +1 else, ``"openvla"`` −sign(2g − 1) of
+            g in [0, 1].
+        state: ``"axis_angle"`` for eef position, axis-angle (robosuite's, no antipodal flip) and
+            two gripper joints; ``"none"`` where it sees no state.
+        chunk: Actions per query, at least 1.
+        replan: Policy steps executed between two queries, 1 to ``chunk``.
+        normalisation: How actions and state were scaled in training; the checkpoint has the
+            numbers. ``"none"`` also where a server does it.
+        token_grid: Rows and columns of one camera's visual tokens.
+        published: Rows of ``policies/published.yaml`` with its scores.
+        source: Where these facts come from.
+        notes: What a user should know.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    name: str
+    title: str
+    kind: str | None
+    cameras: tuple[Literal["agentview", "wrist"], ...]
+    image: ImagePipeline
+    gripper: Gripper
+    state: Literal["axis_angle", "none"]
+    chunk: int
+    replan: int
+    normalisation: Literal["none", "q01_q99", "mean_std"]
+    token_grid: tuple[int, int]
+    source: str
+    published: tuple[str, ...] = ()
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras):
+            raise ValueError("cameras must name at least one camera, each once")
+        if not 1 <= self.replan <= self.chunk:
+            raise ValueError(f"replan must be within 1 and chunk ({self.chunk}), not {self.replan}")
+        if min(self.token_grid) < 1:
+            raise ValueError(f"token_grid must be (rows, columns), not {self.token_grid}")
+
+    def gripped(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return actions with gridseval's gripper.
+
+        Args:
+            actions: float32 (..., 7) by this family's convention; left as they are.
+
+        Returns:
+            float32 (..., 7); the gripper −1 to open, +1 to close.
+        """
+        if self.gripper == "raw":
+            return actions
+        mended = actions.copy()
+        gripper = mended[..., 6]
+        # nan stays nan, so that the check on a policy's actions finds it.
+        mended[..., 6] = (
+            -np.sign(2 * gripper - 1)
+            if self.gripper == "openvla"
+            else np.where(gripper < 0, -1, np.where(np.isnan(gripper), gripper, 1))
+        )
+        return mended
+
+
+def list_cards() -> tuple[str, ...]:
+    """Return the names of all cards that ship with gridseval, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+
+
+def load_card(name: str) -> PolicyCard:
+    """Return a card by name, or from a file of one's own.
+
+    Args:
+        name: A name of :func:`list_cards`, or a path that ends in ``.yaml``.
+
+    Raises:
+        UsageError: There is no such card (names the nearest), or the file is no card (names file,
+            key path, and the nearest key).
+    """
+    path = Path(name) if name.endswith(".yaml") else _folder() / f"{name}.yaml"
+    if not name.endswith(".yaml") and name not in list_cards():
+        raise UsageError(f"unknown policy card {name!r}", did_you_mean(name, list_cards()))
+    card = load_yaml(path, PolicyCard)
+    if card.name != path.stem:
+        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {card.name!r}")
+    return card
+
+
+def _folder() -> Path:
+    return data_dir("policies") / "cards"

@@ -1,0 +1,181 @@
+"""How a policy family turns an observed frame into its input image.
+
+Each family was trained behind its own chain of decoding, cropping and resizing; a grey level of
+difference is harmless, another crop is another policy. The chains are written in policy cards, this
+module computes them: Pillow where the families use Pillow (or what equals it), numpy elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gridseval.tokens.mapping import ImageMapping, centre_crop, resize_with_pad, rotated_by_180
+
+Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "none"]
+
+
+@dataclass(frozen=True)
+class ImagePipeline:
+    """The chain from an observed frame to a model's input image, in this order.
+
+    Args:
+        px: Side of the (square) input image; ``None`` leaves the frame's size.
+        rotated: Whether the model wants the frame rotated by another 180° (that is, LIBERO's own
+            orientation: what gridseval observes is rotated already, as most families train).
+        jpeg_quality: Quality of a JPEG round trip before resizing, 1–100, or ``None``. OpenVLA's
+            training data were JPEGs; its evaluation repeats that with TensorFlow's default of 95.
+        resize: ``"lanczos3"`` and ``"bilinear"`` (both with antialias) ignore the aspect ratio,
+            ``"bilinear_pad"`` keeps it and pads with black, ``"none"`` leaves the size.
+        crop_area: Share of the area that a centre crop keeps after resizing, in (0, 1]; the crop is
+            enlarged to ``px`` again, bilinearly (TensorFlow's ``crop_and_resize``).
+
+    Raises:
+        ValueError: A number is out of its range, or ``resize`` and ``px`` contradict each other.
+    """
+
+    px: int | None
+    rotated: bool = False
+    jpeg_quality: int | None = None
+    resize: Resize = "none"
+    crop_area: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.px is not None and not 1 <= self.px <= 4096:
+            raise ValueError(f"px must be within 1 and 4096, not {self.px}")
+        if (self.px is None) != (self.resize == "none"):
+            raise ValueError("px and resize go together: give both, or px: null and resize: none")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"jpeg_quality must be within 1 and 100, not {self.jpeg_quality}")
+        if self.crop_area is not None and not 0 < self.crop_area <= 1:
+            raise ValueError(f"crop_area must be within 0 and 1, not {self.crop_area:g}")
+
+    def apply(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return input images.
+
+        Args:
+            frames: uint8 (B, height, width, 3), as observed.
+
+        Returns:
+            uint8 (B, px, px, 3); (B, height, width, 3) without a resize.
+        """
+        if self == ImagePipeline(px=None):
+            return frames
+        return np.stack([self._one(frame) for frame in frames])
+
+    def mapping(self, frame_px: tuple[int, int] = (256, 256)) -> ImageMapping:
+        """Return where places on the input image lie on a frame.
+
+        Args:
+            frame_px: The frame's width and height.
+        """
+        mapping = rotated_by_180() if self.rotated else ImageMapping()
+        if self.resize == "bilinear_pad" and self.px is not None:
+            mapping = resize_with_pad(frame_px, (self.px, self.px)).after(mapping)
+        if self.crop_area is not None:
+            mapping = centre_crop(self.crop_area).after(mapping)
+        return mapping
+
+    def _one(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.rotated:
+            frame = frame[::-1, ::-1]
+        if self.jpeg_quality is not None:
+            frame = _jpeg_round_trip(frame, self.jpeg_quality)
+        if self.px is not None:
+            frame = _resized(frame, self.px, self.resize)
+        return frame if self.crop_area is None else _cropped(frame, self.crop_area)
+
+
+def _jpeg_round_trip(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return a frame as it comes back from a JPEG with 4:2:0 chroma, TensorFlow's default."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(frame)).save(
+        buffer, "JPEG", quality=quality, subsampling="4:2:0"
+    )
+    return np.asarray(Image.open(buffer))
+
+
+def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    if (height, width) == (px, px):
+        return frame
+    if resize == "lanczos3":
+        return _lanczos(frame, px)
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    if resize == "bilinear":
+        return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
+    # As openpi's own: sizes are cut to whole pixels, the odd one of the padding goes to the end.
+    ratio = max(width / px, height / px)
+    size = (int(width / ratio), int(height / ratio))
+    resized = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    if size == (px, px):
+        return resized
+    padded = np.zeros((px, px, 3), np.uint8)
+    left, top = (px - size[0]) // 2, (px - size[1]) // 2
+    padded[top : top + size[1], left : left + size[0]] = resized
+    return padded
+
+
+def _lanczos(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
+    """Return TensorFlow's ``resize(method="lanczos3", antialias=True)``, rounded and clipped.
+
+    Pillow's filter is the same but rounds and clips between its two passes, which costs several
+    grey levels where edges overshoot.
+    """
+    height, width = frame.shape[:2]
+    made = np.empty((px, px), "V3")
+    # A strip at a time: arrays beyond malloc's threshold cost more in page faults than in sums.
+    for first, low, weights in _lanczos_blocks(height, px):
+        strip = frame[low : low + weights.shape[1]].reshape(weights.shape[1], -1)
+        # Pixels move as wholes: numpy transposes 12 bytes at once twice as fast as 3 floats.
+        pixels = (weights @ strip.astype(np.float32)).view("V12")
+        columns = np.ascontiguousarray(pixels.T).view(np.float32)
+        values = np.empty((px, columns.shape[1]), np.float32)
+        for start, left, across in _lanczos_blocks(width, px):
+            count, used = across.shape
+            np.matmul(across, columns[left : left + used], out=values[start : start + count])
+        values += 0.5  # so that the cut to uint8 rounds
+        levels = np.clip(values, 0, 255, out=values).astype(np.uint8).view("V3")
+        made[first : first + len(weights)] = levels.T
+    return made.view(np.uint8).reshape(px, px, 3)
+
+
+_BLOCK = 24
+"""Output rows per product: more waste weights that are zero, fewer waste calls."""
+
+
+@lru_cache(maxsize=16)
+def _lanczos_blocks(source: int, length: int) -> tuple[tuple[int, int, NDArray[np.float32]], ...]:
+    """Return first output row, first source row and weights of each block of output rows."""
+    places = (np.arange(length) + 0.5) * source / length
+    stretch = max(source / length, 1.0)  # antialias: shrinking widens the kernel
+    distance = (np.arange(source) + 0.5 - places[:, None]) / stretch
+    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    blocks = []
+    for first in range(0, length, _BLOCK):
+        part = weights[first : first + _BLOCK]
+        used = np.flatnonzero(part.any(axis=0))
+        band = part[:, used[0] : used[-1] + 1].astype(np.float32)
+        blocks.append((first, int(used[0]), band))
+    return tuple(blocks)
+
+
+def _cropped(frame: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
+    """Return a centre crop, enlarged to the frame's size again.
+
+    TensorFlow's ``crop_and_resize`` samples from the box's corner pixel to its corner pixel,
+    Pillow from edge to edge: half a sample's step further out on either side.
+    """
+    height, width = frame.shape[:2]
+    side = float(np.sqrt(area))
+    low = [(1 - side) / 2 * (length - 1) + (1 - side) / 2 for length in (width, height)]
+    box = (low[0], low[1], low[0] + side * width, low[1] + side * height)
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))

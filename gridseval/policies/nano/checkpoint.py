@@ -1,0 +1,161 @@
+"""Checkpoints of ``nano``: a folder with ``config.json`` and ``model.safetensors``.
+
+Both are data: nothing in them can run. Loading is strict, for a tensor that is silently left out
+is another model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gridseval.errors import OutputError, PolicyError, did_you_mean
+from gridseval.policies.nano.config import NanoConfig, config_text, read_config
+from gridseval.policies.nano.model import NanoModel
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MOST_PARAMETERS = 500_000_000
+_SHOWN = 3
+
+
+def new_nano(config: NanoConfig | None = None, seed: int = 0) -> NanoModel:
+    """Return a freshly initialised model, the same for the same seed.
+
+    Args:
+        config: Its shape; default: :class:`NanoConfig`'s.
+        seed: At least 0.
+
+    Raises:
+        PolicyError: The model would have more than 500 million parameters, or its pruner does not
+            fit it.
+    """
+    config = config or NanoConfig()
+    _check_size(config)
+    with torch.random.fork_rng(devices=[]):  # whoever else draws numbers is not disturbed
+        torch.manual_seed(seed)
+        return NanoModel(config).eval()
+
+
+def save_nano(
+    path: str | os.PathLike[str], config: NanoConfig | None = None, seed: int = 0
+) -> None:
+    """Write a freshly initialised checkpoint.
+
+    Args:
+        path: The folder; made if it does not exist.
+        config: The model's shape; default: :class:`NanoConfig`'s.
+        seed: At least 0.
+
+    Raises:
+        PolicyError: The configuration makes no model.
+        OutputError: The folder cannot be written to.
+    """
+    save_model(path, new_nano(config, seed))
+
+
+def save_model(path: str | os.PathLike[str], model: NanoModel) -> None:
+    """Write a model's checkpoint, whatever it was trained to.
+
+    Args:
+        path: The folder; made if it does not exist, its files replaced.
+        model: The model.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+    """
+    folder = Path(path)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    contents = {
+        CONFIG: config_text(model.config).encode(),
+        WEIGHTS: save(tensors, {"format": "pt"}),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            part = folder / f"{name}.part"
+            part.write_bytes(content)
+            part.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def load_nano(path: str | os.PathLike[str]) -> NanoModel:
+    """Load a checkpoint.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        PolicyError: A file is missing or damaged, a key is missing or unknown, a tensor has another
+            shape or type than the configuration says, or a number in it is not finite.
+    """
+    folder = Path(path)
+    model = new_nano(read_config(folder / CONFIG))
+    file = folder / WEIGHTS
+    tensors = _read_tensors(file)
+    expected = model.state_dict()
+    _check_keys(file, tensors, expected)
+    for key, tensor in tensors.items():
+        _check_tensor(file, key, tensor, expected[key])
+    model.load_state_dict(tensors)
+    return model
+
+
+def _check_size(config: NanoConfig) -> None:
+    """Refuse a model that fills the memory, before it does; a draft on ``meta`` has no storage."""
+    with torch.device("meta"):
+        draft = NanoModel(config)
+    count = sum(parameter.numel() for parameter in draft.parameters())
+    if count > MOST_PARAMETERS:
+        raise PolicyError(
+            f"this nano would have {count / 1e6:.0f} million parameters, more than "
+            f"{MOST_PARAMETERS // 1_000_000}",
+            "make it narrower or shallower",
+        )
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load(file.read_bytes())
+    except OSError as error:
+        raise PolicyError(
+            f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
+        ) from error
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise PolicyError(f"{file} is no safetensors file: {error}", "copy it again") from error
+
+
+def _check_keys(file: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    missing = [key for key in expected if key not in found]
+    unknown = [key for key in found if key not in expected]
+    if unknown:
+        hint = did_you_mean(unknown[0], missing or list(expected))
+        raise PolicyError(f"{file} has keys that {CONFIG} knows nothing of: {_few(unknown)}", hint)
+    if missing:
+        raise PolicyError(f"{file} lacks {_few(missing)}", f"does {CONFIG} belong to it?")
+
+
+def _few(keys: list[str]) -> str:
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return ", ".join(keys[:_SHOWN]) + more
+
+
+def _check_tensor(file: Path, key: str, found: Tensor, expected: Tensor) -> None:
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise PolicyError(
+            f"{file}: {key} is {_described(found)}, expected {_described(expected)}",
+            f"does {CONFIG} belong to it?",
+        )
+    if found.is_floating_point() and not bool(found.isfinite().all()):
+        raise PolicyError(f"{file}: {key} has values that are not finite")
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

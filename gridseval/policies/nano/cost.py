@@ -1,0 +1,42 @@
+"""What a query of ``nano`` costs, from its shapes and from what its pruner kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gridseval.policies.nano.config import NanoConfig
+from gridseval.tokens.accounting import CONVENTIONS, FLOPS_PER_MAC, Choice, Schedule, pruner_macs
+
+
+@lru_cache(maxsize=4096)
+def nano_flops(
+    config: NanoConfig, stages: tuple[tuple[int, int], ...], where: str = "before"
+) -> float:
+    """Return the floating-point operations of a query, by the convention ``full``.
+
+    Instructions count as ten words each: LIBERO's have 5 to 19, which changes nothing of note.
+
+    Args:
+        config: The model's.
+        stages: ``(layer, tokens)``: visual tokens that are left from that layer on.
+        where: The place of the pruner; one at the encoder spares the projector, too.
+    """
+    model = config.describe()
+    place = stages[0] if stages else (0, model.visual_tokens)
+    at_encoder = where == "encoder"
+    choice = Choice(
+        cameras=len(config.cameras),
+        visual=model.visual_tokens,
+        kept=place[1],
+        width=config.encoder_width if at_encoder else config.width,
+        text=model.language.tokens,
+        image_px=config.image_px,
+        queries=config.pruner.arguments.get("queries", Choice.queries),
+    )
+    convention = CONVENTIONS["full"]
+    macs = pruner_macs(config.pruner.name, choice)
+    flops = convention.operations(model, Schedule(stages), macs)
+    if at_encoder:
+        per_token = config.width * (config.encoder_width + config.width)
+        flops -= FLOPS_PER_MAC * per_token * (model.visual_tokens - place[1])
+    return float(flops)

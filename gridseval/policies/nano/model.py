@@ -1,0 +1,245 @@
+"""``nano``: a small vision-language-action model with a place for every pruner.
+
+Images become 16 × 16 tokens per camera in a vision transformer, the instruction one token per word,
+the state one token; a decoder turns as many learned action slots into actions, all at once. What a
+pruner drops is gone: later layers run on fewer tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
+from gridseval.policies.nano.layers import DecoderLayer, EncoderLayer, rotation_of
+from gridseval.tokens.pruners import Role, build_pruner
+from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
+
+
+@dataclass(frozen=True, eq=False)
+class NanoInput:
+    """A batch of observations.
+
+    Attributes:
+        images: uint8 (B, cameras, image_px, image_px, 3).
+        words: int64 (B, T, 2), as :func:`pad_words` makes them.
+        state: float32 (B, 8).
+        slots: B numbers for pruners that remember; default: 0 to B − 1.
+        generators: B random generators for pruners that draw; default: torch's own.
+    """
+
+    images: Tensor
+    words: Tensor
+    state: Tensor
+    slots: Sequence[int] | None = None
+    generators: Sequence[torch.Generator] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NanoOutput:
+    """What a pass gives.
+
+    Attributes:
+        actions: float (B, chunk, 7).
+        pruned: The visual tokens that reached the last layer.
+        stages: ``(layer, int64 (B,))``: so many visual tokens from that layer on.
+        maps: Attention of the layers that were asked for, by layer.
+    """
+
+    actions: Tensor
+    pruned: Pruned
+    stages: tuple[tuple[int, Tensor], ...]
+    maps: dict[int, AttentionMap]
+
+
+class NanoModel(nn.Module):
+    """The model.
+
+    Args:
+        config: Its shape; its pruner is built, too.
+
+    Raises:
+        PolicyError: The pruner does not fit.
+    """
+
+    def __init__(self, config: NanoConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, encoder_width = config.width, config.encoder_width
+        self.patch = nn.Linear(3 * config.patch_px**2, encoder_width)
+        self.patch_position = nn.Parameter(torch.randn(config.grid**2, encoder_width) * 0.02)
+        self.encoder = nn.ModuleList(
+            EncoderLayer(encoder_width, config.encoder_heads) for _ in range(config.encoder_layers)
+        )
+        self.encoder_norm = nn.LayerNorm(encoder_width)
+        self.projector = nn.Sequential(
+            nn.Linear(encoder_width, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.camera = nn.Parameter(torch.randn(len(config.cameras), width) * 0.02)
+        self.word_tables = nn.ModuleList(nn.Embedding(config.buckets + 1, width) for _ in range(2))
+        self.state = nn.Linear(STATE, width)
+        self.slots = nn.Parameter(torch.randn(config.chunk, width) * 0.02)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, ACTION)
+        self.pruner: Pruner = build_pruner(
+            config.pruner.name, config.host, **config.pruner.arguments
+        )
+
+    def forward(self, inputs: NanoInput, maps: Collection[int] = ()) -> NanoOutput:
+        """Run the model.
+
+        Args:
+            inputs: A batch.
+            maps: Decoder layers whose attention is wanted, besides those that the pruner needs.
+
+        Raises:
+            PolicyError: The pruner refuses its input.
+        """
+        return _Pass(self, inputs, frozenset(maps)).run()
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return visual features, float (B, P, encoder_width), camera after camera, row-major."""
+        config = self.config
+        batch, cameras = images.shape[:2]
+        size = (batch * cameras, config.grid, config.patch_px, config.grid, config.patch_px, 3)
+        patches = (
+            images.reshape(size).permute(0, 1, 3, 2, 4, 5).reshape(size[0], config.grid**2, -1)
+        )
+        tokens = self.patch(patches.to(self.patch.weight.dtype) / 127.5 - 1) + self.patch_position
+        for layer in self.encoder:
+            tokens = layer(tokens)
+        normed: Tensor = self.encoder_norm(tokens)
+        return normed.view(batch, cameras * config.grid**2, -1)
+
+    def embed(self, inputs: NanoInput) -> tuple[Tensor, Tensor]:
+        """Return all other tokens, (B, T + 1 + chunk, width), and int64 roles of the same."""
+        first, second = self.word_tables
+        words = first(inputs.words[..., 0]) + second(inputs.words[..., 1])
+        batch = len(words)
+        state = self.state(inputs.state.to(words.dtype))[:, None]
+        slots = self.slots.expand(batch, -1, -1)
+        is_word = inputs.words[..., 0] > 0
+        instruction = torch.where(is_word, int(Role.INSTRUCTION), int(Role.PADDING))
+        ends = [Role.STATE, *[Role.ACTION] * len(self.slots)]
+        roles = torch.tensor(ends, device=words.device).expand(batch, -1)
+        return torch.cat([words, state, slots], 1), torch.cat([instruction, roles], 1)
+
+    def positions(self, words: int, offset: int) -> Tensor:
+        """Return positions of all other tokens, (T + 1 + chunk,), whatever the padding."""
+        after = torch.arange(1 + self.config.chunk) + self.config.words
+        return offset + torch.cat([torch.arange(words), after])
+
+
+@dataclass(eq=False)
+class _Pass:
+    """One pass: the sequence as it shrinks, and what pruners are told of it."""
+
+    model: NanoModel
+    inputs: NanoInput
+    wanted: frozenset[int]
+    stages: list[tuple[int, Tensor]] = field(default_factory=list)
+    maps: dict[int, AttentionMap] = field(default_factory=dict)
+    pruned: Pruned | None = None
+    asked: PrunerInput | None = None
+    embedded: tuple[Tensor, Tensor] | None = None
+    places: tuple[Tensor, Tensor | None, Tensor] | None = None
+
+    def run(self) -> NanoOutput:
+        model, pruner = self.model, self.model.pruner
+        places = {(place.where, place.layer): n for n, place in enumerate(pruner.places)}
+        observed = pruner.needs.observed
+        layers_needed = {*self.wanted, *observed, *sum(pruner.needs.attention, ())}
+        self.other, self.roles = model.embed(self.inputs)
+        visual = model.encode(self.inputs.images)
+        if ("encoder", 0) in places:
+            visual = self._prune(0, visual)
+        visual = self._project(visual)
+        if pruner.needs.embeddings:
+            self.embedded = (visual, self.other)
+        if ("before", 0) in places:
+            visual = self._prune(0, visual)
+        for number, layer in enumerate(model.layers):
+            if ("layer", number) in places:
+                visual = self._prune(places["layer", number], visual, number)
+            visual = self._layer(number, layer, visual, number in layers_needed)
+        assert self.pruned is not None and self.asked is not None  # every pruner has a place
+        if observed:
+            pruner.observe(self.asked, self.pruned, {at: self.maps[at] for at in observed})
+        actions = model.head(model.norm(self.other[:, -len(model.slots) :]))
+        maps = {at: self.maps[at] for at in self.wanted}
+        return NanoOutput(actions, self.pruned, tuple(self.stages), maps)
+
+    def _project(self, visual: Tensor) -> Tensor:
+        """Return tokens of the decoder's width, with a mark of their camera."""
+        model = self.model
+        projected: Tensor = model.projector(visual)
+        count = model.config.grid**2
+        if self.pruned is None:
+            return projected + model.camera.repeat_interleave(count, 0)
+        # Of tokens that an encoder-side pruner kept, positions tell the camera.
+        chosen = model.camera[self.pruned.position_ids // count]
+        return projected + chosen * self.pruned.mask[..., None]
+
+    def _prune(self, number: int, visual: Tensor, layer: int = 0) -> Tensor:
+        """Return the visual tokens that the pruner keeps, or makes, at one of its places."""
+        pruner = self.model.pruner
+        attention = pruner.needs.attention[number] if pruner.needs.attention else ()
+        slots = self.inputs.slots
+        self.asked = PrunerInput(
+            tokens=visual,
+            cameras=self.model.config.host.cameras,
+            text=self.other,
+            text_roles=self.roles,
+            attention={at: self.maps[at] for at in attention},
+            pixels=self.inputs.images.float() if pruner.needs.pixels else None,
+            slots=range(len(visual)) if slots is None else slots,
+            generators=self.inputs.generators,
+            embedded=self.embedded,
+            earlier=self.pruned,
+        )
+        self.pruned = pruner(self.asked)
+        self.places = None
+        self.stages.append((layer, self.pruned.counts))
+        return self.pruned.tokens
+
+    def _layer(self, number: int, layer: nn.Module, visual: Tensor, with_map: bool) -> Tensor:
+        """Run one layer on all tokens; return the visual ones, and keep the others."""
+        count = visual.shape[1]
+        rotation, keys, mask = self.places = self.places or self._places(visual)
+        tokens: Tensor
+        tokens, weights = layer(torch.cat([visual, self.other], 1), rotation, keys, with_map)
+        if weights is not None:
+            visual_roles = torch.where(mask[:, :count], int(Role.VISUAL), int(Role.PADDING))
+            roles = torch.cat([visual_roles, self.roles], 1)
+            self.maps[number] = AttentionMap(weights[..., :count], roles)
+        self.other = tokens[:, count:]
+        return tokens[:, :count]
+
+    def _places(self, visual: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return the sequence's rotation, its mask if anything is masked, and its mask (B, N)."""
+        batch, count = visual.shape[:2]
+        pruned, device = self.pruned, visual.device
+        if pruned is None:
+            ids = torch.arange(count, device=device).expand(batch, -1)
+            mask = torch.ones(batch, count, dtype=torch.bool, device=device)
+        else:
+            ids, mask = pruned.position_ids, pruned.mask
+        # Sampled tokens are a sequence of their own; kept ones leave gaps where others were.
+        sampled = pruned is not None and pruned.points is not None
+        offset = (
+            count if sampled else sum(camera.count for camera in self.model.config.host.cameras)
+        )
+        others = self.model.positions(self.inputs.words.shape[1], offset).to(device)
+        mask = torch.cat([mask, self.roles != Role.PADDING], 1)
+        positions = torch.cat([ids, others.expand(batch, -1)], 1)
+        rotation = rotation_of(positions, self.model.config.head_dim)
+        return rotation, None if bool(mask.all()) else mask, mask
+
+
+def with_pruner(config: NanoConfig, name: str, arguments: dict[str, object]) -> NanoConfig:
+    """Return a configuration with another pruner."""
+    return replace(config, pruner=replace(config.pruner, name=name, arguments=arguments))

@@ -1,0 +1,216 @@
+"""``--policy nano``: a small model to run pruners in."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gridseval.errors import PolicyError
+from gridseval.policies.cards import load_card
+from gridseval.policies.nano.checkpoint import load_nano, new_nano
+from gridseval.policies.nano.config import NanoConfig, PrunerChoice
+from gridseval.policies.nano.cost import nano_flops
+from gridseval.policies.nano.model import NanoInput, NanoModel, NanoOutput
+from gridseval.policies.nano.pruning import replace_pruner
+from gridseval.policies.nano.words import hash_words, pad_words
+from gridseval.policies.protocol import ActionChunk, Observations, at_least
+from gridseval.policies.torch_file import check_device
+from gridseval.tokens import TokenTrace
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+_CAMERA_CARD = "nano"
+
+
+@dataclass
+class _Running:
+    """An episode in a slot."""
+
+    episode: Episode
+    queries: int = 0
+
+
+class _Rows(NamedTuple):
+    """The part of a batch that goes through the model at once."""
+
+    images: NDArray[np.uint8]
+    words: Sequence[NDArray[np.int64]]
+    state: NDArray[np.float32]
+    slots: Sequence[int]
+    generators: Sequence[torch.Generator] | None
+
+    def part(self, start: int, end: int) -> _Rows:
+        """Return the rows from ``start`` to before ``end``."""
+        chosen = slice(start, end)
+        return _Rows(
+            self.images[chosen],
+            self.words[chosen],
+            self.state[chosen],
+            self.slots[chosen],
+            None if self.generators is None else self.generators[chosen],
+        )
+
+
+class NanoPolicy:
+    """Runs a ``nano`` checkpoint, or a freshly initialised one, with any pruner.
+
+    Matrix products round differently for different batch sizes. So, unless told otherwise, every
+    slot is a pass of its own, and an episode's actions do not depend on how many others run beside
+    it, not even in the last bit.
+
+    Args:
+        checkpoint: A folder with ``config.json`` and ``model.safetensors``; ``None`` for a fresh
+            model, drawn from ``seed``.
+        seed: Of a fresh model, of a fresh pruner's weights, and of pruners that draw tokens.
+        pruner: Chooses visual tokens; one of :func:`gridseval.tokens.pruners.list_pruners`. Default
+            is the checkpoint's own, ``dense`` for a fresh model.
+        batch: Slots per pass, at least 1; faster than ``None``, one slot per pass, but then
+            outcomes may depend on the number of workers in the last bit.
+        device: ``cpu``, ``cuda`` or ``cuda:INDEX``.
+        threads: For torch on the CPU while it is asked, at least 1. More than 1 help on an idle
+            machine only: environments step on the other cores, and waiting threads keep them busy.
+        **arguments: The pruner's, such as ``k`` tokens per camera.
+
+    Raises:
+        PolicyError: The checkpoint is damaged, there is no such pruner, argument or device, or a
+            value does not fit.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        seed: int = 0,
+        pruner: str | None = None,
+        batch: int | None = None,
+        device: str = "cpu",
+        threads: int = 1,
+        **arguments: Any,
+    ) -> None:
+        self._seed = at_least(0, "seed", seed)
+        self._rows = 1 if batch is None else at_least(1, "batch", batch)
+        self._threads = at_least(1, "threads", threads)
+        self._device = check_device(device)
+        self._card = load_card(_CAMERA_CARD)
+        self.model = self._load(checkpoint, pruner, arguments).to(self._device)
+        config = self.model.config
+        if config.image_px != self._card.image.px:
+            raise PolicyError(
+                f"{checkpoint}: image_px is {config.image_px}, the card's images have "
+                f"{self._card.image.px}"
+            )
+        self.observation_keys = (*config.cameras, "state", "instruction")
+        self.replan = min(self._card.replan, config.chunk)
+        self.image_mapping = self._card.image.mapping()
+        self._running: dict[int, _Running] = {}
+        self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
+            WeakKeyDictionary()
+        )
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        """Forget what pruners remember of these slots."""
+        numbers = [int(slot) for slot in slots]
+        self.model.pruner.reset(numbers)
+        self._running.update(zip(numbers, map(_Running, episodes), strict=True))
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return float32 (B, chunk, 7), and what was looked at.
+
+        Raises:
+            PolicyError: The pruner refuses its input.
+        """
+        rows = self._rows_of(observations)
+        starts = range(0, len(rows.slots), self._rows)
+        parts = [rows.part(start, start + self._rows) for start in starts]
+        with _threads(self._threads), torch.inference_mode():
+            outputs = [self._run(part) for part in parts]
+        for slot in rows.slots:
+            self._running[slot].queries += 1
+        actions = [output.actions.float().cpu().numpy() for output in outputs]
+        traces = tuple(trace for output in outputs for trace in self._traces(output))
+        return ActionChunk(np.concatenate(actions), traces)
+
+    def flops(self, trace: TokenTrace) -> float:
+        """Return the floating-point operations of a query, by the convention ``full``.
+
+        Args:
+            trace: What :meth:`act` returned. Of another one, only the final number of tokens is
+                known, and taken to hold from the pruner's first place on.
+        """
+        stages = self._stages.get(trace)
+        if stages is None:
+            stages = ((self.model.pruner.place.layer, trace.kept_count),)
+        return nano_flops(self.model.config, stages, self.model.pruner.place.where)
+
+    def _load(
+        self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]
+    ) -> NanoModel:
+        if checkpoint is not None:
+            return replace_pruner(load_nano(checkpoint), pruner, arguments, self._seed)
+        config = NanoConfig(pruner=PrunerChoice(pruner or "dense", arguments))
+        return new_nano(config, self._seed)
+
+    def _rows_of(self, observations: Observations) -> _Rows:
+        config, card = self.model.config, self._card
+        images = [card.image.apply(np.asarray(observations[name])) for name in config.cameras]
+        slots = [int(slot) for slot in observations["slots"]]
+        needed = self.model.pruner.needs.generators
+        return _Rows(
+            images=np.stack(images, axis=1),
+            words=[
+                hash_words(text, config.words, config.buckets)
+                for text in observations["instruction"]
+            ],
+            state=np.asarray(observations["state"], np.float32),
+            slots=slots,
+            generators=[self._generator(slot) for slot in slots] if needed else None,
+        )
+
+    def _generator(self, slot: int) -> torch.Generator:
+        """Return a generator that depends on seed, episode and query alone."""
+        running = self._running[slot]
+        episode = running.episode
+        # crc32, because Python's hash() of a string changes from process to process.
+        entropy = (self._seed, zlib.crc32(episode.suite.encode()), episode.task, episode.trial)
+        (number,) = np.random.SeedSequence((*entropy, running.queries)).generate_state(1, np.uint64)
+        return torch.Generator(self._device).manual_seed(int(number) >> 1)
+
+    def _run(self, rows: _Rows) -> NanoOutput:
+        device = self._device
+        output: NanoOutput = self.model(
+            NanoInput(
+                images=torch.from_numpy(rows.images).to(device),
+                words=torch.from_numpy(pad_words(rows.words)).to(device),
+                state=torch.from_numpy(rows.state.copy()).to(device),
+                slots=rows.slots,
+                generators=rows.generators,
+            )
+        )
+        return output
+
+    def _traces(self, output: NanoOutput) -> tuple[TokenTrace, ...]:
+        """Return traces, keeping in mind what each of them cost."""
+        traces = output.pruned.traces
+        counts = [(layer, kept.tolist()) for layer, kept in output.stages]
+        for row, trace in enumerate(traces):
+            self._stages[trace] = tuple((layer, kept[row]) for layer, kept in counts)
+        return traces
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads, and then as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

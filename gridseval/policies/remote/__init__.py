@@ -1,0 +1,1 @@
+"""Policies that run elsewhere, behind a websocket."""

@@ -1,0 +1,217 @@
+"""What the clients of all policy servers share: a connection per slot, and what may go wrong.
+
+Protocols answer one request at a time, so every slot has its own connection and all are asked at
+once; a server that batches gets its batch that way. Whatever happens to one connection costs one
+episode's attempt: the rollout starts it again, on a fresh connection.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import PolicyError
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.policies.remote.line import Line, LineError, checked_address
+from gridseval.tokens import TokenTrace
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+API_KEY = "GRIDSEVAL_API_KEY"
+"""Environment variable with the key that a server asks for; options would show it to everybody."""
+
+FAILURES_IN_A_ROW = 12
+"""Failed requests without a good one between, after which the server is given up."""
+
+
+class Answer(NamedTuple):
+    """What a server said to one request.
+
+    Attributes:
+        actions: float32 (H, 7), all finite.
+        trace: What it looked at.
+    """
+
+    actions: NDArray[np.float32]
+    trace: TokenTrace | None = None
+
+
+class RemotePolicy(ABC):
+    """A client of a policy server; see the subclasses for the protocols.
+
+    Args:
+        address: ``ws://host:port``.
+        timeout_s: Seconds until an answer is given up, above 0.
+        connect_s: Seconds until a connection is given up, above 0.
+
+    Raises:
+        PolicyError: The address is none, or nobody answers there as the protocol says.
+    """
+
+    reads_addresses = True
+
+    def __init__(self, address: str, timeout_s: float, connect_s: float) -> None:
+        for name, value in (("timeout_s", timeout_s), ("connect_s", connect_s)):
+            if not value > 0:
+                raise PolicyError(f"{name} must be above 0, not {value:g}")
+        self._address = checked_address(address)
+        self._timeout_s, self._connect_s = timeout_s, connect_s
+        self._lines: dict[int, Line] = {}
+        self._episodes: dict[int, Episode] = {}
+        self._begun: set[int] = set()
+        self._failures_in_a_row = 0
+        self._lines[0] = self._first_line()
+
+    @abstractmethod
+    def greet(self, line: Line) -> None:
+        """Go through what comes before the first request.
+
+        Raises:
+            LineError: The server says something else.
+        """
+
+    def begin(self, line: Line, episode: Episode) -> None:  # noqa: B027 (openpi has no such word)
+        """Tell the server that an episode begins, where the protocol has a word for it."""
+
+    @abstractmethod
+    def request(self, observations: Observations, index: int) -> bytes:
+        """Return the request for one slot of a batch."""
+
+    @abstractmethod
+    def answer(self, frame: bytes | str) -> Answer:
+        """Return what a reply says.
+
+        Raises:
+            LineError: It is an error, or none of this protocol.
+        """
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        """Note the episodes; the server learns of each with its first request."""
+        for slot, episode in zip(slots, episodes, strict=True):
+            self._begun.discard(slot)
+            self._episodes[slot] = episode
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return the server's actions, and which slots got none.
+
+        Raises:
+            PolicyError: Nothing but failures for a while: the server is given up.
+        """
+        slots = [int(slot) for slot in observations["slots"]]
+        failures = self._ask(slots, observations)
+        until = time.monotonic() + self._timeout_s
+        answers: list[Answer | None] = []
+        for index, slot in enumerate(slots):
+            answer = None if index in failures else self._answer(slot, until)
+            if isinstance(answer, str):
+                failures[index], answer = answer, None
+            answers.append(answer)
+        self._count(failures, len(slots))
+        return _chunk(answers, failures)
+
+    def _first_line(self) -> Line:
+        line = self._new_line()
+        try:
+            line.open()
+        except LineError as error:
+            raise PolicyError(str(error), "is the server running, and is this its port?") from error
+        return line
+
+    def _new_line(self) -> Line:
+        key = os.environ.get(API_KEY)
+        headers = {"Authorization": f"Api-Key {key}"} if key else {}
+        return Line(self._address, headers, self.greet, self._connect_s, self._timeout_s)
+
+    def _line(self, slot: int) -> Line:
+        if slot not in self._lines:
+            self._lines[slot] = self._new_line()
+        return self._lines[slot]
+
+    def _ask(self, slots: Sequence[int], observations: Observations) -> dict[int, str]:
+        """Send all requests; return the reasons of those that could not be, by batch position."""
+        failures = {}
+        for index, slot in enumerate(slots):
+            line = self._line(slot)
+            try:
+                self._begin(line, slot)
+                line.send(self.request(observations, index))
+            except LineError as error:
+                failures[index] = str(error)
+                line.close()
+        return failures
+
+    def _begin(self, line: Line, slot: int) -> None:
+        """Open a slot's connection and tell the server of a new episode."""
+        line.open()
+        if slot not in self._begun:
+            self.begin(line, self._episodes[slot])
+            self._begun.add(slot)
+
+    def _answer(self, slot: int, until: float) -> Answer | str:
+        """Return a slot's answer, or why there is none."""
+        try:
+            return self.answer(self._lines[slot].receive(until))
+        except LineError as error:
+            self._lines[slot].close()
+            return str(error)
+
+    def _count(self, failures: Mapping[int, str], asked: int) -> None:
+        if len(failures) < asked:
+            self._failures_in_a_row = 0
+            return
+        self._failures_in_a_row += asked
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            last = list(failures.values())[-1]
+            raise PolicyError(
+                f"the last {self._failures_in_a_row} requests failed; the last one: {last}",
+                "mend the server; the same command resumes, with --retry-errors for the errors",
+            )
+
+
+def checked_actions(value: Any) -> NDArray[np.float32]:
+    """Return a server's actions, one step or a chunk.
+
+    Returns:
+        float32 (H, 7), H ≥ 1, all finite.
+
+    Raises:
+        LineError: They have another shape or type, or a value is not finite.
+    """
+    try:
+        actions = np.asarray(value)
+    except ValueError as error:  # lists of unequal lengths
+        raise LineError(f"the server's actions are no array: {error}") from error
+    if actions.dtype.kind not in "fiu":
+        raise LineError(f"the server sent actions of type {actions.dtype}, expected floats")
+    if actions.ndim == 1:
+        actions = actions[None]
+    if actions.ndim != 2 or not len(actions) or actions.shape[1] != ACTION_SIZE:
+        raise LineError(
+            f"the server sent actions of shape {np.shape(value)}, expected (steps, {ACTION_SIZE}) "
+            "with at least one step"
+        )
+    with np.errstate(over="ignore"):
+        actions = actions.astype(np.float32)
+    if not np.isfinite(actions).all():
+        step, component = (int(place) for place in np.argwhere(~np.isfinite(actions))[0])
+        raise LineError(f"the server sent {actions[step, component]} at step {step}")
+    return actions
+
+
+def _chunk(answers: Sequence[Answer | None], failures: Mapping[int, str]) -> ActionChunk:
+    """Return one batch of answers; the shortest chunk counts, missing ones are zeros."""
+    steps = min((len(answer.actions) for answer in answers if answer), default=1)
+    actions = np.zeros((len(answers), steps, ACTION_SIZE), np.float32)
+    for index, answer in enumerate(answers):
+        if answer is not None:
+            actions[index] = answer.actions[:steps]
+    traces = tuple(None if answer is None else answer.trace for answer in answers)
+    known = any(trace is not None for trace in traces)
+    return ActionChunk(actions, traces if known else None, failures)

@@ -1,0 +1,164 @@
+"""One websocket to a policy server, where every wait has an end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gridseval.errors import PolicyError
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+SCHEMES = ("ws", "wss")
+PAUSE_S = 0.25
+"""Between two attempts to connect."""
+
+
+class LineError(Exception):
+    """A connection failed; its text says how. The next attempt may succeed."""
+
+
+class Line:
+    """A connection that is opened when it is needed, and never used again after a failure.
+
+    A server answers in order, so an answer that comes after its time-out would be taken for the
+    next one: whoever gets a :class:`LineError` closes the line.
+
+    Args:
+        address: ``ws://host:port`` or ``wss://…``.
+        headers: HTTP headers of the handshake.
+        greet: Called with each fresh connection, before anything else is sent.
+        connect_s: Seconds until an attempt to connect is given up; a server that is starting
+            refuses connections for a while.
+        timeout_s: Seconds until an answer is given up.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        headers: dict[str, str],
+        greet: Callable[[Line], None],
+        connect_s: float,
+        timeout_s: float,
+    ) -> None:
+        self._address, self._headers, self._greet = address, headers, greet
+        self._connect_s, self._timeout_s = connect_s, timeout_s
+        self._socket: ClientConnection | None = None
+        self._opened = contextlib.ExitStack()
+
+    def open(self) -> None:
+        """Connect, unless that is done.
+
+        Raises:
+            LineError: Nobody answers, or not as expected.
+        """
+        if self._socket is not None:
+            return
+        until = time.monotonic() + self._connect_s
+        while True:
+            try:
+                self._socket = self._connect(until - time.monotonic())
+                break
+            except (OSError, TimeoutError) as error:
+                if time.monotonic() + PAUSE_S >= until:
+                    reason = str(error) or type(error).__name__
+                    raise LineError(f"nobody answers at {self._address}: {reason}") from error
+                time.sleep(PAUSE_S)
+        try:
+            self._greet(self)
+        except LineError:
+            self.close()
+            raise
+
+    def _connect(self, left_s: float) -> ClientConnection:
+        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.sync.client import connect
+
+        opened = contextlib.ExitStack()
+        try:
+            # No compression and no limit, as openpi's own client; keep-alive pings would cut off
+            # a server whose first inference compiles for a minute.
+            connecting = connect(
+                self._address,
+                compression=None,
+                max_size=None,
+                ping_interval=None,
+                additional_headers=self._headers,
+                open_timeout=max(left_s, PAUSE_S),
+                close_timeout=1,
+            )
+            # Connecting outside a with statement is deprecated; the connection outlives this one.
+            socket = opened.enter_context(connecting)
+        except (InvalidHandshake, InvalidURI) as error:
+            raise LineError(f"{self._address} is no policy server: {error}") from error
+        self._opened = opened
+        return socket
+
+    def send(self, data: bytes) -> None:
+        """Send a binary frame.
+
+        Raises:
+            LineError: The connection is lost.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        assert self._socket is not None
+        try:
+            self._socket.send(data)
+        except (ConnectionClosed, OSError) as error:
+            raise self._lost(error) from error
+
+    def receive(self, until: float | None = None) -> bytes | str:
+        """Return the next frame: bytes of a binary one, the text of a text one.
+
+        Args:
+            until: ``time.monotonic()`` at which waiting ends; default: after the time-out.
+
+        Raises:
+            LineError: The connection is lost, or time is over.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        assert self._socket is not None
+        left_s = self._timeout_s if until is None else max(until - time.monotonic(), 0)
+        try:
+            frame = self._socket.recv(timeout=left_s)
+        except TimeoutError as error:
+            raise LineError(
+                f"{self._address} did not answer within {self._timeout_s:g} s"
+            ) from error
+        except (ConnectionClosed, OSError) as error:
+            raise self._lost(error) from error
+        return frame if isinstance(frame, str) else bytes(frame)
+
+    def close(self) -> None:
+        """End the connection, if there is one; it can be opened again."""
+        self._socket = None
+        self._opened.close()
+
+    def _lost(self, error: Exception) -> LineError:
+        return LineError(f"the connection to {self._address} was lost: {error}")
+
+
+def checked_address(text: str, default_port: int = 8000) -> str:
+    """Return an address with its port.
+
+    Raises:
+        PolicyError: It is none of a websocket.
+    """
+    try:
+        parts = urlsplit(text if "://" in text else f"ws://{text}")
+        port = parts.port or default_port
+    except ValueError as error:
+        raise PolicyError(f"{text!r} is no address: {error}", _FORM) from error
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise PolicyError(f"{text!r} is no address of a policy server", _FORM)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port}{parts.path}"
+
+
+_FORM = "write ws://host:port, or wss:// for an encrypted one"

@@ -1,0 +1,105 @@
+"""Client of openpi's policy servers, and of gridseval's own, which speak the same protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gridseval.errors import PolicyError
+from gridseval.policies.cards import PolicyCard, load_card
+from gridseval.policies.protocol import Observations
+from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions
+from gridseval.policies.remote.line import Line, LineError
+from gridseval.tokens import ImageMapping
+from gridseval.wire import openpi
+from gridseval.wire.arrays import WireError
+from gridseval.wire.own import OWN, ServedPolicy, question
+from gridseval.wire.traces import trace_from_wire
+
+
+class OpenpiPolicy(RemotePolicy):
+    """A policy behind ``ws://host:port`` that speaks openpi's protocol (openpi-client 0.1).
+
+    A server that says in its metadata that it is gridseval's gets observations as they are, and
+    says itself what it looks at. Any other gets what openpi's LIBERO example sends, by a card.
+
+    Args:
+        checkpoint: ``ws://host:port``; openpi's servers listen on 8000.
+        card: Policy card with image size, gripper and replan.
+        timeout_s: Seconds until an answer is given up; a first inference may compile for minutes.
+        connect_s: Seconds until a connection is given up.
+
+    Raises:
+        PolicyError: The address is none, nobody answers there, or it is no openpi server.
+        UsageError: There is no such card.
+    """
+
+    def __init__(
+        self, checkpoint: str, card: str = "pi05", timeout_s: float = 120.0, connect_s: float = 10.0
+    ) -> None:
+        self._card: PolicyCard = load_card(card)
+        self._served: ServedPolicy | None = None
+        self.metadata: Mapping[str, Any] = {}
+        super().__init__(checkpoint, timeout_s, connect_s)
+        self.observation_keys: tuple[str, ...] = (*self._card.cameras, "state")
+        self.replan: int | None = self._card.replan
+        self.image_mapping: ImageMapping = self._card.image.mapping()
+        if self._served is not None:
+            self.observation_keys = self._served.observation_keys
+            self.replan = self._served.replan
+            self.image_mapping = self._served.mapping
+        elif "agentview" not in self._card.cameras:
+            raise PolicyError(
+                f"card {card!r} has no agentview image, which openpi's requests begin with",
+                "choose another card",
+            )
+
+    def greet(self, line: Line) -> None:
+        """Take the server's metadata, which it sends before it is asked."""
+        self.metadata = _unpacked(line.receive())
+        try:
+            self._served = ServedPolicy.of(self.metadata.get(OWN))
+        except WireError as error:
+            raise LineError(f"the server's metadata: {error}") from error
+
+    def request(self, observations: Observations, index: int) -> bytes:
+        """Return one slot's request."""
+        if self._served is not None:
+            slot = int(observations["slots"][index])
+            return openpi.pack(question(observations, index, self._episodes[slot]))
+        message: dict[str, Any] = {
+            openpi.IMAGE: self._image(observations, "agentview", index),
+            openpi.STATE: np.asarray(observations["state"][index], np.float64),
+            openpi.PROMPT: observations["instruction"][index],
+        }
+        if "wrist" in self._card.cameras:
+            message[openpi.WRIST_IMAGE] = self._image(observations, "wrist", index)
+        return openpi.pack(message)
+
+    def answer(self, frame: bytes | str) -> Answer:
+        """Return a reply's actions and trace; a text frame is the server's traceback."""
+        reply = _unpacked(frame)
+        if "actions" not in reply:
+            raise LineError(f"the server's reply has no actions, only {', '.join(map(str, reply))}")
+        actions = checked_actions(reply["actions"])
+        try:
+            trace = trace_from_wire(reply.get("traces"))
+        except WireError as error:
+            raise LineError(f"the server's reply: {error}") from error
+        return Answer(actions if self._served else self._card.gripped(actions), trace)
+
+    def _image(self, observations: Observations, camera: str, index: int) -> Any:
+        return self._card.image.apply(observations[camera][index : index + 1])[0]
+
+
+def _unpacked(frame: bytes | str) -> dict[str, Any]:
+    if isinstance(frame, str):
+        # A traceback: its last line says what happened.
+        lines = frame.strip().splitlines() or ["an empty message"]
+        raise LineError(f"the server failed: {lines[-1][:500]}")
+    try:
+        return openpi.unpack(frame)
+    except WireError as error:
+        raise LineError(f"the server does not speak openpi's protocol: {error}") from error

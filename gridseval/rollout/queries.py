@@ -1,0 +1,101 @@
+"""What the queries of one attempt cost, and what the policy looked at in them: figures only.
+
+Traces are not kept: those of an episode of 60 queries with 512 tokens each would be, for thousands
+of episodes, what memory fills up with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gridseval.tokens import TokenTrace
+from gridseval.tokens.diagnostics import border_share, duplicate_share, movement, turnover
+
+Flops = Callable[[TokenTrace], float]
+
+
+class Call(NamedTuple):
+    """One call of the policy.
+
+    Attributes:
+        elapsed_s: Its duration; every slot of the batch waited that long.
+        slots: Slots that were asked about in it, at least 1.
+        peak_mb: The most memory held in it (10⁶ bytes), or ``None`` where nothing measures it.
+    """
+
+    elapsed_s: float
+    slots: int
+    peak_mb: float | None = None
+
+
+@dataclass
+class QueryLog:
+    """Figures of an attempt's queries, in their order.
+
+    Args:
+        flops: Floating-point operations of a query, of its trace; ``None`` if nobody knows.
+    """
+
+    flops: Flops | None = None
+    _calls: list[Call] = field(default_factory=list)
+    _values: dict[str, list[float]] = field(default_factory=dict)
+    _last: TokenTrace | None = None
+
+    def note(self, call: Call, trace: TokenTrace | None) -> None:
+        """Take note of a query."""
+        self._calls.append(call)
+        if trace is None:
+            return
+        self._add("kept_tokens", trace.kept_count)
+        self._add("dense_tokens", trace.dense_count)
+        for camera in trace.cameras if len(trace.cameras) > 1 else ():
+            self._add(f"kept_{camera.camera}", camera.kept_count)
+        self._add("kept_border", border_share(trace))
+        self._add("kept_duplicates", duplicate_share(trace))
+        if self._last is not None:
+            self._add("kept_movement", movement(self._last, trace))
+            self._add("kept_turnover", turnover(self._last, trace))
+        self._add("tflops", None if self.flops is None else self.flops(trace) / 1e12)
+        self._last = trace
+
+    def figures(self) -> dict[str, Any]:
+        """Return an episode's figures as a record's ``extra`` holds them; see ``results``.
+
+        ``kept_tokens`` is a list with one number per query, all else one number: ``kept_<camera>``,
+        ``kept_border``, ``kept_duplicates``, ``kept_movement`` (cells), ``kept_turnover``,
+        ``dense_tokens`` and ``tflops`` are means; ``latency_ms`` the median and ``latency_p95_ms``
+        the 95th percentile of the calls' durations, ``latency_batch`` the slots per call (mean);
+        ``peak_memory_mb`` the largest.
+        """
+        values: Mapping[str, Sequence[float]] = self._values
+        made: dict[str, Any] = {name: _rounded(np.mean(each)) for name, each in values.items()}
+        if "kept_tokens" in values:
+            made["kept_tokens"] = [int(count) for count in values["kept_tokens"]]
+            made["kept_sd"] = _rounded(np.std(values["kept_tokens"]))
+        return made | _times(self._calls)
+
+    def _add(self, name: str, value: float | None) -> None:
+        if value is not None:
+            self._values.setdefault(name, []).append(value)
+
+
+def _times(calls: Sequence[Call]) -> dict[str, float]:
+    if not calls:
+        return {}
+    elapsed_ms = [1000 * call.elapsed_s for call in calls]
+    peaks = [call.peak_mb for call in calls if call.peak_mb is not None]
+    return {
+        "latency_ms": _rounded(np.median(elapsed_ms)),
+        "latency_p95_ms": _rounded(np.percentile(elapsed_ms, 95)),
+        "latency_batch": _rounded(np.mean([call.slots for call in calls])),
+        **({"peak_memory_mb": _rounded(max(peaks))} if peaks else {}),
+    }
+
+
+def _rounded(value: Any) -> float:
+    """Return a number with the six digits that anybody reads."""
+    return float(f"{float(value):.6g}")

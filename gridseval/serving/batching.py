@@ -1,0 +1,142 @@
+"""Requests of many clients, answered in batches by one policy on one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import PolicyError
+from gridseval.policies.protocol import Policy, check_chunk
+from gridseval.serving.session import Asked
+from gridseval.tokens import TokenTrace
+
+
+class Answered(NamedTuple):
+    """The policy's answer to one request.
+
+    Attributes:
+        actions: float32 (H, 7).
+        trace: What it looked at.
+        infer_ms: How long the batch took.
+        batch: How many requests it held.
+    """
+
+    actions: NDArray[np.float32]
+    trace: TokenTrace | None
+    infer_ms: float
+    batch: int
+
+
+class Batcher:
+    """Collects requests for a moment, then asks the policy once.
+
+    Args:
+        policy: Who answers; it is called from one thread only.
+        max_batch: Most requests at once, at least 1.
+        max_wait_s: How long the first one of a batch waits for others, in seconds.
+        clients: Returns how many clients are connected: nobody waits for more than those.
+    """
+
+    def __init__(
+        self, policy: Policy, max_batch: int, max_wait_s: float, clients: Callable[[], int]
+    ) -> None:
+        self._policy, self._max_batch, self._max_wait_s = policy, max_batch, max_wait_s
+        self._clients = clients
+        self._queue: asyncio.Queue[tuple[Asked, asyncio.Future[Answered]]] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")
+
+    async def ask(self, asked: Asked) -> Answered:
+        """Return the policy's answer to one request.
+
+        Raises:
+            PolicyError: The policy failed.
+        """
+        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        await self._queue.put((asked, future))
+        return await future
+
+    async def run(self) -> None:
+        """Answer requests until cancelled."""
+        try:
+            while True:
+                for part in _alike(await self._collect()):
+                    await self._answer(part)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, part: Sequence[tuple[Asked, asyncio.Future[Answered]]]) -> None:
+        """Ask the policy about requests that can be stacked; its failure is theirs, not ours."""
+        requests = [asked for asked, _ in part]
+        answers: Sequence[Answered | PolicyError]
+        try:
+            loop = asyncio.get_running_loop()
+            answers = await loop.run_in_executor(self._thread, self._act, requests)
+        except PolicyError as error:
+            answers = [error] * len(part)
+        except Exception as error:
+            answers = [PolicyError(f"{type(error).__name__}: {error}")] * len(part)
+        for (_, future), answer in zip(part, answers, strict=True):
+            _settle(future, answer)
+
+    async def _collect(self) -> list[tuple[Asked, asyncio.Future[Answered]]]:
+        batch = [await self._queue.get()]
+        until = time.monotonic() + self._max_wait_s
+        with contextlib.suppress(asyncio.TimeoutError):
+            while len(batch) < min(self._max_batch, self._clients()):
+                left_s = max(until - time.monotonic(), 0)
+                batch.append(await asyncio.wait_for(self._queue.get(), left_s))
+        return batch
+
+    def _act(self, requests: Sequence[Asked]) -> list[Answered | PolicyError]:
+        began = time.perf_counter()
+        fresh = [(asked.slot, asked.begins) for asked in requests if asked.begins is not None]
+        if fresh:
+            self._policy.reset([slot for slot, _ in fresh], [episode for _, episode in fresh])
+        checked = check_chunk(self._policy.act(_stacked(requests)), len(requests))
+        infer_ms = (time.perf_counter() - began) * 1e3
+        return [
+            PolicyError(checked.failures[index])
+            if index in checked.failures
+            else Answered(actions, trace, infer_ms, len(requests))
+            for index, (actions, trace) in enumerate(
+                zip(checked.actions, checked.traces, strict=True)
+            )
+        ]
+
+
+def _alike(
+    batch: Sequence[tuple[Asked, asyncio.Future[Answered]]],
+) -> list[list[tuple[Asked, asyncio.Future[Answered]]]]:
+    """Return a batch in parts whose images have one size each, for they are stacked."""
+    parts: dict[tuple[Any, ...], list[tuple[Asked, asyncio.Future[Answered]]]] = {}
+    for asked, future in batch:
+        sizes = tuple(getattr(value, "shape", None) for value in asked.observation.values())
+        parts.setdefault(sizes, []).append((asked, future))
+    return list(parts.values())
+
+
+def _stacked(requests: Sequence[Asked]) -> dict[str, Any]:
+    """Return observations as policies get them; see :class:`gridseval.policies.Policy`."""
+    batch: dict[str, Any] = {"slots": np.array([asked.slot for asked in requests])}
+    for key in requests[0].observation:
+        values = [asked.observation[key] for asked in requests]
+        whole = key in ("instruction", "privileged")
+        batch[key] = tuple(values) if whole else np.stack(values)
+    return batch
+
+
+def _settle(future: asyncio.Future[Answered], answer: Answered | PolicyError) -> None:
+    """Give an answer to whoever still waits for it."""
+    if future.done():
+        return  # the client has left
+    if isinstance(answer, PolicyError):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

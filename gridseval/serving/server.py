@@ -1,0 +1,175 @@
+"""The websocket server: openpi's protocol, a health check, one log line per client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from gridseval.errors import MachineError, PolicyError, UsageError
+from gridseval.policies import LoadedPolicy
+from gridseval.serving.batching import Batcher
+from gridseval.serving.session import Session
+from gridseval.wire import openpi
+from gridseval.wire.arrays import WireError
+from gridseval.wire.own import ServedPolicy
+from gridseval.wire.traces import trace_to_wire
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
+
+HEALTH = "/healthz"
+_MOST_BYTES = 256 * 2**20
+"""Largest request: two images of 4096 px take 100 MB."""
+
+_INTERNAL_ERROR = 1011
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """How to serve.
+
+    Args:
+        host: Address to listen on; other machines reach only what is not loopback.
+        port: Port, 0 for a free one.
+        max_batch: Most requests that are answered at once, at least 1.
+        max_wait_ms: How long the first request of a batch waits for others, at least 0.
+        api_key: What clients must send as ``Authorization: Api-Key …``, or ``None``.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    max_batch: int = 16
+    max_wait_ms: float = 5.0
+    api_key: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"--port must be within 0 and 65535, not {self.port}")
+        if self.max_batch < 1:
+            raise UsageError(f"--max-batch must be at least 1, not {self.max_batch}")
+        if not 0 <= self.max_wait_ms <= 60_000:
+            raise UsageError(f"--max-wait-ms must be within 0 and 60000, not {self.max_wait_ms:g}")
+
+
+class PolicyServer:
+    """Serves one policy to many clients.
+
+    Args:
+        loaded: The policy.
+        settings: How.
+        log: Takes a line about every client that comes, leaves or fails.
+    """
+
+    def __init__(
+        self, loaded: LoadedPolicy, settings: ServeSettings, log: Callable[[str], None]
+    ) -> None:
+        self._loaded, self._settings, self._log = loaded, settings, log
+        self._slots: set[int] = set()
+        wait_s = settings.max_wait_ms / 1e3
+        self._batcher = Batcher(loaded.policy, settings.max_batch, wait_s, lambda: len(self._slots))
+        served = ServedPolicy(loaded.name, loaded.observation_keys, loaded.replan, loaded.mapping)
+        self._metadata = openpi.pack(served.to_metadata())
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Serve until cancelled.
+
+        Args:
+            ready: Called with the address, ``ws://host:port``, once clients can connect.
+
+        Raises:
+            MachineError: The address cannot be listened on.
+        """
+        from websockets.asyncio.server import serve
+
+        settings = self._settings
+        try:
+            server = await serve(
+                self._handle,
+                settings.host,
+                settings.port,
+                compression=None,
+                max_size=_MOST_BYTES,
+                ping_interval=None,  # an inference may hold the interpreter for longer
+                process_request=self._before_the_handshake,
+            )
+        except OSError as error:
+            raise MachineError(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+                "choose another --port (0 for a free one) or --host",
+            ) from error
+        batching = asyncio.ensure_future(self._batcher.run())
+        try:
+            port = server.sockets[0].getsockname()[1]
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            ready(f"ws://{host}:{port}")
+            await batching
+        finally:
+            batching.cancel()
+            server.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await server.wait_closed()
+
+    def _before_the_handshake(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        if request.path == HEALTH:
+            return connection.respond(HTTPStatus.OK, "OK\n")
+        expected = self._settings.api_key
+        given = request.headers.get("Authorization", "")
+        if expected is None or hmac.compare_digest(given.encode(), f"Api-Key {expected}".encode()):
+            return None
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "this server asks for an API key\n")
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        slot = next(free for free in range(len(self._slots) + 1) if free not in self._slots)
+        self._slots.add(slot)
+        peer = ":".join(str(part) for part in (connection.remote_address or ("?",))[:2])
+        session = Session(slot, self._loaded.observation_keys, self._loaded.replan)
+        began, requests, reason = time.monotonic(), 0, ""
+        self._log(f"client {slot} connected from {peer}")
+        try:
+            await connection.send(self._metadata)
+            async for frame in connection:
+                await connection.send(await self._reply(session, frame))
+                requests += 1
+        except ConnectionClosed:
+            pass
+        except (WireError, PolicyError) as error:
+            reason = f", refused: {error}"
+            with contextlib.suppress(ConnectionClosed):
+                await connection.send(str(error))
+                await connection.close(_INTERNAL_ERROR, "see the last message")
+        finally:
+            self._slots.discard(slot)
+            spent = time.monotonic() - began
+            self._log(
+                f"client {slot} left after {spent:.0f} s: {requests} requests, "
+                f"{session.episodes} episodes{reason}"
+            )
+
+    async def _reply(self, session: Session, frame: bytes | str) -> bytes:
+        began = time.perf_counter()
+        answered = await self._batcher.ask(session.ask(openpi.unpack(frame)))
+        reply: dict[str, Any] = {
+            "actions": answered.actions,
+            "server_timing": {
+                "infer_ms": answered.infer_ms,
+                "total_ms": (time.perf_counter() - began) * 1e3,
+                "batch": answered.batch,
+            },
+        }
+        if answered.trace is not None:
+            reply["traces"] = trace_to_wire(answered.trace)
+        return openpi.pack(reply)

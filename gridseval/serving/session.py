@@ -1,0 +1,113 @@
+"""One client of the server: from its requests to observations of one batch slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gridseval.suites import Episode
+from gridseval.wire import openpi
+from gridseval.wire.arrays import WireError
+from gridseval.wire.own import OWN, Question, observed
+
+_MOST_PX = 4096
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that can be put into a batch.
+
+    Attributes:
+        slot: The client's batch slot.
+        begins: The episode that begins with it, or ``None`` in the middle of one.
+        observation: What policies see of one slot: ``steps``, ``instruction``, and what this
+            policy looks at.
+    """
+
+    slot: int
+    begins: Episode | None
+    observation: Mapping[str, Any]
+
+
+class Session:
+    """Turns a client's requests into observations and notices when an episode begins.
+
+    gridseval's client names its episodes. openpi's protocol has no word for it: there one begins
+    with the connection, with another prompt, or with a request that has ``reset: true``.
+
+    Args:
+        slot: Its batch slot.
+        keys: What the policy looks at.
+        replan: Policy steps that a client executes per query, as far as it is known.
+    """
+
+    def __init__(self, slot: int, keys: tuple[str, ...], replan: int | None) -> None:
+        self.slot = slot
+        self.episodes = 0
+        self._keys, self._replan = keys, replan
+        self._prompt: str | None = None
+        self._steps = 0
+
+    def ask(self, message: Mapping[str, Any]) -> Asked:
+        """Return what a request asks.
+
+        Raises:
+            WireError: The request lacks something, or has it in another form.
+        """
+        prompt = message.get(openpi.PROMPT)
+        if not isinstance(prompt, str):
+            raise WireError(f"the request has no text {openpi.PROMPT!r}")
+        own = Question.of(message.get(OWN))
+        observation: dict[str, Any] = {"instruction": prompt}
+        for key in ("agentview", "wrist", "state"):
+            if key in self._keys:
+                value = observed(message, key)
+                observation[key] = _state(value) if key == "state" else _image(value, key)
+        if "privileged" in self._keys:
+            observation["privileged"] = _privileged(own)
+        begins, steps = self._progress(message, own, prompt)
+        return Asked(self.slot, begins, observation | {"steps": steps})
+
+    def _progress(
+        self, message: Mapping[str, Any], own: Question | None, prompt: str
+    ) -> tuple[Episode | None, int]:
+        """Return the episode if one begins, and the steps executed in it so far."""
+        if own is not None:
+            begins = own.episode if own.step == 0 else None
+            self.episodes += begins is not None
+            return begins, own.step
+        if prompt != self._prompt or message.get("reset"):
+            self._prompt, self._steps = prompt, 0
+            self.episodes += 1
+            return Episode("client", 0, self.episodes - 1), 0
+        self._steps += self._replan or 1
+        return None, self._steps
+
+
+def _image(value: Any, key: str) -> np.ndarray[Any, Any]:
+    if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3:
+        shape = getattr(value, "shape", type(value).__name__)
+        raise WireError(f"image {key} has shape {shape}, expected (height, width, 3)")
+    if value.dtype != np.uint8:
+        raise WireError(f"image {key} is {value.dtype}, expected uint8")
+    if not 1 <= min(value.shape[:2]) <= max(value.shape[:2]) <= _MOST_PX:
+        raise WireError(f"image {key} of {value.shape[1]} x {value.shape[0]} px is refused")
+    return value
+
+
+def _state(value: Any) -> np.ndarray[Any, Any]:
+    state = np.asarray(value)
+    if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():
+        raise WireError(f"the state has shape {state.shape}, expected 8 finite numbers")
+    return state.astype(np.float32)
+
+
+def _privileged(own: Question | None) -> dict[str, Any]:
+    """Return object poses and goal; msgpack made lists of the goal's tuples."""
+    sent = None if own is None else own.privileged
+    if not isinstance(sent, Mapping) or not isinstance(sent.get("goal"), list):
+        raise WireError("the policy asks for object poses, which only gridseval's client sends")
+    return {**sent, "goal": tuple(tuple(atom) for atom in sent["goal"])}

@@ -1,0 +1,175 @@
+"""What one query of a model costs in multiply-accumulates, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gridseval.errors import UsageError
+from gridseval.tokens.accounting.model import Expert, Language, ModelDescription
+from gridseval.tokens.accounting.transformer import Linear
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many visual tokens each decoder layer runs on.
+
+    Args:
+        stages: ``(layer, tokens)`` in ascending order of layers, counted from 0: from that layer on
+            so many visual tokens are left. Layers before the first stage run on all.
+
+    Raises:
+        UsageError: Layers don't ascend, or a number is below 0.
+    """
+
+    stages: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        layers = [layer for layer, _ in self.stages]
+        if sorted(set(layers)) != layers or any(min(stage) < 0 for stage in self.stages):
+            raise UsageError(f"no schedule of visual tokens: {self.stages}")
+
+    def tokens(self, dense: int, layers: int) -> tuple[int, ...]:
+        """Return the visual tokens of each layer.
+
+        Raises:
+            UsageError: A stage is beyond the last layer, or keeps more than there are.
+        """
+        left, counts = dense, []
+        at = dict(self.stages)
+        if any(layer >= layers for layer in at):
+            raise UsageError(
+                f"layer {max(at)} is beyond the model's {layers} layers", "they count from 0"
+            )
+        if any(tokens > dense for tokens in at.values()):
+            raise UsageError(f"the model has {dense} visual tokens, not {max(at.values())}")
+        for layer in range(layers):
+            left = at.get(layer, left)
+            counts.append(left)
+        return tuple(counts)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """MACs of one query.
+
+    Attributes:
+        vision: Vision encoders and the projector.
+        pruner: What choosing the tokens costs.
+        prefill: The language model's pass over the prefix, parallel action slots included.
+        decode: Tokens that are generated one by one, and the output layer.
+        head: The action head, or all denoising steps of the action expert.
+    """
+
+    vision: int
+    pruner: int
+    prefill: int
+    decode: int
+    head: int
+
+    @property
+    def total(self) -> int:
+        """All parts."""
+        return self.vision + self.pruner + self.prefill + self.decode + self.head
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often layers and steps are counted: as often as they run, or once.
+
+    Args:
+        layers: Whether all layers count, or one of each stack.
+        steps: Whether all denoising steps count, or one.
+    """
+
+    layers: bool = True
+    steps: bool = True
+
+
+def count_macs(
+    model: ModelDescription,
+    schedule: Schedule | None = None,
+    pruner: int = 0,
+    repeats: Repeats | None = None,
+) -> Cost:
+    """Return what a query costs.
+
+    Args:
+        model: The model.
+        schedule: Visual tokens by layer; default: all in every layer.
+        pruner: MACs of choosing the tokens; see :func:`pruner_macs`.
+        repeats: What is counted once instead of as often as it runs; default: nothing. One layer
+            stands for a stack by its last, which sees the pruned tokens.
+
+    Raises:
+        UsageError: The schedule does not fit the model.
+    """
+    repeats = repeats or Repeats()
+    language = model.language
+    schedule = schedule or Schedule()
+    visual = schedule.tokens(model.visual_tokens, language.transformer.layers)
+    if not repeats.layers:
+        visual = visual[-1:]
+    return Cost(
+        vision=model.images * _per_image(model, repeats),
+        pruner=pruner,
+        prefill=_prefill(language, visual),
+        decode=_decode(language, visual),
+        head=_sum(model.head) + _denoising(model, visual, repeats),
+    )
+
+
+def _per_image(model: ModelDescription, repeats: Repeats) -> int:
+    macs = _sum(model.projector)
+    for tower in model.towers:
+        layers = tower.transformer.layers if repeats.layers else 1
+        macs += layers * tower.transformer.layer_macs(tower.tokens) + _sum(tower.linears)
+    return macs
+
+
+def _prefill(language: Language, visual: Sequence[int]) -> int:
+    layers = (language.transformer.layer_macs(tokens + language.tokens) for tokens in visual)
+    return sum(layers) + _sum(language.linears)
+
+
+def _decode(language: Language, visual: Sequence[int]) -> int:
+    """Return the MACs of generated tokens: the first comes from the prefix's last position."""
+    macs = language.generated * language.transformer.width * language.vocabulary
+    for position in range(language.generated - 1):
+        context = language.tokens + position
+        macs += sum(language.transformer.layer_macs(1, tokens + context) for tokens in visual)
+    return macs
+
+
+def _denoising(model: ModelDescription, visual: Sequence[int], repeats: Repeats) -> int:
+    expert = model.expert
+    if expert is None:
+        return 0
+    prefix = [tokens + model.language.tokens for tokens in visual]
+    crossing = expert.cross_layers if repeats.layers else 0
+    joint = sum(
+        expert.transformer.layer_macs(expert.tokens, context)
+        for context in _evenly(prefix, len(prefix) - crossing)
+    )
+    cross = sum(_cross_layer(expert, context, model) for context in _evenly(prefix, crossing))
+    adaptive = len(prefix) * _sum(expert.layer_linears)
+    steps = expert.steps if repeats.steps else 1
+    return steps * (joint + cross + adaptive + _sum(expert.linears))
+
+
+def _cross_layer(expert: Expert, context: int, model: ModelDescription) -> int:
+    """Return one layer's MACs that attends to the prefix alone, its keys projected once more."""
+    inner, outer = expert.transformer, model.language.transformer
+    keys = inner.kv_heads * inner.head_dim
+    own = inner.token_macs - 2 * inner.width * keys  # its own tokens need no keys and values
+    projected = 2 * context * outer.kv_heads * outer.head_dim * keys
+    return expert.tokens * own + inner.attention_macs(expert.tokens, context) + projected
+
+
+def _evenly(values: Sequence[int], count: int) -> list[int]:
+    """Return ``count`` of the values, spread over their order."""
+    return [values[index * len(values) // count] for index in range(count)]
+
+
+def _sum(linears: Iterable[Linear]) -> int:
+    return sum(linear.macs for linear in linears)

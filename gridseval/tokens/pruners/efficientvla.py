@@ -1,0 +1,90 @@
+"""EfficientVLA's selection of visual tokens: a few key tokens, then relevant and diverse ones.
+
+Source: EfficientVLA, arXiv 2506.10100, section on task-relevance and diversity-driven pruning. Its
+dropping of layers and its cache in the diffusion head are no selections of tokens and not here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gridseval.tokens.pruners.budget import Budget
+from gridseval.tokens.pruners.checks import attention_of, check_count, check_finite, check_number
+from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
+from gridseval.tokens.pruners.layout import Host, Needs, Place, Role
+from gridseval.tokens.pruners.numerics import widen
+from gridseval.tokens.pruners.selection import rank_first, select, take_tokens
+
+
+class EfficientVla(Pruner):
+    """Keeps M tokens in three steps, all cameras jointly.
+
+    With r_j = mean over heads and over the tokens that are not visual of the attention to j::
+
+        V_key  = the ``key`` highest r
+        V_task = the ⌊α (M − key)⌋ highest r of the rest
+        V_div  = the M − key − |V_task| highest 1 − max_{i ∈ V_key} cos(h_j, h_i) of the rest
+
+    Args:
+        layer: Decoder layer from which on fewer tokens go, at least 1; r is of the layer before it.
+        k: Tokens per camera, M = k · cameras (paper: 56 of 256); ``None``: by ``keep``.
+        keep: Share of the visual tokens to keep, in (0, 1].
+        key: Number of key tokens, at least 1 (paper: 4 to 8).
+        alpha: Share of the rest that goes by relevance, in [0, 1].
+
+    Raises:
+        PolicyError: A number is out of range, or at the call the attention is missing.
+    """
+
+    name = "efficientvla"
+
+    def __init__(
+        self,
+        *,
+        layer: int = 2,
+        k: int | None = 56,
+        keep: float = 1.0,
+        key: int = 4,
+        alpha: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.budget = Budget(k, keep)
+        self.key = check_count("key", key)
+        self.alpha = check_number("alpha", alpha, 0, 1)
+        self.places = (Place("layer", check_count("layer", layer)),)
+        self.needs = Needs(attention=((layer - 1,),))
+
+    @classmethod
+    def defaults(cls, host: Host) -> dict[str, object]:
+        """Return the layer at the relative depth 2 of 32."""
+        return {"layer": host.scale_layer(2)}
+
+    def check_host(self, host: Host) -> None:
+        """Refuse a model without the layer, or with too small grids."""
+        super().check_host(host)
+        self.budget.count(host.cameras)
+
+    def prune(self, inputs: PrunerInput) -> Pruned:
+        """Return (B, M, D), tokens in their order."""
+        attention = attention_of(self, inputs, self.place.layer - 1)
+        relevance = attention.mean(Role.INSTRUCTION, Role.STATE, Role.ACTION, Role.OTHER)
+        relevance = check_finite(self.name, relevance)
+        budget = self.budget.count(inputs.cameras)
+        keys = min(self.key, budget)
+        by_task = int(self.alpha * (budget - keys))
+        key = rank_first(relevance, keys)
+        # The highest `keys + by_task` are the key tokens and the highest of the rest.
+        chosen = rank_first(relevance, keys + by_task)
+        novelty = check_finite(self.name, _distance_to(widen(inputs.tokens), key))
+        novelty = novelty.masked_fill(chosen, -torch.inf)
+        chosen = chosen | rank_first(novelty, budget - keys - by_task)
+        return select(inputs, chosen, relevance)
+
+
+def _distance_to(tokens: Tensor, key: Tensor) -> Tensor:
+    """Return 1 − max cosine to the tokens where bool (B, P) ``key`` is true, float32 (B, P)."""
+    unit = functional.normalize(tokens, dim=-1)
+    columns = torch.sort(~key, dim=1, stable=True).indices[:, : int(key[0].sum())]
+    return 1 - (unit @ take_tokens(unit, columns).mT).amax(-1)

@@ -1,0 +1,172 @@
+"""GridS: a small network places K points on each camera's token grid and samples the tokens there.
+
+Source: "See What Matters: Differentiable Grid Sample Pruning for Generalizable
+Vision-Language-Action Model", arXiv 2605.11817, and the Grid-Sampler repository, commit 11d58d7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gridseval.errors import PolicyError
+from gridseval.tokens.pruners.budget import check_fits
+from gridseval.tokens.pruners.checks import check_count, check_finite, check_number
+from gridseval.tokens.pruners.grids_sampling import check_convention, place_on_image, sample
+from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
+from gridseval.tokens.pruners.layout import CameraGrid, Host
+
+
+class GridSampler(Pruner):
+    """Samples K tokens per camera at learned points; one sampler serves all cameras.
+
+    For one camera's map F (rows, columns, D)::
+
+        c = sigmoid(W2 relu(W1 mean(F) + b1) + b2)      (K, 2), x then y, in [0, 1]
+        c = m + (1 − 2m) c                               with a margin only
+        out_k = bilinear(F, c_k) + V2 relu(V1 c_k + d1) + d2      (K, D)
+
+    W1 is (hidden, D), V1 (coordinate_hidden, 2). Gradients reach c through the bilinear weights and
+    the coordinate encoder. Positions run from 0 to cameras · K − 1. About 1.59 M parameters at
+    D = 2048, K = 16.
+
+    In bfloat16 the sigmoid rounds to 1.0 above a logit of 6.24 (as in openpi's inference), so that
+    points lie on the border; places and weights are computed in float32 from the rounded
+    coordinate, and a trace's points are exactly those that were sampled.
+
+    Args:
+        k: K, points per camera, at least 1.
+        dim: D, width of the tokens.
+        convention: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``; see
+            :mod:`~gridseval.tokens.pruners.grids_sampling`.
+        hidden: Width of the scout MLP.
+        coordinate_hidden: Width of the coordinate encoder.
+        layer_norm: Normalise the mean token first (``grid_new.py``).
+        margin: m in [0, 0.5) (``grid_new.py``).
+
+    Attributes:
+        scout_mlp: Linear, ReLU, Linear.
+        coord_encoder: Linear, ReLU, Linear.
+
+    Raises:
+        PolicyError: An argument is out of range.
+    """
+
+    name = "grids"
+
+    def __init__(
+        self,
+        *,
+        k: int = 16,
+        dim: int = 2048,
+        convention: str = "openpi",
+        hidden: int = 512,
+        coordinate_hidden: int = 256,
+        layer_norm: bool = False,
+        margin: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.k = check_count("k", k)
+        self.dim = check_count("width", dim)
+        self.convention = check_convention(convention)
+        if check_number("margin", margin, 0, 0.5) == 0.5:
+            raise PolicyError("a pruner's margin must be less than 0.5: no point could move")
+        self.margin = margin
+        self.norm = nn.LayerNorm(dim) if layer_norm else nn.Identity()
+        self.scout_mlp = _mlp(dim, check_count("hidden", hidden), 2 * k)
+        self.coord_encoder = _mlp(2, check_count("coordinate_hidden", coordinate_hidden), dim)
+
+    @classmethod
+    def defaults(cls, host: Host) -> dict[str, object]:
+        """Return the width of a projected token."""
+        return {"dim": host.dim}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], **arguments: Any) -> GridSampler:
+        """Return a sampler with given parameters; K and all widths follow from their shapes.
+
+        Args:
+            state: Key to array or tensor, in any of the published key sets or this class's own; see
+                :func:`~gridseval.tokens.pruners.grids_checkpoint.read_state`.
+            **arguments: The constructor's ``convention`` and ``margin``.
+
+        Raises:
+            PolicyError: Keys are missing or too many, or shapes do not fit each other.
+        """
+        from gridseval.tokens.pruners.grids_checkpoint import find_sizes, read_state
+
+        tensors = read_state(state)
+        sampler = cls(**find_sizes(tensors), **arguments)
+        sampler.load_state_dict(tensors, strict=True)
+        return sampler
+
+    def check_host(self, host: Host) -> None:
+        """Refuse grids with fewer than K tokens, or another width."""
+        super().check_host(host)
+        for camera in host.cameras:
+            check_fits(self.k, camera)
+        self._check_width(host.dim)
+
+    def prune(self, inputs: PrunerInput) -> Pruned:
+        """Return sampled tokens, (B, cameras · K, D), camera after camera."""
+        self._check_width(inputs.tokens.shape[2])
+        sampled, points, offset = [], [], 0
+        # Cameras with the same grid are sampled together: overhead counts at batch 1.
+        for (rows, columns), group in groupby(inputs.cameras, lambda c: (c.rows, c.columns)):
+            number, count = len(list(group)), rows * columns
+            check_fits(self.k, CameraGrid("", rows, columns))
+            part = inputs.tokens[:, offset : offset + number * count]
+            offset += number * count
+            maps = part.reshape(-1, rows, columns, self.dim)
+            coordinates = self.place_points(maps)
+            tokens = self.sample(maps, coordinates)
+            sampled.append(tokens.view(-1, number * self.k, self.dim))
+            placed = place_on_image(coordinates.detach(), rows, columns, self.convention)
+            points.append(placed.view(-1, number, self.k, 2))
+        tokens = torch.cat(sampled, 1)
+        shape = tokens.shape[:2]
+        return Pruned(
+            tokens=tokens,
+            position_ids=torch.arange(shape[1], device=tokens.device).expand(shape),
+            mask=torch.ones(shape, dtype=torch.bool, device=tokens.device),
+            indices=torch.full(shape, -1, device=tokens.device),
+            cameras=inputs.cameras,
+            points=check_finite(self.name, torch.cat(points, 1)),
+        )
+
+    def place_points(self, maps: Tensor) -> Tensor:
+        """Return coordinates c, (B, K, 2) in the parameters' dtype, of maps (B, rows, columns, D).
+
+        Args:
+            maps: float; means are taken in float32.
+        """
+        parameters = next(self.parameters()).dtype
+        mean = maps.mean((1, 2), dtype=torch.promote_types(maps.dtype, torch.float32))
+        logits = self.scout_mlp(self.norm(mean.to(parameters)))
+        coordinates = torch.sigmoid(logits).view(-1, self.k, 2)
+        if self.margin == 0:
+            return coordinates
+        return self.margin + (1 - 2 * self.margin) * coordinates
+
+    def sample(self, maps: Tensor, coordinates: Tensor) -> Tensor:
+        """Return bilinear samples plus encoded coordinates, (B, K, D) in the maps' dtype.
+
+        Args:
+            maps: float (B, rows, columns, D).
+            coordinates: float (B, K, 2), x then y, in [0, 1].
+        """
+        sampled = sample(maps, coordinates, self.convention)
+        encoded: Tensor = self.coord_encoder(coordinates)
+        return sampled + encoded.to(maps.dtype)
+
+    def _check_width(self, width: int) -> None:
+        if width != self.dim:
+            raise PolicyError(f"pruner 'grids' samples tokens of width {self.dim}, not {width}")
+
+
+def _mlp(width: int, hidden: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out))

@@ -1,0 +1,253 @@
+"""The one interface of all pruners: what goes in, what comes out, and how a model calls them.
+
+A model calls a pruner at each of its ``places`` in turn, hands attention that only exists later to
+``observe`` when the query is over, and says with ``reset`` which slots start new episodes. Shapes:
+B rows, P visual tokens of all cameras, T other tokens, D width, K kept tokens.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gridseval.errors import PolicyError
+from gridseval.tokens.pruners.checks import check_inputs
+from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, Role, count_dense
+from gridseval.tokens.pruners.numerics import widen
+from gridseval.tokens.trace import CameraTrace, TokenTrace
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMap:
+    """One decoder layer's attention onto the visual tokens.
+
+    Attributes:
+        weights: float (B, heads, Q, P) after the softmax over *all* keys, columns of the visual
+            tokens only; ``heads`` is 1 where they are averaged already.
+        roles: int64 (B, Q), a :class:`Role` per query, in the order of the sequence. The methods
+            take the queries they want by role; more of them may be given.
+    """
+
+    weights: Tensor
+    roles: Tensor
+
+    def mean(self, *roles: Role) -> Tensor:
+        """Return the mean over heads and over the queries of these roles, float32 (B, P).
+
+        No role means all queries but padding. A row without such a query gets zeros.
+        """
+        if roles:
+            wanted = torch.stack([self.roles == role for role in roles]).any(0)
+        else:
+            wanted = self.roles != Role.PADDING
+        return self.mean_of(wanted)
+
+    def mean_of(self, wanted: Tensor) -> Tensor:
+        """Return the mean over heads and over the queries where bool (B, Q) is true, (B, P)."""
+        weights = widen(self.weights).mean(1)
+        share = wanted.to(weights.dtype) / wanted.sum(1, keepdim=True).clamp(min=1)
+        return torch.einsum("bq,bqp->bp", share, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class PrunerInput:
+    """One query's tokens, of a batch of slots.
+
+    Attributes:
+        tokens: float (B, P, D): visual tokens at the pruner's place, camera after camera, each
+            row-major. At a second place: what the first one kept, padded.
+        cameras: Their grids; P is the sum of rows * columns (at the first place).
+        text: float (B, T, D): all tokens after the visual ones (instruction, state, action slots),
+            padded, at the same place as ``tokens``.
+        text_roles: int64 (B, T), a :class:`Role` each; ``Role.PADDING`` is left out everywhere.
+        attention: Decoder layer to its attention, for the layers in ``Needs.attention``.
+        pixels: float (B, cameras, height, width, 3): the model's input images, in any range.
+        slots: B numbers: whose history a row has.
+        generators: B random generators; ``None`` is torch's own.
+        embedded: ``tokens`` and ``text`` as they were before decoder layer 0.
+        earlier: What the place before this one returned; ``None`` at the first.
+    """
+
+    tokens: Tensor
+    cameras: tuple[CameraGrid, ...]
+    text: Tensor | None = None
+    text_roles: Tensor | None = None
+    attention: Mapping[int, AttentionMap] = field(default_factory=dict)
+    pixels: Tensor | None = None
+    slots: Sequence[int] | None = None
+    generators: Sequence[torch.Generator] | None = None
+    embedded: tuple[Tensor, Tensor] | None = None
+    earlier: Pruned | None = None
+
+    @property
+    def dense_count(self) -> int:
+        """Visual tokens before any pruning."""
+        return count_dense(self.cameras)
+
+    @property
+    def stage(self) -> int:
+        """Which of the pruner's places this is, from 0."""
+        return 0 if self.earlier is None else self.earlier.stage + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Reuse:
+    """Which key-value entries of the previous query a method would use again.
+
+    Attributes:
+        order: int64 (B, P): dense token indices, those to be reused first in front.
+        counts: int64 (B, layers): how many of them each decoder layer reuses.
+    """
+
+    order: Tensor
+    counts: Tensor
+
+    def entries(self, layer: int) -> Tensor:
+        """Return bool (B, P): the tokens whose entries decoder layer ``layer`` reuses."""
+        ranks = torch.arange(self.order.shape[1], device=self.order.device)
+        first = ranks < self.counts[:, layer, None]
+        return torch.zeros_like(first).scatter(1, self.order, first)
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """The visual tokens that go on.
+
+    Attributes:
+        tokens: float (B, K, D), in the input's dtype; rows with fewer than K end in zeros.
+        position_ids: int64 (B, K): places among the visual tokens' positions, 0 to P - 1; the model
+            adds its own offset. 0 where ``mask`` is false.
+        mask: bool (B, K): false where a row has no token.
+        indices: int64 (B, K): the dense token that a token is (or is the centre of), -1 for sampled
+            tokens and padding.
+        cameras: Grids of the dense tokens.
+        points: float32 (B, cameras, k, 2): sampled places, x then y, in [0, 1] of the model's input
+            image from edge to edge; ``None`` for methods that keep tokens.
+        scores: float (B, P) or ``None``: what ranked the dense tokens, for drawing.
+        reuse: VLA-Cache's choice.
+        stage: Which of the pruner's places left these tokens, from 0.
+    """
+
+    tokens: Tensor
+    position_ids: Tensor
+    mask: Tensor
+    indices: Tensor
+    cameras: tuple[CameraGrid, ...]
+    points: Tensor | None = None
+    scores: Tensor | None = None
+    reuse: Reuse | None = None
+    stage: int = 0
+
+    @property
+    def counts(self) -> Tensor:
+        """Tokens kept of each row, int64 (B,)."""
+        return self.mask.sum(1)
+
+    @property
+    def kept(self) -> Tensor:
+        """Which dense tokens are kept, bool (B, P); all false for sampled tokens."""
+        dense = torch.zeros(len(self.mask), count_dense(self.cameras) + 1, dtype=torch.bool)
+        dense = dense.to(self.mask.device)
+        # Padding and sampled tokens (-1) are written to one column too many.
+        columns = torch.where(self.indices < 0, dense.shape[1] - 1, self.indices)
+        return dense.scatter(1, columns, True)[:, :-1]
+
+    @cached_property
+    def traces(self) -> tuple[TokenTrace, ...]:
+        """One trace per row; made when somebody asks, since it copies to the host's memory."""
+        kept = self.kept.cpu().numpy()
+        scores = None if self.scores is None else self.scores.detach().float().cpu().numpy()
+        points = None if self.points is None else self.points.detach().float().cpu().numpy()
+        ends = np.cumsum([camera.count for camera in self.cameras])
+        traces = []
+        for row in range(len(kept)):
+            cameras = []
+            for number, (camera, end) in enumerate(zip(self.cameras, ends, strict=True)):
+                part = slice(end - camera.count, end)
+                cameras.append(
+                    CameraTrace(
+                        camera=camera.camera,
+                        grid=(camera.rows, camera.columns),
+                        kept=kept[row, part].copy() if points is None else None,
+                        points=None if points is None else points[row, number].copy(),
+                        weights=None if scores is None else scores[row, part].copy(),
+                    )
+                )
+            traces.append(TokenTrace(tuple(cameras)))
+        return tuple(traces)
+
+
+class Pruner(nn.Module, abc.ABC):
+    """A method that chooses, or samples, the visual tokens that go on.
+
+    Subclasses set ``name``, ``places`` and ``needs`` and define ``prune``.
+
+    Attributes:
+        places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
+        needs: What it must be given.
+    """
+
+    name: ClassVar[str]
+    places: tuple[Place, ...] = (Place("before"),)
+    needs: Needs = Needs()
+
+    @property
+    def place(self) -> Place:
+        """The first place it works at; the only one of most methods."""
+        return self.places[0]
+
+    @classmethod
+    def defaults(cls, host: Host) -> dict[str, object]:  # noqa: ARG003 - most need none
+        """Return constructor arguments that follow from the model around it."""
+        return {}
+
+    def check_host(self, host: Host) -> None:
+        """Refuse a model that has not the layers or tokens that the pruner works on.
+
+        Raises:
+            PolicyError: With the thing that is missing.
+        """
+        wanted = [place.layer for place in self.places if place.where == "layer"]
+        wanted += [*self.needs.observed, *(at for layers in self.needs.attention for at in layers)]
+        if wanted and max(wanted) >= host.layers:
+            raise PolicyError(
+                f"pruner {self.name!r} needs decoder layer {max(wanted)}, the model has "
+                f"{host.layers} (0 to {host.layers - 1})",
+                "give it other layers",
+            )
+
+    def forward(self, inputs: PrunerInput) -> Pruned:
+        """Return the tokens that go on.
+
+        Raises:
+            PolicyError: The token count does not match the grids, or something in ``needs`` is
+                missing or has another shape.
+        """
+        check_inputs(self, inputs)
+        return self.prune(inputs)
+
+    @abc.abstractmethod
+    def prune(self, inputs: PrunerInput) -> Pruned:
+        """Return the tokens that go on, of inputs that have been checked."""
+
+    def observe(
+        self, inputs: PrunerInput, pruned: Pruned, attention: Mapping[int, AttentionMap]
+    ) -> None:
+        """Take what the query's later layers looked at; most methods don't need it.
+
+        Args:
+            inputs: What the (last) call was given.
+            pruned: What it returned.
+            attention: Of the layers in ``needs.observed``, onto ``pruned.tokens``: (B, heads, Q,
+                K), K columns with padding.
+        """
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget the history of slots that start new episodes."""

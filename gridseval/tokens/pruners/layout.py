@@ -1,0 +1,113 @@
+"""What a pruner and the model around it tell each other; needs no torch.
+
+Decoder layers are counted from 0. A pruner at layer k sees the hidden states that enter layer k:
+layers 0 to k - 1 have run on all visual tokens, layer k and later ones run on those that are kept.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gridseval.errors import PolicyError
+
+
+class Role(enum.IntEnum):
+    """What a token of the language model's sequence is."""
+
+    PADDING = 0
+    VISUAL = 1
+    INSTRUCTION = 2
+    STATE = 3
+    ACTION = 4
+    OTHER = 5
+
+
+@dataclass(frozen=True)
+class CameraGrid:
+    """One camera's dense visual tokens: row-major, ``rows * columns`` of them.
+
+    Attributes:
+        camera: ``"agentview"`` or ``"wrist"``.
+        rows: At least 1.
+        columns: At least 1.
+    """
+
+    camera: str
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.columns) < 1:
+            raise PolicyError(f"a token grid of {self.rows} x {self.columns} holds no token")
+
+    @property
+    def count(self) -> int:
+        """Dense tokens: rows * columns."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the model a pruner works.
+
+    Attributes:
+        where: ``"encoder"``: on the vision encoder's features, before the projector; ``"before"``:
+            on projected tokens, before decoder layer 0; ``"layer"``: on the hidden states that
+            enter decoder layer ``layer``.
+        layer: The decoder layer, from 0; 0 unless ``where`` is ``"layer"``.
+    """
+
+    where: Literal["encoder", "before", "layer"]
+    layer: int = 0
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a pruner must be given besides the visual tokens.
+
+    Attributes:
+        text: ``PrunerInput.text`` and ``text_roles``.
+        embeddings: The tokens as they were before decoder layer 0.
+        pixels: The model's input images.
+        slots: Which episode each row of the batch belongs to (the pruner keeps a history).
+        generators: One random generator per row.
+        attention: At each of the pruner's places, the decoder layers whose attention it needs.
+        observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
+    """
+
+    text: bool = False
+    embeddings: bool = False
+    pixels: bool = False
+    slots: bool = False
+    generators: bool = False
+    attention: tuple[tuple[int, ...], ...] = ()
+    observed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Host:
+    """The model around a pruner, from which defaults follow.
+
+    Attributes:
+        dim: Width of a projected token and of the decoder.
+        layers: Decoder layers.
+        cameras: In the order of the joint sequence.
+        encoder_dim: Width of the vision encoder's features before the projector.
+    """
+
+    dim: int
+    layers: int
+    cameras: tuple[CameraGrid, ...]
+    encoder_dim: int
+
+    def scale_layer(self, layer: int, of: int = 32) -> int:
+        """Return the layer at the same relative depth as ``layer`` in a decoder of ``of``."""
+        return min(self.layers - 1, max(1, round(layer * self.layers / of)))
+
+
+def count_dense(cameras: Sequence[CameraGrid]) -> int:
+    """Return the number of dense visual tokens of all cameras."""
+    return sum(camera.count for camera in cameras)

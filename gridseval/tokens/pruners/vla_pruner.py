@@ -1,0 +1,181 @@
+"""VLA-Pruner: prunes what neither the prefill nor the recent actions look at.
+
+Source: VLA-Pruner, arXiv 2511.16449, and its code (MINT-SJTU/VLA-Pruner). Training-free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gridseval.errors import PolicyError, did_you_mean
+from gridseval.tokens.pruners.budget import Budget
+from gridseval.tokens.pruners.checks import (
+    attention_of,
+    check_attention,
+    check_count,
+    check_finite,
+    check_number,
+)
+from gridseval.tokens.pruners.diversity import choose_diverse
+from gridseval.tokens.pruners.history import History
+from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
+from gridseval.tokens.pruners.layout import Host, Needs, Place, Role, count_dense
+from gridseval.tokens.pruners.selection import camera_slices, rank_first, select, to_dense_values
+
+_DIRECTIONS = ("newest", "oldest")
+
+
+class VlaPruner(Pruner):
+    """Keeps M tokens that matter to language or to action, and of those diverse ones.
+
+    With S_vl[m] the mean attention to m over heads and over the prefill's queries (all but action
+    tokens) in layer K − 1, and S_act[m] the mean over heads and action queries in a later layer of
+    each earlier query (0 for tokens that were pruned there)::
+
+        Ŝ_act = Σ_{i=1..w} γ^i S_act^{t−i}
+        C = Top-M(S_vl) ∪ Top-M(Ŝ_act)                      max-relevance
+        kept = C reduced to M by greedy max–min over d = 1 − cos of hidden states
+
+    The first w queries of an episode are not pruned. History is kept per slot and forgotten by
+    :meth:`reset`.
+
+    Args:
+        layer: K, the decoder layer from which on fewer tokens go, at least 1.
+        action_layer: The decoder layer of S_act.
+        keep: Share of the visual tokens to keep, in (0, 1] (paper: 0.5, 0.25, 0.125).
+        k: Tokens per camera instead of a share.
+        window: w, at least 1.
+        gamma: γ, in (0, 1].
+        heaviest: ``"newest"``: γ^1 weighs the newest query, as the paper writes it; ``"oldest"``:
+            the window is reversed, as in the code of the OpenVLA port.
+        per_camera: Choose M / cameras of each camera, as the OpenVLA-OFT port does, rather than M
+            of all jointly.
+
+    Raises:
+        PolicyError: An argument is out of range; at the call, slots or attention are missing.
+    """
+
+    name = "vla_pruner"
+
+    def __init__(
+        self,
+        *,
+        layer: int = 3,
+        action_layer: int = 15,
+        keep: float = 0.5,
+        k: int | None = None,
+        window: int = 3,
+        gamma: float = 0.8,
+        heaviest: str = "newest",
+        per_camera: bool = False,
+    ) -> None:
+        super().__init__()
+        if heaviest not in _DIRECTIONS:
+            raise PolicyError(
+                f"pruner 'vla_pruner' cannot weigh {heaviest!r} most",
+                did_you_mean(heaviest, _DIRECTIONS),
+            )
+        self.budget = Budget(k, keep)
+        self.window = check_count("window", window)
+        self.gamma = check_number("gamma", gamma, 0, 1)
+        self.reverse = heaviest == "oldest"
+        self.per_camera = per_camera
+        self.action_layer = check_count("action_layer", action_layer, 0)
+        self.places = (Place("layer", check_count("layer", layer)),)
+        self.needs = Needs(slots=True, attention=((layer - 1,),), observed=(action_layer,))
+        self._history: History[Tensor] = History(window)
+
+    @classmethod
+    def defaults(cls, host: Host) -> dict[str, object]:
+        """Return the layers at the paper's relative depths: 3 and 15 of 32."""
+        layer = host.scale_layer(3)
+        return {"layer": layer, "action_layer": max(layer, host.scale_layer(15))}
+
+    def check_host(self, host: Host) -> None:
+        """Refuse a model without the layers, or with too small grids."""
+        super().check_host(host)
+        self.budget.count(host.cameras)
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget the actions of slots that start new episodes."""
+        self._history.forget(slots)
+
+    def prune(self, inputs: PrunerInput) -> Pruned:
+        """Return (B, K, D): M tokens of slots that are old enough, P of others."""
+        assert inputs.slots is not None
+        attention = attention_of(self, inputs, self.place.layer - 1)
+        language = attention.mean(Role.VISUAL, Role.INSTRUCTION, Role.STATE, Role.OTHER)
+        check_finite(self.name, language)
+        chosen = torch.ones_like(language, dtype=torch.bool)
+        old = [row for row, slot in enumerate(inputs.slots) if self._is_old(slot)]
+        if old:
+            estimates = [self._estimate(inputs.slots[row]) for row in old]
+            action = torch.stack(estimates).to(language)
+            chosen[old] = self._choose(inputs, inputs.tokens[old], language[old], action)
+            # A trace shows what ranked the tokens: the better of the two shares.
+            language = language.index_copy(
+                0,
+                torch.tensor(old, device=language.device),
+                torch.maximum(_share(language[old]), _share(action)),
+            )
+        return select(inputs, chosen, language)
+
+    def observe(
+        self, inputs: PrunerInput, pruned: Pruned, attention: Mapping[int, AttentionMap]
+    ) -> None:
+        """Remember what the action queries looked at.
+
+        Raises:
+            PolicyError: The layer's attention is missing, or has no action query in some row.
+        """
+        given = attention.get(self.action_layer)
+        if given is None:
+            raise PolicyError(
+                f"pruner {self.name!r} needs the attention of decoder layer {self.action_layer} "
+                "after each query"
+            )
+        rows, count = pruned.mask.shape
+        dense = count_dense(pruned.cameras)
+        check_attention(self, self.action_layer, given, rows, (count, dense))
+        if not bool((given.roles == Role.ACTION).any(1).all()):
+            raise PolicyError(
+                f"pruner {self.name!r}: attention of decoder layer {self.action_layer} has a row "
+                "without an action query"
+            )
+        scores = given.mean(Role.ACTION)
+        if scores.shape[1] != dense or count == dense:
+            scores = to_dense_values(pruned, scores)
+        assert inputs.slots is not None
+        for slot, row in zip(inputs.slots, scores.detach(), strict=True):
+            self._history.add(slot, row.clone())
+
+    def _is_old(self, slot: int) -> bool:
+        return len(self._history.newest_first(slot)) == self.window
+
+    def _estimate(self, slot: int) -> Tensor:
+        """Return Ŝ_act of one slot, float32 (P,)."""
+        seen = self._history.newest_first(slot)
+        ordered = reversed(seen) if self.reverse else iter(seen)
+        weighted = [self.gamma**age * scores for age, scores in enumerate(ordered, start=1)]
+        return torch.stack(weighted).sum(0)
+
+    def _choose(
+        self, inputs: PrunerInput, tokens: Tensor, language: Tensor, action: Tensor
+    ) -> Tensor:
+        """Return the kept tokens, bool (rows, P)."""
+        groups = [((camera,), part) for camera, part in camera_slices(inputs.cameras)]
+        if not self.per_camera:
+            groups = [(inputs.cameras, slice(0, inputs.dense_count))]  # type: ignore[list-item]
+        parts = []
+        for cameras, part in groups:
+            count = self.budget.count(cameras)
+            relevant = rank_first(language[:, part], count) | rank_first(action[:, part], count)
+            parts.append(choose_diverse(tokens[:, part], relevant, count))
+        return torch.cat(parts, 1)
+
+
+def _share(scores: Tensor) -> Tensor:
+    return scores / scores.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)

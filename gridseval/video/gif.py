@@ -1,0 +1,106 @@
+"""A GIF that grows frame by frame.
+
+A palette that suits all frames is known only after the last one, and ffmpeg would hold them all
+until then. So they go to a lossless file first, which is read twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from gridseval.errors import OutputError
+from gridseval.video.encoder import Mp4Encoder
+
+_TIMEOUT_S = 600
+
+_MOST_FPS = 5
+"""Browsers slow GIFs down that ask for much more, and each frame costs some 30 kB."""
+
+# Without dithering: noise would change from frame to frame, and grow the file by half.
+_PALETTE = "palettegen=max_colors=160:stats_mode=full"
+_APPLIED = "paletteuse=dither=none:diff_mode=rectangle"
+
+
+class GifEncoder:
+    """Makes a GIF that repeats for ever, with one palette for all frames.
+
+    Args:
+        path: The final path, ending in ``.gif``; its folder exists. Beside it, two files exist
+            while it is made: ``<name>.frames.mp4`` and ``<name>.palette.png``.
+        width: Of a frame in pixels.
+        height: Likewise.
+        fps: Frames per second, above 0; of more than 5, frames are left out.
+
+    Raises:
+        MachineError: There is no ffmpeg that can be started.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        self._path = path
+        self._frames = path.with_suffix(".frames.mp4")
+        self._palette = path.with_suffix(".palette.png")
+        self._part = path.with_suffix(".part.gif")
+        self._rate = f"fps={min(fps, _MOST_FPS)}"
+        self._encoder = Mp4Encoder(self._frames, width, height, fps, lossless=True)
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 (height, width, 3), RGB.
+
+        Raises:
+            OutputError: ffmpeg has ended, with its reason; nothing is left.
+        """
+        self._encoder.write(frame)
+
+    def finish(self) -> Path:
+        """Choose the palette, write the GIF and give it its final name.
+
+        Raises:
+            OutputError: It cannot be written, with ffmpeg's reason; nothing of it is left.
+        """
+        try:
+            frames = ["-i", str(self._encoder.finish())]
+            colours = ["-vf", f"{self._rate},{_PALETTE}", "-update", "1"]
+            self._convert([*frames, *colours], self._palette)
+            applied = ["-i", str(self._palette), "-lavfi", f"[0]{self._rate}[f];[f][1]{_APPLIED}"]
+            self._convert([*frames, *applied, "-loop", "0", "-f", "gif"], self._part)
+            return self._part.replace(self._path)
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+        finally:
+            self._clean()
+
+    def abort(self) -> None:
+        """Leave nothing but a finished GIF; fine to call at any time, also twice."""
+        self._encoder.abort()
+        self._clean()
+
+    def _convert(self, options: list[str], to: Path) -> None:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-threads", "1"]
+        try:
+            done = subprocess.run(  # noqa: S603 - no shell, paths are one argument each
+                [*command, *options, str(to)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            reason = f"ffmpeg took more than {_TIMEOUT_S} s"
+            raise OutputError(f"cannot write {self._path}: {reason}") from error
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+            raise OutputError(
+                f"cannot write {self._path}: {said.rpartition('] ')[2] or 'ffmpeg failed'}",
+                "is the disk full?",
+            )
+
+    def _clean(self) -> None:
+        for path in (self._frames, self._palette, self._part):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

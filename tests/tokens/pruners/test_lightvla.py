@@ -1,0 +1,153 @@
+"""LightVLA's selection by queries that visual tokens form from the language."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from pruner_doubles import (
+    DTYPES,
+    Floats,
+    assert_consistent,
+    assert_unchanged,
+    kept_of,
+    plain,
+    some_inputs,
+)
+
+from gridseval.tokens.pruners import Role
+from gridseval.tokens.pruners.interface import PrunerInput
+from gridseval.tokens.pruners.lightvla import LightVla
+from gridseval.tokens.pruners.queries import take_softly
+
+
+def normed(vector: Floats) -> Floats:
+    return vector / np.sqrt(np.mean(vector**2) + 1e-6)
+
+
+def reference_scores(inputs: PrunerInput, row: int) -> Floats:
+    """S, written out token by token."""
+    assert inputs.text is not None and inputs.text_roles is not None
+    visual = [normed(token) for token in plain(inputs.tokens[row])]
+    roles = inputs.text_roles[row].tolist()
+    words = [
+        normed(token)
+        for token, role in zip(plain(inputs.text[row]), roles, strict=True)
+        if role != Role.PADDING
+    ]
+    root = np.sqrt(len(visual[0]))
+    scores = np.zeros((len(visual), len(visual)))
+    for i, token in enumerate(visual):
+        weights = np.array([np.exp(token @ word / root) for word in words])
+        query = normed(
+            sum(w * word for w, word in zip(weights / weights.sum(), words, strict=True))
+        )
+        scores[i] = [query @ other / root for other in visual]
+    return scores
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_keeps_what_some_query_wants_most(dtype: torch.dtype, batch: int) -> None:
+    inputs = some_inputs(3, batch, dtype=dtype)
+    pruned = LightVla().eval()(inputs)
+    assert_consistent(pruned, inputs)
+    assert_unchanged(pruned, inputs)
+    # bfloat16 has 8 bits: products of normed tokens of width 16 are wrong by up to about 0.05.
+    tolerance = 1e-5 if dtype is torch.float32 else 0.06
+    for row in range(batch):
+        scores, kept = reference_scores(inputs, row), kept_of(pruned, row)
+        best = scores.max(1)
+        assert (scores[:, kept].max(1) >= best - tolerance).all(), "each query got its token"
+        wanted = (scores >= best[:, None] - tolerance).any(0)
+        assert wanted[kept].all(), "no token is kept that nobody wants"
+        if dtype is torch.float32:
+            assert kept == sorted(set(scores.argmax(1).tolist()))
+    assert batch == 1 or len(set(pruned.counts.tolist())) > 1, "the batch is meant to be uneven"
+
+
+def test_a_row_does_not_depend_on_the_rows_and_padding_beside_it() -> None:
+    inputs = some_inputs(4, 3)
+    assert inputs.text is not None and inputs.text_roles is not None
+    pruned = LightVla().eval()(inputs)
+    length = int((inputs.text_roles[0] != Role.PADDING).sum())
+    alone = LightVla().eval()(
+        dataclasses.replace(
+            inputs,
+            tokens=inputs.tokens[:1],
+            text=inputs.text[:1, :length],
+            text_roles=inputs.text_roles[:1, :length],
+        )
+    )
+    assert kept_of(alone, 0) == kept_of(pruned, 0)
+
+
+def test_reordered_tokens_are_kept_in_the_new_order() -> None:
+    inputs = some_inputs(5)
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(1))
+    before = set(kept_of(LightVla().eval()(inputs), 0))
+    moved = dataclasses.replace(inputs, tokens=inputs.tokens[:, order])
+    after = kept_of(LightVla().eval()(moved), 0)
+    assert {int(order[i]) for i in after} == before
+
+
+def test_training_keeps_the_length_and_the_hard_choice() -> None:
+    inputs = some_inputs(6, 2)
+    pruned = LightVla(noise=0)(inputs)
+    for row in range(2):
+        wanted = reference_scores(inputs, row).argmax(1)
+        assert torch.equal(pruned.tokens[row], inputs.tokens[row, wanted.tolist()])
+        assert pruned.position_ids[row].tolist() == list(range(32))
+        assert set(kept_of(pruned, row)) == set(wanted.tolist())
+    assert pruned.traces[0].kept_count == len(set(reference_scores(inputs, 0).argmax(1).tolist()))
+
+
+def test_noise_is_uniform_and_falls_to_nothing() -> None:
+    inputs = some_inputs(7, 2)
+    for progress in (0.0, 0.75, 1.0):
+        pruner = LightVla(noise=2.0)
+        pruner.set_progress(progress)
+        seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+        pruned = pruner(dataclasses.replace(inputs, generators=seeds))
+        for row, seed in enumerate((1, 2)):
+            noise = torch.rand(32, 32, generator=torch.Generator().manual_seed(seed))
+            noisy = reference_scores(inputs, row) + 2.0 * (1 - progress) * plain(noise)
+            assert pruned.indices[row].tolist() == noisy.argmax(1).tolist()
+
+
+def test_constant_noise_does_not_fall() -> None:
+    pruner = LightVla(noise=0.5, decay=False)
+    pruner.set_progress(0.9)
+    assert pruner.alpha == 0.5
+
+
+def test_gradients_go_through_the_soft_choice() -> None:
+    """d loss / d scores equals finite differences of softmax(scores) @ tokens."""
+    inputs = some_inputs(8, dtype=torch.float64, width=4)
+    rng = np.random.default_rng(8)
+    start, direction = rng.normal(size=(1, 5, 32)), rng.normal(size=(5, 4))
+    scores = torch.tensor(start, requires_grad=True)
+    taken = take_softly("lightvla", inputs, scores).tokens
+    (taken[0] * torch.tensor(direction)).sum().backward()  # type: ignore[no-untyped-call]
+
+    def soft_loss(values: Floats) -> float:
+        weights = np.exp(values) / np.exp(values).sum(-1, keepdims=True)
+        return float(((weights[0] @ plain(inputs.tokens[0])) * direction).sum())
+
+    for query, token in [(0, 0), (2, 17), (4, 31)]:
+        step = np.zeros_like(start)
+        step[0, query, token] = 1e-5
+        slope = (soft_loss(start + step) - soft_loss(start - step)) / 2e-5
+        assert scores.grad is not None
+        assert float(scores.grad[0, query, token]) == pytest.approx(slope, abs=1e-8)
+
+
+def test_training_reaches_the_visual_and_the_other_tokens() -> None:
+    inputs = some_inputs(9)
+    assert inputs.text is not None
+    tokens, text = inputs.tokens.requires_grad_(), inputs.text.requires_grad_()
+    LightVla()(inputs).tokens.square().sum().backward()
+    assert tokens.grad is not None and bool(tokens.grad.any())
+    assert text.grad is not None and bool(text.grad.any())
