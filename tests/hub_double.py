@@ -116,7 +116,7 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
                 # The hub sends large files' readers to a content network.
                 headers = {"Location": f"{hub.endpoint}/cdn/{name}", "X-Repo-Commit": hub.commit}
                 self.answer(302, headers, b"")
-            elif path.startswith("/cdn/"):
+            elif path.removeprefix("/cdn/") in hub.files:
                 self.content(path.removeprefix("/cdn/"))
             else:
                 self.answer(404, {"X-Error-Code": "RepoNotFound"}, b"")

@@ -23,6 +23,7 @@ _COMMANDS = {
     "flops": "Count a query's operations, pruned or not.",
     "gallery": "Draw perturbations as a contact sheet.",
     "gate": "Pass, regression or cannot tell: for a CI.",
+    "policies": "List policy kinds and cards; show a card.",
     "report": "Write runs as one HTML file.",
     "run": "Evaluate a policy on a suite.",
     "serve": "Serve a policy to evaluations elsewhere.",

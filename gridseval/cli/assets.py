@@ -50,7 +50,7 @@ def pull_command(name: str, to: Path | None, revision: str | None, again: bool) 
     from gridseval.envs.assets.identity import identify
     from gridseval.envs.assets.layout import missing_folders, pulled_root
     from gridseval.envs.assets.meter import shown_meter
-    from gridseval.envs.assets.pull import pull
+    from gridseval.envs.assets.pull import pull, work_bytes
     from gridseval.envs.assets.sources import source_of
 
     source = source_of(name)
@@ -63,8 +63,7 @@ def pull_command(name: str, to: Path | None, revision: str | None, again: bool) 
             raise MachineError("HF_HUB_OFFLINE is set", "unset it to use the hub")
         click.echo(f"{source.repository} from {hub.endpoint} to {root}", err=True)
         asked = hub.snapshot(source)
-        size = sum(f.size for f in asked.files if source.archive in (None, f.path))
-        with shown_meter(name, size) as meter:
+        with shown_meter(name, work_bytes(source, asked)) as meter:
             pull(source, hub, asked, root, meter, again)
     click.echo(f"{root}: {_shown(*identify(root))}")
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gridseval.cli.options import HELP, FilePath, Text
-from gridseval.errors import OutputError
+from gridseval.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _BUG = 1
 _MAX_WORKERS = 1024
@@ -36,9 +40,19 @@ _MAX_WORKERS = 1024
     show_default=True,
     help="LIBERO's seed, and the actions'.",
 )
+@click.option("--pruners", is_flag=True, help="Time the token pruners instead: a few seconds.")
+@click.option("--noise", is_flag=True, help="Time the sensor noises instead: a few seconds.")
+@click.option("--plus", is_flag=True, help="Time perturbed tasks of one base task instead.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, workers: int | None, json_path: Path | None, **arguments: Any
+    ctx: click.Context,
+    /,
+    workers: int | None,
+    json_path: Path | None,
+    pruners: bool,
+    noise: bool,
+    plus: bool,
+    **arguments: Any,
 ) -> None:
     """Compare speed with the plain libero loop.
 
@@ -50,7 +64,34 @@ def command(
 
     As it stands this takes about three minutes on two cores without a graphics
     card; --trials 1 takes a third of that.
+
+    --plus runs 24 tasks of LIBERO-Plus with one base task (--tasks) on one
+    compiled model, 20 steps each unless --steps is given, and six of them built
+    anew: about a minute.
     """
+    if pruners + noise + plus > 1:
+        raise UsageError("--pruners, --noise and --plus are benches of their own", "give one")
+    if json_path is not None:
+        _check_writable(json_path)
+    if pruners:
+        _time_pruners(json_path)
+    elif noise:
+        _time_noises(json_path)
+    elif plus:
+        given = {
+            name: arguments[name]
+            for name in ("suite", "tasks", "steps")
+            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+        same = {name: arguments[name] for name in ("assets", "seed")}
+        if not _share_models(json_path, given | same):
+            ctx.exit(_BUG)
+    elif not _compare_loops(workers, json_path, arguments):
+        ctx.exit(_BUG)
+
+
+def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[str, Any]) -> bool:
+    """Run both loops and show figures; return whether their final states are equal."""
     from tqdm import tqdm
 
     from gridseval.bench.figures import compute_figures
@@ -59,8 +100,6 @@ def command(
     from gridseval.bench.tables import as_json, as_text
     from gridseval.envs.pool.pool import default_workers
 
-    if json_path is not None:
-        _check_writable(json_path)
     plan = BenchPlan(workers=default_workers() if workers is None else workers, **arguments)
     with tqdm(total=number_of_parts(plan), desc="bench", unit="part") as bar:
 
@@ -73,8 +112,57 @@ def command(
     click.echo(as_text(plan, measured, figures))
     if json_path is not None:
         _write(json_path, as_json(plan, measured, figures))
-    if not figures.bits_equal:
-        ctx.exit(_BUG)
+    return figures.bits_equal
+
+
+def _time_pruners(json_path: Path | None) -> None:
+    from tqdm import tqdm
+
+    from gridseval.tokens import benchmark
+    from gridseval.tokens.pruners import list_pruners
+
+    with tqdm(total=len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
+
+        def on_progress(_name: str) -> None:
+            bar.update()
+
+        bench = benchmark.measure_pruners(on_progress=on_progress)
+    click.echo(benchmark.as_text(bench))
+    if json_path is not None:
+        _write(json_path, benchmark.as_json(bench))
+
+
+def _time_noises(json_path: Path | None) -> None:
+    from tqdm import tqdm
+
+    from gridseval.bench.noise import measure_noises, noise_json, noise_text
+    from gridseval.envs.perturbations.noise import NOISES
+
+    with tqdm(total=NOISES, desc="noises", unit="noise") as bar:
+        times = measure_noises(on_progress=lambda _: _advance(bar))
+    click.echo(noise_text(times))
+    if json_path is not None:
+        _write(json_path, noise_json(times))
+
+
+def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
+    """Run perturbed tasks on one model and anew; return whether final states are equal."""
+    from tqdm import tqdm
+
+    from gridseval.bench.plus import PlusPlan, measure_plus, plus_json, plus_text
+
+    base = {"base": given.pop("tasks")} if "tasks" in given else {}
+    plan = PlusPlan(**base, **given)
+    with tqdm(total=plan.tasks + plan.anew, desc="plus", unit="task") as bar:
+        measured = measure_plus(plan, lambda _: _advance(bar))
+    click.echo(plus_text(plan, measured))
+    if json_path is not None:
+        _write(json_path, plus_json(plan, measured))
+    return measured.bits_equal
+
+
+def _advance(bar: tqdm[Any]) -> None:
+    bar.update()
 
 
 def _check_writable(path: Path) -> None:

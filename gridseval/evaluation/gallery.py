@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from gridseval.envs.assets import find_assets
@@ -135,7 +136,8 @@ class _PlusShooting:
             lack = missing(tasks[0], self._folder)
             assert lack is not None
             return GalleryCell(
-                text=f"all {len(tasks)} tasks unavailable: {lack.what} is missing: {lack.where}"
+                text=f"all {len(tasks)} tasks unavailable: {Path(lack.what).name} missing "
+                f"({lack.where})"
             )
         # One base task wherever there is a choice: its compiled model serves many cells.
         task = min(available, key=lambda each: _variant(each).base != self._preferred)

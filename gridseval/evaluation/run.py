@@ -20,7 +20,7 @@ from gridseval.evaluation.prepared import Prepared, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.results import EpisodeRecord, RunDirectory, Summary
-from gridseval.rollout import Outcome, RolloutPlan, run_episodes
+from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
 from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
 
@@ -110,7 +110,7 @@ def _run(
         timeout_s = min(prepared.config.timeout_s, _LONGEST_WAIT_S)
         pool = make_pool(prepared.settings, workers, timeout_s)
         opened.callback(pool.close)
-        listeners = [recorder, traces]
+        listeners: list[Listener] = [recorder, traces]
         for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
             status = cast("Status", outcome.status)
             video = recorder.finish(outcome.episode, status, outcome.steps)

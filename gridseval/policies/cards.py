@@ -109,13 +109,24 @@ def load_card(name: str) -> PolicyCard:
         UsageError: There is no such card (names the nearest), or the file is no card (names file,
             key path, and the nearest key).
     """
-    path = Path(name) if name.endswith(".yaml") else _folder() / f"{name}.yaml"
-    if not name.endswith(".yaml") and name not in list_cards():
-        raise UsageError(f"unknown policy card {name!r}", did_you_mean(name, list_cards()))
+    path = card_path(name)
     card = load_yaml(path, PolicyCard)
     if card.name != path.stem:
         raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {card.name!r}")
     return card
+
+
+def card_path(name: str) -> Path:
+    """Return a card's file.
+
+    Raises:
+        UsageError: There is no card of that name (names the nearest).
+    """
+    if name.endswith(".yaml"):
+        return Path(name)
+    if name not in list_cards():
+        raise UsageError(f"unknown policy card {name!r}", did_you_mean(name, list_cards()))
+    return _folder() / f"{name}.yaml"
 
 
 def _folder() -> Path:

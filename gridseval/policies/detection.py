@@ -81,7 +81,7 @@ def _program(path: Path) -> str | None:
 def _recording(path: Path) -> str | None:
     if (path / "actions").is_dir():
         return "a run's folder actions/"
-    return f"the file's ending {path.suffix}" if _ends(path, ".npy", ".npz") else None
+    return f"the file's ending {path.suffix}" if _ends(path, ".npy") else None
 
 
 def _nano(path: Path) -> str | None:
@@ -115,7 +115,7 @@ def _lerobot(path: Path) -> str | None:
 
 SIGNS = (
     Sign("torch", "a file *.pt, *.pt2 or *.pth", _program),
-    Sign("replay", "a run with a folder actions/, or a file *.npy or *.npz", _recording),
+    Sign("replay", "a run with a folder actions/, or a file *.npy", _recording),
     Sign("nano", 'a folder with kind "nano" in config.json', _nano),
     Sign("lightvla", "a folder named after LightVLA with action_head--*", _lightvla),
     Sign("openvla-oft", "a folder with action_head--*", _oft),

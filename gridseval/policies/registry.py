@@ -35,6 +35,7 @@ class Registry:
     def __init__(self, group: str, built_in: Mapping[str, str], methods: tuple[str, ...]) -> None:
         self._group = group
         self._targets = dict(built_in)
+        self._built_in = frozenset(built_in)
         self._methods = methods
 
     def register(self, name: str, entry_point: str) -> None:
@@ -69,6 +70,17 @@ class Registry:
             _check_file(name)
             raise PolicyError(f"policy {name!r} names no class", _name_class(name))
         return self._targets.get(name) or self._find_plug_in(name).value
+
+    def origin(self, name: str) -> str:
+        """Return where a name comes from: gridseval, a package with its version, or a program.
+
+        Raises:
+            PolicyError: As :meth:`target` does.
+        """
+        if name in self._targets:
+            return "gridseval" if name in self._built_in else "registered by a program"
+        package = self._find_plug_in(name).dist
+        return "a package" if package is None else f"{package.name} {package.version}"
 
     def load(self, name: str) -> type[Any]:
         """Import and return the class of a name, ``module:Class`` or ``path/to/file.py:Class``.

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 
 class ReplayPolicy:
-    """Plays ``actions/<suite>-<task>-<trial>.npy`` of a run made with ``--record-actions``.
+    """Plays recorded actions: a run's, or one file's in every episode.
+
+    Of a run made with ``--record-actions`` it plays ``actions/<suite>-<task>-<trial>.npy``.
 
     What comes next is counted by ``observations["steps"]``, so any ``replan`` plays the same
     actions. Past the end of a recording the arm stands still and the gripper keeps its last
     command.
 
     Args:
-        checkpoint: The run directory.
+        checkpoint: The run directory, or a file ``*.npy`` of float32 (T, 7).
         chunk: Steps H per query, at least 1.
         seed: This run's; ``None`` does not compare it with the recording's.
 
@@ -44,6 +46,10 @@ class ReplayPolicy:
         self._folder = Path(checkpoint) / "actions"
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
+        self._run: dict[str, Any] = {}
+        self._one = _load(Path(checkpoint)) if Path(checkpoint).is_file() else None
+        if self._one is not None:
+            return
         if not self._folder.is_dir():
             raise PolicyError(
                 f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
@@ -83,21 +89,33 @@ class ReplayPolicy:
             )
 
     def _read(self, episode: Episode) -> NDArray[np.float32]:
+        if self._one is not None:
+            return self._one
         file = self._folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
         try:
-            recorded: NDArray[np.float32] = np.load(file, allow_pickle=False)
+            return _load(file)
         except FileNotFoundError as error:
             raise PolicyError(
                 f"{episode.suite} task {episode.task} trial {episode.trial} was not recorded: "
                 f"{file} does not exist"
             ) from error
-        except (OSError, ValueError, EOFError) as error:
-            raise PolicyError(f"cannot read {file}: {error}") from error
-        if recorded.dtype != np.float32 or recorded.ndim != 2 or recorded.shape[1] != ACTION_SIZE:
-            raise PolicyError(
-                f"{file} holds {recorded.dtype} {recorded.shape}, expected float32 (steps, 7)"
-            )
-        return recorded
+
+
+def _load(file: Path) -> NDArray[np.float32]:
+    """Return actions, float32 (T, 7); a file that does not exist raises ``FileNotFoundError``."""
+    try:
+        recorded: NDArray[np.float32] = np.load(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise PolicyError(f"cannot read {file}: {error}") from error
+    if not isinstance(recorded, np.ndarray):
+        raise PolicyError(f"{file} holds several arrays, expected one", "save it with numpy.save")
+    if recorded.dtype != np.float32 or recorded.ndim != 2 or recorded.shape[1] != ACTION_SIZE:
+        raise PolicyError(
+            f"{file} holds {recorded.dtype} {recorded.shape}, expected float32 (steps, 7)"
+        )
+    return recorded
 
 
 def _read_manifest(file: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ PICTURE_PX = 144
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 _CAPTION_PX, _GAP_PX, _STUB_PX, _HEAD_PX = 20, 10, 96, 62
+_LETTER_PX = 7
 _JPEG_QUALITY = 88
 _PAPER, _INK, _FAINT, _PANEL = (255, 255, 255), (24, 26, 30), (110, 114, 122), (232, 234, 238)
 
@@ -73,10 +74,10 @@ def write_sheet(sheet: GallerySheet, path: Path) -> Path:
         OutputError: The file cannot be written.
     """
     image = draw_sheet(sheet)
-    options = {} if checked_suffix(path).suffix.lower() == ".png" else {"quality": _JPEG_QUALITY}
+    checked_suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, optimize=True, **options)
+        image.save(path, optimize=True, quality=_JPEG_QUALITY)  # PNG has no quality
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -114,9 +115,9 @@ def _draw_cell(image: Image.Image, corner: tuple[int, int], cell: GalleryCell) -
         start = left if cell.before is None else left + PICTURE_PX
         box = (start, top, left + 2 * PICTURE_PX - 1, top + PICTURE_PX - 1)
         pen.rectangle(box, fill=_PANEL)
-        lines = textwrap.wrap(cell.text, (box[2] - start) // 6)[:10]
+        lines = textwrap.wrap(cell.text, (box[2] - start) // _LETTER_PX)[:10]
         pen.multiline_text(
             (start + 6, top + 6), "\n".join(lines), _FAINT, ImageFont.load_default(12)
         )
-    caption = textwrap.shorten(cell.caption, 2 * PICTURE_PX // 6, placeholder="…")
+    caption = textwrap.shorten(cell.caption, 2 * PICTURE_PX // _LETTER_PX, placeholder="…")
     pen.text((left, top + PICTURE_PX + 2), caption, _FAINT, ImageFont.load_default(12))

@@ -78,7 +78,7 @@ def test_a_command_that_does_not_exist(cli: Any) -> None:
 def test_suites_are_listed_and_a_wrong_name_is_refused(cli: Any) -> None:
     said = cli("suites")
     assert said.status == 0
-    assert "libero_object       10      50        280" in said.out
+    assert "libero_object           10      50        280" in said.out
     said = cli("suites", "libero_goal")
     assert "turn_on_the_stove" in said.out
     said = cli("suites", "libero_gaol")

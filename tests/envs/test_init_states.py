@@ -106,7 +106,7 @@ def test_the_payload_would_work_on_a_trusting_reader(tmp_path: Path) -> None:
     [
         np.zeros((2, 3), dtype=np.float32),
         np.zeros((2, 3), dtype=np.int64),
-        np.zeros(3),
+        np.zeros(()),
         np.zeros((1, 2, 3)),
         np.array([[None, None]], dtype=object),
         np.zeros((0, 3)),
@@ -122,6 +122,11 @@ def test_anything_but_a_float64_table_is_refused(tmp_path: Path, value: Any) -> 
     path = write(tmp_path / "wrong.pruned_init", pickle.dumps(value, 2))
     with pytest.raises(MachineError, match="cannot be read"):
         read_init_states(path)
+
+
+def test_the_numbers_of_a_single_trial_are_a_table_of_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "one.pruned_init", pickle.dumps(np.arange(5.0), 2))
+    assert read_init_states(path).tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0]]
 
 
 def test_truncated_files_are_refused(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_the_kind_is_told_from_the_checkpoint(programs: Path, tmp_path: Path) ->
 
 def test_a_checkpoint_of_no_known_kind_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(PolicyError, match=r"\*\.pt, \*\.pt2, \*\.pth .* actions/ .*--policy"):
+    with pytest.raises(PolicyError, match=r"\*\.pt, .*actions/.*config\.json"):
         load_policy(None, str(tmp_path / "model.onnx"), {}, 7)
     with pytest.raises(GridsevalError, match=r"missing\.pt does not exist"):
         load_policy(None, str(tmp_path / "missing.pt"), {}, 7)

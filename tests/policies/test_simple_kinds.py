@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gridseval.errors import PolicyError
-from gridseval.policies import check_actions
+from gridseval.policies import check_actions, load_policy
 from gridseval.policies.random import RandomPolicy
 from gridseval.policies.replay import ReplayPolicy
 from gridseval.policies.zero import ZeroPolicy
@@ -152,3 +152,17 @@ def test_replay_refuses_a_manifest_that_is_none(
     (folder / "run.yaml").write_text(text)
     with pytest.raises(PolicyError, match=r"cannot read .*run.yaml"):
         ReplayPolicy(str(folder))
+
+
+def test_one_file_is_played_in_every_episode(tmp_path: Path) -> None:
+    actions = np.arange(35, dtype=np.float32).reshape(5, 7)
+    np.save(tmp_path / "mine.npy", actions)
+    loaded = load_policy(None, str(tmp_path / "mine.npy"), {"chunk": "3"}, 7)
+    assert loaded.name == "replay"
+    for episode in (Episode("libero_goal", 1, 2), Episode("libero_10", 0, 0)):
+        loaded.policy.reset([0], [episode])
+        chunk = loaded.policy.act({"slots": np.array([0]), "steps": np.array([2])})
+        assert np.array_equal(chunk.actions[0], actions[2:5])
+    np.save(tmp_path / "wrong.npy", actions[:, :6])
+    with pytest.raises(PolicyError, match=r"expected float32 \(steps, 7\)"):
+        load_policy(None, str(tmp_path / "wrong.npy"), {}, 7)

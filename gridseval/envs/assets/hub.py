@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS = 5
+_PASSING = (408, 429)  # request time-out, too many requests: asked again later
 _TRUE = ("1", "ON", "YES", "TRUE")
 
 
 class HubError(MachineError):
     """The hub cannot be reached, or answers what nobody can use."""
+
+
+class HubRefusalError(HubError):
+    """The hub says no, and will say so again."""
 
 
 class PatienceError(HubError):
@@ -115,6 +120,8 @@ class Hub:
             try:
                 self._append(url, file, part, on_bytes)
                 break
+            except HubRefusalError:
+                raise
             except HubError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -163,7 +170,9 @@ class Hub:
             ) from error
         if not answer.ok:
             answer.close()
-            raise HubError(f"{url.partition('?')[0]}: {answer.status_code} {answer.reason}")
+            final = 400 <= answer.status_code < 500 and answer.status_code not in _PASSING
+            kind = HubRefusalError if final else HubError
+            raise kind(f"{url.partition('?')[0]}: {answer.status_code} {answer.reason}")
         return answer
 
 

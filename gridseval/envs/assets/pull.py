@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +76,17 @@ def pull(
     return root
 
 
+class _StoppedError(Exception):
+    """Ends a transfer that nobody waits for any more."""
+
+
+def work_bytes(source: Source, asked: Snapshot) -> int:
+    """Return how many bytes a pull counts: those to fetch, and those of an archive to unpack."""
+    if source.archive is None:
+        return sum(file.size for file in asked.files)
+    return 2 * sum(file.size for file in asked.files if file.path == source.archive)
+
+
 @contextlib.contextmanager
 def disk_errors(place: Path) -> Iterator[None]:
     """Turn an ``OSError`` of the body into an error that says which disk refused what.
@@ -102,7 +114,7 @@ def _stage(source: Source, hub: Hub, asked: Snapshot, staging: Path, meter: Mete
     made = fetched
     if source.archive is not None:
         made = staging / "unpacked"
-        files = unpack_assets(fetched / source.archive, made, lambda _: None)
+        files = unpack_assets(fetched / source.archive, made, meter)
         _refuse_corrupt(files, made, hub)
     missing = missing_folders(made)
     if missing:
@@ -153,21 +165,28 @@ def _fetch_all(
     to: Path,
     meter: Meter,
 ) -> None:
-    """Fetch what is not there yet, several files at a time."""
+    """Fetch what is not there yet, several files at a time; the first failure ends all."""
+    stopped = threading.Event()
+
+    def count(number: int) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+        meter(number)
 
     def fetch(file: DeclaredFile) -> None:
         path = to / file.path
         if path.is_file() and path.stat().st_size == file.size:
-            meter(file.size)
+            count(file.size)
         else:
-            hub.download(source, commit, file, path, meter)
+            hub.download(source, commit, file, path, count)
 
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         waiting = [pool.submit(fetch, file) for file in files]
         try:
             for each in waiting:
                 each.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: a transfer of gigabytes must not be waited for
+            stopped.set()
             pool.shutdown(cancel_futures=True)
             raise
 

@@ -21,7 +21,7 @@ from gridseval.envs.assets.layout import (
     pulled_root,
 )
 from gridseval.envs.assets.meter import shown_meter
-from gridseval.envs.assets.pull import pull
+from gridseval.envs.assets.pull import pull, work_bytes
 from gridseval.envs.assets.sources import LIBERO
 from gridseval.errors import MachineError
 
@@ -121,7 +121,9 @@ def _downloaded_or_built() -> Assets:
         return build_standins("HF_HUB_OFFLINE is set")
     try:
         snapshot = ask_quickly(hub, LIBERO, PATIENCE_S)
-        with shown_meter("LIBERO's models", sum(file.size for file in snapshot.files)) as meter:
+        size = work_bytes(LIBERO, snapshot)
+        _LOG.warning("LIBERO's models are fetched from %s: %.0f MB", hub.endpoint, size / 1e6)
+        with shown_meter("LIBERO's models", size) as meter:
             return Assets(pull(LIBERO, hub, snapshot, meter=meter), hub.endpoint)
     except MachineError as error:
         return build_standins(error.message.partition("\n")[0].rstrip(":"))

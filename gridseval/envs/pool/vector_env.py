@@ -67,6 +67,9 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         self.num_envs = at_least(1, "num_envs", num_envs)
         self.render_mode = checked_mode(render_mode)
         settings = EnvSettings.of(suite, environment)
+        episodes = settings.episodes()
+        self.suite = episodes.suite
+        self._episodes = list_episodes(self.suite, episodes.available, self.suite.trials)
         if settings.assets is None:
             # Here, once: each worker would look for models, and ask a hub for them, by itself.
             settings = replace(settings, assets=str(announced_assets().root))
@@ -78,9 +81,6 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._max_actions = settings.action_chunk
         self._pool = WorkerPool(settings, num_envs, timeout_s)
-        episodes = settings.episodes()
-        self.suite = episodes.suite
-        self._episodes = list_episodes(self.suite, episodes.available, self.suite.trials)
         self._next = 0
         self._current: list[Episode] = [self._episodes[0]] * num_envs
         self._ended = [False] * num_envs

@@ -56,6 +56,20 @@ class Mesh:
             turned.append(new)
         return Mesh(turned[0], turned[1], self.uvs, self.faces)
 
+    def framed(self, quaternion: tuple[float, float, float, float]) -> Mesh:
+        """Return the mesh, turned about the origin by a unit quaternion w, x, y, z."""
+        w, x, y, z = quaternion
+        rows = (
+            (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+            (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+            (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+        )
+        turned = [
+            np.stack([a * old[:, 0] + b * old[:, 1] + c * old[:, 2] for a, b, c in rows], axis=1)
+            for old in (self.vertices, self.normals)
+        ]
+        return Mesh(turned[0], turned[1], self.uvs, self.faces)
+
     def stretched(self, x: float = 1.0, y: float = 1.0, z: float = 1.0) -> Mesh:
         """Return the mesh, scaled by three positive factors."""
         factors = np.array((x, y, z))

@@ -162,6 +162,8 @@ def write_object(
         path,
         element(
             "mujoco",
+            # The tasks' frame counts in radians; so must a file that is opened on its own.
+            element("compiler", angle="radian"),
             element("asset", *assets),
             element("worldbody", outer),
             model=path.stem,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gridseval.errors import PolicyError
+from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.cards import load_card
 from gridseval.policies.nano.checkpoint import load_nano, new_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice
@@ -28,7 +28,7 @@ from gridseval.tokens import TokenTrace
 if TYPE_CHECKING:
     from gridseval.suites import Episode
 
-_CAMERA_CARD = "nano"
+_CARD = "nano"
 
 
 @dataclass
@@ -99,7 +99,7 @@ class NanoPolicy:
         self._rows = 1 if batch is None else at_least(1, "batch", batch)
         self._threads = at_least(1, "threads", threads)
         self._device = check_device(device)
-        self._card = load_card(_CAMERA_CARD)
+        self._card = load_card(_CARD)
         self.model = self._load(checkpoint, pruner, arguments).to(self._device)
         config = self.model.config
         if config.image_px != self._card.image.px:
@@ -155,6 +155,8 @@ class NanoPolicy:
     ) -> NanoModel:
         if checkpoint is not None:
             return replace_pruner(load_nano(checkpoint), pruner, arguments, self._seed)
+        if pruner is None:
+            _check_none(arguments)
         config = NanoConfig(pruner=PrunerChoice(pruner or "dense", arguments))
         return new_nano(config, self._seed)
 
@@ -203,6 +205,16 @@ class NanoPolicy:
         for row, trace in enumerate(traces):
             self._stages[trace] = tuple((layer, kept[row]) for layer, kept in counts)
         return traces
+
+
+def _check_none(arguments: Iterable[str]) -> None:
+    """Refuse arguments of a pruner where none is named."""
+    for key in arguments:
+        near = did_you_mean(key, ("pruner", "batch", "device", "threads"))
+        raise PolicyError(
+            f"policy 'nano' has no argument {key!r}",
+            f"{near}; those of a pruner need --policy-arg pruner=NAME beside them",
+        )
 
 
 @contextmanager

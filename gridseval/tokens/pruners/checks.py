@@ -89,7 +89,7 @@ def check_inputs(pruner: Pruner, inputs: PrunerInput) -> None:
     given = inputs.generators
     if (needs.generators or given is not None) and (given is None or len(given) != len(tokens)):
         raise PolicyError(
-            f"pruner {pruner.name!r} needs {len(tokens)} random generators, one a row"
+            f"pruner {pruner.name!r} needs {len(tokens)} random generators, one per row"
         )
 
 

@@ -41,7 +41,10 @@ class AttentionMap:
     def mean(self, *roles: Role) -> Tensor:
         """Return the mean over heads and over the queries of these roles, float32 (B, P).
 
-        No role means all queries but padding. A row without such a query gets zeros.
+        No role means all queries but padding.
+
+        Raises:
+            PolicyError: A row has no such query.
         """
         if roles:
             wanted = torch.stack([self.roles == role for role in roles]).any(0)
@@ -50,9 +53,18 @@ class AttentionMap:
         return self.mean_of(wanted)
 
     def mean_of(self, wanted: Tensor) -> Tensor:
-        """Return the mean over heads and over the queries where bool (B, Q) is true, (B, P)."""
+        """Return the mean over heads and over the queries where bool (B, Q) is true, (B, P).
+
+        Raises:
+            PolicyError: A row has no such query.
+        """
+        if not bool(wanted.any(1).all()):
+            raise PolicyError(
+                "a row of an attention map has no query of the kind that a pruner averages over",
+                "give the queries of all tokens, with their roles",
+            )
         weights = widen(self.weights).mean(1)
-        share = wanted.to(weights.dtype) / wanted.sum(1, keepdim=True).clamp(min=1)
+        share = wanted.to(weights.dtype) / wanted.sum(1, keepdim=True)
         return torch.einsum("bq,bqp->bp", share, weights)
 
 

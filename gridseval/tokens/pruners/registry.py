@@ -68,7 +68,8 @@ def build_pruner(name: str, host: Host, **arguments: Any) -> Pruner:
         PolicyError: The name or an argument is unknown, or a value does not fit the host.
     """
     loaded = load_pruner(name)
-    names = [key for key in inspect.signature(loaded).parameters if key != "self"]
+    parameters = inspect.signature(loaded).parameters.values()
+    names = [found.name for found in parameters if found.kind is found.KEYWORD_ONLY]
     for key in arguments:
         if key not in names:
             hint = did_you_mean(key, names) if names else "it takes none"

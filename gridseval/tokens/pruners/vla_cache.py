@@ -26,7 +26,12 @@ from gridseval.tokens.pruners.history import History
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput, Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Role
 from gridseval.tokens.pruners.patches import compare_patches
-from gridseval.tokens.pruners.selection import camera_slices, keep_all, rank_first
+from gridseval.tokens.pruners.selection import (
+    camera_slices,
+    instruction_tokens,
+    keep_all,
+    rank_first,
+)
 
 _ORDERS = ("index", "similarity")
 
@@ -163,8 +168,11 @@ class VlaCache(Pruner):
                     "each query"
                 )
             check_attention(self, layer, attention[layer], shape[0], (shape[1],))
-        text = (Role.INSTRUCTION,)
-        relevance = check_finite(self.name, attention[self.relevance_layer].mean(*text))
+        looks = attention[self.relevance_layer]
+        words = instruction_tokens(
+            looks.roles.masked_fill(looks.roles == Role.VISUAL, Role.PADDING)
+        )
+        relevance = check_finite(self.name, looks.mean_of(words))
         entropies = [_mean_entropy(attention[layer]) for layer in range(self.layers - 1)]
         shares = self._shares(check_finite(self.name, torch.stack(entropies, 1)))
         assert inputs.slots is not None

@@ -140,11 +140,6 @@ class VlaPruner(Pruner):
         rows, count = pruned.mask.shape
         dense = count_dense(pruned.cameras)
         check_attention(self, self.action_layer, given, rows, (count, dense))
-        if not bool((given.roles == Role.ACTION).any(1).all()):
-            raise PolicyError(
-                f"pruner {self.name!r}: attention of decoder layer {self.action_layer} has a row "
-                "without an action query"
-            )
         scores = given.mean(Role.ACTION)
         if scores.shape[1] != dense or count == dense:
             scores = to_dense_values(pruned, scores)

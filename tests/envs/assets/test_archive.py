@@ -16,7 +16,7 @@ from gridseval.envs.assets import archive as archive_module
 from gridseval.envs.assets import identify
 from gridseval.envs.assets.archive import unpack_assets
 from gridseval.envs.assets.hub import Hub
-from gridseval.envs.assets.pull import pull
+from gridseval.envs.assets.pull import pull, work_bytes
 from gridseval.envs.assets.sources import LIBERO_PLUS
 from gridseval.errors import MachineError
 
@@ -122,7 +122,10 @@ def test_pulled_as_the_hub_has_it(double: HubDouble, hub: Hub, nowhere: Path) ->
     double.repository, double.commit = LIBERO_PLUS.repository, LIBERO_PLUS.revision
     double.breaks["assets.zip"] = 1000
     source = replace(LIBERO_PLUS, archive_sha256="")
-    root = pull(source, hub, to=nowhere / "clone" / "assets")
+    counted: list[int] = []
+    expected = work_bytes(source, hub.snapshot(source))
+    root = pull(source, hub, to=nowhere / "clone" / "assets", meter=counted.append)
+    assert len(packed) < sum(counted) <= expected, "fetching and unpacking both count"
     assert double.transfers("assets.zip") == [None, "bytes=1000-"]
     assert not double.transfers("huge.bin")
     assert (root / "scenes" / "table.xml").read_bytes() == FILES["scenes/table.xml"]

@@ -202,6 +202,28 @@ def test_a_failed_second_pull_leaves_the_first(
     assert files_of(root) == FILES
 
 
+def test_an_interrupted_pull_leaves_nothing_but_what_it_can_resume(
+    double: HubDouble, hub: Hub, nowhere: Path, files_of: Files
+) -> None:
+    def interrupt(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull(LIBERO, hub, to=nowhere / "assets", meter=interrupt)
+    assert not (nowhere / "assets").exists()
+    assert files_of(pull(LIBERO, hub, to=nowhere / "assets")) == FILES
+
+
+def test_a_file_that_the_hub_does_not_have_is_asked_for_once(
+    double: HubDouble, hub: Hub, nowhere: Path
+) -> None:
+    double.declared["scenes/gone.xml"] = b"gone"
+    with pytest.raises(HubError, match=r"gone\.xml: 404"):
+        pull(LIBERO, hub, to=nowhere / "assets")
+    assert len(double.transfers("scenes/gone.xml")) == 1
+
+
 def test_declared_digests_are_git_s_and_sha256(tmp_path: Path) -> None:
     """Expected values from git hash-object and sha256sum."""
     (tmp_path / "a.xml").write_bytes(b"hello\n")

@@ -10,7 +10,9 @@ from hub_double import HubDouble
 
 from gridseval.envs.assets import Assets, announced_assets, content_hash, find_assets, roots
 from gridseval.envs.assets.declared import declare
+from gridseval.envs.assets.inventory import list_assets
 from gridseval.envs.assets.manifest import Manifest, write_manifest
+from gridseval.envs.assets.verification import verify
 from gridseval.errors import MachineError
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
@@ -115,6 +117,39 @@ def test_a_manifest_counts_only_for_the_models_it_was_written_for(standins: Path
     assert find_assets(standins).identity().name == "stand-ins"
     (standins / "scenes" / "table.xml").write_text("<mujoco><a/></mujoco>", encoding="utf8")
     assert find_assets(standins).identity().name == "custom"
+
+
+def test_verifying_stand_ins_names_what_was_changed(standins: Path) -> None:
+    whole = verify(standins)
+    assert (whole.identity.name, whole.faults) == ("stand-ins", ())
+    assert whole.against == "the stand-ins as they were built"
+    (standins / "scenes" / "table.xml").write_text("<mujocO/>", encoding="utf8")
+    (fault,) = verify(standins).faults
+    assert fault.startswith("scenes/table.xml: other content")
+
+
+def test_a_broken_list_of_files_is_said(standins: Path) -> None:
+    (standins / ".gridseval" / "files.tsv.gz").write_bytes(b"not gzip")
+    with pytest.raises(MachineError, match=r"files\.tsv\.gz is broken"):
+        verify(standins)
+
+
+def test_roots_are_listed_in_the_order_in_which_they_are_looked_for(
+    standins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = standins.parent / "assets" / "scenes"
+    half.mkdir(parents=True)
+    cache = make_tree(standins.parents[2] / "home" / ".cache" / "libero" / "assets")
+    found = list_assets()
+    assert [(each.root, each.identity, each.used) for each in found] == [
+        (half.parent, None, False),
+        (cache, "custom", True),
+        (standins, "stand-ins", False),
+    ]
+    sizes = [path.stat().st_size for path in cache.rglob("*") if path.is_file()]
+    assert found[1].size_bytes == sum(sizes)
+    monkeypatch.setenv("GRIDSEVAL_ASSETS", str(standins))
+    assert [each.used for each in list_assets()] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"identity": "libero"}'])

@@ -254,7 +254,7 @@ def test_faults() -> None:
         some_sampler(dim=8).check_host(host)
     with pytest.raises(PolicyError, match="did you mean 'lerobot'"):
         GridSampler(convention="le_robot")
-    with pytest.raises(PolicyError, match="less than 0.5"):
+    with pytest.raises(PolicyError, match=r"less than 0\.5"):
         GridSampler(margin=0.5)
     broken = some_inputs(8)
     broken.tokens[0, 3, 3] = math.nan

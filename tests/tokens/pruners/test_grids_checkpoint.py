@@ -95,7 +95,7 @@ def test_extra_keys_are_named(sampler: GridSampler) -> None:
 
 
 def test_a_model_without_a_sampler_is_no_sampler() -> None:
-    with pytest.raises(PolicyError, match="8 missing .* and 5 more.* and 1 unknown"):
+    with pytest.raises(PolicyError, match=r"8 missing .* and 5 more.* and 1 unknown"):
         GridSampler.from_state({"model.layers.0.weight": torch.zeros(3)})
 
 
@@ -136,7 +136,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, sampler: GridSampler) -> None
         (tmp_path / name).write_bytes(b"nonsense")
         with pytest.raises(PolicyError, match=rf"{name}: cannot be read"):
             load_grids(tmp_path / name)
-    with pytest.raises(PolicyError, match="reads .safetensors and .npz"):
+    with pytest.raises(PolicyError, match=r"reads \.safetensors and \.npz"):
         load_grids(tmp_path / "x.pt")
     pickled = {**as_jax(sampler), "action_active_sampler/x": np.array([{}], dtype=object)}
     np.savez(tmp_path / "pickle.npz", **pickled)

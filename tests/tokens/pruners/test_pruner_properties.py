@@ -21,16 +21,18 @@ SELECTING = (*BUDGETED, "dense", "lightvla", "lightvla_star")
 grids = st.builds(CameraGrid, st.just("wrist"), st.integers(1, 5), st.integers(1, 5))
 cameras = st.lists(grids, min_size=1, max_size=3).map(tuple)
 seeds = st.integers(0, 2**16)
-fast = settings(max_examples=25, deadline=None)
+fast = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def prepare(cameras: tuple[CameraGrid, ...], seed: int, batch: int) -> PrunerInput:
+    """Return inputs in float64, in which scores are never equal by rounding."""
     inputs = some_inputs(
         seed,
         batch,
         cameras=cameras,
         layers=(0,),
         width=6,
+        dtype=torch.float64,
         generators=[torch.Generator().manual_seed(seed + row) for row in range(batch)],
     )
     assert inputs.text is not None
@@ -44,8 +46,7 @@ def build(name: str, cameras: tuple[CameraGrid, ...], **arguments: Any) -> Prune
         arguments = {"layers": (1,), **arguments}
     if name == "vla_pruner":
         arguments = {"window": 1, **arguments}
-    pruner = build_pruner(name, host, **arguments).eval()
-    return pruner
+    return build_pruner(name, host, **arguments).eval().double()
 
 
 def run(pruner: Pruner, inputs: PrunerInput, seed: int) -> Pruned:

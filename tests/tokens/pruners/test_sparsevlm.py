@@ -118,9 +118,9 @@ def test_three_layers_each_prune_what_the_one_before_left(batch: int) -> None:
     rng = np.random.default_rng(2)
     inputs = with_embeddings(some_inputs(2, batch, layers=(0,)))
     assert inputs.text_roles is not None
-    columns = [list(range(DENSE))] * batch
+    columns, pruned = [list(range(DENSE))] * batch, None
     for layer, share in [(0, 0.25 ** (1 / 3)), (2, 0.25 ** (2 / 3)), (3, 0.25)]:
-        if layer:
+        if pruned is not None:
             seen = some_attention(rng, inputs.text_roles, pruned.mask.shape[1])
             moved = pruned.tokens + torch.tensor(rng.normal(size=pruned.tokens.shape)).float()
             inputs = dataclasses.replace(
@@ -132,7 +132,7 @@ def test_three_layers_each_prune_what_the_one_before_left(batch: int) -> None:
             scores = reference_scores(inputs, layer, row)
             check_stage(pruned, inputs, row, scores, round(share * DENSE), columns[row])
         columns = [kept_of(pruned, row) for row in range(batch)]
-    assert pruned.traces[0].kept_count == 9
+    assert pruned is not None and pruned.traces[0].kept_count == 9
 
 
 def test_published_numbers_of_tokens() -> None:

@@ -177,7 +177,7 @@ def test_refuses_to_guess_what_the_action_looked_at() -> None:
     silent = AttentionMap(
         inputs.attention[2].weights, torch.full_like(inputs.attention[2].roles, 2)
     )
-    with pytest.raises(PolicyError, match="without an action query"):
+    with pytest.raises(PolicyError, match="a row of an attention map has no query"):
         pruner.observe(inputs, pruned, {15: silent})
     narrow = AttentionMap(inputs.attention[2].weights[..., :7], inputs.attention[2].roles)
     with pytest.raises(PolicyError, match=r"expected \(1, heads, queries, 32 or 32\)"):

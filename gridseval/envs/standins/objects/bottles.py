@@ -9,7 +9,7 @@ from gridseval.envs.standins.canvas import Area, Canvas, Colour
 from gridseval.envs.standins.mesh import Mesh, join
 from gridseval.envs.standins.objects.model import LYING, Model
 from gridseval.envs.standins.rounds import loft
-from gridseval.envs.standins.solids import UPRIGHT, Block, Quaternion, Vector, between, prism
+from gridseval.envs.standins.solids import Block, Quaternion, Vector, between, prism
 
 Section = tuple[float, float, float]
 """Half thickness (m, towards the label), half width (m), height (m)."""
@@ -35,7 +35,6 @@ class Bottle:
         blocks: Colliding boxes of the body: low and high corner (m).
         cap_solid: Radius, low and high (m) of the colliding cap.
         frame: How it lies in its body's frame.
-        turned_deg: Turn about the upright axis.
         raised_m: Shift along the upright axis.
     """
 
@@ -49,7 +48,6 @@ class Bottle:
     cap_solid: tuple[float, float, float]
     spots: Sequence[tuple[Area, Colour]] = ()
     frame: Quaternion = LYING
-    turned_deg: float = 180.0
     raised_m: float = 0.0
 
 
@@ -66,7 +64,7 @@ def _model(name: str, bottle: Bottle) -> Model:
     return Model(
         name=name,
         folder="stable_hope_objects",
-        mesh=_mesh(bottle).turned("z", bottle.turned_deg).moved(z=bottle.raised_m),
+        mesh=_mesh(bottle).turned("z", 180).moved(z=bottle.raised_m),
         picture=_picture(bottle),
         solids=raised,
         frame=bottle.frame,
@@ -192,8 +190,7 @@ _BOTTLES = {
             ((-0.0143, -0.0181, -0.0058), (0.0143, 0.0181, 0.0269)),
         ],
         cap_solid=(0.0132, 0.0257, 0.0525),
-        frame=UPRIGHT,
-        turned_deg=90.0,
+        frame=(0.707107, 0.0, 0.0, -0.707107),
     ),
     "salad_dressing": _DRESSING,
     "new_salad_dressing": replace(_DRESSING, raised_m=0.05),

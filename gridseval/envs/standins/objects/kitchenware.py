@@ -128,7 +128,7 @@ def _moka_solids(handle: list[Vector]) -> list[Block]:
         for block in rod(sideways, 0.0066, 0.0066)
     ]
     return [
-        *prism(0.034, -0.0661, 0.067, boxes=4),
+        *prism(0.036, -0.0661, 0.067, boxes=4),
         between((-0.017, -0.056, 0.05), (0.017, -0.03, 0.062)),
         between((-0.006, -0.006, 0.067), (0.006, 0.006, 0.0857)),
         *grip,

@@ -56,8 +56,7 @@ def write_model(root: Path, model: Model, measures: Measures) -> None:
     """Write an object's XML, mesh and texture below an asset root."""
     home = root / model.folder / model.name
     mesh_name = f"{model.name}_vis"
-    mesh = model.mesh if model.frame == UPRIGHT else _lying(model.mesh)
-    write_mesh(home / "visual" / f"{mesh_name}.msh", mesh)
+    write_mesh(home / "visual" / f"{mesh_name}.msh", model.mesh.framed(model.frame))
     model.picture.save(home / "texture.png")
     assets = [
         *textured(model.name, "texture.png", shininess=model.shininess, specular=model.specular),
@@ -83,7 +82,3 @@ def _inertial(measures: Measures) -> Element:
         mass=measures.mass_g / 1e3,
         diaginertia=" ".join(f"{number * 1e-6:.3e}" for number in measures.inertia_kg_mm2),
     )
-
-
-def _lying(mesh: Mesh) -> Mesh:
-    return mesh.turned("x", -90).turned("y", -90)

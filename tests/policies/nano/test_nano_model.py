@@ -1,0 +1,216 @@
+"""The model itself: every pruner in its place, and nothing of a row depends on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from gridseval.errors import PolicyError
+from gridseval.policies.nano import NanoConfig, PrunerChoice
+from gridseval.policies.nano.checkpoint import new_nano
+from gridseval.policies.nano.cost import nano_flops
+from gridseval.policies.nano.model import NanoInput, NanoModel
+from gridseval.policies.nano.words import hash_words, pad_words
+from gridseval.tokens.accounting import load_model
+from gridseval.tokens.pruners import Role, list_pruners
+
+Small = Callable[..., NanoConfig]
+TEXTS = ("turn on the stove", "open the middle drawer", "lift the red mug and put it down again")
+
+
+def budget(pruner: str, tokens: int = 5) -> dict[str, Any]:
+    """Return arguments that keep few tokens, for methods that take a number."""
+    return {} if pruner in ("dense", "lightvla", "lightvla_star", "vla_cache") else {"k": tokens}
+
+
+def inputs_of(config: NanoConfig, rows: int = 3, texts: tuple[str, ...] = TEXTS) -> NanoInput:
+    rng = np.random.default_rng(5)
+    px = config.image_px
+    images = rng.integers(0, 256, (rows, len(config.cameras), px, px, 3), np.uint8)
+    words = [hash_words(text, config.words, config.buckets) for text in texts[:rows]]
+    return NanoInput(
+        images=torch.from_numpy(images),
+        words=torch.from_numpy(pad_words(words)),
+        state=torch.from_numpy(rng.normal(size=(rows, 8)).astype(np.float32)),
+        slots=range(rows),
+        generators=[torch.Generator().manual_seed(row) for row in range(rows)],
+    )
+
+
+def row_of(inputs: NanoInput, row: int) -> NanoInput:
+    """Return one row, without the padding of its words."""
+    words = inputs.words[row : row + 1]
+    return NanoInput(
+        inputs.images[row : row + 1],
+        words[:, words[0, :, 0] > 0],
+        inputs.state[row : row + 1],
+        [row],
+        [torch.Generator().manual_seed(row)],
+    )
+
+
+def fresh(config: NanoConfig) -> NanoModel:
+    return new_nano(config, seed=3)
+
+
+def test_the_default_has_three_to_ten_million_parameters() -> None:
+    count = sum(parameter.numel() for parameter in new_nano().parameters())
+    assert 3e6 < count < 10e6
+
+
+@pytest.mark.parametrize("pruner", list_pruners())
+def test_a_row_depends_on_itself_alone(small: Small, pruner: str) -> None:
+    config = small(pruner, **budget(pruner))
+    inputs = inputs_of(config)
+    with torch.inference_mode():
+        together = fresh(config)(inputs)
+        for row in range(3):
+            alone = fresh(config)(row_of(inputs, row))
+            assert torch.allclose(together.actions[row], alone.actions[0], atol=1e-5)
+            assert torch.equal(together.pruned.kept[row], alone.pruned.kept[0])
+            stages = [(layer, kept[row]) for layer, kept in together.stages]
+            assert stages == [(layer, kept[0]) for layer, kept in alone.stages]
+    counts = {trace.kept_count for trace in together.pruned.traces}
+    assert all(0 < count <= 32 for count in counts)
+    # SparseVLM keeps recycled tokens on top, VLA-Pruner everything until it has a history.
+    if budget(pruner) and pruner not in ("sparsevlm", "vla_pruner"):
+        assert counts == {10}
+
+
+@pytest.mark.parametrize("pruner", list_pruners())
+def test_gradients_reach_every_part(small: Small, pruner: str) -> None:
+    config = small(pruner, **budget(pruner))
+    model = fresh(config).train()
+    output = model(inputs_of(config))
+    output.actions.square().mean().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        if pruner != "lightvla_star" or "pruner" not in name:
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_training_lowers_the_loss(small: Small) -> None:
+    config = small("grids", k=4)
+    model, inputs = fresh(config).train(), inputs_of(config)
+    target = torch.linspace(-1, 1, 3 * 3 * 7).view(3, 3, 7)
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(30):
+        loss = (model(inputs).actions - target).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_keeping_everything_is_the_dense_model(small: Small) -> None:
+    inputs = inputs_of(small())
+    with torch.inference_mode():
+        dense = fresh(small()).forward(inputs).actions
+        for pruner in ("uniform", "topk", "random", "fastv"):
+            whole = fresh(small(pruner, k=16))(inputs)
+            assert torch.allclose(whole.actions, dense, atol=1e-5), pruner
+
+
+def test_every_input_matters(small: Small) -> None:
+    config = small()
+    model = fresh(config)
+    inputs = row_of(inputs_of(config), 2)
+    first, second = inputs.images[:, :1], inputs.images[:, 1:]
+    changed = {
+        "first camera": {"images": torch.cat([first + 1, second], 1)},
+        "cameras swapped": {"images": torch.cat([second, first], 1)},
+        "state": {"state": inputs.state + 0.5},
+        "one word": {"words": inputs.words.clone().index_fill_(1, torch.tensor([3]), 9)},
+        "order of words": {"words": inputs.words.flip(1)},
+    }
+    with torch.inference_mode():
+        before = model(inputs).actions
+        for name, change in changed.items():
+            after = model(NanoInput(**{**vars(inputs), **change})).actions
+            assert (after - before).abs().max() > 1e-4, name
+
+
+def test_attention_maps_when_asked(small: Small) -> None:
+    config = small("uniform", k=4)
+    model, inputs = fresh(config), inputs_of(config)
+    with torch.inference_mode():
+        plain, mapped = model(inputs), model(inputs, maps=(0, 5))
+    assert plain.maps == {}
+    assert sorted(mapped.maps) == [0, 5]
+    assert torch.allclose(plain.actions, mapped.actions, atol=1e-5)
+    others = inputs.words.shape[1] + 1 + config.chunk
+    for attention in mapped.maps.values():
+        assert attention.weights.shape == (3, 4, 8 + others, 8)
+        assert attention.roles.shape == (3, 8 + others)
+        assert (attention.roles[:, :8] == Role.VISUAL).all()
+        assert (attention.roles[:, -3:] == Role.ACTION).all()
+        shares = attention.weights.sum(-1)
+        assert (shares > 0).all()
+        assert (shares < 1).all()  # the rest goes to words, state and actions
+
+
+@pytest.mark.parametrize(
+    ("pruner", "arguments", "tolerance"),
+    [
+        ("dense", {}, 0),
+        ("uniform", {"k": 16}, 0),
+        # Averages of attention are counted by torch, as a product with one row.
+        ("fastv", {"k": 16, "layer": 3}, 2e-4),
+        ("random", {"k": 4}, 0),
+        ("lightvla_star", {}, 0),
+        ("lightvla_star", {"layer": 2}, 2e-4),
+        ("lightvla", {}, 0),
+        ("grids", {"k": 16}, 1e-3),  # the four weights of a point are not products of matrices
+        ("sparsevlm", {"k": 16}, 0.03),
+        ("efficientvla", {"k": 16}, 0.03),
+    ],
+)
+def test_counted_operations_are_those_that_run(
+    pruner: str, arguments: dict[str, Any], tolerance: float
+) -> None:
+    """The description says what torch itself counts: what is pruned is really not computed."""
+    config = NanoConfig(pruner=PrunerChoice(pruner, arguments))
+    model = new_nano(config)
+    inputs = inputs_of(config, 1, ("pick up the red mug and put it down again",))
+    meter = FlopCounterMode(display=False)
+    # The plain form of attention, of which torch counts every product.
+    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), meter:
+        output = model(inputs)
+    stages = tuple((layer, int(kept[0])) for layer, kept in output.stages)
+    counted = nano_flops(config, stages, model.pruner.place.where)
+    assert meter.get_total_flops() == pytest.approx(counted, rel=tolerance, abs=0)
+
+
+def test_the_shipped_description_is_that_of_the_default() -> None:
+    assert NanoConfig().describe() == load_model("nano")
+
+
+def test_pruners_that_do_not_fit_are_refused(small: Small) -> None:
+    with pytest.raises(PolicyError, match="layer"):
+        fresh(small("fastv", k=4, layer=6))
+    with pytest.raises(PolicyError, match="no argument 'kk'") as caught:
+        fresh(small("grids", kk=4))
+    assert "'k'" in str(caught.value.hint)
+    with pytest.raises(PolicyError, match="unknown pruner 'grid'") as caught:
+        fresh(small("grid"))
+    assert "'grids'" in str(caught.value.hint)
+
+
+def test_words() -> None:
+    assert np.array_equal(hash_words("Turn ON, the stove!", 9, 64), hash_words(TEXTS[0], 9, 64))
+    assert hash_words(TEXTS[2], 4, 64).shape == (4, 2)
+    assert hash_words("", 4, 64).shape == (1, 2)
+    every = " ".join(f"word{number}" for number in range(500))
+    hashed = hash_words(every, 500, 1024)
+    assert hashed.min() >= 1
+    assert hashed.max() <= 1024
+    assert len(np.unique(hashed, axis=0)) == 500

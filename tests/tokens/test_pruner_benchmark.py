@@ -1,0 +1,54 @@
+"""The timing of pruners, with sizes that take no time."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from gridseval.cli.bench import command
+from gridseval.tokens import benchmark
+from gridseval.tokens.benchmark import BenchSizes, measure_pruners, time_in_turns
+from gridseval.tokens.pruners import list_pruners
+
+TINY = BenchSizes(dim=8, layers=6, heads=1, lightvla_dim=8, repeats=2)
+
+
+def test_every_pruner_is_timed_at_work() -> None:
+    threads = torch.get_num_threads()
+    done: list[str] = []
+    bench = measure_pruners(TINY, done.append)
+    assert torch.get_num_threads() == threads
+    assert [time.name for time in bench.pruners] == list(list_pruners())
+    assert done == [*list_pruners(), "products"]
+    kept = {time.name: time.kept for time in bench.pruners}
+    assert (kept["dense"], kept["grids"], kept["fastv"]) == (512, 32, 256)
+    assert kept["vla_pruner"] == 256, "it is timed when its history is full"
+    assert kept["sparsevlm"] < 256, "all its places are timed"
+    assert all(time.best_ms > 0 for time in bench.pruners)
+    assert bench.lightvla_ratio == pytest.approx(bench.lightvla_ms / bench.products_ms)
+
+
+def test_calls_take_turns_and_the_first_does_not_count() -> None:
+    order: list[str] = []
+    calls = [functools.partial(order.append, name) for name in ("a", "b")]
+    times = time_in_turns(calls, 3)
+    assert order == ["a", "b"] * 4
+    assert [len(taken) for taken in times] == [3, 3]
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "measure_pruners", functools.partial(measure_pruners, TINY))
+    path = tmp_path / "pruners.json"
+    result = CliRunner().invoke(command, ["--pruners", "--json", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "matrix products alone" in result.stdout
+    for name in list_pruners():
+        assert f"\n{name} " in result.stdout
+    written = json.loads(path.read_text(encoding="utf8"))
+    assert {row["name"] for row in written["pruners"]} == set(list_pruners())
+    assert written["lightvla_ratio"] > 0
