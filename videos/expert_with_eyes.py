@@ -22,15 +22,23 @@ class ExpertWithEyes(OraclePolicy):
     Args:
         pruner: Chooses visual tokens.
         k: Tokens per camera, for pruners that take a number.
+        spread: For ``grids``: factor on the sampler's last layer. A fresh sampler puts all its
+            points near the middle, and it takes training to send them elsewhere.
         seed: Of nano's weights.
     """
 
     observation_keys = ("agentview", "wrist", "state", "privileged")
 
-    def __init__(self, pruner: str = "lightvla", k: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, pruner: str = "lightvla", k: int | None = None, spread: float = 1.0, seed: int = 0
+    ) -> None:
         super().__init__()
-        chosen = {} if k is None else {"k": k}
+        chosen: dict[str, Any] = {} if k is None else {"k": k}
+        if spread != 1:
+            chosen["layer_norm"] = True
         self._eyes = NanoPolicy(seed=seed, pruner=pruner, **chosen)
+        if spread != 1:
+            self._eyes.model.pruner.scout_mlp[2].weight.data.mul_(spread)
         self.image_mapping = self._eyes.image_mapping
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:

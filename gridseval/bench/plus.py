@@ -7,17 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.spaces import OBSERVATION_KEYS
 from gridseval.errors import UsageError
 from gridseval.suites import Suite, Task, load_suite
 from gridseval.suites.selection import select_tasks
 
 DIMENSIONS = ("camera", "robot", "noise")
 """Those that need no file beside LIBERO's own."""
+
+_STILL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+"""What the zero policy does."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class PlusPlan:
         base: The base task, by its index in the base suite.
         tasks: How many perturbed tasks run on one compiled model, at least 2.
         anew: How many of these are also built anew, 1 to ``tasks``.
-        steps: Policy steps of each, with an action of zeros and both images after every step.
+        steps: Policy steps of each, of the zero policy.
+        images: Whether both images are drawn after every step; the zero policy looks at none.
         assets: Folder of LIBERO's models, or ``None`` to look for it.
         seed: LIBERO's.
 
@@ -42,6 +49,7 @@ class PlusPlan:
     tasks: int = 24
     anew: int = 6
     steps: int = 20
+    images: bool = False
     assets: str | None = None
     seed: int = 7
 
@@ -134,10 +142,10 @@ def measure_plus(
     Raises:
         MachineError: Models or OpenGL are missing.
     """
-    tasks = plan.chosen_tasks
+    tasks, root = plan.chosen_tasks, announced_assets(plan.assets).root
     began, compile_s = time.perf_counter(), 0.0
     ends = []
-    with closing(_environment(plan)) as env:
+    with closing(_environment(plan, root)) as env:
         for task in tasks:
             ends.append(_run(env, task, plan.steps))
             compile_s += env.seconds["compile"]
@@ -146,7 +154,7 @@ def measure_plus(
     again = []
     began = time.perf_counter()
     for task in _spread(tasks, plan.anew):
-        with closing(_environment(plan)) as env:
+        with closing(_environment(plan, root)) as env:
             again.append((task, _run(env, task, plan.steps)))
         on_progress(f"task {task.index}, built anew")
     anew_s = time.perf_counter() - began
@@ -171,11 +179,12 @@ def plus_text(plan: PlusPlan, measured: PlusMeasured) -> str:
     lines += [
         f"{name:20}{tasks:>7}{seconds:>10.1f}{rate:>11.1f}" for name, tasks, seconds, rate in rows
     ]
+    images = "both images in each" if plan.images else "no images"
     equal = "equal to the bit" if measured.bits_equal else "NOT EQUAL: a bug"
     return "\n".join(
         [
             f"{plan.suite}, base task {plan.base}: {', '.join(DIMENSIONS)}; {plan.steps} steps of "
-            "zeros, images in each",
+            f"the zero policy, {images}",
             *lines,
             f"{measured.ratio:.1f} times as fast; final states: {equal}",
         ]
@@ -199,15 +208,16 @@ def _is(task: Task, base: str, dimension: str) -> bool:
     return variant is not None and (variant.base, variant.dimension) == (base, dimension)
 
 
-def _environment(plan: PlusPlan) -> LiberoEnv:
-    return LiberoEnv(plan.suite, assets=plan.assets, seed=plan.seed, max_scenes=1)
+def _environment(plan: PlusPlan, assets: Path) -> LiberoEnv:
+    keys = OBSERVATION_KEYS if plan.images else ()
+    return LiberoEnv(plan.suite, assets=assets, observations=keys, seed=plan.seed, max_scenes=1)
 
 
 def _run(env: LiberoEnv, task: Task, steps: int) -> bytes:
     """Run a task and return its final state."""
     env.reset(options={"task": task.index})
     for _ in range(steps):
-        _, _, terminated, truncated, _ = env.step(np.zeros(7))
+        _, _, terminated, truncated, _ = env.step(_STILL)
         if terminated or truncated:
             break
     return env.sim_state().tobytes()

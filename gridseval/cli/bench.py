@@ -67,7 +67,7 @@ def command(
 
     --plus runs 24 tasks of LIBERO-Plus with one base task (--tasks) on one
     compiled model, 20 steps each unless --steps is given, and six of them built
-    anew: about a minute.
+    anew; then fewer with images: about a minute.
     """
     if pruners + noise + plus > 1:
         raise UsageError("--pruners, --noise and --plus are benches of their own", "give one")
@@ -118,18 +118,16 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
 def _time_pruners(json_path: Path | None) -> None:
     from tqdm import tqdm
 
+    from gridseval.policies.nano import benchmark as nano
     from gridseval.tokens import benchmark
     from gridseval.tokens.pruners import list_pruners
 
-    with tqdm(total=len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
-
-        def on_progress(_name: str) -> None:
-            bar.update()
-
-        bench = benchmark.measure_pruners(on_progress=on_progress)
-    click.echo(benchmark.as_text(bench))
+    with tqdm(total=2 * len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
+        bench = benchmark.measure_pruners(on_progress=lambda _: _advance(bar))
+        passes = nano.measure_nano(on_progress=lambda _: _advance(bar))
+    click.echo(f"{benchmark.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
-        _write(json_path, benchmark.as_json(bench))
+        _write(json_path, benchmark.as_json(bench) | {"nano": nano.nano_json(passes)})
 
 
 def _time_noises(json_path: Path | None) -> None:
@@ -152,13 +150,19 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     from gridseval.bench.plus import PlusPlan, measure_plus, plus_json, plus_text
 
     base = {"base": given.pop("tasks")} if "tasks" in given else {}
-    plan = PlusPlan(**base, **given)
-    with tqdm(total=plan.tasks + plan.anew, desc="plus", unit="task") as bar:
-        measured = measure_plus(plan, lambda _: _advance(bar))
-    click.echo(plus_text(plan, measured))
+    plans = {
+        "blind": PlusPlan(**base, **given),
+        "images": PlusPlan(**base, **given, tasks=6, anew=2, images=True),
+    }
+    measured = {}
+    with tqdm(total=sum(plan.tasks + plan.anew for plan in plans.values()), desc="plus") as bar:
+        for name, plan in plans.items():
+            measured[name] = measure_plus(plan, lambda _: _advance(bar))
+    click.echo("\n\n".join(plus_text(plan, measured[name]) for name, plan in plans.items()))
     if json_path is not None:
-        _write(json_path, plus_json(plan, measured))
-    return measured.bits_equal
+        content = {name: plus_json(plan, measured[name]) for name, plan in plans.items()}
+        _write(json_path, {"schema": 1, **content})
+    return all(each.bits_equal for each in measured.values())
 
 
 def _advance(bar: tqdm[Any]) -> None:

@@ -29,6 +29,7 @@ from gridseval.cli.options import HELP, FilePath, Text
 @click.option(
     "--assets", type=Text(), help="Folder of LIBERO's models  [default: GRIDSEVAL_ASSETS, cache]"
 )
+@click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data, for its suites.")
 def command(**options: Any) -> None:
     """Draw episodes of a run again, with the tokens that the policy kept.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -50,12 +51,9 @@ def _object_class(kind: str, path: Path) -> type:
 
     def subtree(self: Any) -> Any:
         if self.worldbody.find("./body/body[@name='object']") is None:
-            # Their files lack a level that robosuite expects.
+            # Their files lack a level that robosuite expects of bodies, though not of sites.
             bodies = self.worldbody.findall("./body[@name='object']")
-            level = SubElement(self.worldbody, "body")
-            for body in bodies:
-                self.worldbody.remove(body)
-                level.append(body)
+            SubElement(self.worldbody, "body").extend(copy.deepcopy(bodies))
         return MujocoXMLObject._get_object_subtree(self)
 
     members = {"__init__": construct, "_get_object_subtree": subtree}

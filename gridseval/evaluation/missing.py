@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gridseval.results import EpisodeRecord
+from gridseval.tokens.trace_file import FOLDER, trace_name
 
 
 def missing_files(
@@ -22,10 +23,18 @@ def missing_files(
     videos = [run / record.video for record in records if record.video is not None]
     kept = records if record_actions else ()
     actions = [run / "actions" / actions_name(*record.key) for record in kept]
-    for kind, files in (("videos", videos), ("recorded actions", actions)):
+    looked = [record for record in records if says_what_was_kept(record)]
+    traces = [run / FOLDER / trace_name(*record.key) for record in looked]
+    kinds = (("videos", videos), ("recorded actions", actions), ("traces", traces))
+    for kind, files in kinds:
         missing = sum(not file.exists() for file in files)
         if missing:
             yield f"{kind} of {missing} of {len(files)} episodes are missing in {run}"
+
+
+def says_what_was_kept(record: EpisodeRecord) -> bool:
+    """Return whether the policy gave traces, from which such figures come."""
+    return any(key.startswith("kept") for key in record.extra)
 
 
 def actions_name(suite: str, task: int, trial: int) -> str:

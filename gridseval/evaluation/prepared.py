@@ -139,7 +139,9 @@ def prepare(config: RunConfig) -> Prepared:
         choice=choice,
         rule=rule,
         probe=probe,
-        warnings=tuple(filter(None, (warning, assets.note, *video_warnings, *chosen.warnings))),
+        warnings=tuple(
+            filter(None, (warning, assets.note, *loaded.notes, *video_warnings, *chosen.warnings))
+        ),
     )
 
 

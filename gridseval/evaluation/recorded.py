@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import OutputError, UsageError
+from gridseval.evaluation.missing import says_what_was_kept
 from gridseval.results.record import EpisodeRecord
 from gridseval.results.runs import Run
 from gridseval.results.trajectories import actions_of, read_actions
@@ -108,7 +109,7 @@ def find_recorded(run: Run, record: EpisodeRecord) -> Recorded:
         )
     files = (path / FOLDER / trace_name(*record.key) for path in run.paths)
     traces = next((file for file in files if file.is_file()), None)
-    if traces is None and any(key.startswith("kept") for key in record.extra):
+    if traces is None and says_what_was_kept(record):
         raise OutputError(
             f"the traces of {name_of(record)} are missing: {run.paths[0] / FOLDER} does not hold "
             f"{trace_name(*record.key)}",

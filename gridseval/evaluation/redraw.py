@@ -39,6 +39,7 @@ class Redrawing:
         sheet: Whether to write contact sheets, too.
         out: Folder for the files, or ``None`` for the run's ``videos``.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
+        libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
     """
 
     run: Path
@@ -49,6 +50,7 @@ class Redrawing:
     sheet: bool = False
     out: Path | None = None
     assets: str | None = None
+    libero_plus: str | None = None
 
 
 def redraw(asked: Redrawing) -> Iterator[Path]:
@@ -73,7 +75,7 @@ def redraw(asked: Redrawing) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create {folder}: {error.strerror}") from error
-    env = _settings(run, assets).make()
+    env = _settings(run, assets, asked.libero_plus).make()
     with contextlib.closing(env):
         for recorded in chosen:
             yield from _draw(env, suite, recorded, folder, asked)
@@ -98,7 +100,7 @@ def _check_same_machine(run: Run, assets: Assets) -> None:
         )
 
 
-def _settings(run: Run, assets: Assets) -> EnvSettings:
+def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
     manifest = run.manifest
     return EnvSettings(
         suite=str(manifest["suite"]),
@@ -107,8 +109,18 @@ def _settings(run: Run, assets: Assets) -> EnvSettings:
         seed=manifest["seed"],
         max_steps=manifest["max_steps"],
         settle_steps=manifest["settle_steps"],
+        # What perturbs episodes is named in run.yaml only where it differs from these.
+        perturb=tuple(manifest.get("perturb", ())),
+        prompts=manifest.get("prompts", "base"),
+        robot_true=manifest.get("robot_true", False),
+        libero_plus=libero_plus or _folder_of(manifest.get("libero_plus")),
         backend=choose_backend().backend,
     )
+
+
+def _folder_of(recorded: Any) -> str | None:
+    """Return the folder that the run read LIBERO-Plus's data from, if it is still there."""
+    return str(recorded) if recorded and Path(str(recorded)).is_dir() else None
 
 
 def _draw(

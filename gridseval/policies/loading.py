@@ -12,6 +12,7 @@ from typing import Any
 from gridseval.errors import PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.detection import detect
+from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, Policy
 from gridseval.policies.registry import POLICIES
 from gridseval.tokens import ImageMapping, TokenTrace
@@ -34,7 +35,7 @@ class LoadedPolicy:
         flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
             say.
         mapping: From its input image to the observed frame, for drawing traces.
-        found: What told the kind, where ``--policy`` did not; for the user.
+        notes: What the user should know before it runs: what told the kind, how it is asked.
     """
 
     policy: Policy
@@ -44,7 +45,7 @@ class LoadedPolicy:
     description: dict[str, Any]
     flops: Callable[[TokenTrace], float] | None = None
     mapping: ImageMapping = field(default_factory=ImageMapping)
-    found: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_policy(
@@ -64,11 +65,12 @@ def load_policy(
         PolicyError: The checkpoint does not exist or is of no known kind, the class cannot be
             imported, an argument does not fit, or the constructor raises.
     """
-    found = None
+    found: tuple[str, ...] = ()
     if name is None:
         if checkpoint is None:
             raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
-        name, found = detect(checkpoint)
+        name, why = detect(checkpoint)
+        found = (f"{checkpoint} is taken for {name}: {why}",)
     loaded = POLICIES.load(name)
     elsewhere = getattr(loaded, "reads_addresses", False) or "://" in (checkpoint or "")
     if checkpoint is not None and not elsewhere and not Path(checkpoint).exists():
@@ -76,7 +78,7 @@ def load_policy(
     given = convert_arguments(loaded, arguments, name)
     policy = _construct(loaded, name, given, {"checkpoint": checkpoint, "seed": seed})
     return LoadedPolicy(
-        policy=policy,
+        policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
         observation_keys=_observation_keys(policy, name),
         replan=_replan(policy, name),
@@ -91,8 +93,15 @@ def load_policy(
         },
         flops=_flops(policy, name),
         mapping=_mapping(policy, name),
-        found=found,
+        notes=(*found, *_notes(policy, name)),
     )
+
+
+def _notes(policy: Policy, name: str) -> tuple[str, ...]:
+    own = tuple(str(note) for note in getattr(policy, "notes", ()))
+    if getattr(policy, "batches", True):
+        return own
+    return (*own, f"policy {name!r} does not batch: it is asked for one environment at a time")
 
 
 def _construct(

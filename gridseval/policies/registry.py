@@ -190,6 +190,7 @@ def _on_path(folder: Path) -> Iterator[None]:
 POLICIES = Registry(
     "gridseval.policies",
     {
+        "lerobot": "gridseval.policies.lerobot_kind.policy:LerobotPolicy",
         "nano": "gridseval.policies.nano.policy:NanoPolicy",
         "openpi": "gridseval.policies.remote.openpi:OpenpiPolicy",
         "oracle": "gridseval.policies.oracle:OraclePolicy",

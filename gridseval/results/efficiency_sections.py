@@ -9,6 +9,7 @@ from gridseval.results.efficiency import (
     DENSE,
     KEPT,
     RETENTION,
+    TFLOPS,
     efficiency_keys,
     is_detail,
     spread,
@@ -39,7 +40,8 @@ def efficiency_sections(runs: Mapping[str, Summary], tasks: bool = True) -> list
     if costs:
         cells = [(label, _success(row.records), *_cells(row.records, costs)) for label, row in rows]
         header = ("suite", "success", *map(title_of, costs))
-        sections.append(Section(_COSTS, header, tuple(cells), emphasised=suites))
+        title = _COSTS + (_COUNTED if TFLOPS in costs else "")
+        sections.append(Section(title, header, tuple(cells), emphasised=suites))
     if details:
         kept = [(label, *_cells(row.records, details)) for label, row in rows]
         header = ("suite", *map(title_of, details))
@@ -48,6 +50,7 @@ def efficiency_sections(runs: Mapping[str, Summary], tasks: bool = True) -> list
 
 
 _COSTS = "efficiency, mean ± standard deviation over episodes"
+_COUNTED = "; FLOPs: all that runs, two per multiply-accumulate; ms and MB are measured"
 _DETAILS = "what was kept, mean ± standard deviation over episodes"
 
 

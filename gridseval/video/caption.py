@@ -18,13 +18,14 @@ _LINE_PX = 18
 _FONT_SIZES_PX = (15, 14, 13, 12, 11)
 _LINE_FONT_PX, _COLUMN_GAP_PX = 13, 14
 
-# The colour repeats what the words say, for people who skim a folder of thumbnails.
-_BACKGROUNDS = {
+OUTCOME_RGB = {
     None: (24, 26, 30),
     "success": (20, 92, 48),
     "failure": (140, 28, 28),
     "error": (136, 80, 8),
 }
+"""Colours that repeat what the words say, for people who skim a folder of thumbnails."""
+
 _WHITE, _GREY = (255, 255, 255), (190, 194, 200)
 
 
@@ -71,7 +72,7 @@ class Caption:
             counts: Kept tokens, at the end of the same line; all but the last are left out where
                 they do not fit.
         """
-        image = Image.new("RGB", (self._width, CAPTION_HEIGHT_PX), _BACKGROUNDS[outcome])
+        image = Image.new("RGB", (self._width, CAPTION_HEIGHT_PX), OUTCOME_RGB[outcome])
         draw = ImageDraw.Draw(image)
         for number, text in enumerate(self._lines):
             draw.text((_MARGIN_PX, 4 + number * _LINE_PX), text, font=self._font, fill=_WHITE)
@@ -120,7 +121,7 @@ def fit_text(text: str, width: int) -> tuple[ImageFont.FreeTypeFont, tuple[str, 
         if len(lines) <= 2 and all(font.getlength(line) <= width for line in lines):
             return font, lines
     shown = (lines[0], " ".join(lines[1:]))
-    return font, tuple(_shorten(line, width, font) for line in shown if line)
+    return font, tuple(shorten(line, width, font) for line in shown if line)
 
 
 def _wrap(words: list[str], width: int, font: ImageFont.FreeTypeFont) -> tuple[str, ...]:
@@ -135,8 +136,8 @@ def _wrap(words: list[str], width: int, font: ImageFont.FreeTypeFont) -> tuple[s
     return tuple(lines)
 
 
-def _shorten(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
-    """Return the text, or as many of its letters as fit before a "…"."""
+def shorten(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
+    """Return the text, or as many of its letters as fit before a "…" in ``width`` pixels."""
     if font.getlength(text) <= width:
         return text
     kept = text

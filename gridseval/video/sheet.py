@@ -14,12 +14,13 @@ from PIL import Image, ImageDraw
 from gridseval.errors import OutputError
 from gridseval.tokens.mapping import ImageMapping
 from gridseval.tokens.trace import TokenTrace
-from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption, font_of, token_counts
+from gridseval.video.caption import OUTCOME_RGB, font_of, shorten, token_counts
 from gridseval.video.episode import Outcome, ending
 from gridseval.video.picture import BACKGROUND_RGB, Picture
 
-LABEL_HEIGHT_PX = 30
+LABEL_HEIGHT_PX, FOOTER_HEIGHT_PX = 36, 48
 MARGIN_PX = 16
+_LABEL_FONT_PX, _FOOTER_FONT_PX = 19, 24  # larger than a video's: sheets are seen scaled down
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 
 
@@ -106,18 +107,27 @@ def write_sheet(
     tiles = [_tile(picture, label, frame) for label, frame in moments]
     height, width = tiles[0].shape[:2]
     across = len(tiles) * (width + MARGIN_PX) + MARGIN_PX
-    sheet = np.full((height + CAPTION_HEIGHT_PX, across, 3), BACKGROUND_RGB, np.uint8)
+    sheet = Image.new("RGB", (across, height + FOOTER_HEIGHT_PX), BACKGROUND_RGB)
     for number, tile in enumerate(tiles):
-        left = MARGIN_PX + number * (width + MARGIN_PX)
-        sheet[:height, left : left + width] = tile
-    sheet[height:] = Caption(across, instruction).draw(ending(outcome, steps), outcome)
-    return _save(Image.fromarray(sheet), path)
+        sheet.paste(Image.fromarray(tile), (MARGIN_PX + number * (width + MARGIN_PX), 0))
+    sheet.paste(_footer(across, instruction, outcome, steps), (0, height))
+    return _save(sheet, path)
+
+
+def _footer(width: int, instruction: str, outcome: Outcome, steps: int) -> Image.Image:
+    image = Image.new("RGB", (width, FOOTER_HEIGHT_PX), OUTCOME_RGB[outcome])
+    draw, font, said = ImageDraw.Draw(image), font_of(_FOOTER_FONT_PX), ending(outcome, steps)
+    right = width - MARGIN_PX - font.getlength(said)
+    shown = shorten(instruction, int(right) - 3 * MARGIN_PX, font)
+    draw.text((MARGIN_PX, 9), shown, font=font, fill=_TEXT_RGB)
+    draw.text((right, 9), said, font=font, fill=_TEXT_RGB)
+    return image
 
 
 def _tile(picture: Picture, label: str, frame: Frame | None) -> NDArray[np.uint8]:
     size = (picture.width, picture.height + LABEL_HEIGHT_PX)
     image = Image.new("RGB", size, BACKGROUND_RGB)
-    draw, font = ImageDraw.Draw(image), font_of(15)
+    draw, font = ImageDraw.Draw(image), font_of(_LABEL_FONT_PX)
     draw.text((0, 6), label, font=font, fill=_TEXT_RGB)
     said = "did not happen"
     if frame is not None:

@@ -110,7 +110,8 @@ def test_preview_shows_what_the_models_show(cli: Any, assets: Path, tmp_path: Pa
     words += ("--assets", str(assets), "--against", str(assets))
     said = cli(*words, "--out", tmp_path / "sheet.png")
     assert (said.status, said.out) == (0, f"{tmp_path / 'sheet.png'}\n"), said.err
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    with Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image)
     columns = np.flatnonzero((sheet[100] != sheet[0, 0]).any(axis=1))
     assert columns[-1] - columns[0] + 1 == 256, "two pictures side by side"
     left = sheet[:, columns[0] : columns[0] + 128]

@@ -29,7 +29,7 @@ def pool(assets: Path) -> Iterator[Any]:
     settings = EnvSettings(
         suite="libero_object",
         assets=str(assets),
-        observations=("agentview", "wrist", "state", "instruction"),
+        observations=("agentview", "wrist", "state"),
         action_chunk=16,
         max_steps=16,
         seed=7,

@@ -13,8 +13,10 @@ import yaml
 from PIL import Image
 
 from gridseval.cli import main
+from gridseval.evaluation.missing import missing_files
 from gridseval.results.jsonl import read_records
 from gridseval.tokens.trace_file import read_traces
+from gridseval.video.sheet import FOOTER_HEIGHT_PX, LABEL_HEIGHT_PX
 
 DOUBLES = Path(__file__).with_name("redraw_doubles.py")
 STEPS = 12
@@ -38,12 +40,16 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 @pytest.fixture(scope="session")
 def runs(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of two runs: ``looking`` with traces of two trials, ``plain`` without."""
+    """Return a folder of two runs: ``looking`` with traces, ``plain`` without and perturbed."""
     folder = tmp_path_factory.mktemp("redraw")
     run = ["run", "--suite", "libero_object", "--tasks", "1", "--assets", str(assets)]
     short = ["--max-steps", str(STEPS), "--workers", "0", "--video", "all"]
     for name, policy in (("looking", f"{DOUBLES}:Looking"), ("plain", "oracle")):
-        more = ["--trials", "2"] if name == "looking" else ["--trials", "1", "--record-actions"]
+        more = (
+            ["--trials", "2"]
+            if name == "looking"
+            else ["--trials", "1", "--record-actions", "--perturb", "camera:3"]
+        )
         with pytest.raises(SystemExit) as ended:
             main([*run, *short, *more, "--policy", policy, "--out", str(folder / name)])
         assert ended.value.code == 0
@@ -97,10 +103,10 @@ def test_one_episode_as_gif_with_a_sheet(
         assert image.size == (520, 584) and image.n_frames > 2  # type: ignore[attr-defined]
     with Image.open(sheet) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
-    assert pixels.shape == (30 + 520 + 64, 4 * 536 + 16, 3)
+    assert pixels.shape == (LABEL_HEIGHT_PX + 520 + FOOTER_HEIGHT_PX, 4 * 536 + 16, 3)
     for tile, happened in enumerate((True, False, True, True)):  # nothing was touched
         # Below, of the wrist: the trace's point (0, 0), turned, is the last corner.
-        corner = pixels[30 + 519, 16 + 536 * tile + 519]
+        corner = pixels[LABEL_HEIGHT_PX + 519, 16 + 536 * tile + 519]
         assert (np.abs(corner - (255, 194, 10)).max() < 12) == happened
 
 
@@ -142,6 +148,14 @@ def test_what_the_run_lacks_is_named(looking: Path, cli: Callable[..., Said]) ->
     assert "--record-actions" in said.err
     (looking / "run.yaml").unlink()
     assert "no run.yaml" in cli("video", looking).err
+
+
+def test_resuming_warns_of_traces_that_are_gone(looking: Path) -> None:
+    records = read_records(looking / "episodes.jsonl")
+    assert not list(missing_files(looking, records, record_actions=True))
+    (looking / "traces" / "libero_object-1-1.jsonl").unlink()
+    (warning,) = missing_files(looking, records, record_actions=True)
+    assert warning.startswith("traces of 1 of 2 episodes are missing")
 
 
 def test_damaged_files_are_named(

@@ -13,6 +13,7 @@ from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import load_policy
 from gridseval.policies.random import RandomPolicy
 from gridseval.policies.torch_file import TorchPolicy
+from gridseval.tokens import CameraTrace, TokenTrace
 
 
 class Policy:
@@ -247,3 +248,23 @@ def test_a_number_that_makes_no_sense_is_refused(name: str, key: str, text: str)
 
 def test_the_policy_gets_the_seed_of_the_run() -> None:
     assert isinstance(load_policy("random", None, {"chunk": "2"}, 3).policy, RandomPolicy)
+
+
+class Counting(Plain):
+    def flops(self, trace: Any) -> float:
+        return 2.0 * trace.kept_count
+
+
+class Miscounting(Plain):
+    flops = 3
+
+
+def test_a_policy_may_count_its_operations() -> None:
+    assert load_policy(f"{__name__}:Plain", None, {}, 7).flops is None
+    counted = load_policy(f"{__name__}:Counting", None, {}, 7).flops
+    trace = TokenTrace((CameraTrace("wrist", (2, 2), kept=np.array([True, True, True, False])),))
+    assert counted is not None
+    assert counted(trace) == 6.0
+    with pytest.raises(PolicyError, match="flops 3") as caught:
+        load_policy(f"{__name__}:Miscounting", None, {}, 7)
+    assert "TokenTrace" in str(caught.value.hint)

@@ -11,11 +11,14 @@ import torch
 from click.testing import CliRunner
 
 from gridseval.cli.bench import command
+from gridseval.policies.nano import NanoConfig
+from gridseval.policies.nano.benchmark import measure_nano
 from gridseval.tokens import benchmark
 from gridseval.tokens.benchmark import BenchSizes, measure_pruners, time_in_turns
 from gridseval.tokens.pruners import list_pruners
 
 TINY = BenchSizes(dim=8, layers=6, heads=1, lightvla_dim=8, repeats=2)
+SMALL = NanoConfig(encoder_layers=1, encoder_width=16, layers=6, width=32, mlp=32)
 
 
 def test_every_pruner_is_timed_at_work() -> None:
@@ -43,6 +46,8 @@ def test_calls_take_turns_and_the_first_does_not_count() -> None:
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "measure_pruners", functools.partial(measure_pruners, TINY))
+    small = functools.partial(measure_nano, repeats=1, config=SMALL)
+    monkeypatch.setattr("gridseval.policies.nano.benchmark.measure_nano", small)
     path = tmp_path / "pruners.json"
     result = CliRunner().invoke(command, ["--pruners", "--json", str(path)])
     assert result.exit_code == 0, result.output
@@ -52,3 +57,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = json.loads(path.read_text(encoding="utf8"))
     assert {row["name"] for row in written["pruners"]} == set(list_pruners())
     assert written["lightvla_ratio"] > 0
+    assert {row["name"] for row in written["nano"]} == set(list_pruners())
+    assert all(0 < row["pruner_ms"] < row["pass_ms"] for row in written["nano"])
+    kept = {row["name"]: row["kept"] for row in written["nano"]}
+    assert (kept["dense"], kept["grids"]) == (512, 32)

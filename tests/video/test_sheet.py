@@ -72,7 +72,7 @@ def test_four_pictures_stand_in_their_places(tmp_path: Path) -> None:
         else:
             assert (tile[:256, :256] == (10 * step, 200, 30)).all()
             assert (tile[:256, 256:] == (30, 10 * step, 200)).all()
-    strip = np.asarray(Image.open(path))[-30:, -100:].reshape(-1, 3)
+    strip = np.asarray(Image.open(path))[-6:, -100:].reshape(-1, 3)
     assert strip.mean(axis=0).argmax() == 1, "success is green"
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
 

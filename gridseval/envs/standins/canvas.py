@@ -89,10 +89,10 @@ class Canvas:
         target = self.region(area)
         target += (np.array(colour) - target) * shares[..., None]
 
-    def shade(self, factors: Array, area: Area = EVERYWHERE) -> None:
-        """Multiply pixels by ``factors``, float64, as large as the rectangle in pixels."""
+    def shade(self, factors: Array | float, area: Area = EVERYWHERE) -> None:
+        """Multiply pixels by one factor, or by an array as large as the rectangle in pixels."""
         target = self.region(area)
-        target *= factors[..., None]
+        target *= np.asarray(factors)[..., None]
 
     def fade(self, area: Area, bottom: Colour, top: Colour) -> None:
         """Fill a rectangle with colours from ``bottom`` to ``top``."""

@@ -125,6 +125,25 @@ def tube(
     )
 
 
+def curved(
+    path: Sequence[tuple[float, float, float]], steps: int = 4
+) -> list[tuple[float, float, float]]:
+    """Return a path of points (m) with ``steps`` - 1 more between two, along a smooth curve.
+
+    A Catmull-Rom spline, which passes through every given point.
+    """
+    points = np.array([path[0], *path, path[-1]], dtype=np.float64)
+    found = [path[0]]
+    for a, b, c, d in zip(points[:-3], points[1:-2], points[2:-1], points[3:], strict=True):
+        for number in range(1, steps + 1):
+            t = number / steps
+            place = b + 0.5 * t * (
+                (c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * (b - c) + d - a))
+            )
+            found.append((float(place[0]), float(place[1]), float(place[2])))
+    return found
+
+
 def _ring_slopes(steps: Array, smooth: bool) -> tuple[Array, Array]:
     """Return the direction of the profile at both ends of each step, shared at blunt corners."""
     if not smooth:

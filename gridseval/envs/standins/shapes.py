@@ -69,6 +69,17 @@ def quad(corners: Array, part: Rectangle = WHOLE) -> Mesh:
     )
 
 
+def triangle(corners: Array, part: Rectangle = WHOLE) -> Mesh:
+    """Return a flat triangle; not closed.
+
+    Args:
+        corners: float64 (3, 3), counter-clockwise as looked at; the first two are its base.
+        part: Which part of the texture it shows, the tip at the top right.
+    """
+    shape = quad(corners[[0, 1, 2, 2]], part)
+    return Mesh(shape.vertices, shape.normals, shape.uvs, shape.faces[:1])
+
+
 def extrude(
     outline: Sequence[tuple[float, float]], low: float, high: float, part: Rectangle = WHOLE
 ) -> Mesh:

@@ -34,7 +34,8 @@ class Shades:
         """Return an image, uint8 (size, size, 3)."""
         colours = np.array(self.middle) + (2.0 * tones[..., None] - 1.0) * np.array(self.swing)
         # Rounded twice: what lies on a half by the last digit falls to the same side everywhere.
-        return np.clip(np.round(np.round(colours, 4)), 0, 255).astype(np.uint8)
+        image: NDArray[np.uint8] = np.clip(np.round(np.round(colours, 4)), 0, 255).astype(np.uint8)
+        return image
 
 
 def plaster(size: int, seed: int, blotches: int = 6, grit: float = 0.25) -> Array:
@@ -132,12 +133,14 @@ class Boards:
     def _joints(self, size: int, place: NDArray[np.int64]) -> NDArray[np.bool_]:
         across = np.arange(size) % (size // self.rows) < self.width
         along = place % (size // self.pieces) < self.width
-        return across[:, None] | along
+        joints: NDArray[np.bool_] = np.logical_or(across[:, None], along)
+        return joints
 
 
 def _near_edge(size: int, count: int) -> NDArray[np.bool_]:
     edge = np.arange(size) % (size // count) == 0
-    return edge[:, None] | edge[None, :]
+    near: NDArray[np.bool_] = np.logical_or(edge[:, None], edge[None, :])
+    return near
 
 
 def _with_joints(tones: Array, joints: NDArray[np.bool_], tone: float) -> Array:

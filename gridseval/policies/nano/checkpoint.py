@@ -7,13 +7,13 @@ is another model.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from gridseval.errors import OutputError, PolicyError, did_you_mean
@@ -99,11 +99,16 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
     folder = Path(path)
     model = new_nano(read_config(folder / CONFIG))
     file = folder / WEIGHTS
-    tensors = _read_tensors(file)
-    expected = model.state_dict()
-    _check_keys(file, tensors, expected)
-    for key, tensor in tensors.items():
-        _check_tensor(file, key, tensor, expected[key])
+    try:
+        file.open("rb").close()
+        with safe_open(file, framework="pt") as opened:
+            tensors = _tensors(file, opened, model.state_dict())
+    except OSError as error:
+        raise PolicyError(
+            f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
+        ) from error
+    except SafetensorError as error:
+        raise PolicyError(f"{file} is no safetensors file: {error}", "copy it again") from error
     model.load_state_dict(tensors)
     return model
 
@@ -121,18 +126,27 @@ def _check_size(config: NanoConfig) -> None:
         )
 
 
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        return load(file.read_bytes())
-    except OSError as error:
-        raise PolicyError(
-            f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
-        ) from error
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise PolicyError(f"{file} is no safetensors file: {error}", "copy it again") from error
+def _tensors(file: Path, opened: Any, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a file's tensors; what does not fit is refused before it fills the memory."""
+    _check_keys(file, list(opened.keys()), expected)
+    for key, wanted in expected.items():
+        shape = tuple(opened.get_slice(key).get_shape())
+        if shape != wanted.shape:
+            raise _misfit(file, f"{key} has shape {shape}, expected {tuple(wanted.shape)}")
+    tensors = {key: opened.get_tensor(key) for key in expected}
+    for key, found in tensors.items():
+        if found.dtype != expected[key].dtype:
+            raise _misfit(file, f"{key} is {found.dtype}, expected {expected[key].dtype}")
+        if not bool(found.isfinite().all()):
+            raise PolicyError(f"{file}: {key} has values that are not finite")
+    return tensors
 
 
-def _check_keys(file: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _misfit(file: Path, reason: str) -> PolicyError:
+    return PolicyError(f"{file}: {reason}", f"does {CONFIG} belong to it?")
+
+
+def _check_keys(file: Path, found: Sequence[str], expected: Mapping[str, Any]) -> None:
     missing = [key for key in expected if key not in found]
     unknown = [key for key in found if key not in expected]
     if unknown:
@@ -145,17 +159,3 @@ def _check_keys(file: Path, found: Mapping[str, Any], expected: Mapping[str, Any
 def _few(keys: list[str]) -> str:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return ", ".join(keys[:_SHOWN]) + more
-
-
-def _check_tensor(file: Path, key: str, found: Tensor, expected: Tensor) -> None:
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        raise PolicyError(
-            f"{file}: {key} is {_described(found)}, expected {_described(expected)}",
-            f"does {CONFIG} belong to it?",
-        )
-    if found.is_floating_point() and not bool(found.isfinite().all()):
-        raise PolicyError(f"{file}: {key} has values that are not finite")
-
-
-def _described(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -8,7 +8,7 @@ pruner drops is gone: later layers run on fewer tokens.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ class NanoModel(nn.Module):
         Raises:
             PolicyError: The pruner refuses its input.
         """
-        return _Pass(self, inputs, frozenset(maps)).run()
+        return _Pass(self, inputs, frozenset(maps), *self.embed(inputs)).run()
 
     def encode(self, images: Tensor) -> Tensor:
         """Return visual features, float (B, P, encoder_width), camera after camera, row-major."""
@@ -141,6 +141,8 @@ class _Pass:
     model: NanoModel
     inputs: NanoInput
     wanted: frozenset[int]
+    other: Tensor
+    roles: Tensor
     stages: list[tuple[int, Tensor]] = field(default_factory=list)
     maps: dict[int, AttentionMap] = field(default_factory=dict)
     pruned: Pruned | None = None
@@ -153,7 +155,6 @@ class _Pass:
         places = {(place.where, place.layer): n for n, place in enumerate(pruner.places)}
         observed = pruner.needs.observed
         layers_needed = {*self.wanted, *observed, *sum(pruner.needs.attention, ())}
-        self.other, self.roles = model.embed(self.inputs)
         visual = model.encode(self.inputs.images)
         if ("encoder", 0) in places:
             visual = self._prune(0, visual)
@@ -238,8 +239,3 @@ class _Pass:
         positions = torch.cat([ids, others.expand(batch, -1)], 1)
         rotation = rotation_of(positions, self.model.config.head_dim)
         return rotation, None if bool(mask.all()) else mask, mask
-
-
-def with_pruner(config: NanoConfig, name: str, arguments: dict[str, object]) -> NanoConfig:
-    """Return a configuration with another pruner."""
-    return replace(config, pruner=replace(config.pruner, name=name, arguments=arguments))

@@ -130,10 +130,10 @@ class NanoPolicy:
         rows = self._rows_of(observations)
         starts = range(0, len(rows.slots), self._rows)
         parts = [rows.part(start, start + self._rows) for start in starts]
-        with _threads(self._threads), torch.inference_mode():
+        with threads_set_to(self._threads), torch.inference_mode():
             outputs = [self._run(part) for part in parts]
         for slot in rows.slots:
-            self._running[slot].queries += 1
+            self._started(slot).queries += 1
         actions = [output.actions.float().cpu().numpy() for output in outputs]
         traces = tuple(trace for output in outputs for trace in self._traces(output))
         return ActionChunk(np.concatenate(actions), traces)
@@ -178,12 +178,17 @@ class NanoPolicy:
 
     def _generator(self, slot: int) -> torch.Generator:
         """Return a generator that depends on seed, episode and query alone."""
-        running = self._running[slot]
+        running = self._started(slot)
         episode = running.episode
         # crc32, because Python's hash() of a string changes from process to process.
         entropy = (self._seed, zlib.crc32(episode.suite.encode()), episode.task, episode.trial)
         (number,) = np.random.SeedSequence((*entropy, running.queries)).generate_state(1, np.uint64)
         return torch.Generator(self._device).manual_seed(int(number) >> 1)
+
+    def _started(self, slot: int) -> _Running:
+        if slot not in self._running:
+            raise PolicyError(f"slot {slot} asks before an episode began in it", "call reset first")
+        return self._running[slot]
 
     def _run(self, rows: _Rows) -> NanoOutput:
         device = self._device
@@ -218,7 +223,7 @@ def _check_none(arguments: Iterable[str]) -> None:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def threads_set_to(number: int) -> Iterator[None]:
     """Let torch use so many threads, and then as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)

@@ -36,6 +36,8 @@ class Pruning:
             raise UsageError(
                 f"{self.model.name} has {most} visual tokens per image; cannot keep {self.tokens}"
             )
+        if self.layer < 0:
+            raise UsageError(f"there is no decoder layer {self.layer}", "they count from 0")
         self.schedule.tokens(self.model.visual_tokens, self.model.language.transformer.layers)
 
     @property

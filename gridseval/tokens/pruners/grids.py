@@ -18,7 +18,7 @@ from gridseval.tokens.pruners.budget import check_fits
 from gridseval.tokens.pruners.checks import check_count, check_finite, check_number
 from gridseval.tokens.pruners.grids_sampling import check_convention, place_on_image, sample
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import CameraGrid, Host
+from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
 
 
 class GridSampler(Pruner):
@@ -114,19 +114,15 @@ class GridSampler(Pruner):
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return sampled tokens, (B, cameras · K, D), camera after camera."""
         self._check_width(inputs.tokens.shape[2])
-        sampled, points, offset = [], [], 0
+        sampled, points, start = [], [], 0
         # Cameras with the same grid are sampled together: overhead counts at batch 1.
-        for (rows, columns), group in groupby(inputs.cameras, lambda c: (c.rows, c.columns)):
-            number, count = len(list(group)), rows * columns
-            check_fits(self.k, CameraGrid("", rows, columns))
-            part = inputs.tokens[:, offset : offset + number * count]
-            offset += number * count
-            maps = part.reshape(-1, rows, columns, self.dim)
-            coordinates = self.place_points(maps)
-            tokens = self.sample(maps, coordinates)
-            sampled.append(tokens.view(-1, number * self.k, self.dim))
-            placed = place_on_image(coordinates.detach(), rows, columns, self.convention)
-            points.append(placed.view(-1, number, self.k, 2))
+        for _, group in groupby(inputs.cameras, lambda camera: (camera.rows, camera.columns)):
+            cameras = tuple(group)
+            part = inputs.tokens[:, start : start + count_dense(cameras)]
+            start += count_dense(cameras)
+            tokens, places = self._sample_cameras(part, cameras)
+            sampled.append(tokens)
+            points.append(places)
         tokens = torch.cat(sampled, 1)
         shape = tokens.shape[:2]
         return Pruned(
@@ -162,6 +158,23 @@ class GridSampler(Pruner):
         sampled = sample(maps, coordinates, self.convention)
         encoded: Tensor = self.coord_encoder(coordinates)
         return sampled + encoded.to(maps.dtype)
+
+    def _sample_cameras(
+        self, tokens: Tensor, cameras: tuple[CameraGrid, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Return samples (B, cameras · K, D) of cameras with one grid, and places on the image."""
+        rows, columns = cameras[0].rows, cameras[0].columns
+        for camera in cameras:
+            check_fits(self.k, camera)
+        maps = tokens.reshape(-1, rows, columns, self.dim)
+        coordinates = self.place_points(maps)
+        sampled = self.sample(maps, coordinates)
+        places = place_on_image(coordinates.detach(), rows, columns, self.convention)
+        number = len(cameras)
+        return (
+            sampled.view(-1, number * self.k, self.dim),
+            places.view(-1, number, self.k, 2),
+        )
 
     def _check_width(self, width: int) -> None:
         if width != self.dim:

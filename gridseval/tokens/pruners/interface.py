@@ -41,16 +41,13 @@ class AttentionMap:
     def mean(self, *roles: Role) -> Tensor:
         """Return the mean over heads and over the queries of these roles, float32 (B, P).
 
-        No role means all queries but padding.
+        Args:
+            *roles: At least one.
 
         Raises:
             PolicyError: A row has no such query.
         """
-        if roles:
-            wanted = torch.stack([self.roles == role for role in roles]).any(0)
-        else:
-            wanted = self.roles != Role.PADDING
-        return self.mean_of(wanted)
+        return self.mean_of(torch.stack([self.roles == role for role in roles]).any(0))
 
     def mean_of(self, wanted: Tensor) -> Tensor:
         """Return the mean over heads and over the queries where bool (B, Q) is true, (B, P).

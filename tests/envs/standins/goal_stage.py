@@ -9,8 +9,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from gridseval.envs.scene import Scene, TaskFiles
-from gridseval.envs.simulation import SETTLE_ACTION, Simulation
+from gridseval.envs.scene import Scene
+from gridseval.envs.simulation import SETTLE_ACTION, Simulation, View
+from gridseval.envs.task_files import TaskFiles
 
 
 class GoalStage:
@@ -22,9 +23,9 @@ class GoalStage:
         self._simulation = Simulation(self.scene)
         self.start()
 
-    def start(self) -> None:
-        """Go back to the settled first initial state."""
-        self._simulation.start(trial=0, seed=0, settle_steps=10)
+    def start(self, trial: int = 0) -> None:
+        """Start a stored initial state and let it settle for ten steps, as every episode does."""
+        self._simulation.start(trial=trial, seed=0, settle_steps=10)
         self.data.qfrc_applied[:] = 0
 
     def set_joint(self, name: str, value: float) -> None:
@@ -57,6 +58,11 @@ class GoalStage:
         """Return an object's position, float64 (3,), m."""
         return self.data.body(f"{name}_main").xpos.copy()
 
+    @property
+    def view(self) -> View:
+        """What the cameras see."""
+        return self._simulation.view
+
     def rest(self, control_steps: int = 20) -> bool:
         """Let time pass (0.05 s a step) with the arm at rest; return whether the goal holds."""
         holds = False
@@ -64,11 +70,38 @@ class GoalStage:
             holds = self._simulation.step(np.array(SETTLE_ACTION))
         return holds
 
+    def reach(self, place: Any, way: Any, gripper: float, control_steps: int) -> None:
+        """Move the arm's grip towards a place, with the hand turned to point along ``way``.
+
+        Args:
+            place: float64 (3,), m.
+            way: Unit vector, float64 (3,).
+            gripper: -1 opens, 1 closes.
+            control_steps: At most; it ends when the grip is there.
+        """
+        site = self.data.site("gripper0_grip_site")
+        for _ in range(control_steps):
+            missing = place - site.xpos
+            turn = np.cross(site.xmat.reshape(3, 3)[:, 2], way)
+            if np.linalg.norm(missing) < 0.004 and np.linalg.norm(turn) < 0.05:
+                return
+            moves = np.clip(np.concatenate([10 * missing, 2 * turn]), -1, 1)
+            self._simulation.step(np.append(moves, gripper))
+
     def contacts_within(self, *prefixes: str) -> int:
         """Count contacts between two bodies whose names both begin with one of the prefixes."""
         bodies = self.model.geom_bodyid[self.data.contact.geom[: self.data.ncon]]
         named = [[self.model.body(body).name for body in pair] for pair in bodies]
         return sum(all(name.startswith(prefixes) for name in pair) for pair in named)
+
+    def touches(self, name: str, prefix: str) -> bool:
+        """Tell whether an object touches a body whose name begins with a prefix."""
+        bodies = self.model.geom_bodyid[self.data.contact.geom[: self.data.ncon]]
+        pairs = [{self.model.body(body).name for body in pair} for pair in bodies]
+        return any(
+            f"{name}_main" in pair and any(body.startswith(prefix) for body in pair)
+            for pair in pairs
+        )
 
     def deepest_contact(self, name: str) -> float:
         """Return how far an object is inside of something else (m)."""

@@ -17,7 +17,8 @@ from gridseval.suites import load_suite
 
 _SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 _SETTLE_STEPS = 10
-_SIDEWAYS_M, _TILT_DEG, _SPEED_M_S = 0.02, 3.0, 0.01
+# A bowl of two grams trembles on the microwave at 1 cm/s, on LIBERO's own models too.
+_SIDEWAYS_M, _TILT_DEG, _SPEED_M_S = 0.02, 3.0, 0.03
 # LIBERO stores its objects up to 16 cm above where they come to rest (a bowl on a cookie box), or
 # up to 4 cm below (bottles that begin inside the floor).
 _FALL_M, _RISE_M = 0.17, 0.045

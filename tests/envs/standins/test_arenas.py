@@ -13,6 +13,7 @@ from goal_stage import GoalStage
 from PIL import Image
 
 from gridseval.envs.libero_package import import_libero
+from gridseval.envs.rendering.backend import GLContext, choose_backend
 from gridseval.envs.rendering.renderer import SceneRenderer
 
 _SCENES = {
@@ -89,6 +90,13 @@ def room(request: pytest.FixtureRequest, standins: Path) -> Iterator[tuple[str, 
     stage.scene.close()
 
 
+@pytest.fixture(scope="module")
+def context() -> Iterator[GLContext]:
+    found = GLContext(choose_backend().backend)
+    yield found
+    found.close()
+
+
 def test_things_stand_at_liberos_height(room: tuple[str, GoalStage]) -> None:
     name, stage = room
     # Three places that no fixture covers; the ray sees solid geoms only.
@@ -98,17 +106,19 @@ def test_things_stand_at_liberos_height(room: tuple[str, GoalStage]) -> None:
 
 @pytest.mark.development_models
 def test_a_room_looks_like_the_development_model(
-    room: tuple[str, GoalStage], assets: Path
+    room: tuple[str, GoalStage], assets: Path, context: GLContext
 ) -> None:
     name, stage = room
     suite, task, _ = _ROOMS[name]
     theirs = GoalStage(assets, suite, task)
     for camera in ("agentview", "frontview", "birdview", "sideview"):
         assert _camera(stage, camera) == pytest.approx(_camera(theirs, camera), abs=1e-3)
-    images = [_small(stage), _small(theirs)]
+    images = [_small(stage, context), _small(theirs, context)]
     theirs.scene.close()
-    assert np.corrcoef(images[0].ravel(), images[1].ravel())[0, 1] > 0.93
-    assert abs(images[0].mean((0, 1)) - images[1].mean((0, 1))).max() < 10
+    # The development models have hulls in place of the furniture that shows in the upper third.
+    ours, others = (image[10:] for image in images)
+    assert np.corrcoef(ours.ravel(), others.ravel())[0, 1] > 0.92
+    assert abs(ours.mean((0, 1)) - others.mean((0, 1))).max() < 6
 
 
 def _height(stage: GoalStage, x: float, y: float) -> float:
@@ -130,9 +140,9 @@ def _camera(stage: GoalStage, name: str) -> list[float]:
     return [*camera.pos, *camera.quat, *camera.fovy]
 
 
-def _small(stage: GoalStage) -> Any:
+def _small(stage: GoalStage, context: GLContext) -> Any:
     """Return what the agent sees, float64 (32, 32, 3) in [0, 255]."""
-    renderer = SceneRenderer(stage.scene, 128)
+    renderer = SceneRenderer(stage.scene, context, 128)
     image = renderer.render(stage.view, "agentview")
     renderer.close()
     return image.reshape(32, 4, 32, 4, 3).astype(float).mean((1, 3))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from goal_stage import GoalStage
 
@@ -125,6 +126,25 @@ _GOALS = {
 }
 
 
+_IN_DRAWER = (
+    "pick_up_the_black_bowl_in_the_top_drawer_of_the_wooden_cabinet_and_place_it_on_the_plate"
+)
+_NEXT_TO_BOX = "pick_up_the_black_bowl_next_to_the_cookie_box_and_place_it_on_the_plate"
+
+# What initial states put in or on fixtures: suite, task, thing, fixture.
+_ON_FIXTURES = {
+    "in drawer": ("libero_spatial", _IN_DRAWER, "akita_black_bowl_1", "wooden_cabinet_1"),
+    "on cabinet": ("libero_spatial", _IN_DRAWER, "akita_black_bowl_2", "wooden_cabinet_1"),
+    "on stove": ("libero_spatial", _NEXT_TO_BOX, "akita_black_bowl_2", "flat_stove_1"),
+    "on microwave": (
+        "libero_90",
+        "KITCHEN_SCENE7_open_the_microwave",
+        "white_bowl_1",
+        "microwave_1",
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def opened(standins: Path) -> Iterator[Open]:
     """Return a function that opens a task; each is compiled once."""
@@ -153,11 +173,36 @@ def test_the_goal_holds_at_rest_where_it_should_and_not_before(opened: Open, nam
         stage.put(goal.thing, goal.site, goal.offset, goal.quat)
         assert stage.deepest_contact(goal.thing) < 0.002, "it does not fit there"
         before = stage.position(goal.thing)
-    assert stage.rest()
+    assert stage.rest(12)
     if goal.thing is not None:
         moved = stage.position(goal.thing) - before
         assert abs(moved[:2]).max() < 0.01
         assert abs(moved[2]) < 0.035
+
+
+@pytest.mark.parametrize("place", _ON_FIXTURES)
+@pytest.mark.parametrize("trial", [0, 49])
+def test_what_initial_states_put_on_fixtures_stays_there(
+    opened: Open, place: str, trial: int
+) -> None:
+    """LIBERO lets it fall from a few centimetres above, straight down."""
+    suite, task, thing, fixture = _ON_FIXTURES[place]
+    stage = opened(suite, task)
+    stage.start(trial)
+    address = stage.model.joint(f"{thing}_joint0").qposadr[0]
+    before = stage.scene.init_states[trial, 1 + address : 8 + address]
+    after = stage.data.qpos[address : address + 7]
+    assert abs(after[:2] - before[:2]).max() < 0.02
+    assert 0 <= before[2] - after[2] < 0.2
+    assert abs(after[3:] @ before[3:]) > 0.999
+    assert abs(stage.data.joint(f"{thing}_joint0").qvel).max() < 0.05
+    # Soft contacts come and go.
+    touched = []
+    for _ in range(5):
+        stage.rest(1)
+        touched.append(stage.touches(thing, fixture))
+    assert any(touched)
+    assert not stage.scene.is_success()
 
 
 def test_a_drawer_closes_over_a_bowl(opened: Open) -> None:
@@ -167,8 +212,22 @@ def test_a_drawer_closes_over_a_bowl(opened: Open) -> None:
     stage.put("akita_black_bowl_1", "white_cabinet_1_bottom_region", (0, 0, -0.02))
     assert stage.deepest_contact("akita_black_bowl_1") < 0.002
     assert not stage.rest(10)
-    assert 0.0 < stage.push(drawer, 20.0, 50) < 0.004
+    assert 0.0 < stage.push(drawer, 25.0, 25) < 0.004
     assert stage.rest(5)
+
+
+def test_the_gripper_pulls_a_drawer_open_by_its_handle(opened: Open) -> None:
+    stage = opened("libero_goal", "open_the_middle_drawer_of_the_cabinet")
+    drawer = stage.data.body("wooden_cabinet_1_cabinet_middle")
+    axes = drawer.xmat.reshape(3, 3)
+    handle = drawer.xpos + axes @ np.array((-0.003, -0.102, 0.1105))
+    out = -axes[:, 1]
+    stage.reach(handle + 0.16 * out, -out, -1, 100)
+    stage.reach(handle, -out, -1, 60)
+    stage.reach(handle + 0.01 * out, -out, 1, 12)
+    stage.reach(handle + 0.22 * out, -out, 1, 60)
+    assert stage.data.joint("wooden_cabinet_1_middle_level").qpos[0] < -0.15
+    assert stage.scene.is_success()
 
 
 def test_a_book_passes_through_the_goal_into_the_back_of_the_caddy(opened: Open) -> None:

@@ -25,7 +25,7 @@ _LYING = {
 
 # How wide the opening is and how deep at least (m).
 _HOLLOW = {
-    "akita_black_bowl": (0.038, 0.035),
+    "akita_black_bowl": (0.036, 0.034),
     "basket": (0.058, 0.1),
     "chefmate_8_frypan": (0.065, 0.025),
     "glazed_rim_porcelain_ramekin": (0.03, 0.03),

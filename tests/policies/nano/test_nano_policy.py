@@ -146,6 +146,12 @@ def test_traces_and_costs(load: Any, observe: Observe) -> None:
     assert costs["dense"] == pytest.approx(9.77e9, rel=0.01)
 
 
+def test_a_slot_that_began_no_episode_is_refused(load: Any, observe: Observe) -> None:
+    with pytest.raises(PolicyError, match="slot 3 asks before an episode began") as caught:
+        load().act(observe({3: Episode("libero_object", 0, 0)}))
+    assert "reset" in str(caught.value.hint)
+
+
 def test_torchs_threads_are_as_before(load: Any, observe: Observe) -> None:
     policy, before = load(threads="3"), torch.get_num_threads()
     run(policy, observe, {0: Episode("libero_object", 0, 0)}, 1)

@@ -256,6 +256,8 @@ def test_faults() -> None:
         GridSampler(convention="le_robot")
     with pytest.raises(PolicyError, match=r"less than 0\.5"):
         GridSampler(margin=0.5)
+    with pytest.raises(PolicyError, match="k=13 is more than the 3 x 4 = 12 tokens of camera 'wr"):
+        some_sampler(k=13)(some_inputs(8))
     broken = some_inputs(8)
     broken.tokens[0, 3, 3] = math.nan
     with pytest.raises(PolicyError, match="not finite"):

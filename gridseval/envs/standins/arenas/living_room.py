@@ -30,7 +30,7 @@ def build_living_room(root: Path) -> None:
     """Write the living room's scene, meshes and textures below the asset root."""
     scenes = root / "scenes"
     table = Furniture(scenes, "living_room_table")
-    brown = Shades((96, 67, 54), (22, 17, 15)).coloured(wood(256, 41, rings=18, fibre=0.5))
+    brown = Shades((98, 69, 56), (12, 9, 8)).coloured(wood(256, 41, rings=14, fibre=0.6))
     write_png(scenes / "living_room_table" / "wood.png", brown)
     table.add("wood", _table(), textured("living_room_table", "living_room_table/wood.png"))
     unit, picture = wall_unit(scenes), wall_picture(scenes)

@@ -43,7 +43,7 @@ def build_study(root: Path) -> None:
 
 def _desk(scenes: Path) -> Furniture:
     desk = Furniture(scenes, "desk")
-    brown = Shades((156, 109, 60), (22, 19, 15)).coloured(wood(256, 43, rings=6, fibre=0.25))
+    brown = Shades((172, 123, 68), (30, 26, 19)).coloured(wood(256, 43, rings=4, fibre=0.2))
     write_png(scenes / "desk" / "wood.png", brown)
     board: Corners = ((-0.7, -1.4, _UNDERSIDE), (0.7, 1.4, _TOP))
     desk.add("board", boxes([board], grain="y", metres=1.2), textured("desk", "desk/wood.png"))
@@ -102,7 +102,7 @@ def _lamp(scenes: Path) -> Furniture:
 
 def _plant(scenes: Path) -> Furniture:
     plant = Furniture(scenes, "plant")
-    green = Shades((88, 118, 44), (34, 40, 22)).coloured(wood(128, 47, rings=6))
+    green = Shades((104, 132, 52), (40, 46, 26)).coloured(wood(128, 47, rings=6))
     write_png(scenes / "plant" / "leaf.png", green)
     place = (-1.82, 0.56, 0.0)
     plant.add("pot", lathe(_POT, 32), paint("plant_pot", (212, 212, 212)), "plant", place)

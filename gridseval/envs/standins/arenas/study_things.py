@@ -10,7 +10,7 @@ from gridseval.envs.standins.noise import white_noise
 from gridseval.envs.standins.rounds import lathe, tube
 from gridseval.envs.standins.shapes import quad
 
-_TRUNKS = ((0.0, 0.0, 0.62), (0.06, 0.03, 0.5), (-0.05, 0.05, 0.4))
+_TRUNKS = ((0.0, 0.0, 0.6), (0.07, 0.05, 0.42), (-0.05, -0.04, 0.28))
 """x, y and height of the palm's trunks, from the pot's middle (m)."""
 
 _LEAVES_PER_TRUNK, _PIECES = 13, 4
@@ -32,7 +32,7 @@ def leaves() -> Mesh:
     for number, draw in enumerate(draws):
         x, y, height = _TRUNKS[number // _LEAVES_PER_TRUNK]
         turn = 360.0 * (number % _LEAVES_PER_TRUNK) / _LEAVES_PER_TRUNK + 40.0 * float(draw[0])
-        reach, rise = 0.16 + 0.14 * float(draw[1]), 0.34 * float(draw[2]) + 0.03
+        reach, rise = 0.2 + 0.17 * float(draw[1]), 0.42 * float(draw[2]) + 0.02
         blade = _blade(reach, rise, 0.02 + 0.012 * float(draw[3]))
         blades.append(blade.turned("z", turn).moved(x * 1.15, y, 0.3 + height - 0.02))
     upper = join(*blades)

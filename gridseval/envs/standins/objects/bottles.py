@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gridseval.envs.standins.canvas import Area, Canvas, Colour
 from gridseval.envs.standins.mesh import Mesh, join
-from gridseval.envs.standins.objects.model import LYING, Model
+from gridseval.envs.standins.objects.model import LYING, PAPER_SHADE, Model
 from gridseval.envs.standins.rounds import loft
 from gridseval.envs.standins.solids import Block, Quaternion, Vector, between, prism
 
@@ -108,6 +108,7 @@ def _picture(bottle: Bottle) -> Canvas:
         picture.ellipse(area, colour)
     for words, low, high, colour in bottle.words:
         picture.text((left + 0.01, low, right - 0.01, high), words, colour)
+    picture.shade(PAPER_SHADE)
     return picture
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gridseval.envs.standins.canvas import Area, Canvas
-from gridseval.envs.standins.objects.model import Model
+from gridseval.envs.standins.objects.model import PAPER_SHADE, Model
 from gridseval.envs.standins.shapes import box
 from gridseval.envs.standins.solids import Block
 
@@ -46,6 +46,7 @@ def box_models() -> list[Model]:
 def _model(name: str, carton: Carton) -> Model:
     picture = Canvas(256, 256, _WHITE)
     carton.draw(picture)
+    picture.shade(PAPER_SHADE)
     return Model(
         name=name,
         folder="stable_hope_objects",

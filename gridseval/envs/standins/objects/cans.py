@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gridseval.envs.standins.canvas import Area, Canvas, Colour
 from gridseval.envs.standins.mesh import Mesh, join
-from gridseval.envs.standins.objects.model import LYING, Model
+from gridseval.envs.standins.objects.model import LYING, PAPER_SHADE, Model
 from gridseval.envs.standins.rounds import lathe
 from gridseval.envs.standins.shapes import box
 from gridseval.envs.standins.solids import prism
@@ -31,6 +31,7 @@ def can_models() -> list[Model]:
 def _model(name: str, print_label: Callable[[Canvas], None]) -> Model:
     picture = Canvas(256, 256, _SILVER)
     print_label(picture)
+    picture.shade(PAPER_SHADE)
     picture.fill((0.0, 0.8, 1.0, 1.0), _SILVER)
     picture.fade((0.0, 0.86, 1.0, 1.0), (150, 152, 156), (104, 106, 112))
     return Model(

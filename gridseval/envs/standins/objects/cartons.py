@@ -8,8 +8,8 @@ import numpy as np
 
 from gridseval.envs.standins.canvas import Area, Canvas
 from gridseval.envs.standins.mesh import Mesh, join
-from gridseval.envs.standins.objects.model import LYING, Model
-from gridseval.envs.standins.shapes import box, quad
+from gridseval.envs.standins.objects.model import LYING, PAPER_SHADE, Model
+from gridseval.envs.standins.shapes import box, quad, triangle
 from gridseval.envs.standins.solids import Block, about_y, between
 
 _FRONT: Area = (0.0, 0.3, 0.5, 1.0)
@@ -31,6 +31,7 @@ def carton_models() -> list[Model]:
 def _model(name: str, print_paper: Callable[[Canvas], None]) -> Model:
     picture = Canvas(256, 256, _WHITE)
     print_paper(picture)
+    picture.shade(PAPER_SHADE)
     return Model(
         name=name,
         folder="stable_hope_objects",
@@ -69,18 +70,12 @@ def _mesh() -> Mesh:
         ),
         _SLOPE,
     )
-    gable = quad(
-        np.array(
-            (
-                (-_HALF, -_HALF, _EAVES),
-                (_HALF, -_HALF, _EAVES),
-                (0.0, -_HALF + 0.008, _RIDGE),
-                (0.0, -_HALF + 0.008, _RIDGE),
-            )
-        ),
-        _GABLE,
+    corners = (
+        (-_HALF, -_HALF, _EAVES),
+        (_HALF, -_HALF, _EAVES),
+        (0.0, -_HALF + 0.008, _RIDGE),
     )
-    gable = Mesh(gable.vertices, gable.normals, gable.uvs, gable.faces[:1])
+    gable = triangle(np.array(corners), _GABLE)
     return join(body, fin, slope, slope.turned("z", 180), gable, gable.turned("z", 180))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gridseval.envs.standins.canvas import Area, Canvas
 from gridseval.envs.standins.mesh import Mesh, join
 from gridseval.envs.standins.noise import layered_noise
 from gridseval.envs.standins.objects.model import Model
-from gridseval.envs.standins.rounds import lathe, tube
-from gridseval.envs.standins.shapes import extrude
+from gridseval.envs.standins.rounds import curved, lathe, tube
+from gridseval.envs.standins.shapes import triangle
 from gridseval.envs.standins.solids import (
     Block,
     Vector,
@@ -19,8 +21,9 @@ from gridseval.envs.standins.solids import (
     rod,
 )
 
+# Away from the edges, where textures mix with what is beside them.
 _LOWER: Area = (0.0, 0.02, 1.0, 0.48)
-_UPPER: Area = (0.0, 0.52, 0.9, 1.0)
+_UPPER: Area = (0.02, 0.52, 0.88, 0.98)
 _ACCENT: Area = (0.94, 0.55, 1.0, 0.95)
 
 
@@ -43,21 +46,20 @@ def _pan() -> Model:
     picture.fill((0.0, 0.0, 1.0, 0.5), (40, 41, 42))
     # The inside from the rim down: a bright edge, a wall that mirrors the light, a darker floor.
     picture.fill((0.0, 0.462, 1.0, 0.5), (150, 150, 150))
-    picture.fade((0.0, 0.33, 1.0, 0.462), (58, 59, 60), (110, 111, 112))
-    picture.fade((0.0, 0.28, 1.0, 0.33), (84, 85, 86), (58, 59, 60))
+    picture.fade((0.0, 0.33, 1.0, 0.462), (50, 51, 52), (84, 85, 86))
+    picture.fade((0.0, 0.28, 1.0, 0.33), (70, 71, 72), (50, 51, 52))
     grain = layered_noise(256, 128, 8, 8, seed=5)
     picture.shade(0.85 + 0.3 * grain)
     picture.fill((0.93, 0.5, 1.0, 1.0), (24, 24, 26))
-    radii = (0.007, 0.008, 0.0075, 0.008, 0.0085, 0.008, 0.005)
     return Model(
         name="chefmate_8_frypan",
         folder="stable_scanned_objects",
         mesh=join(
             join(
                 lathe(outside, 48, _UPPER, smooth=True),
-                lathe(inside, 48, (0.0, 0.498, 0.9, 0.02), smooth=True),
+                lathe(inside, 48, (0.02, 0.498, 0.88, 0.02), smooth=True),
             ).moved(x),
-            tube(handle, radii, part=_ACCENT, flatten=1.7),
+            tube(curved(handle), 0.0078, part=_ACCENT, flatten=1.7),
         ),
         picture=picture,
         solids=[
@@ -79,22 +81,19 @@ def _moka_pot() -> Model:
         (0.0335, -0.0145),
         (0.0335, -0.012),
     ]
-    waist = [(0.0335, -0.012), (0.0362, -0.0115), (0.0362, -0.002), (0.033, 0.0)]
-    jug = [(0.033, 0.0), (0.0335, 0.004), (0.0418, 0.061), (0.0432, 0.062), (0.0432, 0.0645)]
+    waist = [(0.0335, -0.0145), (0.0318, -0.014), (0.0318, 0.003), (0.0335, 0.0035)]
+    jug = [(0.0318, 0.0035), (0.0355, 0.0045), (0.0425, 0.061), (0.0432, 0.062), (0.0432, 0.0645)]
     lid = [(0.0432, 0.0645), (0.041, 0.067), (0.012, 0.0735), (0.0, 0.0735)]
-    knob = [(0.0045, 0.0735), (0.0045, 0.077), (0.0075, 0.08), (0.008, 0.0855), (0.006, 0.087),
-            (0.0, 0.087)]  # fmt: skip
+    knob = [(0.005, 0.0735), (0.0055, 0.0755), (0.0082, 0.0862), (0.0, 0.087)]
     handle: list[Vector] = [
         (0.04, 0.0, 0.0545), (0.056, 0.0, 0.0615), (0.07, 0.0, 0.061), (0.0785, 0.0, 0.05),
         (0.0765, 0.0, 0.036), (0.0705, 0.0, 0.0165), (0.06, 0.0, 0.0), (0.055, 0.0, -0.0035),
     ]  # fmt: skip
-    spout = [(-0.012, 0.0), (0.0, 0.026), (0.012, 0.0)]
     steel = [lathe(part, facets, _LOWER).faceted() for part in (base, jug, lid)]
     steel.append(lathe(waist, 32, _LOWER))
-    beak = extrude([(-y, -x) for x, y in spout], -0.016, 0.0, _LOWER).faceted()
     black = [
         lathe(knob, 16, _ACCENT, smooth=True),
-        tube(handle, 0.0068, part=_ACCENT, flatten=0.9).turned("z", 90),
+        tube(curved(handle), 0.0068, part=_ACCENT, flatten=0.9).turned("z", 90),
     ]
     picture = Canvas(128, 128, (222, 222, 222))
     picture.shade(0.93 + 0.1 * layered_noise(128, 128, 16, 2, seed=9))
@@ -103,7 +102,7 @@ def _moka_pot() -> Model:
     return Model(
         name="moka_pot",
         folder="turbosquid_objects",
-        mesh=join(body, _lipped(beak), *black),
+        mesh=join(body, _beak(), *black),
         picture=picture,
         solids=_moka_solids(handle),
         shininess=0.8,
@@ -111,9 +110,12 @@ def _moka_pot() -> Model:
     )
 
 
-def _lipped(beak: Mesh) -> Mesh:
-    """Return the spout at its place: pointing to -y, its tip drawn out at the top."""
-    return beak.turned("z", 90).moved(0.0, -0.0345, 0.0625)
+def _beak() -> Mesh:
+    """Return the spout: a triangle that points to -y, drawn together to the wall below it."""
+    left, right, tip = (-0.019, -0.036, 0.0638), (0.019, -0.036, 0.0638), (0.0, -0.0605, 0.066)
+    low = (0.0, -0.034, 0.02)
+    sides = ((left, tip, right), (left, low, tip), (low, right, tip))
+    return join(*(triangle(np.array(corners), _LOWER) for corners in sides))
 
 
 def _moka_solids(handle: list[Vector]) -> list[Block]:

@@ -26,6 +26,10 @@ LYING: Quaternion = (0.5, -0.5, -0.5, -0.5)
 """Turns a thing built upright, its front towards x, into a frame whose y is up and z the front."""
 
 
+PAPER_SHADE = 0.86
+"""How much darker printed packages are drawn than they are, as in photographs of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A movable object, built upright around its own origin.

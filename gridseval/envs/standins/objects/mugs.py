@@ -10,15 +10,15 @@ import numpy as np
 from gridseval.envs.standins.canvas import Area, Canvas, Colour
 from gridseval.envs.standins.mesh import join
 from gridseval.envs.standins.objects.model import Model
-from gridseval.envs.standins.rounds import lathe, tube
+from gridseval.envs.standins.rounds import curved, lathe, tube
 from gridseval.envs.standins.solids import Block, Vector, prism, ring, rod
 
 Point = tuple[float, float]
 """Radius and height (m)."""
 
-_OUTSIDE: Area = (0.0, 0.5, 0.9, 1.0)
-_INSIDE: Area = (0.0, 0.45, 0.9, 0.0)
-_HANDLE: Area = (0.93, 0.1, 1.0, 0.9)
+_OUTSIDE: Area = (0.02, 0.5, 0.88, 0.99)
+_INSIDE: Area = (0.02, 0.45, 0.88, 0.01)
+_HANDLE: Area = (0.95, 0.1, 1.0, 0.9)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _model(name: str, mug: Mug) -> Model:
         folder="turbosquid_objects",
         mesh=join(
             cup.moved(x, y),
-            tube(path, mug.handle_radius, part=_HANDLE, flatten=mug.handle_flat),
+            tube(curved(path), mug.handle_radius, part=_HANDLE, flatten=mug.handle_flat),
         ),
         picture=_picture(mug),
         solids=solids,
@@ -98,7 +98,7 @@ def _picture(mug: Mug) -> Canvas:
         picture.shade(np.where((rising < 0.25) | (falling < 0.25), 0.86, 1.0), area)
     if mug.band is not None:
         low, colour = mug.band
-        picture.fill((0.0, low, 1.0, 1.0), colour)
+        picture.fill((0.0, low, 0.92, 1.0), colour)
     picture.fill((0.92, 0.0, 1.0, 1.0), mug.handle_colour)
     return picture
 

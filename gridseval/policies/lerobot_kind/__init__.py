@@ -1,0 +1,1 @@
+"""LeRobot's policies: any ``PreTrainedPolicy`` directory or hub id, by LeRobot's own loading."""

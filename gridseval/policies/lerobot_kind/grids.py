@@ -1,0 +1,153 @@
+"""GridS inside LeRobot's π0, π0.5 and SmolVLA: image tokens are sampled right after the encoder.
+
+All three embed one image at a time by a method ``embed_image`` and take whatever number of tokens
+it returns, so that is where the sampler goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gridseval.errors import PolicyError
+from gridseval.policies.lerobot_kind.checkpoint import Checkpoint
+from gridseval.tokens import CameraTrace, TokenTrace
+
+if TYPE_CHECKING:
+    from gridseval.tokens.pruners.grids import GridSampler
+
+_SAMPLER_KEY = re.compile(r"(^|[./])(active_token_sampler|action_active_sampler)[./]")
+_HOSTS = ("vlm_with_expert", "paligemma_with_expert")
+
+
+class Split(NamedTuple):
+    """A checkpoint without its sampler, and the sampler.
+
+    Attributes:
+        folder: What LeRobot loads.
+        sampler: ``None`` for a checkpoint without.
+    """
+
+    folder: str
+    sampler: GridSampler | None
+
+
+@contextlib.contextmanager
+def split_sampler(checkpoint: str, grids: str | None, convention: str) -> Iterator[Split]:
+    """Yield a checkpoint that LeRobot can load strictly, and the sampler's parameters beside it.
+
+    Loaded as it is, a checkpoint with a sampler is refused, or loses the sampler without a word and
+    runs on all tokens.
+
+    Args:
+        checkpoint: A directory or hub id.
+        grids: A file with a sampler's parameters; the checkpoint then must have none.
+        convention: The sampler's.
+
+    Raises:
+        PolicyError: Keys or shapes are not a sampler's, or there are two samplers.
+    """
+    folder = _model_folder(Path(checkpoint))
+    keys = () if folder is None else _sampler_keys(folder / "model.safetensors")
+    if grids is not None:
+        if keys:
+            raise PolicyError(f"{checkpoint} has a sampler of its own", "leave grids out")
+        from gridseval.tokens.pruners.grids_checkpoint import load_grids
+
+        yield Split(checkpoint, load_grids(grids, convention=convention))
+    elif folder is None or not keys:
+        yield Split(checkpoint, None)
+    else:
+        with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
+            yield Split(made, _split(folder, Path(made), convention))
+
+
+class GridsHook:
+    """Puts a sampler behind a loaded policy's image encoder, and notes where it sampled.
+
+    Args:
+        checkpoint: The policy.
+        sampler: The sampler; moved to the policy's device.
+
+    Raises:
+        PolicyError: The policy does not embed images one at a time.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, sampler: GridSampler) -> None:
+        model = getattr(checkpoint.policy, "model", None)
+        host = next((getattr(model, name) for name in _HOSTS if hasattr(model, name)), None)
+        if host is None or not hasattr(host, "embed_image"):
+            raise PolicyError(
+                f"GridS cannot be put into LeRobot's {checkpoint.config.type!r}",
+                "it goes into pi0, pi05 and smolvla",
+            )
+        self._cameras = tuple(checkpoint.cameras.values())
+        self._embed = host.embed_image
+        self._sampler = sampler.to(checkpoint.config.device).eval()
+        self._taken: list[tuple[CameraTrace, ...]] = []
+        host.embed_image = self._sample
+
+    def take(self, batch: int) -> tuple[TokenTrace, ...]:
+        """Return the traces of what was embedded since the last call, one per slot."""
+        calls, self._taken = self._taken, []
+        per_camera = len(self._cameras)
+        slots: list[TokenTrace] = []
+        # One policy call embeds all cameras of some slots; several calls follow each other.
+        for first in range(0, len(calls), per_camera):
+            group = calls[first : first + per_camera]
+            slots += [TokenTrace(cameras) for cameras in zip(*group, strict=True)]
+        assert len(slots) == batch
+        return tuple(slots)
+
+    def _sample(self, image: Any) -> Any:
+        from gridseval.tokens.pruners import CameraGrid
+        from gridseval.tokens.pruners.interface import PrunerInput
+
+        tokens = self._embed(image)
+        side = math.isqrt(tokens.shape[1])
+        if side * side != tokens.shape[1]:
+            raise PolicyError(f"GridS needs a square grid of tokens, not {tokens.shape[1]}")
+        camera = self._cameras[len(self._taken) % len(self._cameras)]
+        pruned = self._sampler(PrunerInput(tokens, (CameraGrid(camera, side, side),)))
+        self._taken.append(tuple(trace.cameras[0] for trace in pruned.traces))
+        return pruned.tokens
+
+
+def _model_folder(path: Path) -> Path | None:
+    for folder in (path / "pretrained_model", path):
+        if (folder / "model.safetensors").is_file():
+            return folder
+    return None
+
+
+def _sampler_keys(file: Path) -> tuple[str, ...]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            return tuple(key for key in tensors.keys() if _SAMPLER_KEY.search(key))  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise PolicyError(f"cannot read {file}: {error}") from error
+
+
+def _split(folder: Path, made: Path, convention: str) -> GridSampler:
+    """Write a checkpoint's other parameters to a folder of links, and return its sampler."""
+    from safetensors.torch import load_file, save_file
+
+    from gridseval.tokens.pruners.grids import GridSampler
+
+    for file in folder.iterdir():
+        if file.name != "model.safetensors":
+            (made / file.name).symlink_to(file.resolve())
+    tensors = load_file(folder / "model.safetensors")  # mapped, not read
+    state = {key: tensors.pop(key) for key in list(tensors) if _SAMPLER_KEY.search(key)}
+    save_file(tensors, made / "model.safetensors")
+    try:
+        return GridSampler.from_state(state, convention=convention)
+    except PolicyError as error:
+        raise PolicyError(f"{folder}: {error.message}", error.hint) from error
