@@ -17,7 +17,19 @@ import gridseval
 PACKAGE = Path(gridseval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
-    *("suites", "envs", "policies", "tokens", "wire", "serving", "rollout", "results", "report", "video", "cli"),
+    *(
+        "suites",
+        "envs",
+        "policies",
+        "tokens",
+        "wire",
+        "serving",
+        "rollout",
+        "results",
+        "report",
+        "video",
+        "cli",
+    ),
     *("evaluation", "bench", "doctor"),
 )
 
@@ -71,12 +83,16 @@ def test_heavy_packages_stay_in_their_rooms(package: str, allowed: tuple[str, ..
         for module, at_load in imports(path):
             if module.split(".")[0] == package:
                 assert place in allowed, path
-                # Pruners and nano are torch modules; importing their packages loads none of them.
-                if path.name == "__init__.py" or not (place == "tokens" or "nano" in path.parts):
+                # Pruners and models are torch modules; importing their packages loads none of them.
+                if path.name == "__init__.py" or not (
+                    place == "tokens" or {"nano", "openvla_kind"} & set(path.parts)
+                ):
                     assert not at_load, f"{path} imports {package} when it is loaded"
 
 
-@pytest.mark.parametrize("room", ["suites", "results", "report", "policies", "tokens", "wire", "serving", "video"])
+@pytest.mark.parametrize(
+    "room", ["suites", "results", "report", "policies", "tokens", "wire", "serving", "video"]
+)
 def test_rooms_know_nothing_of_simulation(room: str) -> None:
     code = f"import gridseval.{room}, sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

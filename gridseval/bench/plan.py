@@ -44,6 +44,11 @@ class BenchPlan:
             raise UsageError(f"cannot take {self.steps} steps", f"choose 1 to {_MAX_STEPS}")
         if self.workers < 1:
             raise UsageError(f"cannot measure {self.workers} workers", "choose at least 1")
+        if self.loaded_suite.tasks[0].variant is not None:
+            raise UsageError(
+                f"the plain loop cannot run {self.suite}",
+                "name one of LIBERO's own suites, or: gridseval bench --plus",
+            )
         list_episodes(self.loaded_suite, self.chosen_tasks, self.trials)
 
     @property

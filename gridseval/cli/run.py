@@ -34,6 +34,7 @@ _ERRORS_EXIT_CODE = 6
 @click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, directory or address.")
 @click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
+@click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")
 @click.option("--replan", type=int, help="Policy steps between queries  [default: the policy's]")
 @click.option("--max-steps", type=int, help="Policy steps per episode  [default: the suite's]")
 @click.option("--workers", type=int, help="Worker processes, 0: none  [default: one per core]")

@@ -17,6 +17,7 @@ from gridseval.cli.options import HELP, Text, parsed_policy_arguments
 @click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, directory or address.")
 @click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
+@click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")
 @click.option("--host", type=Text(), default="127.0.0.1", show_default=True, help="Listen here.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0: a free one.")
 @click.option("--max-batch", type=int, default=16, show_default=True, help="Requests per batch.")
@@ -33,6 +34,7 @@ def command(
     policy: str | None,
     policy_arguments: tuple[str, ...],
     seed: int,
+    trust_remote_code: bool,
     **options: Any,
 ) -> None:
     """Serve a policy over openpi's websocket protocol, to gridseval and others.
@@ -50,7 +52,10 @@ def command(
     from gridseval.serving import PolicyServer, ServeSettings
 
     settings = ServeSettings(api_key=os.environ.get(API_KEY) or None, **options)
-    loaded = load_policy(policy, checkpoint, parsed_policy_arguments(policy_arguments), seed)
+    arguments = parsed_policy_arguments(policy_arguments)
+    loaded = load_policy(policy, checkpoint, arguments, seed, trust_remote_code)
+    for note in loaded.notes:
+        click.echo(f"note: {note}", err=True)
     if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(f"warning: anybody who reaches {settings.host} may use this policy", err=True)
     server = PolicyServer(loaded, settings, _log)

@@ -241,7 +241,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         ``compile`` (0 if the model was at hand), ``reset`` (with settling), ``physics`` (control
         steps with robot control and success check), ``rendering``.
         """
-        return {**self._seconds, "rendering": self._eyes.seconds}
+        drawn = {} if self._stage is None else {"rendering": self._eyes.seconds}
+        return {**self._seconds, **drawn}
 
     def close(self) -> None:
         """Free models and OpenGL objects."""

@@ -90,8 +90,17 @@ class Scene:
 
         Returns:
             Ids of textures that a renderer must upload again.
+
+        Raises:
+            MachineError: The perturbation names a light that this scene does not have.
         """
-        return self._editor.apply(perturbation)
+        try:
+            return self._editor.apply(perturbation)
+        except KeyError as error:
+            raise MachineError(
+                f"{self.files.bddl.stem} cannot be perturbed: {error.args[0]}",
+                "are these LIBERO's models, and LIBERO-Plus's assets? gridseval assets verify",
+            ) from error
 
     def post_process(self) -> None:
         """Let LIBERO update what shows a state, such as the stove's glow (``site_rgba``)."""

@@ -17,7 +17,9 @@ CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 
 OBSERVATION_KEYS = (*CAMERAS, "state")
 IMAGE_PX = 256
-_CHARSET = string.ascii_letters + string.digits + string.punctuation + " "
+_LATIN_LETTERS = "".join(map(chr, (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100))))
+_CHARSET = string.ascii_letters + string.digits + string.punctuation + " " + _LATIN_LETTERS
+_LONGEST_INSTRUCTION = 512  # the longest of LIBERO-Plus has 331 characters
 
 
 def observation_space(observations: Sequence[str]) -> spaces.Dict:
@@ -31,7 +33,7 @@ def observation_space(observations: Sequence[str]) -> spaces.Dict:
     bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
     state = spaces.Box(-bound, bound, dtype=np.float32)
     parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
-    parts["instruction"] = spaces.Text(max_length=256, charset=_CHARSET)
+    parts["instruction"] = spaces.Text(_LONGEST_INSTRUCTION, charset=_CHARSET)
     return spaces.Dict(parts)
 
 

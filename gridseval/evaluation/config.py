@@ -27,6 +27,7 @@ class RunConfig:
         max_steps: Policy steps per episode, or ``None`` for the suite's.
         workers: Worker processes, 0 for none, or ``None`` for one per core.
         seed: LIBERO's seed and the policy's.
+        trust_remote_code: Whether code that lies in the checkpoint may run.
         video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
             tasks if this machine can draw.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
@@ -59,6 +60,7 @@ class RunConfig:
     max_steps: int | None = None
     workers: int | None = None
     seed: int = 7
+    trust_remote_code: bool = False
     video: str | None = None
     assets: str | None = None
     libero_plus: str | None = None

@@ -124,7 +124,13 @@ def prepare(config: RunConfig) -> Prepared:
     _check_numbers(config)
     warning = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
-    loaded = load_policy(config.policy, config.checkpoint, config.policy_arguments, config.seed)
+    loaded = load_policy(
+        config.policy,
+        config.checkpoint,
+        config.policy_arguments,
+        config.seed,
+        config.trust_remote_code,
+    )
     choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
     return Prepared(
         config=config,

@@ -11,7 +11,11 @@ from typing import Any, Union
 
 from gridseval.errors import PolicyError, did_you_mean
 
-PROVIDED = {"checkpoint": "--ckpt", "seed": "--seed"}
+PROVIDED = {
+    "checkpoint": "--ckpt",
+    "seed": "--seed",
+    "trust_remote_code": "--trust-remote-code",
+}
 """Arguments that a run itself hands to the constructors that take them, and the options that set
 them."""
 

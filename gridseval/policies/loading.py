@@ -49,7 +49,11 @@ class LoadedPolicy:
 
 
 def load_policy(
-    name: str | None, checkpoint: str | None, arguments: Mapping[str, str], seed: int
+    name: str | None,
+    checkpoint: str | None,
+    arguments: Mapping[str, str],
+    seed: int,
+    trusted: bool = False,
 ) -> LoadedPolicy:
     """Build a policy.
 
@@ -59,6 +63,7 @@ def load_policy(
         checkpoint: A file or directory, or an address (``scheme://…``) for policies that take one.
         arguments: Further constructor arguments as texts.
         seed: The run's seed, for constructors with an argument ``seed``.
+        trusted: Whether code that lies in the checkpoint may run.
 
     Raises:
         UsageError: Neither a name nor a checkpoint is given.
@@ -76,7 +81,12 @@ def load_policy(
     if checkpoint is not None and not elsewhere and not Path(checkpoint).exists():
         raise PolicyError(f"checkpoint {checkpoint} does not exist")
     given = convert_arguments(loaded, arguments, name)
-    policy = _construct(loaded, name, given, {"checkpoint": checkpoint, "seed": seed})
+    provided = {
+        "checkpoint": checkpoint,
+        "seed": seed,
+        "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
+    }
+    policy = _construct(loaded, name, given, provided)
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,

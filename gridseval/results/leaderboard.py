@@ -13,12 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gridseval.results.pivot import Level, place_of, unavailable_tasks
+from gridseval.results.pivot import NO_LEVEL, Level, place_of, unavailable_tasks
 from gridseval.results.record import EpisodeRecord
 from gridseval.results.statistics import Interval, Tally, tally, wilson_interval
-from gridseval.suites import list_suites, load_suite
-from gridseval.suites.strata import NO_LEVEL
-from gridseval.suites.variant import DIMENSIONS
 
 Cell: TypeAlias = "tuple[str, str, Level]"
 """Suite, dimension and level."""
@@ -60,13 +57,15 @@ class Leaderboard:
     Attributes:
         suites: Those of LIBERO-Plus that the run has records of.
         tasks: How many tasks these suites have.
-        counted: How many episodes are counted.
+        tasks_run: How many of these have a counted episode.
+        counted: How many episodes are counted; some tasks may have several.
         dimensions: By name; ``None`` without an episode.
         total: Over all tasks; ``None`` unless every dimension has an episode.
     """
 
     suites: tuple[str, ...]
     tasks: int
+    tasks_run: int
     counted: int
     dimensions: Mapping[str, Estimate | None]
     total: Estimate | None
@@ -74,15 +73,15 @@ class Leaderboard:
     @property
     def is_complete(self) -> bool:
         """Whether every task of all four suites is counted."""
-        return self.counted >= self.tasks and set(self.suites) == set(_plus_suites())
+        return self.tasks_run == self.tasks and set(self.suites) == set(_plus_suites())
 
     @property
     def label(self) -> str:
         """What the row is of, in words."""
         suites = "all suites" if set(self.suites) == set(_plus_suites()) else ", ".join(self.suites)
-        if self.counted >= self.tasks:
+        if self.tasks_run == self.tasks:
             return f"all {self.tasks} tasks of {suites}"
-        return f"{self.counted} of {self.tasks} tasks of {suites}, weighted by tasks"
+        return f"{self.tasks_run} of {self.tasks} tasks of {suites}, weighted by tasks"
 
 
 def leaderboard(
@@ -94,10 +93,12 @@ def leaderboard(
         records: A run's, of any suites.
         manifest: Its ``run.yaml``, for tasks that could not be run.
     """
+    from gridseval.suites.variant import DIMENSIONS
+
     cells: dict[Cell, list[EpisodeRecord]] = {}
     for record in records:
         place = place_of(record)
-        if place is not None and record.suite in _plus_suites():
+        if place is not None and record.suite.startswith(PLUS) and record.suite in _plus_suites():
             cells.setdefault((record.suite, *place), []).append(record)
     if not cells:
         return None
@@ -117,6 +118,14 @@ def leaderboard(
     return Leaderboard(
         suites=suites,
         tasks=sum(sizes.values()),
+        tasks_run=len(
+            {
+                (cell[0], each.task)
+                for cell in tallies
+                for each in cells[cell]
+                if each.status != "error"
+            }
+        ),
         counted=sum(counts.counted for counts in tallies.values()),
         dimensions=rows,
         total=None if None in rows.values() else whole,
@@ -149,12 +158,17 @@ def _estimate(
 
 @functools.cache
 def _plus_suites() -> tuple[str, ...]:
+    # Here, since nobody who only lists or reads records needs the suites.
+    from gridseval.suites import list_suites
+
     return tuple(name for name in list_suites() if name.startswith(PLUS))
 
 
 @functools.cache
 def _cell_sizes(suite: str) -> Mapping[Cell, int]:
     """Return how many tasks each cell of a suite has."""
+    from gridseval.suites import load_suite
+
     return Counter(
         (suite, variant.dimension, NO_LEVEL if variant.level is None else variant.level)
         for task in load_suite(suite).tasks

@@ -10,7 +10,6 @@ from gridseval.results.document import MISSING, Section
 from gridseval.results.leaderboard import Estimate, Leaderboard, leaderboard
 from gridseval.results.published_plus import PlusRow, load_published_plus
 from gridseval.results.summary import Summary
-from gridseval.suites.variant import DIMENSIONS
 
 _PARTIAL = "*"
 
@@ -30,19 +29,17 @@ def leaderboard_section(runs: Mapping[str, Summary]) -> Section | None:
         (label or "this run", *map(_cell, (*row.dimensions.values(), row.total)))
         for label, row in measured.items()
     ]
+    names = list(next(iter(measured.values())).dimensions)
     rows += [
         (
             f"{row.family} [P{sources.index(row.source) + 1}]",
-            *(
-                f"{100 * row.rates[name]:.1f}" if name in row.rates else MISSING
-                for name in DIMENSIONS
-            ),
+            *(f"{100 * row.rates[name]:.1f}" if name in row.rates else MISSING for name in names),
             f"{100 * row.total:.1f}",
         )
         for row in published
     ]
     title = "LIBERO-Plus: success in %, with 95 % interval, beside published rows"
-    return Section(title=title, header=("policy", *DIMENSIONS, "total"), rows=tuple(rows))
+    return Section(title=title, header=("policy", *names, "total"), rows=tuple(rows))
 
 
 def leaderboard_notes(runs: Mapping[str, Summary]) -> Iterator[str]:
@@ -69,6 +66,7 @@ def leaderboard_data(summary: Summary) -> dict[str, Any] | None:
     return {
         "suites": list(row.suites),
         "tasks": row.tasks,
+        "tasks_run": row.tasks_run,
         "counted": row.counted,
         "complete": row.is_complete,
         "label": row.label,

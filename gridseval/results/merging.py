@@ -22,7 +22,7 @@ from gridseval.results.statistics import tally
 _DECIDES_NOTHING = (
     *("schema", "command", "machine", "started", "timeout_s", "workers", "shard", "notes"),
     *("video", "record_actions", "tasks", "trials", "episodes", "sequential", "stopped"),
-    *("unavailable", "dimension", "level", "sample"),
+    *("unavailable", "selection", "libero_plus"),
 )
 _DIFFERS_BY_SUITE = ("suite", "max_steps", "settle_steps")
 _SEEDS = ("seed", "policy.arguments.seed")
@@ -164,14 +164,17 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
 
 
 def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
-    """Add up over suites what could not be run; shards of one suite say the same."""
-    by_suite = {str(run.manifest.get("suite")): run.manifest for run in reversed(group)}
-    total: dict[str, dict[str, int]] = {}
-    for manifest in by_suite.values():
-        for dimension, levels in (manifest.get("unavailable") or {}).items():
-            sums = total.setdefault(dimension, {})
+    """Add up over suites what could not be run; shards of one suite may say the same twice."""
+    cells: dict[tuple[str, str, str], int] = {}
+    for run in group:
+        for dimension, levels in (run.manifest.get("unavailable") or {}).items():
             for level, count in levels.items():
-                sums[level] = sums.get(level, 0) + count
+                cell = str(run.manifest.get("suite")), dimension, level
+                cells[cell] = max(count, cells.get(cell, 0))
+    total: dict[str, dict[str, int]] = {}
+    for (_, dimension, level), count in cells.items():
+        sums = total.setdefault(dimension, {})
+        sums[level] = sums.get(level, 0) + count
     return total
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gridseval.results.record import EpisodeRecord
-from gridseval.suites.strata import NO_LEVEL
-from gridseval.suites.variant import DIMENSIONS
+
+NO_LEVEL = "none"
+"""The level of tasks that a suite grades at none, as ``--level`` and ``run.yaml`` have it."""
 
 Level: TypeAlias = "int | str"
 Key: TypeAlias = "tuple[str | None, Level | None]"
@@ -93,6 +94,9 @@ def _sums(dimension: str, level: Level) -> tuple[Key, ...]:
 
 
 def _rank(dimension: str) -> tuple[int, str]:
+    # Here, since nobody who only lists or reads records needs the suites.
+    from gridseval.suites.variant import DIMENSIONS
+
     known = dimension in DIMENSIONS
     return (DIMENSIONS.index(dimension) if known else len(DIMENSIONS)), dimension
 

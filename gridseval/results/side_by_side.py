@@ -114,18 +114,18 @@ def table_json(table: RunsTable) -> str:
 def describe_runs(table: RunsTable, rows: Rows = "task") -> Document:
     """Return what the table says: one row per task, per suite only, or per dimension only."""
     several = len(table.runs) > 1
+    labelled = table.summaries if several else {"": _only(table)}
     pivots = [
         pivot_section(summary, label if several else "")
         for label, summary in table.summaries.items()
     ]
     sections = [] if rows == "dimension" else [_success(table, rows == "task")]
-    sections += pivots
+    sections += [*pivots, leaderboard_section(labelled)]
     if rows != "dimension":
         sections += [
             overview(table.summaries, {run.label: run.policy for run in table.runs})
             if several
             else None,
-            leaderboard_section(table.summaries if several else {"": _only(table)}),
             *efficiency_sections(table.summaries, rows == "task"),
             published_section(table.summaries, table.published),
         ]
@@ -135,7 +135,7 @@ def describe_runs(table: RunsTable, rows: Rows = "task") -> Document:
         notes=(
             *(["no record has a dimension and a level"] if not any(sections) else []),
             *_notes(table),
-            *leaderboard_notes(table.summaries if several else {"": _only(table)}),
+            *leaderboard_notes(labelled),
             *source_notes(table.published),
         ),
     )

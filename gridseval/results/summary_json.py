@@ -17,7 +17,7 @@ and ``null`` stands where there is nothing to compute from::
     suites[].dimensions   list of: dimension, level (null: all of them; "none": tasks that have
                no level), and the same figures; empty for a suite that perturbs nothing
     unavailable   chosen tasks that lacked files: {dimension: {level: number}}
-    leaderboard   null, or LIBERO-Plus's row: suites, tasks (of these suites), counted, complete
+    leaderboard   null, or LIBERO-Plus's row: suites, tasks (of these), tasks_run, counted, complete
                (all tasks of all four suites), label, dimensions ({dimension: null or
                success_rate, success_lower, success_upper, counted, tasks, tasks_represented,
                tasks_unavailable}, weighted by tasks), total (the same, or null) and published

@@ -13,7 +13,7 @@ from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import load_policy
 from gridseval.policies.random import RandomPolicy
 from gridseval.policies.torch_file import TorchPolicy
-from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
 
 
 class Policy:
@@ -268,3 +268,18 @@ def test_a_policy_may_count_its_operations() -> None:
     with pytest.raises(PolicyError, match="flops 3") as caught:
         load_policy(f"{__name__}:Miscounting", None, {}, 7)
     assert "TokenTrace" in str(caught.value.hint)
+
+
+class Cropping(Plain):
+    image_mapping = ImageMapping((0.9, 0.9), (0.05, 0.05))
+
+
+class Mistaken(Plain):
+    image_mapping = 0.9
+
+
+def test_where_traces_lie_is_the_policy_s_to_say() -> None:
+    assert load_policy(f"{__name__}:Plain", None, {}, 7).mapping == ImageMapping()
+    assert load_policy(f"{__name__}:Cropping", None, {}, 7).mapping == Cropping.image_mapping
+    with pytest.raises(PolicyError, match=r"image_mapping 0\.9"):
+        load_policy(f"{__name__}:Mistaken", None, {}, 7)

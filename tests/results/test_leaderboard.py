@@ -19,6 +19,7 @@ from gridseval.errors import UsageError
 from gridseval.results import (
     EpisodeRecord,
     arrange_runs,
+    pivot,
     render_csv,
     render_json,
     render_markdown,
@@ -31,7 +32,7 @@ from gridseval.results.leaderboard import leaderboard
 from gridseval.results.published_plus import load_published_plus
 from gridseval.results.runs import Run
 from gridseval.results.side_by_side import table_csv, table_markdown
-from gridseval.suites import load_suite
+from gridseval.suites import load_suite, strata
 
 MakeRecord = Callable[..., EpisodeRecord]
 
@@ -122,6 +123,10 @@ def test_a_sample_is_weighted_by_the_true_numbers_of_tasks(make_record: MakeReco
     assert row.total is not None and whole.total is not None
     assert row.total.rate == pytest.approx(whole.total.rate)
     assert "35 of 2518 tasks of libero_plus_object" in row.label
+
+
+def test_the_levels_name_is_that_of_the_suites() -> None:
+    assert pivot.NO_LEVEL == strata.NO_LEVEL
 
 
 def test_errors_are_not_counted(make_record: MakeRecord) -> None:
@@ -255,9 +260,43 @@ def test_runs_of_the_four_suites_are_one(everything: list[EpisodeRecord]) -> Non
     assert merged.manifest["unavailable"] == {"light": {"1": 10, "none": 4}}
     text = table_markdown(tabulate([merged], []), "suite")
     assert "251 of 10030 tasks of all suites, weighted by tasks" in text
+    assert "OFT+ [P1]" in table_markdown(tabulate([merged], []), "dimension")
     rows = list(csv.DictReader(io.StringIO(table_csv(tabulate([merged], [])))))
     assert {row["run"] for row in rows if row["level"] == "leaderboard"} == {merged.label}
     assert "OFT+" in {row["run"] for row in rows if row["level"] == "published"}
+
+
+def test_shards_of_a_suite_do_not_add_up_what_is_missing(make_record: MakeRecord) -> None:
+    suite = "libero_plus_10"
+    runs = [
+        Run(
+            f"shard {number}",
+            False,
+            (Path(str(number)),),
+            MANIFEST | {"suite": suite, "unavailable": lacking, "selection": {"dimension": name}},
+            tuple(
+                make_record(suite=suite, task=task, extra={"dimension": "camera", "level": 1})
+                for task in (number, 9)
+            ),
+        )
+        for number, name, lacking in (
+            (1, "light", {"light": {"1": 3}}),
+            (2, "light", {"light": {"1": 3}}),
+            (3, "layout", {"layout": {"2": 1}}),
+        )
+    ]
+    (merged,) = arrange_runs(runs)
+    assert merged.manifest["unavailable"] == {"light": {"1": 3}, "layout": {"2": 1}}
+
+
+def test_a_task_that_ran_twice_is_one_task(make_record: MakeRecord) -> None:
+    place = {"dimension": "camera", "level": 1}
+    row = leaderboard(
+        [make_record(suite="libero_plus_10", task=4, trial=trial, extra=place) for trial in (0, 1)]
+    )
+    assert row is not None
+    assert (row.tasks_run, row.counted) == (1, 2)
+    assert row.label.startswith("1 of 2519 tasks")
 
 
 def test_published_rows_weigh_tasks(tmp_path: Path) -> None:

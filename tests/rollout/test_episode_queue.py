@@ -36,6 +36,17 @@ def test_every_episode_is_taken_exactly_once(
     assert len(queue) == 0
 
 
+def test_slots_keep_to_the_scene_that_tasks_share() -> None:
+    """Tasks 0, 2, 4 have one compiled model, and 1, 3, 5 another."""
+    episodes = [Episode("s", task, 0) for task in range(6)]
+    queue = EpisodeQueue(episodes, scene=lambda episode: episode.task % 2)
+    taken = [queue.take(slot) for slot in (0, 1, 0, 1)]
+    assert [episode.task for episode in taken if episode] == [0, 1, 2, 3]
+    queue.put_back(episodes[2])
+    last = [queue.take(slot) for slot in (0, 0, 0)]
+    assert [episode.task for episode in last if episode] == [2, 4, 5]
+
+
 @given(_KEYS, st.data())
 def test_what_is_put_back_is_taken_again(keys: list[tuple[int, int]], data: st.DataObject) -> None:
     episodes, queue = _queue(keys)

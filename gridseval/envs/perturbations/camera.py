@@ -15,6 +15,7 @@ stay. Source: LIBERO-Plus, commit 4976dc3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,6 +54,9 @@ class CameraMove:
         yaw: R, degrees by which the camera turns in place about the world's z axis.
         pitch: E, degrees by which it turns in place about the world's y axis, by −E.
         rounded: Whether each step rounds to four decimals, as LIBERO-Plus does.
+
+    Raises:
+        ValueError: A number is not finite, or the distance not positive.
     """
 
     azimuth: float = 0.0
@@ -61,6 +65,11 @@ class CameraMove:
     yaw: float = 0.0
     pitch: float = 0.0
     rounded: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = (self.azimuth, self.elevation, self.distance, self.yaw, self.pitch)
+        if not all(map(math.isfinite, numbers)) or self.distance <= 0:
+            raise ValueError(f"a camera cannot move by {numbers}")
 
     def pose_from(self, nominal: Pose) -> Pose:
         """Return the camera's pose after the move, starting from a nominal pose."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from gridseval.config import build
 from gridseval.envs.perturbations.camera import CameraMove
+from gridseval.envs.perturbations.noise import NOISES
 
 Colour: TypeAlias = tuple[float, ...]
 Part: TypeAlias = Literal["table", "floor", "wall"]
@@ -24,6 +26,9 @@ class Light:
         specular: Red, green, blue in [0, 1].
         direction: x, y, z in the world; any length but zero.
         castshadow: Whether it casts shadows.
+
+    Raises:
+        ValueError: A colour or the direction is out of its range.
     """
 
     name: str
@@ -31,6 +36,14 @@ class Light:
     specular: Colour | None = None
     direction: tuple[float, ...] | None = None
     castshadow: bool | None = None
+
+    def __post_init__(self) -> None:
+        for colour in (self.diffuse, self.specular):
+            if colour is not None:
+                _check_colour(colour)
+        turn = self.direction
+        if turn is not None and not (len(turn) == 3 and math.isfinite(sum(turn)) and any(turn)):
+            raise ValueError(f"a light's direction is no vector: {turn}")
 
 
 @dataclass(frozen=True)
@@ -53,12 +66,21 @@ class Surface:
         pattern: How the two colours are laid out; ``plain`` shows the first only.
         colours: Two colours, each red, green, blue in [0, 1].
         cells: How often the pattern repeats along a side of the texture; at least 1.
+
+    Raises:
+        ValueError: There are not two colours, or a value is out of its range.
     """
 
     part: Part
     pattern: Pattern
     colours: tuple[Colour, ...]
     cells: int = 8
+
+    def __post_init__(self) -> None:
+        if len(self.colours) != 2 or self.cells < 1:
+            raise ValueError("a surface needs two colours and at least one cell")
+        for colour in self.colours:
+            _check_colour(colour)
 
 
 @dataclass(frozen=True)
@@ -84,6 +106,9 @@ class Perturbation:
         light: Changes of lights.
         background: Changes of table, floor and walls.
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
+
+    Raises:
+        ValueError: A value is out of its range.
     """
 
     camera: CameraMove | None = None
@@ -92,6 +117,13 @@ class Perturbation:
     light: LightEdit | None = None
     background: BackgroundEdit | None = None
     noise: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise is not None and not 1 <= self.noise <= NOISES:
+            raise ValueError(f"there is no noise {self.noise}: 1 to {NOISES} exist")
+        angles = self.joints
+        if angles is not None and not (len(angles) == 7 and math.isfinite(sum(angles))):
+            raise ValueError(f"the arm has seven finite joint angles, not {angles}")
 
     @property
     def edits_model(self) -> bool:
@@ -122,6 +154,11 @@ class Perturbation:
 
 NOTHING = Perturbation()
 """Changes nothing."""
+
+
+def _check_colour(colour: Colour) -> None:
+    if len(colour) != 3 or not all(0 <= part <= 1 for part in colour):
+        raise ValueError(f"a colour is red, green, blue in [0, 1], not {colour}")
 
 
 def _plain(value: Any) -> Any:

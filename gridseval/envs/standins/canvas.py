@@ -79,8 +79,8 @@ class Canvas:
         height, width = target.shape[:2]
         scale = min(width / columns, height / rows)
         shown_h, shown_w = int(rows * scale), int(columns * scale)
-        y = (np.arange(shown_h) / scale).astype(np.int64)
-        x = (np.arange(shown_w) / scale).astype(np.int64)
+        y = ((np.arange(shown_h) + 0.5) / scale).astype(np.int64)
+        x = ((np.arange(shown_w) + 0.5) / scale).astype(np.int64)
         top, left = (height - shown_h) // 2, (width - shown_w) // 2
         target[top : top + shown_h, left : left + shown_w][mask[np.ix_(y, x)]] = colour
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from gridseval.errors import PolicyError
 from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
 from gridseval.policies.nano.layers import DecoderLayer, EncoderLayer, rotation_of
 from gridseval.tokens.pruners import Role, build_pruner
@@ -97,8 +98,13 @@ class NanoModel(nn.Module):
             maps: Decoder layers whose attention is wanted, besides those that the pruner needs.
 
         Raises:
-            PolicyError: The pruner refuses its input.
+            PolicyError: The pruner refuses its input, or there is no such layer.
         """
+        for layer in maps:
+            if not 0 <= layer < self.config.layers:
+                raise PolicyError(
+                    f"nano has no decoder layer {layer}, only 0 to {self.config.layers - 1}"
+                )
         return _Pass(self, inputs, frozenset(maps), *self.embed(inputs)).run()
 
     def encode(self, images: Tensor) -> Tensor:
@@ -148,7 +154,7 @@ class _Pass:
     pruned: Pruned | None = None
     asked: PrunerInput | None = None
     embedded: tuple[Tensor, Tensor] | None = None
-    places: tuple[Tensor, Tensor | None, Tensor] | None = None
+    geometry: tuple[Tensor, Tensor | None, Tensor] | None = None
 
     def run(self) -> NanoOutput:
         model, pruner = self.model, self.model.pruner
@@ -203,14 +209,14 @@ class _Pass:
             earlier=self.pruned,
         )
         self.pruned = pruner(self.asked)
-        self.places = None
+        self.geometry = None
         self.stages.append((layer, self.pruned.counts))
         return self.pruned.tokens
 
     def _layer(self, number: int, layer: nn.Module, visual: Tensor, with_map: bool) -> Tensor:
         """Run one layer on all tokens; return the visual ones, and keep the others."""
         count = visual.shape[1]
-        rotation, keys, mask = self.places = self.places or self._places(visual)
+        rotation, keys, mask = self.geometry = self.geometry or self._geometry(visual)
         tokens: Tensor
         tokens, weights = layer(torch.cat([visual, self.other], 1), rotation, keys, with_map)
         if weights is not None:
@@ -220,7 +226,7 @@ class _Pass:
         self.other = tokens[:, count:]
         return tokens[:, :count]
 
-    def _places(self, visual: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _geometry(self, visual: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """Return the sequence's rotation, its mask if anything is masked, and its mask (B, N)."""
         batch, count = visual.shape[:2]
         pruned, device = self.pruned, visual.device

@@ -17,6 +17,7 @@ from gridseval.tokens.accounting.model import (
     load_model,
 )
 from gridseval.tokens.accounting.pruners import Choice, pruner_macs
+from gridseval.tokens.accounting.traces import trace_flops
 from gridseval.tokens.accounting.transformer import Linear, Transformer
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "list_models",
     "load_model",
     "pruner_macs",
+    "trace_flops",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -184,3 +186,51 @@ def test_a_perturbation_can_be_stored() -> None:
     assert Perturbation.from_json({}) == NOTHING
     with pytest.raises(UsageError, match="camra"):
         Perturbation.from_json({"camra": {}})
+
+
+@pytest.mark.parametrize(
+    ("arena", "table"),
+    [
+        ("tabletop", "table_texture"),
+        ("kitchen_tabletop", "table_texture"),
+        ("living_room_tabletop", "living_room_table"),
+        ("study", "desk"),
+        ("floor", "floorplane"),
+    ],
+)
+def test_every_arena_has_what_is_edited(arena: str, table: str, assets: Path) -> None:
+    model = mujoco.MjModel.from_xml_path(str(assets / "scenes" / f"libero_{arena}_base_style.xml"))
+    editor = ModelEditor(model)
+    before = values(model)
+    perturbation = parse_plan(["background:5", "light:1"]).draw(7, "s", 0, 0).perturbation
+    changed = editor.apply(perturbation)
+    for name in ("floorplane", "walls_mat", table):
+        textures = {each for each in model.mat_texid[model.material(name).id].tolist() if each >= 0}
+        assert textures & set(changed), name
+    for name in ("light1", "light2"):
+        light = model.light(name).id
+        assert (model.light_diffuse[light] != before["light_diffuse"][light]).any()
+    editor.apply(NOTHING)
+    assert_equal(model, before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        ({"noise": 51}, "noise 51"),
+        ({"joints": [0.0] * 6}, "seven"),
+        ({"joints": [math.nan] * 7}, "seven"),
+        ({"camera": {"distance": 0}}, "cannot move"),
+        ({"camera": {"azimuth": math.inf}}, "cannot move"),
+        ({"light": {"lights": [{"name": "light1", "diffuse": [0, 0, 1.5]}]}}, "colour"),
+        ({"light": {"lights": [{"name": "light1", "direction": [0, 0, 0]}]}}, "direction"),
+        (
+            {"background": {"surfaces": [{"part": "wall", "pattern": "plain", "colours": []}]}},
+            "two colours",
+        ),
+        ({"background": {"surfaces": [{"part": "roof"}]}}, "roof"),
+    ],
+)
+def test_what_no_scene_can_show_is_refused(wrong: dict[str, Any], names: str) -> None:
+    with pytest.raises(UsageError, match=names):
+        Perturbation.from_json(wrong)

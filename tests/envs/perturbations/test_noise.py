@@ -23,7 +23,10 @@ Image = NDArray[np.uint8]
 MOTION = [
     *((5, 2), (8, 3), (10, 4), (12, 5), (15, 6), (18, 8), (20, 10), (25, 12), (30, 15), (35, 20)),
 ]
-ZOOM_STEP = [0.01, 0.01, 0.02, 0.02, 0.03, 0.01, 0.01, 0.02, 0.02, 0.03]
+ZOOMS = [
+    *((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    *((1.36, 0.01), (1.41, 0.01), (1.46, 0.02), (1.51, 0.02), (1.56, 0.03)),
+]
 FOG_DENSITY = [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]
 FOG_DECAY = [3, 2.8, 2.5, 2.2, 2, 1.8, 1.6, 1.5, 1.4, 1.3]
 GLASS = [
@@ -104,7 +107,8 @@ def test_gaussian_blur_is_skimages(severity: int) -> None:
 
 def slow_zoom_blur(image: Image, severity: int) -> Image:
     values = (image / 255).astype(np.float32)
-    zooms = np.arange(1, 1.11 + 0.05 * (severity - 1), ZOOM_STEP[severity - 1])
+    end, step = ZOOMS[severity - 1]
+    zooms = np.arange(1, end, step)
     total = values.copy()
     for zoom in zooms:
         cropped = values

@@ -68,15 +68,6 @@ def test_every_task_settles_where_its_initial_state_is(standins: Path) -> None:
     assert not complaints, "\n".join(complaints)
 
 
-def test_a_task_of_each_arena_settles_where_its_initial_state_is(standins: Path) -> None:
-    """What the slow test does for all tasks, for a table, the floor and the three rooms."""
-    jobs = [("libero_spatial", (5,)), ("libero_object", (0,)), ("libero_10", (2, 4, 9))]
-    found = [settled for job in jobs for settled in _settle_tasks(standins, *job)]
-    assert len(found) == 5
-    complaints = [complaint for settled in found for complaint in _complaints(settled)]
-    assert not complaints, "\n".join(complaints)
-
-
 def _settle_tasks(root: Path, suite: str, indices: Any) -> list[Settled]:
     return [_settle(root, suite, load_suite(suite).task(index).name) for index in indices]
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,8 +129,8 @@ def _finish(process: subprocess.Popen[str]) -> Path:
     return Path(output.strip())
 
 
-def _off_by_two(function, next_after):  # type: ignore[no-untyped-def]
-    def off(*arguments):  # type: ignore[no-untyped-def]
+def _off_by_two(function: Any, next_after: Any) -> Any:
+    def off(*arguments: Any) -> Any:
         return next_after(next_after(function(*arguments), 2.0), 2.0)
 
     return off

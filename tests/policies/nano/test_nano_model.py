@@ -156,6 +156,8 @@ def test_attention_maps_when_asked(small: Small) -> None:
         shares = attention.weights.sum(-1)
         assert (shares > 0).all()
         assert (shares < 1).all()  # the rest goes to words, state and actions
+    with pytest.raises(PolicyError, match="no decoder layer 6, only 0 to 5"):
+        model(inputs, maps=(6,))
 
 
 @pytest.mark.parametrize(

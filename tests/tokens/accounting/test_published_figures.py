@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
+from gridseval.errors import UsageError
+from gridseval.tokens import CameraTrace, TokenTrace
 from gridseval.tokens.accounting import (
     CONVENTIONS,
     Choice,
@@ -16,6 +19,7 @@ from gridseval.tokens.accounting import (
     Schedule,
     load_model,
     pruner_macs,
+    trace_flops,
 )
 
 
@@ -91,6 +95,24 @@ def test_grids_table_within_two_percent(name: str, tokens: int, published_gflops
     model = load_model(name)
     counted = CONVENTIONS["single-layer"].operations(model, *grids(model, tokens))
     assert counted / 1e9 == pytest.approx(published_gflops, rel=0.02)
+
+
+def test_a_trace_of_two_cameras_counts_for_three_images() -> None:
+    """LIBERO's two cameras are in the trace; π0 encodes a third image, and samples from it."""
+    sampled = tuple(
+        CameraTrace(name, (16, 16), points=np.full((16, 2), 0.5, np.float32))
+        for name in ("agentview", "wrist")
+    )
+    counted = trace_flops(load_model("pi0"), TokenTrace(sampled), pruner="grids")
+    assert round(counted / 1e12, 2) == 1.37
+    dense = tuple(CameraTrace(c.camera, (16, 16), kept=np.ones(256, bool)) for c in sampled)
+    assert round(trace_flops(load_model("pi0"), TokenTrace(dense)) / 1e12, 2) == 4.38
+    half = TokenTrace((CameraTrace("agentview", (16, 16), kept=np.arange(256) < 128),))
+    layers = [trace_flops(load_model("openvla-7b"), half, layer) for layer in (0, 3, 31)]
+    assert layers == sorted(layers)
+    crowd = TokenTrace((CameraTrace("wrist", (1, 1), points=np.zeros((2, 2), np.float32)),))
+    with pytest.raises(UsageError, match="of 1 tokens keeps 2"):
+        trace_flops(load_model("pi0"), crowd)
 
 
 def test_conventions_differ_by_more_than_rounding() -> None:

@@ -61,13 +61,14 @@ def test_fastv_defaults_are_the_papers() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_efficientvla_takes_key_relevant_and_diverse_tokens(dtype: torch.dtype, batch: int) -> None:
     inputs = some_inputs(3, batch, dtype=dtype, layers=(1,))
-    pruned = EfficientVla(k=7, key=4, alpha=0.3)(inputs)
+    pruned = EfficientVla(k=7, key=4, alpha=0.37)(inputs)
     assert_consistent(pruned, inputs)
     assert_unchanged(pruned, inputs)
     for row in range(batch):
         relevance = mean_attention(inputs.attention[1], row, *TEXT)
         ranked = sorted(range(DENSE), key=lambda j: -relevance[j])
         key, by_task = ranked[:4], ranked[4 : 4 + 3]
+        assert len(by_task) == int(0.37 * (14 - 4))
         rest = [j for j in range(DENSE) if j not in key + by_task]
         tokens = plain(inputs.tokens[row])
         unit = [token / np.sqrt(token @ token) for token in tokens]

@@ -164,6 +164,22 @@ def test_slots_of_different_ages_and_reset() -> None:
     )
 
 
+def test_without_an_instruction_all_but_the_visual_queries_count() -> None:
+    frames = images(6, 1, moved=0)
+    kept = []
+    for role in (Role.INSTRUCTION, Role.STATE):
+        pruner = VlaCache(**SMALL)
+        inputs = some_inputs(6, pixels=frames[0])
+        assert inputs.text_roles is not None
+        inputs = dataclasses.replace(
+            inputs, text_roles=torch.full_like(inputs.text_roles, int(role))
+        )
+        look(pruner, inputs, 7)
+        again = dataclasses.replace(inputs, pixels=frames[1])
+        kept.append(pruner(again).reuse.entries(LAYERS - 1))
+    assert kept[0].any() and torch.equal(*kept)
+
+
 def test_an_image_that_moved_everywhere_reuses_nothing() -> None:
     pruner = VlaCache(**SMALL)
     rng = np.random.default_rng(3)

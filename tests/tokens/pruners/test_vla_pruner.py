@@ -193,6 +193,8 @@ def test_greedy_choice_starts_with_the_loneliest_token() -> None:
     assert choose_diverse(tokens, everyone, 1).nonzero()[:, 1].tolist() == [5]
     chosen = choose_diverse(tokens, everyone, 3).nonzero()[:, 1].tolist()
     assert chosen == reference_diverse(plain(tokens[0]), list(range(6)), 3)
+    same = choose_diverse(torch.ones(1, 6, 3), everyone, 4)
+    assert int(same.sum()) == 4, "equal tokens are no reason to keep fewer"
     few = torch.tensor([[True, False, False, True, False, False]])
     assert choose_diverse(tokens, few, 3).nonzero()[:, 1].tolist() == [0, 3]
     assert_highest([0], np.array([1.0, 0.5]), 1)

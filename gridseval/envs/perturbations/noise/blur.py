@@ -25,7 +25,12 @@ _MOTION = (
 )
 """Radius (px) and standard deviation (px) by severity."""
 
-_ZOOM_STEP = (0.01, 0.01, 0.02, 0.02, 0.03, 0.01, 0.01, 0.02, 0.02, 0.03)
+_ZOOMS = (
+    *((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    *((1.36, 0.01), (1.41, 0.01), (1.46, 0.02), (1.51, 0.02), (1.56, 0.03)),
+)
+"""End (literal: a sum that rounds differently may add a copy) and step of enlargements."""
+
 _SCIPY_TRUNCATE = 4.0
 _ROUNDING = 1e-3
 """Added before truncating, so that float32 does not turn an exact 128 into 127."""
@@ -111,7 +116,8 @@ class _Stretch(NamedTuple):
 
 @functools.lru_cache(maxsize=16)
 def _stretch(size: int, severity: int) -> _Stretch:
-    zooms = np.arange(1, 1.11 + 0.05 * (severity - 1), _ZOOM_STEP[severity - 1])
+    end, step = _ZOOMS[severity - 1]
+    zooms = np.arange(1, end, step)
     places = []
     for zoom in zooms.tolist():
         crop = math.ceil(size / zoom)

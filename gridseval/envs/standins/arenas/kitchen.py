@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gridseval.envs.standins.arenas.room import (
-    Furniture,
-    floor,
-    paint,
-    plain_table,
-    shell_assets,
-    square_walls,
-    table_assets,
-    write_scene,
-)
+from gridseval.envs.standins.arenas.furniture import Furniture, paint, plain_table, table_assets
+from gridseval.envs.standins.arenas.room import floor, shell_assets, square_walls, write_scene
 from gridseval.envs.standins.carpentry import Corners, boxes, rod
 from gridseval.envs.standins.mesh import Mesh, join
 from gridseval.envs.standins.mjcf import element, textured

@@ -6,14 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gridseval.envs.standins.arenas.room import (
-    Furniture,
-    floor_body,
-    paint,
-    shell_assets,
-    walls,
-    write_scene,
-)
+from gridseval.envs.standins.arenas.furniture import Furniture, paint
+from gridseval.envs.standins.arenas.room import floor_body, shell_assets, walls, write_scene
 from gridseval.envs.standins.carpentry import Corners, boxes, grained, rod
 from gridseval.envs.standins.mesh import Mesh, directions, join
 from gridseval.envs.standins.mjcf import Element, element, solid_between, textured

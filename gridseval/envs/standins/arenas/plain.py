@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gridseval.envs.standins.arenas.furniture import Furniture, plain_table, table_assets
 from gridseval.envs.standins.arenas.living_room import wall_picture, wall_unit
-from gridseval.envs.standins.arenas.room import (
-    Furniture,
-    floor,
-    floor_body,
-    plain_table,
-    shell_assets,
-    table_assets,
-    walls,
-    write_scene,
-)
+from gridseval.envs.standins.arenas.room import floor, floor_body, shell_assets, walls, write_scene
 from gridseval.envs.standins.carpentry import Corners, boxes
 from gridseval.envs.standins.mjcf import Element, element, textured
 from gridseval.envs.standins.png import write_png

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gridseval.envs.standins.arenas.room import (
-    Furniture,
-    floor,
-    paint,
-    shell_assets,
-    walls,
-    write_scene,
-)
+from gridseval.envs.standins.arenas.furniture import Furniture, paint
+from gridseval.envs.standins.arenas.room import floor, shell_assets, walls, write_scene
 from gridseval.envs.standins.arenas.study_things import lamp, leaves, trunks
 from gridseval.envs.standins.carpentry import Corners, boxes
 from gridseval.envs.standins.mesh import Mesh

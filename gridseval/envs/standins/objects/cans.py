@@ -29,7 +29,7 @@ def can_models() -> list[Model]:
 
 
 def _model(name: str, print_label: Callable[[Canvas], None]) -> Model:
-    picture = Canvas(256, 256, _SILVER)
+    picture = Canvas(512, 256, _SILVER)
     print_label(picture)
     picture.shade(PAPER_SHADE)
     picture.fill((0.0, 0.8, 1.0, 1.0), _SILVER)

@@ -1,0 +1,1 @@
+"""OpenVLA's family: Hugging Face directories with ``dataset_statistics.json``."""

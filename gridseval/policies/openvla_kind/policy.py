@@ -1,0 +1,223 @@
+"""OpenVLA, OpenVLA-OFT and LightVLA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gridseval.errors import PolicyError
+from gridseval.policies.cards import load_card
+from gridseval.policies.openvla_kind.model import LoadedModel, load_model
+from gridseval.policies.openvla_kind.statistics import (
+    Bounds,
+    choose_key,
+    read_bounds,
+    read_statistics,
+)
+from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.tokens import TokenTrace
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+_STATE_SIZE = 8
+
+
+class OpenVlaPolicy:
+    """OpenVLA: one image and the instruction in, one action out.
+
+    Args:
+        checkpoint: A directory with the model's code, safetensors and ``dataset_statistics.json``.
+        trust_remote_code: Whether the model's code, which is the checkpoint's, may run.
+        device: A torch device.
+        dtype: ``"bfloat16"``, ``"float16"`` or ``"float32"``.
+        unnorm_key: Key of the statistics; default: the suite's.
+
+    Raises:
+        PolicyError: The code may not run, or the checkpoint cannot be loaded.
+    """
+
+    card_name = "openvla"
+    batches = False
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+    ) -> None:
+        self._folder = Path(checkpoint)
+        self._card = load_card(self.card_name)
+        self._asked_key = unnorm_key
+        self._statistics = read_statistics(self._folder)
+        if unnorm_key is not None:
+            choose_key(self._statistics, "", unnorm_key)
+        self._loaded: LoadedModel = load_model(self._folder, trust_remote_code, device, dtype)
+        # OpenVLA's own evaluation overwrites what the model's configuration says.
+        self._loaded.model.norm_stats = self._statistics
+        self._key = ""
+        self.observation_keys: tuple[str, ...] = self._card.cameras
+        self.replan: int | None = self._card.replan
+        self.image_mapping = self._card.image.mapping()
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:  # noqa: ARG002
+        """Choose the statistics of the episodes' suite.
+
+        Raises:
+            PolicyError: The checkpoint has none (lists its keys).
+        """
+        for episode in episodes:
+            self._key = choose_key(self._statistics, episode.suite, self._asked_key)
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return one slot's actions, float32 (1, H, 7)."""
+        import torch
+
+        images = [
+            Image.fromarray(self._card.image.apply(observations[camera])[0])
+            for camera in self._card.cameras
+        ]
+        # The prompt of the training data.
+        task = observations["instruction"][0].lower()
+        prompt = f"In: What action should the robot take to {task}?\nOut:"
+        with torch.inference_mode():
+            actions = self._predict(prompt, images, observations)
+        if actions.ndim != 2 or actions.shape[1] != ACTION_SIZE:
+            raise PolicyError(f"the model's predict_action gave shape {actions.shape}, not (H, 7)")
+        return ActionChunk(self._card.gripped(actions[None].astype(np.float32)), self._traces())
+
+    def _predict(
+        self,
+        prompt: str,
+        images: Sequence[Any],
+        observations: Observations,  # noqa: ARG002 (OFT sees the state)
+    ) -> NDArray[Any]:
+        """Return unnormalised actions, (H, 7)."""
+        inputs = self._loaded.inputs(prompt, images[0])
+        answer = self._loaded.model.predict_action(**inputs, unnorm_key=self._key, do_sample=False)
+        return np.atleast_2d(np.asarray(answer))
+
+    def _traces(self) -> tuple[TokenTrace | None, ...] | None:
+        return None
+
+
+class OpenVlaOftPolicy(OpenVlaPolicy):
+    """OpenVLA-OFT: two images, state and instruction in, a chunk of eight actions out.
+
+    Beside the model lie ``action_head--*`` (L1 regression) and ``proprio_projector--*``; without
+    the second the model sees no state.
+
+    Args:
+        checkpoint: As for OpenVLA.
+        trust_remote_code: As for OpenVLA.
+        device: As for OpenVLA.
+        dtype: As for OpenVLA.
+        unnorm_key: As for OpenVLA.
+
+    Raises:
+        PolicyError: As for OpenVLA.
+    """
+
+    card_name = "openvla_oft"
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+    ) -> None:
+        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key)
+        from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
+
+        model = self._loaded.model
+        width = int(getattr(model, "llm_dim", 0) or model.config.text_config.hidden_size)
+        head = load_action_head(self._folder, width)
+        proprio = load_proprio_projector(self._folder, width, _STATE_SIZE)
+        self._head, self._proprio = (
+            part if part is None else part.to(device, self._loaded.dtype)
+            for part in (head, proprio)
+        )
+        backbone: Any = getattr(model, "vision_backbone", None)
+        if hasattr(backbone, "set_num_images_in_input"):
+            backbone.set_num_images_in_input(len(self._card.cameras))
+        if self._proprio is not None:
+            self.observation_keys = (*self._card.cameras, "state")
+
+    def _predict(
+        self, prompt: str, images: Sequence[Any], observations: Observations
+    ) -> NDArray[Any]:
+        import torch
+
+        inputs = self._loaded.inputs(prompt, images[0])
+        wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
+        inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
+        state = None
+        if self._proprio is not None:
+            state = self._bounds("proprio").normalise(observations["state"][0])
+        answer = self._loaded.model.predict_action(
+            **inputs,
+            unnorm_key=self._key,
+            do_sample=False,
+            proprio=state,
+            proprio_projector=self._proprio,
+            action_head=self._head,
+            use_film=False,
+        )
+        # The hidden states come second.
+        actions = answer[0] if isinstance(answer, tuple) else answer
+        return np.atleast_2d(np.asarray(actions))
+
+    def _bounds(self, what: str) -> Bounds:
+        return read_bounds(self._statistics, self._key, what, _STATE_SIZE)
+
+
+class LightVlaPolicy(OpenVlaOftPolicy):
+    """LightVLA: an OpenVLA-OFT whose language model sees the visual tokens that it asks for.
+
+    The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
+    language model unless the checkpoint's own code replaces that, which then prunes by itself and
+    tells nobody what it kept.
+
+    Args:
+        checkpoint: As for OpenVLA.
+        trust_remote_code: As for OpenVLA.
+        device: As for OpenVLA.
+        dtype: As for OpenVLA.
+        unnorm_key: As for OpenVLA.
+
+    Raises:
+        PolicyError: As for OpenVLA.
+    """
+
+    card_name = "lightvla"
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+    ) -> None:
+        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key)
+        from gridseval.policies.openvla_kind.lightvla import LightVlaHook
+
+        language_model = self._loaded.model.language_model
+        self._hook: LightVlaHook | None = None
+        self.notes: tuple[str, ...] = ()
+        if type(language_model).__module__.startswith("transformers.models."):
+            self._hook = LightVlaHook(language_model, self._card)
+        else:
+            self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
+
+    def _traces(self) -> tuple[TokenTrace | None, ...] | None:
+        return None if self._hook is None else (self._hook.trace(),)

@@ -1,0 +1,48 @@
+"""``gridseval gallery``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gridseval.cli import main
+
+
+def gallery(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["gallery", *words])
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def test_a_sheet_is_drawn(assets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "sheet.jpg"
+    words = ("--suite", "libero_object", "--perturb", "background", "--assets", str(assets))
+    assert gallery(*words, "--out", str(out)) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    with Image.open(out) as image:
+        assert image.width > 5 * 2 * 128
+        colours = image.getcolors(maxcolors=2**24)
+        assert colours is not None
+        assert len(colours) > 2000  # pictures, not an empty sheet
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--out", "sheet.txt"), ("sheet.txt", ".png")),
+        (("--suite", "libero_plus_gaol"), ("libero_plus_gaol", "libero_plus_goal")),
+        (("--suite", "libero_10", "--perturb", "cam"), ("cam", "camera")),
+        (("--libero-plus", "/nowhere"), ("/nowhere",)),
+    ],
+)
+def test_wrong_arguments_say_what_is_right(
+    words: tuple[str, ...], names: tuple[str, ...], assets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gallery("--assets", str(assets), *words) == 2
+    shown = capsys.readouterr().err
+    for name in names:
+        assert name in shown

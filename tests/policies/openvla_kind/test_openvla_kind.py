@@ -1,0 +1,279 @@
+"""OpenVLA, OpenVLA-OFT and LightVLA on small checkpoints with code of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from served import observe
+
+from gridseval.errors import PolicyError
+from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.policies.cards import load_card
+from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
+from gridseval.policies.openvla_kind.statistics import choose_key
+from gridseval.suites import Episode
+
+Make = Callable[..., Path]
+EPISODE = Episode("libero_object", 0, 0)
+
+
+def load(path: Path, policy: str | None = None, **arguments: str) -> LoadedPolicy:
+    return load_policy(policy, str(path), {"dtype": "float32"} | arguments, 7, trusted=True)
+
+
+def ask(loaded: LoadedPolicy, slots: list[int], episode: Episode = EPISODE) -> Any:
+    loaded.policy.reset(slots, [episode] * len(slots))
+    return loaded.policy.act(observe(slots))
+
+
+def test_openvla_is_told_and_acts_by_its_card(family: Path) -> None:
+    loaded = load(family / "openvla")
+    assert loaded.name == "openvla"
+    assert loaded.observation_keys == ("agentview",)
+    assert loaded.replan == 1
+    assert any("does not batch" in note for note in loaded.notes)
+    both = ask(loaded, [0, 1]).actions
+    assert both.shape == (2, 1, 7)
+    assert np.array_equal(both[1:], ask(loaded, [1]).actions)
+    assert not np.array_equal(both[0], both[1])
+    # The statistics' range, and the gripper's sign: the model's seventh is in [-1, 1].
+    assert np.abs(both[..., :6]).max() <= 0.5
+    assert set(np.unique(both[..., 6])) <= {-1.0, 1.0}
+
+
+def layer_norm(x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any]) -> NDArray[Any]:
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * weight + bias
+
+
+def test_the_head_and_the_projector_are_ofts_networks(family: Path) -> None:
+    import torch
+    from scipy.special import erf
+
+    file = family / "oft" / "action_head--10_checkpoint.pt"
+    state = {
+        key.removeprefix("module.model."): value.double().numpy()
+        for key, value in torch.load(file, weights_only=True).items()
+    }
+    states = np.random.default_rng(0).normal(size=(2, 56, 32))
+    x = states.reshape(2, 8, 224)
+    x = layer_norm(x, state["layer_norm1.weight"], state["layer_norm1.bias"])
+    x = np.maximum(x @ state["fc1.weight"].T + state["fc1.bias"], 0)
+    for block in ("mlp_resnet_blocks.0.ffn", "mlp_resnet_blocks.1.ffn"):
+        y = layer_norm(x, state[f"{block}.0.weight"], state[f"{block}.0.bias"])
+        x = x + np.maximum(y @ state[f"{block}.1.weight"].T + state[f"{block}.1.bias"], 0)
+    x = layer_norm(x, state["layer_norm2.weight"], state["layer_norm2.bias"])
+    expected = x @ state["fc2.weight"].T + state["fc2.bias"]
+    head = load_action_head(family / "oft", 32)
+    assert head is not None
+    with torch.no_grad():
+        ours = head.double().predict_action(torch.from_numpy(states)).numpy()
+    assert np.allclose(ours, expected, atol=1e-9)
+
+    file = family / "oft" / "proprio_projector--10_checkpoint.pt"
+    state = {k: v.double().numpy() for k, v in torch.load(file, weights_only=True).items()}
+    vector = np.random.default_rng(1).normal(size=(3, 8))
+    x = vector @ state["fc1.weight"].T + state["fc1.bias"]
+    x = x * (1 + erf(x / np.sqrt(2))) / 2
+    projector = load_proprio_projector(family / "oft", 32, 8)
+    assert projector is not None
+    with torch.no_grad():
+        ours = projector.double()(torch.from_numpy(vector)).numpy()
+    assert np.allclose(ours, x @ state["fc2.weight"].T + state["fc2.bias"], atol=1e-9)
+
+
+def test_oft_sees_two_images_and_the_normalised_state(family: Path) -> None:
+    loaded = load(family / "oft")
+    assert loaded.name == "openvla-oft"
+    assert loaded.observation_keys == ("agentview", "wrist", "state")
+    assert loaded.replan == 8
+    actions = ask(loaded, [0]).actions
+    assert actions.shape == (1, 8, 7)
+    by_hand = oft_by_hand(family / "oft", observe([0]))
+    assert np.allclose(actions[0, :, :6], by_hand[:, :6], atol=1e-5)
+    assert np.array_equal(actions[0, :, 6], -np.sign(2 * by_hand[:, 6] - 1))
+
+
+def oft_by_hand(folder: Path, seen: dict[str, Any]) -> NDArray[Any]:
+    """Return the model's actions from the checkpoint's own code, fed by hand."""
+    import torch
+    from PIL import Image
+    from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+    model = get_class_from_dynamic_module("modeling_tiny.TinyVla", str(folder))
+    model = model.from_pretrained(str(folder)).eval()
+    model.norm_stats = json.loads((folder / "dataset_statistics.json").read_text())
+    model.vision_backbone.set_num_images_in_input(2)
+    processor = get_class_from_dynamic_module("processing_tiny.TinyProcessor", str(folder))()
+    card = load_card("openvla_oft")
+    images = [Image.fromarray(card.image.apply(seen[key])[0]) for key in ("agentview", "wrist")]
+    prompt = "In: What action should the robot take to do 0?\nOut:"
+    inputs = [processor(prompt, image) for image in images]
+    pixels = torch.cat([each["pixel_values"] for each in inputs], 1)
+    scaled = np.clip(2 * (seen["state"][0].astype(float) + 1) / (4 + 1e-8) - 1, -1, 1)
+    with torch.inference_mode():
+        actions, _ = model.predict_action(
+            input_ids=inputs[0]["input_ids"],
+            pixel_values=pixels,
+            unnorm_key="libero_object_no_noops",
+            do_sample=False,
+            proprio=scaled,
+            proprio_projector=load_proprio_projector(folder, 32, 8),
+            action_head=load_action_head(folder, 32),
+        )
+    return np.asarray(actions)
+
+
+def test_lightvla_equals_masking_what_it_pruned(family: Path) -> None:
+    """A language model that may not attend to a token computes as if it was not there."""
+    import torch
+
+    loaded = load(family / "oft", "lightvla")
+    chunk = ask(loaded, [0])
+    assert chunk.traces is not None
+    kept = np.concatenate([camera.kept for camera in chunk.traces[0].cameras])
+    assert [camera.grid for camera in chunk.traces[0].cameras] == [(16, 16)] * 2
+    assert 0 < kept.sum() < 512
+    dense = load(family / "oft", "openvla-oft")
+    language_model = dense.policy._policy._loaded.model.language_model  # type: ignore[attr-defined]
+    forward = language_model.forward
+
+    def masked(**arguments: Any) -> Any:
+        mask = arguments["attention_mask"].clone()
+        mask[0, 1:513] = torch.from_numpy(kept.astype(np.int64))
+        count = arguments["inputs_embeds"].shape[1]
+        places = torch.arange(count)[None]
+        return forward(**(arguments | {"attention_mask": mask, "position_ids": places}))
+
+    language_model.forward = masked
+    assert np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
+    language_model.forward = forward
+    assert not np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
+
+
+def test_code_of_a_checkpoint_runs_only_when_asked(
+    family: Path, tmp_path: Path, transformers_works: Path
+) -> None:
+    marker = tmp_path / "ran"
+    for trusted in (False, True):
+        code = f"""
+from gridseval.errors import PolicyError
+from gridseval.policies import load_policy
+try:
+    load_policy(None, {str(family / "openvla")!r}, {{}}, 7, trusted={trusted})
+except PolicyError as error:
+    assert "--trust-remote-code" in error.hint, error
+    assert "modeling_tiny.TinyVla" in error.message, error
+"""
+        environment = {
+            "TINY_MARKER": str(marker),
+            "HF_MODULES_CACHE": str(tmp_path / "modules"),
+            "PYTHONPATH": str(transformers_works),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert marker.exists() == trusted
+
+
+def test_the_key_follows_the_suite(family: Path) -> None:
+    loaded = load(family / "openvla")
+    with pytest.raises(PolicyError, match=r"libero_goal or libero_goal_no_noops") as caught:
+        ask(loaded, [0], Episode("libero_goal", 0, 0))
+    assert "bridge_orig, libero_object_no_noops" in caught.value.message
+    assert "unnorm_key" in (caught.value.hint or "")
+    ask(load(family / "openvla", unnorm_key="bridge_orig"), [0], Episode("libero_goal", 0, 0))
+    with pytest.raises(PolicyError, match="bridge_org"):
+        load(family / "openvla", unnorm_key="bridge_org")
+    keys = {"libero_10": {}, "libero_10_no_noops": {}}
+    assert choose_key(keys, "libero_plus_10") == "libero_10"
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return (pytest.fail, ("a pickle ran",))
+
+
+def spoil_head(path: Path, data: bytes) -> None:
+    (path / "action_head--10_checkpoint.pt").write_bytes(data)
+
+
+def cut(path: Path, name: str) -> None:
+    data = (path / name).read_bytes()
+    (path / name).write_bytes(data[: len(data) // 2])
+
+
+def other_width(path: Path) -> None:
+    import torch
+
+    file = path / "proprio_projector--10_checkpoint.pt"
+    state = torch.load(file, weights_only=True)
+    torch.save(state | {"fc1.weight": torch.zeros(32, 9)}, file)
+
+
+SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "a pickle": (lambda path: spoil_head(path, pickle.dumps(Bomb())), "cannot read .*action_head"),
+    "a cut head": (lambda path: cut(path, "action_head--10_checkpoint.pt"), "cannot read"),
+    "two heads": (
+        lambda path: (path / "action_head--20_checkpoint.pt").touch(),
+        r"several of action_head--\*",
+    ),
+    "another state": (other_width, "proprio_projector--10.* does not fit"),
+    "cut weights": (lambda path: cut(path, "model.safetensors"), "cannot load"),
+    "no statistics": (lambda path: (path / "dataset_statistics.json").unlink(), "has no dataset"),
+    "cut statistics": (lambda path: cut(path, "dataset_statistics.json"), "cannot read"),
+    "no config": (lambda path: (path / "config.json").write_text("{"), "cannot read .*config"),
+    "no code": (lambda path: (path / "config.json").write_text("{}"), "names no model class"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_damaged_checkpoint_is_named(case: str, checkpoint: Make) -> None:
+    spoil, said = SPOILT[case]
+    path = checkpoint("oft")
+    spoil(path)
+    with pytest.raises(PolicyError, match=said):
+        load(path, "openvla-oft")
+
+
+@pytest.mark.parametrize(
+    "proprio",
+    [None, {"q01": [0] * 8}, {"q01": [0] * 7, "q99": [1] * 7}, {"q01": [2] * 8, "q99": [1] * 8}],
+)
+def test_wrong_statistics_are_named(proprio: Any, checkpoint: Make) -> None:
+    from gridseval.policies.openvla_kind.statistics import read_bounds
+
+    with pytest.raises(PolicyError, match=r"dataset_statistics\.json: a"):
+        read_bounds({"a": {"proprio": proprio}}, "a", "proprio", 8)
+
+
+def test_it_runs_on_a_task(
+    family: Path, assets: Path, tmp_path: Path, transformers_works: Path
+) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "gridseval", "run", "--suite", "libero_object", "--tasks", "0"),
+            *("--trials", "1", "--max-steps", "16", "--video", "none", "--workers", "1"),
+            *("--ckpt", str(family / "oft"), "--policy", "lightvla", "--trust-remote-code"),
+            *("--policy-arg", "dtype=float32"),
+            *("--assets", str(assets), "--out", str(tmp_path / "run")),
+        ],
+        env={**os.environ, "PYTHONPATH": str(transformers_works)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (record,) = map(json.loads, (tmp_path / "run" / "episodes.jsonl").read_text().splitlines())
+    assert record["queries"] == 2
+    assert all(0 < kept < 512 for kept in record["extra"]["kept_tokens"])
