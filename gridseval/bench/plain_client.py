@@ -40,6 +40,11 @@ class PlainProcess:
             env=environment,
         )
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def load(self, task: PlainTask) -> None:
         """Make the task's environment.
 

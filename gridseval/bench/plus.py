@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,15 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from gridseval.bench.episode import cpu_seconds
+from gridseval.bench.plain_client import PlainProcess
+from gridseval.bench.plan import PlainTask
 from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import OBSERVATION_KEYS
+from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError
 from gridseval.suites import Suite, Task, load_suite
 from gridseval.suites.selection import select_tasks
 
 DIMENSIONS = ("camera", "robot", "noise")
 """Those that need no file beside LIBERO's own."""
+
+MISSING = "–"
 
 _STILL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 """What the zero policy does."""
@@ -95,39 +103,46 @@ class PlusPlan:
 
 
 @dataclass(frozen=True)
+class Way:
+    """What one way to run tasks took.
+
+    Attributes:
+        tasks: How many tasks were run.
+        wall_s: Wall time of all, compilations included.
+        cpu_s: Processor time, which other work on the machine changes less; ``None`` if unknown.
+    """
+
+    tasks: int
+    wall_s: float
+    cpu_s: float | None
+
+    @property
+    def per_minute(self) -> float:
+        """Tasks per minute."""
+        return 60 * self.tasks / self.wall_s
+
+
+@dataclass(frozen=True)
 class PlusMeasured:
     """What was measured.
 
     Attributes:
-        shared_s: Wall time of all tasks on one compiled model, its compilation included.
-        shared: How many tasks that were.
-        compile_s: The compilation's part of it.
-        anew_s: Wall time of the tasks that were built anew.
-        anew: How many tasks that were.
-        bits_equal: Whether both ways ended in the same states.
+        shared: All tasks on one compiled model.
+        anew: Some of them, each with a model of its own.
+        plain: As many environments of the plain ``libero`` loop, each made, reset and run as
+            everyone does, on the base task (it cannot perturb); ``None`` without images.
+        bits_equal: Whether the first two ended in the same states.
     """
 
-    shared_s: float
-    shared: int
-    compile_s: float
-    anew_s: float
-    anew: int
+    shared: Way
+    anew: Way
+    plain: Way | None
     bits_equal: bool
 
     @property
-    def shared_per_minute(self) -> float:
-        """Tasks per minute on one compiled model."""
-        return 60 * self.shared / self.shared_s
-
-    @property
-    def anew_per_minute(self) -> float:
-        """Tasks per minute if each is built anew."""
-        return 60 * self.anew / self.anew_s
-
-    @property
     def ratio(self) -> float:
-        """How many times as fast sharing is."""
-        return self.shared_per_minute / self.anew_per_minute
+        """How many times as many tasks per minute sharing does."""
+        return self.shared.per_minute / self.anew.per_minute
 
 
 def measure_plus(
@@ -137,7 +152,7 @@ def measure_plus(
 
     Args:
         plan: What to measure.
-        on_progress: Told the task that is done, ``plan.tasks + plan.anew`` times.
+        on_progress: Told the task that is done, ``number_of_parts(plan)`` times.
 
     Raises:
         MachineError: Models or OpenGL are missing.
@@ -145,64 +160,78 @@ def measure_plus(
     tasks, root = plan.chosen_tasks, announced_assets(plan.assets).root
     with closing(_environment(plan, root)) as env:
         _run(env, tasks[0], 1)  # imports and caches of the machine's are no part of either way
-    began, compile_s = time.perf_counter(), 0.0
-    ends = []
+    ends, again = {}, {}
+    watch = _Watch()
     with closing(_environment(plan, root)) as env:
         for task in tasks:
-            ends.append(_run(env, task, plan.steps))
-            compile_s += env.seconds["compile"]
+            ends[task] = _run(env, task, plan.steps)
             on_progress(f"task {task.index}, shared model")
-    shared_s = time.perf_counter() - began
-    again = []
-    began = time.perf_counter()
+    shared = watch.read(len(ends))
+    watch = _Watch()
     for task in _spread(tasks, plan.anew):
         with closing(_environment(plan, root)) as env:
-            again.append((task, _run(env, task, plan.steps)))
+            again[task] = _run(env, task, plan.steps)
         on_progress(f"task {task.index}, built anew")
-    anew_s = time.perf_counter() - began
-    known = dict(zip(tasks, ends, strict=True))
-    return PlusMeasured(
-        shared_s=shared_s,
-        shared=len(tasks),
-        compile_s=compile_s,
-        anew_s=anew_s,
-        anew=len(again),
-        bits_equal=all(known[task] == end for task, end in again),
-    )
+    anew = watch.read(len(again))
+    plain = _measure_plain(plan, root, on_progress) if plan.images else None
+    equal = all(ends[task] == end for task, end in again.items())
+    return PlusMeasured(shared, anew, plain, equal)
+
+
+def number_of_parts(plan: PlusPlan) -> int:
+    """Return how often :func:`measure_plus` reports progress."""
+    return plan.tasks + plan.anew * (2 if plan.images else 1)
 
 
 def plus_text(plan: PlusPlan, measured: PlusMeasured) -> str:
     """Return the measurement as a table."""
-    rows = (
-        ("one compiled model", measured.shared, measured.shared_s, measured.shared_per_minute),
-        ("each built anew", measured.anew, measured.anew_s, measured.anew_per_minute),
-    )
-    lines = [f"{'':20}{'tasks':>7}{'seconds':>10}{'tasks/min':>11}"]
-    lines += [
-        f"{name:20}{tasks:>7}{seconds:>10.1f}{rate:>11.1f}" for name, tasks, seconds, rate in rows
-    ]
     images = "both images in each" if plan.images else "no images"
+    lines = [
+        f"{plan.suite}, base task {plan.base}: {', '.join(DIMENSIONS)}; {plan.steps} steps of the "
+        f"zero policy, {images}",
+        f"{'':20}{'tasks':>7}{'seconds':>10}{'tasks/min':>11}{'CPU s/task':>12}",
+    ]
+    ways = {"one compiled model": measured.shared, "each built anew": measured.anew}
+    if measured.plain is not None:
+        ways["plain libero, anew"] = measured.plain
+    for name, way in ways.items():
+        cpu_s = MISSING if way.cpu_s is None else f"{way.cpu_s / way.tasks:.2f}"
+        figures = f"{way.tasks:>7}{way.wall_s:>10.1f}{way.per_minute:>11.1f}{cpu_s:>12}"
+        lines.append(f"{name:20}{figures}")
     equal = "equal to the bit" if measured.bits_equal else "NOT EQUAL: a bug"
-    return "\n".join(
-        [
-            f"{plan.suite}, base task {plan.base}: {', '.join(DIMENSIONS)}; {plan.steps} steps of "
-            f"the zero policy, {images}",
-            *lines,
-            f"{measured.ratio:.1f} times as fast; final states: {equal}",
-        ]
-    )
+    times = f"{measured.ratio:.1f} times as fast as built anew"
+    if measured.plain is not None:
+        faster = measured.shared.per_minute / measured.plain.per_minute
+        times += f", {faster:.1f} times as the plain loop"
+    return "\n".join([*lines, f"{times}; final states: {equal}"])
 
 
 def plus_json(plan: PlusPlan, measured: PlusMeasured) -> dict[str, Any]:
     """Return plan and measurement as plain data."""
+    ways = {"shared": measured.shared, "anew": measured.anew, "plain": measured.plain}
     return {
-        "schema": 1,
         "plan": vars(plan),
-        **vars(measured),
-        "shared_per_minute": measured.shared_per_minute,
-        "anew_per_minute": measured.anew_per_minute,
+        **{
+            name: None if way is None else {**vars(way), "per_minute": way.per_minute}
+            for name, way in ways.items()
+        },
         "ratio": measured.ratio,
+        "bits_equal": measured.bits_equal,
     }
+
+
+class _Watch:
+    """Measures a process, by default this one, from its making on."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        self._pid = os.getpid() if pid is None else pid
+        self._wall_s, self._cpu_s = time.perf_counter(), cpu_seconds(self._pid)
+
+    def read(self, tasks: int) -> Way:
+        wall_s, cpu_s = time.perf_counter() - self._wall_s, cpu_seconds(self._pid)
+        if cpu_s is None or self._cpu_s is None:
+            return Way(tasks, wall_s, None)
+        return Way(tasks, wall_s, cpu_s - self._cpu_s)
 
 
 def _is(task: Task, base: str, dimension: str) -> bool:
@@ -213,6 +242,25 @@ def _is(task: Task, base: str, dimension: str) -> bool:
 def _environment(plan: PlusPlan, assets: Path) -> LiberoEnv:
     keys = OBSERVATION_KEYS if plan.images else ()
     return LiberoEnv(plan.suite, assets=assets, observations=keys, seed=plan.seed, max_scenes=1)
+
+
+def _measure_plain(plan: PlusPlan, assets: Path, on_progress: Callable[[str], None]) -> Way:
+    """Run the plain loop's environments of the base task, in a process of their own."""
+    suite = plan.loaded_suite
+    variant = plan.chosen_tasks[0].variant
+    assert variant is not None
+    files = TaskFiles.of(variant.suite, variant.base, assets)
+    paths = (str(files.bddl), str(files.init_states), str(files.assets))
+    task = PlainTask(*paths, plan.seed, plan.steps, suite.settle_steps, images=True)
+    with closing(PlainProcess(choose_backend().backend)) as plain:
+        plain.load(task)
+        plain.episode(0)  # imports, as above
+        watch = _Watch(plain.pid)
+        for number in range(plan.anew):
+            plain.load(task)
+            plain.episode(0)
+            on_progress(f"plain loop {number}")
+        return watch.read(plan.anew)
 
 
 def _run(env: LiberoEnv, task: Task, steps: int) -> bytes:

@@ -67,7 +67,7 @@ def command(
 
     --plus runs 24 tasks of LIBERO-Plus with one base task (--tasks) on one
     compiled model, 20 steps each unless --steps is given, and six of them built
-    anew; then fewer with images: about a minute.
+    anew; then fewer with images, also in the plain loop: about a minute.
     """
     if pruners + noise + plus > 1:
         raise UsageError("--pruners, --noise and --plus are benches of their own", "give one")
@@ -147,7 +147,7 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     """Run perturbed tasks on one model and anew; return whether final states are equal."""
     from tqdm import tqdm
 
-    from gridseval.bench.plus import PlusPlan, measure_plus, plus_json, plus_text
+    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts, plus_json, plus_text
 
     base = {"base": given.pop("tasks")} if "tasks" in given else {}
     plans = {
@@ -155,7 +155,7 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
         "images": PlusPlan(**base, **given, tasks=6, anew=2, images=True),
     }
     measured = {}
-    with tqdm(total=sum(plan.tasks + plan.anew for plan in plans.values()), desc="plus") as bar:
+    with tqdm(total=sum(map(number_of_parts, plans.values())), desc="plus") as bar:
         for name, plan in plans.items():
             measured[name] = measure_plus(plan, lambda _: _advance(bar))
     click.echo("\n\n".join(plus_text(plan, measured[name]) for name, plan in plans.items()))

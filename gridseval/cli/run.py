@@ -43,9 +43,7 @@ _ERRORS_EXIT_CODE = 6
 @click.option(
     "--video", type=Text(), help="none, failures, all or a number  [default: one per task]"
 )
-@click.option(
-    "--assets", type=Text(), help="Folder of LIBERO's models; see: gridseval assets list"
-)
+@click.option("--assets", type=Text(), help="Folder of LIBERO's models; see: gridseval assets list")
 @click.option("--retry-errors", is_flag=True, help="On resuming, run episodes again that ended so.")
 @click.option("--record-actions", is_flag=True, help="Keep executed actions, for --policy replay.")
 @click.option(

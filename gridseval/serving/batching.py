@@ -90,6 +90,9 @@ class Batcher:
         until = time.monotonic() + self._max_wait_s
         with contextlib.suppress(asyncio.TimeoutError):
             while len(batch) < min(self._max_batch, self._clients()):
+                if not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                    continue
                 left_s = max(until - time.monotonic(), 0)
                 batch.append(await asyncio.wait_for(self._queue.get(), left_s))
         return batch

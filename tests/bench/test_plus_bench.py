@@ -12,7 +12,9 @@ from gridseval.bench.noise import measure_noises, noise_json, noise_text
 from gridseval.bench.plus import (
     PlusMeasured,
     PlusPlan,
+    Way,
     measure_plus,
+    number_of_parts,
     plus_json,
     plus_text,
 )
@@ -51,21 +53,32 @@ def test_a_shared_model_gives_the_states_of_a_new_one(assets: Path) -> None:
     plan = PlusPlan(tasks=3, anew=1, steps=2, assets=str(assets))
     measured = measure_plus(plan, done.append)
     assert len(done) == 4
-    assert (measured.shared, measured.anew) == (3, 1)
+    assert (measured.shared.tasks, measured.anew.tasks) == (3, 1)
     assert measured.bits_equal
-    assert 0 < measured.compile_s < measured.shared_s
+    assert measured.plain is None
     assert json.loads(json.dumps(plus_json(plan, measured)))["bits_equal"] is True
 
 
 def test_figures_of_a_measurement() -> None:
-    measured = PlusMeasured(30, 20, 2, 60, 4, bits_equal=True)
-    assert measured.shared_per_minute == 40
-    assert measured.anew_per_minute == 4
+    ways = Way(20, 30.0, 15.0), Way(4, 60.0, 50.0)
+    measured = PlusMeasured(*ways, None, bits_equal=True)
+    assert measured.shared.per_minute == 40
+    assert measured.anew.per_minute == 4
     assert measured.ratio == 10
     text = plus_text(PlusPlan(), measured)
-    assert "10.0 times as fast" in text
+    assert "10.0 times as fast as built anew; " in text
     assert "equal to the bit" in text
-    assert "a bug" in plus_text(PlusPlan(), PlusMeasured(30, 20, 2, 60, 4, bits_equal=False))
+    other = PlusMeasured(*ways, Way(1, 120.0, None), bits_equal=False)
+    text = plus_text(PlusPlan(images=True), other)
+    assert "80.0 times as the plain loop" in text
+    assert "a bug" in text
+    assert plus_json(PlusPlan(), other)["plain"] == {
+        "tasks": 1,
+        "wall_s": 120.0,
+        "cpu_s": None,
+        "per_minute": 0.5,
+    }
+    assert (number_of_parts(PlusPlan()), number_of_parts(PlusPlan(images=True))) == (30, 36)
 
 
 def test_every_noise_is_timed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ from plain_plus_loop import NOMINAL, camera, reset_pose
 from gridseval.envs import scene_cache
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.perturbations import camera_pose
-from gridseval.suites import Suite, Task, load_suite
+from gridseval.suites import DIMENSIONS, Suite, Task, load_suite
 
 pytestmark = [pytest.mark.libero_plus, pytest.mark.slow]
 
@@ -97,32 +96,30 @@ def references(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return found
 
 
-@pytest.fixture(scope="module")
-def envs(assets: Path) -> Iterator[dict[str, LiberoEnv]]:
-    """Return an environment for each suite; tests share them, so that few models are compiled."""
-    with contextlib.ExitStack() as opened:
-        made = {}
-        for name in SUITES:
-            made[name] = LiberoEnv(
-                f"libero_plus_{name}",
-                assets=assets,
-                libero_plus=data(),
-                seed=SEED,
-                max_scenes=4,
-                observations=("state",),
-                render_mode="rgb_array",  # draws only what is asked for
-            )
-            opened.callback(made[name].close)
-        yield made
+@pytest.fixture(scope="module", params=SUITES)
+def env(request: pytest.FixtureRequest, assets: Path) -> Iterator[LiberoEnv]:
+    """Return an environment of one suite after the other; tests share it and its models."""
+    made = LiberoEnv(
+        f"libero_plus_{request.param}",
+        assets=assets,
+        libero_plus=data(),
+        seed=SEED,
+        observations=("state",),
+        render_mode="rgb_array",  # draws only what is asked for
+    )
+    yield made
+    made.close()
 
 
-@pytest.mark.parametrize("name", SUITES)
+def name_of(env: LiberoEnv) -> str:
+    return env.suite.name.removeprefix("libero_plus_")
+
+
 def test_tasks_equal_upstreams_order_of_events(
-    name: str, envs: dict[str, LiberoEnv], references: dict[str, Arrays]
+    env: LiberoEnv, references: dict[str, Arrays]
 ) -> None:
-    env = envs[name]
-    for task in compared(name):
-        expected = references[f"{name}-{task.index}"]
+    for task in compared(name_of(env)):
+        expected = references[f"{name_of(env)}-{task.index}"]
         _, info = env.reset(options={"task": task.name})
         model = env._running().simulation.scene.model
         assert info["task_name"] == task.name
@@ -155,38 +152,36 @@ def walked(name: str) -> list[Task]:
     return list(dict.fromkeys([*sample, *more, *compared(name)]))
 
 
-def test_at_least_a_hundred_tasks_start_as_their_names_say(
-    envs: dict[str, LiberoEnv], references: dict[str, Arrays]
-) -> None:
-    reached = set()
-    number = 0
-    for name in SUITES:
-        env, seen = envs[name], compared(name)[0]
-        problem = f"Libero_{PROBLEMS[name]}_Manipulation"
-        assert seen.variant.base.startswith("LIVING") == (name == "10")
-        settled = references[f"{name}-{seen.index}"]["states"][1]
-        for task in walked(name):
-            variant = task.variant
-            observation, info = env.reset(options={"task": task.index})
-            assert info["task_name"] == task.name
-            assert observation["instruction"] == env.suite.tasks[task.index].instruction
-            assert env.observation_space.contains(observation)
-            if variant.dimension in ("camera", "noise", "language"):
-                assert_same(env.sim_state(), settled, task.name)
-            elif variant.dimension == "robot":
-                moved = np.abs(env.sim_state() - settled)[1:8].max()
-                assert 1e-4 < moved < 0.6, task.name  # pulled back, but not all the way
-            if variant.kind == "view":
-                model = env._running().simulation.scene.model
-                position, quaternion = camera(problem, variant.parameters)
-                placed = model.camera("agentview")
-                assert np.abs(placed.pos - position).max() < 1e-9
-                unit = quaternion / np.linalg.norm(quaternion)
-                assert abs(abs(placed.quat @ unit) - 1) < 1e-9
-            reached.add((name, variant.dimension, variant.level))
-            number += 1
-    assert number >= 100
-    assert len(reached) >= 70
+def test_the_walk_is_over_a_hundred_tasks_of_all_strata() -> None:
+    tasks = [(name, task) for name in SUITES for task in walked(name)]
+    strata = {(name, task.variant.dimension, task.variant.level) for name, task in tasks}
+    assert len(tasks) >= 100
+    assert len(strata) >= 70
+    assert {dimension for _, dimension, _ in strata} == set(DIMENSIONS) - {"light"}
+
+
+def test_tasks_start_as_their_names_say(env: LiberoEnv, references: dict[str, Arrays]) -> None:
+    seen = compared(name_of(env))[0]
+    problem = f"Libero_{PROBLEMS[name_of(env)]}_Manipulation"
+    assert seen.variant.base.startswith("LIVING") == (name_of(env) == "10")
+    settled = references[f"{name_of(env)}-{seen.index}"]["states"][1]
+    for task in walked(name_of(env)):
+        variant = task.variant
+        observation, info = env.reset(options={"task": task.index})
+        assert info["task_name"] == task.name
+        assert observation["instruction"] == env.suite.tasks[task.index].instruction
+        assert env.observation_space.contains(observation)
+        if variant.dimension in ("camera", "noise", "language"):
+            assert_same(env.sim_state(), settled, task.name)
+        elif variant.dimension == "robot":
+            moved = np.abs(env.sim_state() - settled)[1:8].max()
+            assert 1e-4 < moved < 0.6, task.name  # pulled back, but not all the way
+        if variant.kind == "view":
+            placed = env._running().simulation.scene.model.camera("agentview")
+            position, quaternion = camera(problem, variant.parameters)
+            assert np.abs(placed.pos - position).max() < 1e-9
+            unit = quaternion / np.linalg.norm(quaternion)
+            assert abs(abs(placed.quat @ unit) - 1) < 1e-9
 
 
 @pytest.mark.parametrize("kind", ["tabletop", "kitchen", "study", "floor", "living_room"])
@@ -199,18 +194,11 @@ def test_camera_formula_in_every_scene(kind: str) -> None:
         assert abs(abs(np.array(pose.quaternion) @ quaternion) - 1) < 1e-3
 
 
-def test_sensor_noise_is_on_one_camera_and_repeats(envs: dict[str, LiberoEnv]) -> None:
-    env, seen = envs["goal"], compared("goal")[0]
-    noisy = next(
-        task
-        for task in env.suite.tasks
-        if task.variant.kind == "noise" and task.variant.base == seen.variant.base
-    )
-    start = next(
-        task
-        for task in env.suite.tasks
-        if task.variant.kind == "language" and task.variant.base == seen.variant.base
-    )
+def test_sensor_noise_is_on_one_camera_and_repeats(env: LiberoEnv) -> None:
+    base = compared(name_of(env))[0].variant.base
+    tasks = [task for task in env.suite.tasks if task.variant.base == base]
+    noisy = next(task for task in tasks if task.variant.kind == "noise")
+    start = next(task for task in tasks if task.variant.kind == "language")
     shown = []
     for task in (start, noisy, noisy):
         env.reset(options={"task": task.index})

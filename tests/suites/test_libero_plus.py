@@ -229,8 +229,13 @@ def test_what_is_unpacked_becomes_available(tmp_path: Path) -> None:
     floor = first("object", "table", "CarbonFiber001_COL_6K")
     task = suite_of("object").task(floor.name)
     assert missing(task, folder) is not None
-    (root / "assets" / "textures" / "CarbonFiber001_COL_6K.png").write_bytes(b"png")
+    gray = suite_of("object").task(first("object", "table", "gray").name)
+    assert missing(gray, folder) is not None
+    (root / "assets" / "textures" / "CarbonFiber001-COL-6K.png").write_bytes(b"png")
+    (root / "assets" / "textures" / "gray_floor.png").write_bytes(b"png")
+    folder = PlusFolder.find(tmp_path)
     assert missing(task, folder) is None
+    assert missing(gray, folder) is None
 
 
 def test_added_objects_are_looked_up_by_their_number(tmp_path: Path) -> None:

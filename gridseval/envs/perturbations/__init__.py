@@ -1,6 +1,12 @@
 """Changes of camera, arm, light, background and images that policies are tested with."""
 
-from gridseval.envs.perturbations.camera import NOMINAL_POSES, CameraMove, Pose, camera_pose
+from gridseval.envs.perturbations.camera import (
+    NOMINAL_POSES,
+    CameraMove,
+    Pose,
+    camera_pose,
+    exact_nominal,
+)
 from gridseval.envs.perturbations.edits import ModelEditor
 from gridseval.envs.perturbations.perturbation import (
     NOTHING,
@@ -25,6 +31,7 @@ __all__ = [
     "Pose",
     "Surface",
     "camera_pose",
+    "exact_nominal",
     "joints",
     "joints_of_norm",
 ]

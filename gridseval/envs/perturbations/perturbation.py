@@ -22,13 +22,13 @@ class Light:
 
     Attributes:
         name: ``"light1"`` or ``"light2"`` in LIBERO's scenes.
-        diffuse: Red, green, blue in [0, 1].
-        specular: Red, green, blue in [0, 1].
+        diffuse: Red, green, blue; 1 is full intensity.
+        specular: Red, green, blue.
         direction: x, y, z in the world; any length but zero.
         castshadow: Whether it casts shadows.
 
     Raises:
-        ValueError: A colour or the direction is out of its range.
+        ValueError: A colour or the direction is none.
     """
 
     name: str
@@ -39,8 +39,9 @@ class Light:
 
     def __post_init__(self) -> None:
         for colour in (self.diffuse, self.specular):
-            if colour is not None:
-                _check_colour(colour)
+            # Not bounded by 1: MuJoCo takes brighter ones, and scene files may have them.
+            if colour is not None and not (len(colour) == 3 and math.isfinite(sum(colour))):
+                raise ValueError(f"a light's colour is red, green, blue, not {colour}")
         turn = self.direction
         if turn is not None and not (len(turn) == 3 and math.isfinite(sum(turn)) and any(turn)):
             raise ValueError(f"a light's direction is no vector: {turn}")

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 API_KEY = "GRIDSEVAL_API_KEY"
 """Environment variable with the key that a server asks for; options would show it to everybody."""
 
-FAILURES_IN_A_ROW = 12
-"""Failed requests without a good one between, after which the server is given up."""
+FAILURES_IN_A_ROW, FAILED_CALLS = 12, 4
+"""Failed requests, and calls of nothing else, without a good one between, after which the server is
+given up. Many slots fail at once when a server is started again, and that is no reason."""
 
 
 class Answer(NamedTuple):
@@ -66,7 +67,7 @@ class RemotePolicy(ABC):
         self._lines: dict[int, Line] = {}
         self._episodes: dict[int, Episode] = {}
         self._begun: set[int] = set()
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._failed_calls = 0
         self._lines[0] = self._first_line()
 
     @abstractmethod
@@ -137,19 +138,20 @@ class RemotePolicy(ABC):
     def _ask(self, slots: Sequence[int], observations: Observations) -> dict[int, str]:
         """Send all requests; return the reasons of those that could not be, by batch position."""
         failures = {}
+        until = time.monotonic() + self._connect_s  # for all together: a dead server is one server
         for index, slot in enumerate(slots):
             line = self._line(slot)
             try:
-                self._begin(line, slot)
+                self._begin(line, slot, until)
                 line.send(self.request(observations, index))
             except LineError as error:
                 failures[index] = str(error)
                 line.close()
         return failures
 
-    def _begin(self, line: Line, slot: int) -> None:
+    def _begin(self, line: Line, slot: int, until: float) -> None:
         """Open a slot's connection and tell the server of a new episode."""
-        line.open()
+        line.open(until)
         if slot not in self._begun:
             self.begin(line, self._episodes[slot])
             self._begun.add(slot)
@@ -164,10 +166,11 @@ class RemotePolicy(ABC):
 
     def _count(self, failures: Mapping[int, str], asked: int) -> None:
         if len(failures) < asked:
-            self._failures_in_a_row = 0
+            self._failures_in_a_row = self._failed_calls = 0
             return
         self._failures_in_a_row += asked
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+        self._failed_calls += 1
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW and self._failed_calls >= FAILED_CALLS:
             last = list(failures.values())[-1]
             raise PolicyError(
                 f"the last {self._failures_in_a_row} requests failed; the last one: {last}",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import ipaddress
+import socket
+import struct
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gridseval.errors import PolicyError
@@ -32,8 +36,8 @@ class Line:
         address: ``ws://host:port`` or ``wss://…``.
         headers: HTTP headers of the handshake.
         greet: Called with each fresh connection, before anything else is sent.
-        connect_s: Seconds until an attempt to connect is given up; a server that is starting
-            refuses connections for a while.
+        connect_s: Seconds for which connecting is tried; a server that is starting refuses
+            connections for a while.
         timeout_s: Seconds until an answer is given up.
     """
 
@@ -50,15 +54,19 @@ class Line:
         self._socket: ClientConnection | None = None
         self._opened = contextlib.ExitStack()
 
-    def open(self) -> None:
+    def open(self, until: float | None = None) -> None:
         """Connect, unless that is done.
+
+        Args:
+            until: ``time.monotonic()`` at which no further attempt is made; default: after the time
+                for connecting.
 
         Raises:
             LineError: Nobody answers, or not as expected.
         """
         if self._socket is not None:
             return
-        until = time.monotonic() + self._connect_s
+        until = time.monotonic() + self._connect_s if until is None else until
         while True:
             try:
                 self._socket = self._connect(until - time.monotonic())
@@ -75,28 +83,24 @@ class Line:
             raise
 
     def _connect(self, left_s: float) -> ClientConnection:
-        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
         from websockets.sync.client import connect
 
         opened = contextlib.ExitStack()
+        options = {"open_timeout": max(left_s, PAUSE_S), "additional_headers": self._headers}
         try:
-            # No compression and no limit, as openpi's own client; keep-alive pings would cut off
-            # a server whose first inference compiles for a minute.
-            connecting = connect(
-                self._address,
-                compression=None,
-                max_size=None,
-                ping_interval=None,
-                additional_headers=self._headers,
-                open_timeout=max(left_s, PAUSE_S),
-                close_timeout=1,
-            )
             # Connecting outside a with statement is deprecated; the connection outlives this one.
-            socket = opened.enter_context(connecting)
+            connecting: Any = connect(self._address, **options, **_options(self._address))
+            connection: ClientConnection = opened.enter_context(connecting)
         except (InvalidHandshake, InvalidURI) as error:
             raise LineError(f"{self._address} is no policy server: {error}") from error
+        except WebSocketException as error:
+            raise LineError(f"cannot connect to {self._address}: {error}") from error
+        # A stopped server reads no more, and the socket itself would wait for it forever.
+        limit = struct.pack("ll", *divmod(int(min(self._timeout_s, 1e6) * 1e6), 1_000_000))
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self._opened = opened
-        return socket
+        return connection
 
     def send(self, data: bytes) -> None:
         """Send a binary frame.
@@ -142,6 +146,30 @@ class Line:
 
     def _lost(self, error: Exception) -> LineError:
         return LineError(f"the connection to {self._address} was lost: {error}")
+
+
+def _options(address: str) -> dict[str, Any]:
+    """Return how to connect, as far as this version of websockets (13 or later) has words for it.
+
+    No compression and no limit, as openpi's own client; keep-alive pings would cut off a server
+    whose first inference compiles for a minute.
+    """
+    from websockets.sync.client import connect
+
+    newer: dict[str, Any] = {"ping_interval": None}
+    if is_loopback(address):
+        newer["proxy"] = None
+    known = inspect.signature(connect).parameters
+    common: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 1}
+    return common | {key: value for key, value in newer.items() if key in known}
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address is this machine, which no proxy leads to."""
+    host = urlsplit(address).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def checked_address(text: str, default_port: int = 8000) -> str:

@@ -222,13 +222,16 @@ def test_every_arena_has_what_is_edited(arena: str, table: str, assets: Path) ->
         ({"joints": [math.nan] * 7}, "seven"),
         ({"camera": {"distance": 0}}, "cannot move"),
         ({"camera": {"azimuth": math.inf}}, "cannot move"),
-        ({"light": {"lights": [{"name": "light1", "diffuse": [0, 0, 1.5]}]}}, "colour"),
+        ({"light": {"lights": [{"name": "light1", "diffuse": [0, 0, math.nan]}]}}, "colour"),
         ({"light": {"lights": [{"name": "light1", "direction": [0, 0, 0]}]}}, "direction"),
         (
             {"background": {"surfaces": [{"part": "wall", "pattern": "plain", "colours": []}]}},
             "two colours",
         ),
-        ({"background": {"surfaces": [{"part": "roof"}]}}, "roof"),
+        (
+            {"background": {"surfaces": [{"part": "roof", "pattern": "plain", "colours": []}]}},
+            "roof",
+        ),
     ],
 )
 def test_what_no_scene_can_show_is_refused(wrong: dict[str, Any], names: str) -> None:
