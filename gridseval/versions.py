@@ -7,8 +7,12 @@ bowl of libero_spatial's task 5 slides off its ramekin, from 3.10 robosuite 1.4 
 from __future__ import annotations
 
 import re
+from importlib import metadata
 
 from gridseval.errors import MachineError
+
+SERVE_PACKAGE = "gridseval-serve"
+"""The distribution of this source that is installed beside a model, without a simulator."""
 
 MUJOCO_HINT = 'pip install "mujoco>=3.2.3,<3.3.3"'
 
@@ -75,3 +79,16 @@ def check_mujoco_version(version: str, force: bool) -> str | None:
             f"MuJoCo {version} changes LIBERO's images: since 3.3.3 libero_object's floor is darker"
         )
     return None
+
+
+def serves_only() -> bool:
+    """Return whether this is the distribution without a simulator."""
+    return not _installed("gridseval") and _installed(SERVE_PACKAGE)
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

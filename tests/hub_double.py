@@ -41,6 +41,7 @@ class HubDouble:
         commit: Of the repository.
         breaks: Path to how many bytes are sent of it before the connection is cut, once each.
         silent: Set: the API does not answer until it is cleared.
+        stuck: Files of which the first half is sent, and then nothing until the end.
         ignores_ranges: Whether every file is sent from its start.
         asked: Every request: path and the header ``Range``.
     """
@@ -52,6 +53,7 @@ class HubDouble:
     breaks: dict[str, int] = field(default_factory=dict)
     always_breaks: bool = False
     silent: threading.Event = field(default_factory=threading.Event)
+    stuck: set[str] = field(default_factory=set)
     answers: threading.Event = field(default_factory=threading.Event)
     ignores_ranges: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -137,6 +139,10 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
                 self.send_header(key, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if self.path.removeprefix("/cdn/") in hub.stuck:
+                self.wfile.write(body[: len(body) // 2])
+                hub.answers.wait(60)
+                cut = 0
             self.wfile.write(body[:cut])
             if cut is not None:
                 self.close_connection = True

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,24 @@ def observe(slots: Sequence[int], steps: int = 0, seed: int = 0) -> dict[str, An
         batch[camera] = np.stack([rng.integers(0, 256, (256, 256, 3), np.uint8) for rng in rows])
     batch["state"] = np.stack([rng.random(8, np.float32) for rng in rows])
     return batch
+
+
+def run_a_task(folder: Path, assets: Path, checkpoint: str, **arguments: str) -> None:
+    """Run 12 steps of a real task into ``folder / "run"``; ``--ckpt`` alone tells the kind."""
+    from gridseval.evaluation import RunConfig, evaluate
+
+    config = RunConfig(
+        *("libero_object", folder / "run"),
+        tasks="0",
+        trials=1,
+        max_steps=12,
+        workers=0,
+        video="none",
+        checkpoint=checkpoint,
+        policy_arguments=arguments,
+        assets=str(assets),
+    )
+    assert evaluate(config).tally.errors == 0
 
 
 @contextlib.contextmanager

@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 
+from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, sigterm_raises
 from gridseval.cli.streams import patient_streams
-from gridseval.errors import GridsevalError
+from gridseval.errors import GridsevalError, MachineError
+from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
     "assets": "Get LIBERO's models; say which are used.",
@@ -58,7 +60,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings=HELP)
-@click.version_option(package_name="gridseval", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def group() -> None:
     """Evaluate vision-language-action policies on LIBERO in simulation.
 
@@ -105,6 +107,16 @@ def _status(words: list[str], flags: Flags) -> int:
         _show_traceback(flags)
         _complain(f"something ended the process: sys.exit({error.code!r})", _WHERE)
         return _BUG
+    except ModuleNotFoundError as error:
+        _show_traceback(flags)
+        if not serves_only():
+            _complain(f"a bug in gridseval: {error}", _WHERE)
+            return _BUG
+        _complain(
+            f"this is {SERVE_PACKAGE}, which has no package {error.name!r}",
+            "it serves policies; to evaluate, install gridseval itself in another environment",
+        )
+        return MachineError.exit_code
     except Exception as error:
         _show_traceback(flags)
         _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)

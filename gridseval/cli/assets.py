@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from gridseval.cli.options import HELP, FilePath, Text
-from gridseval.errors import MachineError, OutputError, UsageError
+from gridseval.errors import MachineError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from gridseval.envs.assets import Assets
+    from gridseval.envs.assets.inventory import Found
     from gridseval.envs.assets.verification import Verification
     from gridseval.suites import Suite
     from gridseval.video.grid import Section
@@ -81,10 +82,10 @@ def verify_command(root: Path | None) -> None:
 
     Exits with 3 if a file differs, or if there is nothing to compare with.
     """
-    from gridseval.envs.assets.roots import find_assets
+    from gridseval.envs.assets.roots import checked_assets
     from gridseval.envs.assets.verification import verify
 
-    folder = _used().root if root is None else find_assets(root).root
+    folder = _used().root if root is None else checked_assets(root, "ROOT").root
     result = verify(folder)
     click.echo(f"{folder}: {_shown(*result.identity)}")
     if result.faults:
@@ -104,7 +105,7 @@ def list_command() -> None:
 
     found = list_assets()
     for each in found:
-        shown = "not whole" if each.identity is None else _shown(each.identity, str(each.hash))
+        shown = _shown_root(each)
         click.echo(
             f"{'*' if each.used else ' '} {each.where:<17}{each.size_bytes / 1e6:>8.1f} MB"
             f"  {shown}\n    {each.root}"
@@ -128,17 +129,16 @@ def preview_command(
     px: int,
     out: Path,
 ) -> None:
-    """Draw the start of every task into one PNG file, on one or two packs of models."""
+    """Draw the start of every task into one PNG or JPEG file, on one or two packs of models."""
     from gridseval.suites import list_suites, load_suite
+    from gridseval.video.gallery_sheet import checked_suffix
     from gridseval.video.grid import write_grid
 
-    if out.suffix != ".png":
-        raise UsageError(f"--out {out} does not end in .png")
-    if not out.absolute().parent.is_dir():
+    if not checked_suffix(out).absolute().parent.is_dir():
         raise OutputError(f"cannot write {out}: its folder does not exist")
     chosen = suites or tuple(name for name in list_suites() if "plus" not in name)
-    roots = [_used().root if first is None else _root_of(first)]
-    roots += [] if against is None else [_root_of(against)]
+    roots = [_used().root if first is None else _root_of(first, "--assets")]
+    roots += [] if against is None else [_root_of(against, "--against")]
     drawn = _sections([load_suite(name) for name in chosen], tasks, roots, px)
     click.echo(write_grid(out, _title(roots), drawn))
 
@@ -177,10 +177,10 @@ def _title(roots: Sequence[Path]) -> str:
     return names[0] if len(names) == 1 else f"left: {names[0]}    right: {names[1]}"
 
 
-def _root_of(text: str) -> Path:
-    from gridseval.envs.assets.roots import build_standins, find_assets
+def _root_of(text: str, option: str) -> Path:
+    from gridseval.envs.assets.roots import build_standins, checked_assets
 
-    return build_standins().root if text == "stand-ins" else find_assets(text).root
+    return build_standins().root if text == "stand-ins" else checked_assets(text, option).root
 
 
 def _used() -> Assets:
@@ -190,6 +190,13 @@ def _used() -> Assets:
     if assets.note is not None:
         click.echo(assets.note, err=True)
     return assets
+
+
+def _shown_root(found: Found) -> str:
+    if found.identity is not None:
+        return _shown(found.identity, str(found.hash))
+    what = "not whole" if found.root.is_dir() else "no such folder"
+    return f"{what}: runs end with an error" if found.used else what
 
 
 def _shown(name: str, digest: str) -> str:

@@ -39,9 +39,23 @@ def _kinds() -> Iterator[str]:
 
     names = POLICIES.names()
     wide = max(len(name) for name in names)
-    yield f"{'kind':<{wide}}  {'from':<16}class"
+    yield f"{'kind':<{wide}}  {'from':<16}class, or the package that it needs"
     for name in names:
-        yield f"{name:<{wide}}  {POLICIES.origin(name):<16}{POLICIES.target(name)}"
+        own = POLICIES.origin(name) == "gridseval"
+        last = _needs(name) if own else POLICIES.target(name)
+        yield f"{name:<{wide}}  {POLICIES.origin(name):<16}{last}".rstrip()
+
+
+def _needs(name: str) -> str:
+    """Return which package a kind needs beyond those of every installation, if any."""
+    from importlib.util import find_spec
+
+    from gridseval.policies.registry import PACKAGES
+
+    package = PACKAGES.get(name)
+    if package is None:
+        return ""
+    return package if find_spec(package) else f"{package} (not installed)"
 
 
 def _cards() -> Iterator[str]:

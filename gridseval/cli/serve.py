@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gridseval.cli.options import HELP, Text, parsed_policy_arguments
+from gridseval.cli.signals import Terminated
+
+if TYPE_CHECKING:
+    from gridseval.serving import PolicyServer
 
 
 @click.command(name="serve", context_settings=HELP)
@@ -59,8 +64,28 @@ def command(
     if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(f"warning: anybody who reaches {settings.host} may use this policy", err=True)
     server = PolicyServer(loaded, settings, _log)
+    number = asyncio.run(_until_signal(server, f"serving {loaded.name} on"))
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+async def _until_signal(server: PolicyServer, words: str) -> int:
+    """Serve until SIGINT or SIGTERM arrives; return which.
+
+    An exception out of a signal handler would hit whatever the loop is doing just then.
+    """
+    serving = asyncio.ensure_future(server.run(lambda address: _log(f"{words} {address}")))
+    arrived: list[int] = []
+
+    def stop(number: int) -> None:
+        if not arrived:  # a second one must not interrupt the cleaning up
+            arrived.append(number)
+            serving.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(server.run(lambda address: _log(f"serving {loaded.name} on {address}")))
+        await serving
+    return arrived[0]
 
 
 def _log(line: str) -> None:

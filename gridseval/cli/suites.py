@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -81,21 +82,38 @@ def _counts(
 ) -> Iterator[str]:
     """Yield a table of dimension × level, and why tasks are unavailable."""
     levels = (*map(str, LEVELS), "none")
-    heads = "".join(f"{f'level {level}' if level != 'none' else 'no level':>9}" for level in levels)
-    yield f"\n{'dimension':<12}{heads}{'tasks':>8}{'available':>11}"
+    titles = [f"level {level}" if level != "none" else "no level" for level in levels]
+    yield f"\n{_line('dimension', titles, 'tasks', 'available')}"
     here = count_strata(available)
     counts = count_strata(chosen)
     for dimension, row in counts.items():
-        cells = "".join(f"{row.get(level) or '–':>9}" for level in levels)
         open_here = sum(here.get(dimension, {}).values())
-        yield f"{dimension:<12}{cells}{sum(row.values()):>8}{open_here:>11}"
-    totals = (sum(row.get(level, 0) for row in counts.values()) for level in levels)
-    cells = "".join(f"{total or '–':>9}" for total in totals)
-    yield f"{'all':<12}{cells}{len(chosen):>8}{len(available):>11}"
+        yield _line(dimension, map(row.get, levels), sum(row.values()), open_here)
+    totals = [sum(row.get(level, 0) for row in counts.values()) for level in levels]
+    yield _line("all", totals, len(chosen), len(available))
     if lacking:
         yield f"\nunavailable: {len(lacking)} tasks"
-        yield from (f"  {key}: {reason}" for key, reason in reasons(lacking).items())
+        for key, reason in reasons(lacking).items():
+            yield from _wrapped(f"{key}: {reason}")
     yield ""
+
+
+def _line(name: str, cells: Iterable[object], tasks: object, available: object) -> str:
+    """Return one line of the table, which fits into 80 columns."""
+    shown = "".join(f"{cell or '–':>9}" for cell in cells)
+    return f"{name:<10}{shown}{tasks:>6}{available:>10}"
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """Yield lines of a sentence, which keeps paths and commands in one piece."""
+    yield from textwrap.wrap(
+        text,
+        width=80,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _listing(chosen: tuple[Task, ...], lacking: tuple[Missing, ...]) -> Iterator[str]:

@@ -40,7 +40,16 @@ def command(**options: Any) -> None:
     gridseval video runs/mine --episode 0:3 --sheet
     gridseval video runs/mine --tasks 0-2 --trials 5 --format gif --out clips
     """  # noqa: D301
+    from tqdm import tqdm
+
     from gridseval.evaluation.redraw import Redrawing, redraw
 
-    for path in redraw(Redrawing(**options)):
-        click.echo(path)
+    with tqdm(desc="video", unit="step", leave=False, disable=None) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        for path in redraw(Redrawing(**options), on_progress):
+            bar.clear()  # or the path would follow the bar on its line
+            click.echo(path)

@@ -35,7 +35,8 @@ from gridseval.envs.spaces import (
     checked_keys,
     observation_space,
 )
-from gridseval.suites import Task
+from gridseval.envs.starting import start_episode
+from gridseval.suites import Episode, Task
 
 DEFAULT_SEED = 7
 
@@ -166,20 +167,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
         self._stage = None  # whatever fails below leaves no half-started episode
-        began = time.perf_counter()
-        files, perturbation = self._episodes.setting(self._task, self._trial, self._seed)
-        stage = self._scenes.stage(files)
-        stage.perturb(perturbation)
-        compiled = time.perf_counter()
-        stage.simulation.start(
-            *(self._trial, self._seed, self._settle_steps),
-            *(perturbation.joints, perturbation.joints_true),
-        )
-        self._stage = stage
-        key = (self._seed, self.suite.name, self._task.index, self._trial)
-        self._eyes = Looking(self._scenes, stage, perturbation.noise, key)
-        self._seconds["compile"] = compiled - began
-        self._seconds["reset"] = time.perf_counter() - compiled
+        episode = Episode(self.suite.name, self._task.index, self._trial)
+        setting = self._episodes.setting(self._task, self._trial, self._seed)
+        started = start_episode(self._scenes, *setting, episode, self._seed, self._settle_steps)
+        self._stage, self._eyes = started.stage, started.eyes
+        self._seconds |= started.seconds
         self._steps, self._ended = 0, False
         frames = [self._frame()] if self._record_every else []
         return self._observe(), self._info(success=False, frames=frames)

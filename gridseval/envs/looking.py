@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.envs.perturbations.noise import apply_noise, noise_rng
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import CAMERAS
@@ -24,7 +25,7 @@ class Looking:
     Args:
         scenes: Has the renderers.
         stage: The compiled task that is running.
-        noise: Number of a sensor noise on the agent camera, or ``None``.
+        perturbation: Its sensor noise is put on the agent camera's images.
         noise_key: Seed, suite, task and trial: what noise depends on beside the step.
     """
 
@@ -32,11 +33,12 @@ class Looking:
         self,
         scenes: SceneCache,
         stage: Stage,
-        noise: int | None = None,
+        perturbation: Perturbation = NOTHING,
         noise_key: tuple[int, str, int, int] = (0, "", 0, 0),
     ) -> None:
         self._scenes, self._stage = scenes, stage
-        self._noise, self._noise_key = noise, noise_key
+        self._noise, self._true_swap = perturbation.noise, perturbation.true_swap
+        self._noise_key = noise_key
         self._seen: dict[str, tuple[Any, Image]] = {}
         self.seconds = 0.0
 
@@ -57,7 +59,8 @@ class Looking:
             view = self._stage.simulation.view
             image = self._scenes.renderer(self._stage).render(view, CAMERAS[key])
             if self._noise is not None and key == _NOISY and control_step > 0:
-                image = apply_noise(image, self._noise, noise_rng(*self._noise_key, control_step))
+                rng = noise_rng(*self._noise_key, control_step)
+                image = apply_noise(image, self._noise, rng, self._true_swap)
             self._seen[key] = view, image
             self.seconds += time.perf_counter() - began
         return image

@@ -78,8 +78,9 @@ def composed(task: Perturbation, drawn: Perturbation) -> Perturbation:
     changed: dict[str, Any] = {
         name: value for name, value in vars(drawn).items() if value != getattr(NOTHING, name)
     }
-    if "joints" in changed:
-        changed["joints_true"] = drawn.joints_true
+    for switch, of in (("joints_true", "joints"), ("true_swap", "noise")):
+        if of in changed:
+            changed[switch] = getattr(drawn, switch)
     return replace(task, **changed)
 
 

@@ -7,11 +7,11 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.envs.looking import Looking
 from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.scene_cache import SceneCache
 from gridseval.envs.spaces import IMAGE_PX
+from gridseval.envs.starting import start_episode
 from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import Episode
 
@@ -65,12 +65,5 @@ class Studio:
         Raises:
             MachineError: The task cannot be compiled or drawn.
         """
-        stage = self._scenes.stage(files)
-        stage.perturb(perturbation)
-        stage.simulation.start(
-            *(episode.trial, seed, settle_steps), *(perturbation.joints, perturbation.joints_true)
-        )
-        key = (seed, episode.suite, episode.task, episode.trial)
-        return Looking(self._scenes, stage, perturbation.noise, key).image(
-            "agentview", settle_steps
-        )
+        started = start_episode(self._scenes, files, perturbation, episode, seed, settle_steps)
+        return started.eyes.image("agentview", settle_steps)

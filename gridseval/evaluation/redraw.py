@@ -8,7 +8,7 @@ years later, without the policy.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -53,8 +53,14 @@ class Redrawing:
     libero_plus: str | None = None
 
 
-def redraw(asked: Redrawing) -> Iterator[Path]:
+def redraw(
+    asked: Redrawing, on_progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Iterator[Path]:
     """Draw episodes and yield each file when it is complete.
+
+    Args:
+        asked: What to draw.
+        on_progress: Called with the number of control steps played so far, and of all.
 
     Raises:
         UsageError: There is no such run, task or trial.
@@ -76,9 +82,17 @@ def redraw(asked: Redrawing) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"cannot create {folder}: {error.strerror}") from error
     env = _settings(run, assets, asked.libero_plus).make()
+    before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):
         for recorded in chosen:
-            yield from _draw(env, suite, recorded, folder, asked)
+            on_step = _add(before, total, on_progress)
+            yield from _draw(env, suite, recorded, folder, asked, on_step)
+            before += recorded.record.steps
+
+
+def _add(before: int, total: int, on_progress: Callable[[int, int], None]) -> Callable[[int], None]:
+    """Return what tells the progress of all episodes, of an episode's step."""
+    return lambda step: on_progress(before + step, total)
 
 
 def _check_same_machine(run: Run, assets: Assets) -> None:
@@ -124,15 +138,22 @@ def _folder_of(recorded: Any) -> str | None:
 
 
 def _draw(
-    env: LiberoEnv, suite: Suite, recorded: Recorded, folder: Path, asked: Redrawing
+    env: LiberoEnv,
+    suite: Suite,
+    recorded: Recorded,
+    folder: Path,
+    asked: Redrawing,
+    on_step: Callable[[int], None],
 ) -> Iterator[Path]:
     record, traces = recorded.record, recorded.read_traces()
     name = video_name(*record.key, suite.tasks[record.task].name)
     path = (folder / name).with_suffix(f".{asked.form}")
     mapping = None if traces is None else traces.mapping
     moments = Moments()
-    with EpisodeVideo(path, record.instruction, VIDEO_FPS, mapping) as video:
+    overlaid = traces is not None and any(trace is not None for _, trace in traces.queries)
+    with EpisodeVideo(path, record.instruction, VIDEO_FPS, mapping, overlaid) as video:
         for frame in _replay(env, recorded, moments):
+            on_step(frame.step)
             shown = frame if traces is None else frame.with_trace(traces.at(frame.step))
             moments.take(shown)
             video.append(shown.agentview, shown.wrist, shown.step, shown.trace)

@@ -6,9 +6,9 @@ sign, how many steps between queries. They are data, so that a family is a file 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class PolicyCard:
         normalisation: How actions and state were scaled in training; the checkpoint has the
             numbers. ``"none"`` also where a server does it.
         token_grid: Rows and columns of one camera's visual tokens.
+        model: Description under ``policies/models/`` by which a query's cost is counted.
+        pruner: What chooses its visual tokens before the decoder, for its own cost.
         published: Rows of ``policies/published.yaml`` with its scores.
         source: Where these facts come from.
         notes: What a user should know.
@@ -61,6 +63,8 @@ class PolicyCard:
     normalisation: Literal["none", "q01_q99", "mean_std"]
     token_grid: tuple[int, int]
     source: str
+    model: str | None = None
+    pruner: str | None = None
     published: tuple[str, ...] = ()
     notes: str = ""
 
@@ -71,6 +75,13 @@ class PolicyCard:
             raise ValueError(f"replan must be within 1 and chunk ({self.chunk}), not {self.replan}")
         if min(self.token_grid) < 1:
             raise ValueError(f"token_grid must be (rows, columns), not {self.token_grid}")
+
+    def conventions(self) -> dict[str, Any]:
+        """Return what decides outcomes, of plain values, for ``run.yaml``."""
+        words = ("title", "source", "published", "notes")
+        values = {key: value for key, value in asdict(self).items() if key not in words}
+        values |= {"cameras": list(self.cameras), "token_grid": list(self.token_grid)}
+        return values
 
     def gripped(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return actions with gridseval's gripper.

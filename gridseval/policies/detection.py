@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gridseval.errors import PolicyError
-from gridseval.policies.remote.line import SCHEMES, checked_address
+from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
 
 
 class Found(NamedTuple):
@@ -67,6 +67,11 @@ def detect(checkpoint: str) -> Found:
         why = sign.found(path)
         if why is not None:
             return Found(sign.kind, why)
+    if (path / "params").is_dir() and not (path / "config.json").exists():
+        raise PolicyError(
+            f"{checkpoint} looks like a checkpoint of openpi, which runs in openpi's own code",
+            "start openpi's scripts/serve_policy.py with it, then give --ckpt ws://127.0.0.1:8000",
+        )
     looked = "; ".join(f"{sign.looks_for} ({sign.kind})" for sign in SIGNS)
     raise PolicyError(
         f"cannot tell what kind of policy {checkpoint} is; looked for {looked}",
@@ -150,8 +155,9 @@ def _served(address: str) -> Found:
 
 
 def _answers(url: str, address: str) -> bool:
+    proxies = urllib.request.ProxyHandler({} if is_loopback(address) else None)
     try:
-        with urllib.request.urlopen(url, timeout=_PROBE_S) as reply:  # noqa: S310 (http)
+        with urllib.request.build_opener(proxies).open(url, timeout=_PROBE_S) as reply:
             return bool(reply.status == 200)
     except (urllib.error.HTTPError, HTTPException):
         return False

@@ -146,7 +146,7 @@ def _lanczos(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
     return made.view(np.uint8).reshape(px, px, 3)
 
 
-_BLOCK = 24
+_BLOCK = 28
 """Output rows per product: more waste weights that are zero, fewer waste calls."""
 
 

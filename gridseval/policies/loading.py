@@ -31,7 +31,8 @@ class LoadedPolicy:
         replan: Policy steps executed per query, at least 1; ``None`` for the whole chunk.
         description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
             file that defines the class (``None`` for gridseval's own), checkpoint, its sha256,
-            arguments as given, and the version of ``torch`` (``None`` where nothing loaded it).
+            arguments as given, the version of ``torch`` (``None`` where nothing loaded it), and
+            the policy's own ``details``: its card, what its server said.
         flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
             say.
         mapping: From its input image to the observed frame, for drawing traces.
@@ -100,6 +101,7 @@ def load_policy(
             "sha256": _sha256(checkpoint),
             "arguments": given,
             "torch": _torch_version(loaded),
+            **_details(policy, name),
         },
         flops=_flops(policy, name),
         mapping=_mapping(policy, name),
@@ -164,6 +166,13 @@ def _replan(policy: Policy, name: str) -> int | None:
     raise PolicyError(f"policy {name!r} has replan {replan!r}", "an int of at least 1, or None")
 
 
+def _details(policy: Policy, name: str) -> dict[str, Any]:
+    details = getattr(policy, "details", {})
+    if isinstance(details, Mapping):
+        return dict(details)
+    raise PolicyError(f"policy {name!r} has details {details!r}", "a mapping of plain values")
+
+
 def _flops(policy: Policy, name: str) -> Callable[[TokenTrace], float] | None:
     flops = getattr(policy, "flops", None)
     if flops is None or callable(flops):
@@ -185,12 +194,21 @@ def _sha256(checkpoint: str | None) -> str | None:
         return _file_sha256(path)
     files = sorted((path / "actions").glob("*.npy")) if checkpoint else []
     if checkpoint and not files:
-        files = [*sorted(path.glob("config.json")), *sorted(path.glob("*.safetensors"))]
+        folder = next((p for p in (path / "pretrained_model",) if p.is_dir()), path)
+        files = [file for pattern in _DECIDING for file in sorted(folder.glob(pattern))]
     for file in files:
         digest.update(file.name.encode())
         for block in _blocks(file):
             digest.update(block)
     return digest.hexdigest() if files else None
+
+
+_DECIDING = (
+    *("config.json", "*.safetensors"),
+    *("dataset_statistics.json", "action_head--*", "proprio_projector--*", "*.py"),
+    *("policy_preprocessor.json", "policy_postprocessor.json"),
+)
+"""Files of a checkpoint by which it acts: weights, normalisation, its own code."""
 
 
 def _source_sha256(loaded: type[Any]) -> str | None:
@@ -212,7 +230,9 @@ def _torch_version(loaded: type) -> str | None:
     return str(torch.__version__)
 
 
-_WITH_TORCH = ("gridseval.policies.torch_file", "gridseval.policies.nano")
+_WITH_TORCH = tuple(
+    f"gridseval.policies.{name}" for name in ("torch_file", "nano", "lerobot_kind", "openvla_kind")
+)
 
 
 def _file_sha256(path: Path) -> str:

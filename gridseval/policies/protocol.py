@@ -83,9 +83,10 @@ class Policy(Protocol):
       kept, for the tables.
     * ``image_mapping: ImageMapping``: where places on its input image lie on the observed frame, by
       default the same; videos draw traces through it.
-
     * ``batches: bool``: whether it takes several slots at once, by default so; one that does not is
       asked for each alone.
+    * ``details: Mapping[str, Any]``: plain values that belong to what ``run.yaml`` says of the
+      policy; a run of other ones is another run.
     * ``notes: tuple[str, ...]``: what the user should know before it runs.
     * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor
       of the form ``scheme://…``, such as a hub's ``owner/name``; by default not.

@@ -207,6 +207,17 @@ POLICIES = Registry(
 )
 
 
+PACKAGES = {
+    "lerobot": "lerobot",
+    "lightvla": "transformers",
+    "nano": "torch",
+    "openvla": "transformers",
+    "openvla-oft": "transformers",
+    "torch": "torch",
+}
+"""What kinds import besides the packages that every installation has."""
+
+
 def register(name: str, entry_point: str) -> None:
     """Give a policy class (``"module:Class"``) a name for ``--policy``; nothing is imported.
 

@@ -26,7 +26,7 @@ from gridseval.results.sections import (
 from gridseval.results.statistics import tally
 from gridseval.results.summary import Summary, summarise
 from gridseval.results.summary_json import summary_data, to_json
-from gridseval.results.tables import counts_line, render_runs_csv
+from gridseval.results.tables import MOST_TASK_ROWS, counts_line, render_runs_csv
 
 TABLE_SCHEMA = 1
 
@@ -68,17 +68,17 @@ def tabulate(runs: Sequence[Run], families: Sequence[str] | None = None) -> Runs
     )
 
 
-def table_text(table: RunsTable, rows: Rows = "task") -> str:
+def table_text(table: RunsTable, rows: Rows | None = None) -> str:
     """Return the table for a terminal of 80 columns, without a line feed at the end."""
     return as_text(describe_runs(table, rows))
 
 
-def table_markdown(table: RunsTable, rows: Rows = "task") -> str:
+def table_markdown(table: RunsTable, rows: Rows | None = None) -> str:
     """Return the table as Markdown."""
     return as_markdown(describe_runs(table, rows))
 
 
-def table_latex(table: RunsTable, rows: Rows = "task") -> str:
+def table_latex(table: RunsTable, rows: Rows | None = None) -> str:
     """Return the table as LaTeX with booktabs."""
     return as_latex(describe_runs(table, rows))
 
@@ -111,8 +111,15 @@ def table_json(table: RunsTable) -> str:
     return to_json(data)
 
 
-def describe_runs(table: RunsTable, rows: Rows = "task") -> Document:
-    """Return what the table says: one row per task, per suite only, or per dimension only."""
+def describe_runs(table: RunsTable, rows: Rows | None = None) -> Document:
+    """Return what the table says: one row per task, per suite only, or per dimension only.
+
+    Args:
+        table: The runs.
+        rows: Which; ``None``: per task, or per suite if a run has very many tasks.
+    """
+    most = max(len(summary.tasks) for summary in table.summaries.values())
+    rows = rows or ("task" if most <= MOST_TASK_ROWS else "suite")
     several = len(table.runs) > 1
     labelled = table.summaries if several else {"": _only(table)}
     pivots = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Any
 from gridseval.results.models import models_note
 from gridseval.results.record import EpisodeRecord
 from gridseval.results.statistics import Tally, mean_over_tasks, tally
+
+_PERTURBED = re.compile(r"_((?:view|language|light|table|tb|add)_\d.*|(?:moved_)?level\d.*)$")
+"""What the name of a task of LIBERO-Plus adds to that of its base task."""
 
 _MAX_REASONS, _MAX_REASON = 3, 150
 
@@ -104,7 +108,9 @@ def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
 
 
 def _task_label(record: EpisodeRecord) -> str:
-    return record.instruction or record.task_name or f"task {record.task}"
+    told = record.instruction or record.task_name or f"task {record.task}"
+    changed = _PERTURBED.search(record.task_name) if "dimension" in record.extra else None
+    return told if changed is None else f"{told} · {changed[1].replace('_', ' ')}"
 
 
 def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:

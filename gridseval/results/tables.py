@@ -24,11 +24,14 @@ from gridseval.results.sections import (
 )
 from gridseval.results.summary import Row, Summary
 
+MOST_TASK_ROWS = 100
+"""A table for people has no rows for tasks if there are more; LIBERO-Plus has thousands."""
+
 _PLACE = ("level", "suite", "task", "task_name", "dimension", "dimension_level")
 
 
 def render_markdown(summary: Summary) -> str:
-    """Return ``table.md``: a row per task, a bold row per suite, counts and notes."""
+    """Return ``table.md``: a row per task unless there are many, a bold row per suite, notes."""
     return as_markdown(describe(summary))
 
 
@@ -72,15 +75,17 @@ def render_runs_csv(runs: Mapping[str, Summary], published: Sequence[PublishedRo
     return _csv([["run", *_PLACE, *names], *rows])
 
 
-def describe(summary: Summary, tasks: bool = True) -> Document:
-    """Return what a run's table says; without rows for tasks if ``tasks`` is false."""
+def describe(summary: Summary) -> Document:
+    """Return what a run's table says."""
     one = {"": summary}
+    tasks = len(summary.tasks) <= MOST_TASK_ROWS
+    many = () if tasks else (f"table.csv has a row for each of the {len(summary.tasks)} tasks",)
     sections = [success_of_one(summary, tasks), pivot_section(summary), leaderboard_section(one)]
     sections += efficiency_sections(one, tasks)
     return Document(
         title=summary.title,
         sections=tuple(section for section in sections if section is not None),
-        notes=(counts_line(summary), *summary.notes, *leaderboard_notes(one)),
+        notes=(counts_line(summary), *many, *summary.notes, *leaderboard_notes(one)),
     )
 
 

@@ -49,6 +49,7 @@ class QueryLog:
         """Take note of a query."""
         self._calls.append(call)
         if trace is None:
+            self._last = None  # what moved since the query before the last is no movement of one
             return
         self._add("kept_tokens", trace.kept_count)
         self._add("dense_tokens", trace.dense_count)

@@ -77,7 +77,14 @@ class PolicyServer:
         self._slots: set[int] = set()
         wait_s = settings.max_wait_ms / 1e3
         self._batcher = Batcher(loaded.policy, settings.max_batch, wait_s, lambda: len(self._slots))
-        served = ServedPolicy(loaded.name, loaded.observation_keys, loaded.replan, loaded.mapping)
+        served = ServedPolicy(
+            loaded.name,
+            loaded.observation_keys,
+            loaded.replan,
+            loaded.mapping,
+            flops=loaded.flops is not None,
+            description=loaded.description,
+        )
         self._metadata = openpi.pack(served.to_metadata())
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -172,4 +179,6 @@ class PolicyServer:
         }
         if answered.trace is not None:
             reply["traces"] = trace_to_wire(answered.trace)
+            if self._loaded.flops is not None:
+                reply["flops"] = float(self._loaded.flops(answered.trace))
         return openpi.pack(reply)

@@ -1,17 +1,22 @@
 """Which files a background of LIBERO-Plus consists of.
 
 In libero_object it is the floor's texture, and the wall's; in the other suites a scene file with
-another table, and the wall's texture, or that of the whole background.
+another table, and the wall's texture, which in kitchens and living rooms the scene file names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gridseval.suites.plus_folder import PlusFolder
-from gridseval.suites.scene_names import FLOORS, WALLS, scene_stem
+from gridseval.suites.scene_names import (
+    FLOORS,
+    LIBERO_TEXTURES,
+    WALLS,
+    scene_stem,
+    wall_style,
+)
 from gridseval.suites.variant import Variant
 
 
@@ -34,25 +39,26 @@ class Background:
 
 def background_of(variant: Variant, folder: PlusFolder) -> Background:
     """Return the files of a task of the background dimension."""
-    table, _, wall = variant.scene.partition("+")
-    lacking = []
+    wanted: list[tuple[str, Path | None]] = []
+    scene = floor = wall = None
     if variant.suite == "libero_object":
-        floor, scene = _texture(table, FLOORS, folder), None
-        if floor is None:
-            lacking.append(f"assets/textures/{table}.png")
+        table = variant.scene.partition("+")[0]
+        name = FLOORS.get(table, table)
+        floor = _texture(name, folder)
+        wanted.append((f"textures/{name}.png", floor))
     else:
-        stem = scene_stem(variant)
-        floor, scene = None, folder.scene_file(stem)
-        if scene is not None:
-            return Background(scene)  # it says all, the wall included
-        scene = folder.scene_file(stem.partition(f"{table}_")[0] + table) if wall else None
-        if scene is None:
-            lacking.append(f"assets/scenes/{stem}.xml")
-    shown = _texture(wall, WALLS, folder) if wall else None
-    if wall and shown is None:
-        lacking.append(f"assets/textures/{wall}.png")
-    return Background(scene, floor, shown, lacking[0] if lacking else None)
+        scene = folder.scene_file(scene_stem(variant))
+        wanted.append((f"scenes/{scene_stem(variant)}.xml", scene))
+    style = wall_style(variant)
+    if style:
+        name = WALLS.get(style, style)
+        wall = _texture(name, folder)
+        wanted.append((f"textures/{name}.png", wall))
+    lacking = [f"assets/{name}" for name, path in wanted if path is None]
+    return Background(scene, floor, wall, lacking[0] if lacking else None)
 
 
-def _texture(style: str, own: Mapping[str, str], folder: PlusFolder) -> Path | None:
-    return Path("textures", f"{own[style]}.png") if style in own else folder.texture_file(style)
+def _texture(name: str, folder: PlusFolder) -> Path | None:
+    if name in LIBERO_TEXTURES:
+        return Path("textures", f"{name}.png")
+    return folder.texture_file(name)

@@ -94,13 +94,10 @@ class PlusFolder:
         """Return the scene ``STEM.xml`` of the unpacked assets, if it is there."""
         return self._scenes.get(f"{stem}.xml")
 
-    def texture_file(self, style: str) -> Path | None:
-        """Return the unpacked assets' texture that is named like a style, if it is there.
-
-        Styles have underscores where files have hyphens, and files may say what they are for.
-        """
-        names = (f"{style}{use}.png".lower() for use in ("", "_floor", "_wall"))
-        return next((self._textures[name] for name in names if name in self._textures), None)
+    def texture_file(self, name: str) -> Path | None:
+        """Return the texture ``NAME.png`` of the unpacked assets, if it is there."""
+        path = None if self.assets is None else self.assets / "textures" / f"{name}.png"
+        return path if path is not None and path.is_file() else None
 
     def object_file(self, kind: str) -> Path | None:
         """Return the model of an added object, if it is among the unpacked assets.
@@ -117,14 +114,6 @@ class PlusFolder:
             return None
         path = folders[place] / f"{folders[place].parent.parent.name}.xml"
         return path if path.is_file() else None
-
-    @cached_property
-    def _textures(self) -> dict[str, Path]:
-        """All textures by file name, in lower case and with underscores only."""
-        if self.assets is None:
-            return {}
-        found = sorted((self.assets / "textures").rglob("*.png"))
-        return {path.name.lower().replace("-", "_"): path for path in found}
 
     @cached_property
     def _scenes(self) -> dict[str, Path]:

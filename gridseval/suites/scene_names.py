@@ -7,39 +7,52 @@ import re
 from gridseval.suites.variant import Variant
 
 FLOORS = {
+    "brick_disp": "Bricks02_DISP_6K",
     "brown_ceramic": "brown_ceramic_tile",
+    "cliffde_ao": "CliffDesert006_AO_HIRES",
+    "cobble01_ao": "Cobblestone01_AO_6K",
+    "cobble01_disp": "Cobblestone01_DISP_6K copy",
     "dapper_gray": "dapper_gray_floor",
     "dark": "dark_floor_texture",
+    "gray": "gray_floor",
     "light": "light_floor",
     "light_gray": "light-gray-floor-tile",
     "marble": "marble_floor",
+    "marble_gloss": "Marble01_GLOSS_3K",
     "rustic": "rustic_floor",
     "white_marble": "white_marble_floor",
     "wood_plank": "seamless_wood_planks_floor",
 }
-"""Floors of libero_object whose texture is among LIBERO's own models, and the texture's name.
-
-``gray`` is left out: which of several gray textures upstream means is not known without its assets.
-"""
+"""Textures of the floors in libero_object whose style is not called like its texture."""
 
 WALLS = {
     "canvas": "canvas_sky_blue",
     "capriccio": "capriccio_sky",
-    "ceramic": "ceramic",
-    "cream": "cream-plaster",
+    "cream": "cream_plaster",
     "dark_blue": "dark_blue_wall",
-    "dark_gray_plaster": "dark_gray_plaster",
     "dark_green": "dark_green_plaster_wall",
     "gray": "gray_wall",
     "gray_ceramic": "gray_ceramic_tile",
-    "gray_plaster": "gray_plaster",
     "light_blue": "light_blue_wall",
     "light_gray_plaster": "light-gray-plaster",
     "stucco": "stucco_wall",
     "white": "white_wall",
     "yellow_linen": "yellow_linen_wall_texture",
 }
-"""Walls of libero_object, likewise."""
+"""Textures of walls, likewise."""
+
+LIBERO_TEXTURES = frozenset(
+    {
+        *("brown_ceramic_tile", "canvas_sky_blue", "capriccio_sky", "ceramic", "dapper_gray_floor"),
+        *("dark_blue_wall", "dark_floor_texture", "dark_gray_plaster", "dark_green_plaster_wall"),
+        *("gray_ceramic_tile", "gray_floor", "gray_plaster", "gray_wall", "light-gray-floor-tile"),
+        *("light-gray-plaster", "light_blue_wall", "light_floor", "marble_floor", "rustic_floor"),
+        *("seamless_wood_planks_floor", "stucco_wall", "white_marble_floor", "white_wall"),
+        "yellow_linen_wall_texture",
+    }
+)
+"""Those of them that are among LIBERO's own models. It has a ``cream-plaster``, upstream asks for
+``cream_plaster``."""
 
 ADDED_KINDS = frozenset(
     {
@@ -59,18 +72,28 @@ _PREFIXES = {
     "LIVING": "liv",
     "STUDY": "study",
 }
-_BEFORE_WALL = {"tabletop": "_Wall_", "study": "_Wall_", "kitchen": "_bg_", "liv": "_bg_"}
+_WITH_WALLS = ("kitchen", "liv")
+"""Scenes of which a file exists for each pair of a table and a background."""
 
 
 def scene_stem(variant: Variant) -> str:
-    """Return the name by which upstream's scene files call a light or a background."""
-    prefix = _PREFIXES.get(variant.suite) or _PREFIXES[variant.base.split("_")[0]]
+    """Return the name by which upstream's scene files call a light or a table."""
+    prefix = _prefix(variant)
     if variant.kind == "light":
         return f"{prefix}_light_sync_modified_{variant.scene}"
     table, _, wall = variant.scene.partition("+")
-    return f"{prefix}_table_{table}" + (_BEFORE_WALL[prefix] + wall if wall else "")
+    return f"{prefix}_table_{table}" + (f"_bg_{wall}" if wall and prefix in _WITH_WALLS else "")
+
+
+def wall_style(variant: Variant) -> str:
+    """Return the style of a background's wall, if it is not in the scene file; else nothing."""
+    return "" if _prefix(variant) in _WITH_WALLS else variant.scene.partition("+")[2]
 
 
 def added_kinds(bddl: str) -> frozenset[str]:
     """Return which of ``ADDED_KINDS`` a BDDL text declares."""
     return ADDED_KINDS & set(re.findall(r"-\s+([a-z0-9_]+)", bddl.lower()))
+
+
+def _prefix(variant: Variant) -> str:
+    return _PREFIXES.get(variant.suite) or _PREFIXES[variant.base.split("_")[0]]

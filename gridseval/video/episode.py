@@ -26,17 +26,18 @@ _HOLD_S = 1.0
 class EpisodeVideo:
     """Writes an episode's frames to a video while the episode runs.
 
-    What a picture shows is told by the first frame: with a trace, the cameras above and what their
-    tokens covered below (520 × 584 pixels with the caption); without, the cameras side by side
-    (512 × 320), and later traces are not drawn. Nothing is kept in memory but the last picture,
-    which is shown for one more second with the outcome. As a context manager, the video is
-    discarded on leaving unless it was closed.
+    A picture shows the cameras above and what their tokens covered below (520 × 584 pixels with the
+    caption), or the cameras side by side (512 × 320). Which of them is told by the first frame if
+    nobody says: without a trace in it, later ones are not drawn. Nothing is kept in memory but the
+    last picture, which is shown for one more second with the outcome. As a context manager, the
+    video is discarded on leaving unless it was closed.
 
     Args:
         path: The video's path, ending in ``.mp4`` or ``.gif``; its folder exists.
         instruction: Shown in the caption.
         fps: Frames per second, above 0; 20 shows each control step in real time.
         mapping: From the model's input image to the frame, for traces.
+        overlaid: Whether there are traces to be shown; ``None`` if only the first frame tells.
 
     Raises:
         MachineError: There is no ffmpeg.
@@ -48,7 +49,9 @@ class EpisodeVideo:
         instruction: str,
         fps: float = 20,
         mapping: ImageMapping | None = None,
+        overlaid: bool | None = None,
     ) -> None:
+        self._overlaid = overlaid
         self._path, self._instruction, self._fps = path, instruction, fps
         self._mapping = mapping or ImageMapping()
         self._encoder: Encoder | None = None
@@ -81,7 +84,9 @@ class EpisodeVideo:
             return
         if self._encoder is None:
             # Only now, since an episode that dies in its reset should cost no process.
-            self._encoder = self._begin(overlaid=trace is not None)
+            self._encoder = self._begin(
+                trace is not None if self._overlaid is None else self._overlaid
+            )
         self._trace = trace if self._picture.overlaid else None
         self._last = self._picture.compose(agentview, wrist, self._trace)
         self._write(self._encoder, f"step {step}", None)

@@ -1,4 +1,4 @@
-"""Many small pictures with their names, as one PNG file."""
+"""Many small pictures with their names, as one PNG or JPEG file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gridseval.video.picture import BACKGROUND_RGB
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 _GAP_PX, _LABEL_PX, _LINE_PX, _TITLE_PX = 12, 44, 19, 34
 _WIDEST_PX = 2400
+_JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def write_grid(path: Path, title: str, sections: Sequence[Section], columns: int
     """Write pictures in rows, each above its label; equal pictures give an equal file.
 
     Args:
-        path: Ends in ``.png``; its folder exists.
+        path: Ends in ``.png``, ``.jpg`` or ``.jpeg``; its folder exists.
         title: One line above all.
         sections: At least one; all pictures of one size.
         columns: Cells in a row; 0: as many as make a sheet about as wide as high, at most 2400
@@ -110,9 +111,9 @@ def _draw_cell(sheet: Image.Image, cell: Cell, left: int, top: int, width: int) 
 
 
 def _save(image: Image.Image, path: Path) -> Path:
-    part = path.with_suffix(".part.png")
+    part = path.with_suffix(f".part{path.suffix}")
     try:
-        image.save(part, "PNG", optimize=True)
+        image.save(part, optimize=True, quality=_JPEG_QUALITY)  # PNG has no quality
         return part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ exactly as it would in the evaluation's own process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gridseval.config import build
@@ -32,6 +32,8 @@ class ServedPolicy:
         observation_keys: What it looks at.
         replan: Policy steps per query, or ``None`` for the whole chunk.
         mapping: From its input image to the observed frame.
+        flops: Whether replies with a trace say what the query cost, under ``flops``.
+        description: What is served, as a run of it in the server's own process would record it.
         protocol: Version of these keys.
 
     Raises:
@@ -42,6 +44,8 @@ class ServedPolicy:
     observation_keys: tuple[str, ...]
     replan: int | None
     mapping: ImageMapping
+    flops: bool = False
+    description: Mapping[str, Any] = field(default_factory=dict)
     protocol: int = 1
 
     def __post_init__(self) -> None:

@@ -105,6 +105,16 @@ def test_a_hub_that_is_not_there(cli: Any, double: HubDouble, tmp_path: Path) ->
     assert cli("assets", "list").out.startswith("no models")
 
 
+def test_a_variable_that_names_nothing_is_listed(
+    cli: Any, double: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDSEVAL_ASSETS", str(tmp_path / "gone"))
+    first, second = cli("assets", "list").out.splitlines()
+    assert first.startswith("* GRIDSEVAL_ASSETS")
+    assert first.endswith("no such folder: runs end with an error")
+    assert second.strip() == str(tmp_path / "gone")
+
+
 def test_preview_shows_what_the_models_show(cli: Any, assets: Path, tmp_path: Path) -> None:
     words = ("assets", "preview", "--suite", "libero_object", "--tasks", "2", "--px", "128")
     words += ("--assets", str(assets), "--against", str(assets))
@@ -123,10 +133,10 @@ def test_preview_shows_what_the_models_show(cli: Any, assets: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "status", "reason"),
     [
-        (("--out", "x.gif"), 2, "does not end in .png"),
+        (("--out", "x.gif"), 2, "end it with .png, .jpg"),
         (("--out", "gone/x.png"), 5, "its folder does not exist"),
         (("--suite", "libero_goaly"), 2, "did you mean 'libero_goal'?"),
-        (("--against", "/no/such"), 3, "no such folder"),
+        (("--against", "/no/such"), 3, "--against: no such folder"),
     ],
 )
 def test_previews_that_cannot_be(

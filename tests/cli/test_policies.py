@@ -39,3 +39,15 @@ def test_a_misspelt_card_gets_the_nearest(capsys: pytest.CaptureFixture[str]) ->
     status, _, err = run(capsys, "show", "pi05_grid")
     assert status == 2
     assert "did you mean 'pi05_grids'" in err
+
+
+def test_it_says_which_package_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    _, out, _ = run(capsys)
+    rows = {line.split()[0]: line for line in out.splitlines() if line}
+    assert "transformers (not installed)" in rows["openvla-oft"]
+    assert "installed" not in rows["oracle"]

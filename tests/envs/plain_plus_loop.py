@@ -37,6 +37,11 @@ NOMINAL = {
 }
 
 
+def to_four(values: Any) -> np.ndarray:
+    """Round as upstream does, with Python's function: numpy's differs by 1e-4 near a half."""
+    return np.array([round(float(value), 4) for value in values])
+
+
 def camera(problem: str, numbers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return position and quaternion (w x y z) of the agent camera, by the published formulas."""
     from scipy.spatial.transform import Rotation
@@ -46,25 +51,28 @@ def camera(problem: str, numbers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarr
     view = Rotation.from_quat(np.roll(nominal, -1))
 
     def rounded(turned: Any) -> Any:
-        return Rotation.from_quat(np.round(turned.as_quat(), 4))
+        return Rotation.from_quat(to_four(turned.as_quat()))
 
     if v != 0:
         tilt = Rotation.from_rotvec([0, -np.deg2rad(v), 0])
-        position = np.round(CENTRE + tilt.apply(position - CENTRE), 4)
+        position = to_four(CENTRE + tilt.apply(position - CENTRE))
         view = rounded(tilt * view)
     spin = Rotation.from_rotvec([0, 0, np.deg2rad(h)])
-    position, view = np.round(spin.apply(position), 4), rounded(spin * view)
+    position, view = to_four(spin.apply(position)), rounded(spin * view)
     if s != 100:
-        position = np.round(CENTRE + s / 100 * (position - CENTRE), 4)
+        position = to_four(CENTRE + (position - CENTRE) * (s / 100))
     if r != 0:
         view = rounded(Rotation.from_rotvec([0, 0, np.deg2rad(r)]) * view)
     if e != 0:
         view = rounded(Rotation.from_rotvec([0, -np.deg2rad(e), 0]) * view)
-    return position, np.round(np.roll(view.as_quat(), 1), 4)
+    return position, to_four(np.roll(view.as_quat(), 1))
 
 
 def reset_pose(number: int) -> np.ndarray:
-    """Return the joint angles of initial state K, by the published formula; K = 0 is LIBERO's."""
+    """Return the joint angles of initial state K; K = 0 is LIBERO's.
+
+    By the published formula, to the eight decimals that upstream's source has.
+    """
     nominal = np.array([0, -1.61037389e-01, 0.0, -2.44459747e00, 0.0, 2.22675220e00, np.pi / 4])
     if number == 0:
         return nominal
@@ -72,7 +80,8 @@ def reset_pose(number: int) -> np.ndarray:
     for _ in range(number):
         direction = random.randn(7)
     norm = 0.1 * ((number - 1) // 100 + 1)
-    return nominal + norm * (direction / np.linalg.norm(direction))
+    exact = nominal + norm * (direction / np.linalg.norm(direction))
+    return np.array([round(angle, 8) for angle in exact.tolist()])
 
 
 class PlusTask:

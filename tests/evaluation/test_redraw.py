@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,10 @@ from PIL import Image
 
 from gridseval.cli import main
 from gridseval.evaluation.missing import missing_files
+from gridseval.evaluation.redraw import Redrawing, redraw
 from gridseval.results.jsonl import read_records
 from gridseval.tokens.trace_file import read_traces
+from gridseval.video.decoder import open_clip
 from gridseval.video.sheet import FOOTER_HEIGHT_PX, LABEL_HEIGHT_PX
 
 DOUBLES = Path(__file__).with_name("redraw_doubles.py")
@@ -108,6 +111,21 @@ def test_one_episode_as_gif_with_a_sheet(
         # Below, of the wrist: the trace's point (0, 0), turned, is the last corner.
         corner = pixels[LABEL_HEIGHT_PX + 519, 16 + 536 * tile + 519]
         assert (np.abs(corner - (255, 194, 10)).max() < 12) == happened
+
+
+def test_a_first_query_without_a_trace_leaves_room_for_later_ones(
+    looking: Path, assets: Path, tmp_path: Path
+) -> None:
+    path = looking / "traces" / "libero_object-1-0.jsonl"
+    head, first, *others = path.read_text().splitlines()
+    silent = json.dumps({"step": json.loads(first)["step"], "cameras": None})
+    path.write_text("\n".join([head, silent, *others]))
+    seen: list[tuple[int, int]] = []
+    asked = Redrawing(looking, ("1:0",), out=tmp_path, assets=str(assets))
+    (drawn,) = redraw(asked, lambda done, total: seen.append((done, total)))
+    with open_clip(drawn) as clip:
+        assert (clip.width, clip.height) == (520, 584)
+    assert seen[-1] == (STEPS, STEPS) and seen == sorted(seen)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import yaml
 
 from gridseval.errors import UsageError
 from gridseval.policies.cards import PolicyCard, list_cards, load_card
+from gridseval.policies.cost import card_flops, dense_trace
 from gridseval.results.published import load_published
+from gridseval.tokens import CameraTrace, TokenTrace
 
 SHIPPED = [
     "lerobot",
@@ -23,6 +25,7 @@ SHIPPED = [
     "pi05",
     "pi05_grids",
     "smolvla",
+    "vla_eval",
 ]
 
 
@@ -129,3 +132,31 @@ def test_a_misspelt_name_gets_the_nearest() -> None:
     with pytest.raises(UsageError, match="unknown policy card") as caught:
         load_card("pi05_grid")
     assert "pi05_grids" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("card", "tflops"),
+    [("pi0", 4.38), ("pi05_grids", None), ("openvla_oft", None), ("lightvla", None)],
+)
+def test_a_cards_model_says_what_a_query_costs(card: str, tflops: float | None) -> None:
+    loaded = load_card(card)
+    flops = card_flops(loaded)
+    assert flops is not None
+    dense = dense_trace(loaded)
+    assert [camera.camera for camera in dense.cameras] == list(loaded.cameras)
+    assert dense.kept_count == dense.dense_count == 512
+    points = np.full((16, 2), 0.5, np.float32)
+    few = TokenTrace(
+        tuple(CameraTrace(c, loaded.token_grid, points=points) for c in loaded.cameras)
+    )
+    assert flops(few) < 0.5 * flops(dense)
+    if tflops is not None:  # GridS's table 4, by gridseval's own convention
+        assert flops(dense) / 1e12 == pytest.approx(tflops, abs=0.01)
+    assert card_flops(loaded, width=32) is None
+
+
+def test_every_card_names_a_model_that_there_is_or_none() -> None:
+    told = {name: card_flops(load_card(name)) for name in list_cards()}
+    assert {name for name, flops in told.items() if flops is None} == {
+        *("lerobot", "nano", "vla_eval")
+    }

@@ -82,3 +82,10 @@ def test_a_server_without_a_health_check_is_taken_for_an_old_one_of_openpis() ->
 
     with scripted_server(silent) as address:
         assert detect(address).kind == "openpi"
+
+
+def test_openpis_own_checkpoint_is_sent_to_openpis_server(tmp_path: Path) -> None:
+    (tmp_path / "params").mkdir()
+    with pytest.raises(PolicyError, match="checkpoint of openpi") as caught:
+        detect(str(tmp_path))
+    assert "ws://" in (caught.value.hint or "")

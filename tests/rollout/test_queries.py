@@ -142,6 +142,16 @@ def test_cameras_are_counted_apart_and_points_move() -> None:
     assert log.figures()["kept_movement"] == pytest.approx(2**0.5, rel=1e-5)
 
 
+def test_what_changed_across_a_silent_query_is_not_between_two() -> None:
+    log = QueryLog()
+    for kept in (1, None, 4):
+        log.note(Call(1, 1), None if kept is None else trace_of(kept))
+    assert log.figures()["kept_tokens"] == [1, 4]
+    assert "kept_turnover" not in log.figures()
+    log.note(Call(1, 1), trace_of(4))
+    assert log.figures()["kept_turnover"] == 0.0
+
+
 @pytest.mark.parametrize(
     ("traces", "said"),
     [

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,12 +103,10 @@ def test_requests_that_come_together_are_one_batch() -> None:
 
 
 def test_a_lone_client_waits_for_nobody() -> None:
-    with policy_server(loaded(Looking()), max_wait_ms=30_000) as address:
-        client = load_policy("openpi", address, {}, 7).policy
+    with policy_server(loaded(Looking()), max_wait_ms=60_000) as address:
+        client = load_policy("openpi", address, {"timeout_s": "30"}, 7).policy
         client.reset([0], EPISODES[:1])
-        began = time.monotonic()
-        client.act(observe([0]))
-        assert time.monotonic() - began < 15
+        assert not client.act(observe([0])).failures
 
 
 CLIENT = """

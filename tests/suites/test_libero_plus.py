@@ -229,13 +229,51 @@ def test_what_is_unpacked_becomes_available(tmp_path: Path) -> None:
     floor = first("object", "table", "CarbonFiber001_COL_6K")
     task = suite_of("object").task(floor.name)
     assert missing(task, folder) is not None
-    gray = suite_of("object").task(first("object", "table", "gray").name)
-    assert missing(gray, folder) is not None
-    (root / "assets" / "textures" / "CarbonFiber001-COL-6K.png").write_bytes(b"png")
-    (root / "assets" / "textures" / "gray_floor.png").write_bytes(b"png")
-    folder = PlusFolder.find(tmp_path)
-    assert missing(task, folder) is None
-    assert missing(gray, folder) is None
+    (root / "assets" / "textures" / "CarbonFiber001_COL_6K.png").write_bytes(b"png")
+    assert missing(task, PlusFolder.find(tmp_path)) is None
+
+
+BACKGROUNDS = {
+    # The start of a scene as the manifest has it, and the files that upstream shows for it.
+    ("object", "tb", "cliffde_ao"): ("textures/CliffDesert006_AO_HIRES.png",),
+    ("object", "tb", "cobble01_ao"): ("textures/Cobblestone01_AO_6K.png",),
+    ("object", "tb", "brick_disp"): ("textures/Bricks02_DISP_6K.png",),
+    ("object", "tb", "dark+cream"): ("textures/cream_plaster.png",),
+    ("object", "table", "marble_gloss"): ("textures/Marble01_GLOSS_3K.png",),
+    ("object", "table", "FabricWool001_DISP_HIRES"): ("textures/FabricWool001_DISP_HIRES.png",),
+    ("goal", "tb", "+canvas"): ("scenes/tabletop_table_{table}.xml",),
+    ("goal", "tb", "+cream"): ("scenes/tabletop_table_{table}.xml", "textures/cream_plaster.png"),
+    ("10", "tb", "+canvas"): ("scenes/study_table_{table}.xml",),
+    ("10", "tb", "+Bricks02_NRM_6K"): ("scenes/kitchenxml/{room}_table_{table}_bg_{wall}.xml",),
+}
+
+
+@pytest.mark.parametrize(("suite", "kind", "scene"), BACKGROUNDS)
+def test_backgrounds_need_the_files_that_upstream_shows(
+    tmp_path: Path, suite: str, kind: str, scene: str
+) -> None:
+    root = with_assets(tmp_path)
+    variant = first(suite, kind, scene)
+    task = suite_of(suite).task(variant.name)
+    table, _, wall = variant.scene.partition("+")
+    room = "kitchen" if "KITCHEN" in variant.base else "liv"
+    for named in BACKGROUNDS[suite, kind, scene]:
+        assert missing(task, PlusFolder.find(root)) is not None
+        path = root / "assets" / named.format(table=table, wall=wall, room=room)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("<mujoco/>")
+    assert missing(task, PlusFolder.find(root)) is None
+
+
+@pytest.mark.parametrize("scene", ["gray", "gray+gray_plaster", "dark+canvas"])
+def test_floors_of_libero_need_no_file(scene: str) -> None:
+    found = [
+        task
+        for task in suite_of("object").tasks
+        if task.variant and task.variant.dimension == "background" and task.variant.scene == scene
+    ]
+    assert found
+    assert all(missing(task, NOTHING) is None for task in found)
 
 
 def test_added_objects_are_looked_up_by_their_number(tmp_path: Path) -> None:

@@ -75,3 +75,13 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot write .*sheet\.png"):
         write_grid(tmp_path / "sheet.png", "title", sections(1))
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_a_jpeg_shows_the_same_in_less_space(tmp_path: Path) -> None:
+    png = write_grid(tmp_path / "sheet.png", "title", sections(3, 1))
+    jpg = write_grid(tmp_path / "sheet.jpg", "title", sections(3, 1))
+    with Image.open(png) as exact, Image.open(jpg) as close:
+        assert (exact.format, close.format) == ("PNG", "JPEG")
+        difference = np.asarray(exact, float) - np.asarray(close, float)
+    assert np.abs(difference).mean() < 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sheet.jpg", "sheet.png"]

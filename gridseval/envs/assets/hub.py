@@ -39,7 +39,7 @@ class HubRefusalError(HubError):
 
 
 class PatienceError(HubError):
-    """The hub did not answer in the time that was given to it."""
+    """The hub did not answer, or did not send its files, in the time that was given to it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class Hub:
             file: Which file.
             to: Where it goes; while it is incomplete its name ends in ``.part``.
             on_bytes: Told of bytes as they come; negative if some have to be fetched again.
+                What it raises ends the transfer.
 
         Raises:
             HubError: It could not be fetched within five attempts; what came is kept.
@@ -117,6 +118,7 @@ class Hub:
         url = f"{self.endpoint}/datasets/{source.repository}/resolve/{commit}/{quote(file.path)}"
         on_bytes(part.stat().st_size if part.exists() else 0)
         for attempt in range(_ATTEMPTS):
+            on_bytes(0)  # whoever counts may end it here
             try:
                 self._append(url, file, part, on_bytes)
                 break
@@ -145,13 +147,14 @@ class Hub:
         # Not compressed on the way: positions are those of the file.
         headers = {"Accept-Encoding": "identity", **wanted}
         with self._answer(url, headers) as answer:
+            on_bytes(0)
             if have and answer.status_code != requests.codes.partial_content:
                 on_bytes(-have)
                 have = 0
             with part.open("ab" if have else "wb") as target:
                 for chunk in _chunks(answer):
+                    on_bytes(len(chunk))  # before it is written: another may write there by now
                     target.write(chunk)
-                    on_bytes(len(chunk))
         got = part.stat().st_size
         if got != file.size:
             raise HubError(f"{file.path} came with {got} bytes instead of {file.size}")

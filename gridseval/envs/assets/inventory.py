@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gridseval.envs.assets.identity import identify
@@ -28,7 +28,7 @@ class Found:
         identity: Which models it holds; ``None`` if it is not whole.
         hash: Their content hash; ``None`` if it is not whole.
         size_bytes: Of all files.
-        used: Whether a run without ``--assets`` would use it.
+        used: Whether a run without ``--assets`` would use it, or refuse it if it is not whole.
     """
 
     where: str
@@ -40,13 +40,22 @@ class Found:
 
 
 def list_assets() -> tuple[Found, ...]:
-    """Return the roots that exist, in the order in which they are looked for."""
+    """Return the roots that exist, in the order in which they are looked for.
+
+    The one that the environment names is among them even if it does not exist: runs do not look
+    any further.
+    """
     found = []
-    used = False
-    for where, root, usable in _candidates():
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        found.append(replace(_described(ENVIRONMENT_VARIABLE, Path(named).resolve()), used=True))
+    used = bool(named)
+    for where, root, usable in _caches():
         if root.is_dir():
-            found.append(_described(where, root, usable and not used))
-            used = used or found[-1].used
+            each = _described(where, root)
+            used_now = usable and not used and each.identity is not None
+            found.append(replace(each, used=used_now))
+            used = used or used_now
     return tuple(found)
 
 
@@ -55,11 +64,8 @@ def size_bytes(root: Path) -> int:
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
-def _candidates() -> Iterator[tuple[str, Path, bool]]:
+def _caches() -> Iterator[tuple[str, Path, bool]]:
     """Yield what names a root, the root, and whether runs look for it there."""
-    named = os.environ.get(ENVIRONMENT_VARIABLE)
-    if named:
-        yield ENVIRONMENT_VARIABLE, Path(named).resolve(), True
     yield "pulled", pulled_root("libero"), True
     yield "libero's cache", libero_package_cache(), True
     for root in sorted(cache_dir().glob("stand-ins-*")):
@@ -67,9 +73,8 @@ def _candidates() -> Iterator[tuple[str, Path, bool]]:
     yield "pulled", pulled_root("libero-plus"), False
 
 
-def _described(where: str, root: Path, usable: bool) -> Found:
+def _described(where: str, root: Path) -> Found:
     size = size_bytes(root)
-    if missing_folders(root) or is_interrupted(root):
+    if missing_folders(root) or (where != ENVIRONMENT_VARIABLE and is_interrupted(root)):
         return Found(where, root, None, None, size, used=False)
-    name, digest = identify(root)
-    return Found(where, root, name, digest, size, used=usable)
+    return Found(where, root, *identify(root), size, used=False)

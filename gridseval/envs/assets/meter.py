@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from gridseval.envs.assets.pull import Meter
+from gridseval.envs.assets.transfer import Meter
 
 
 @contextlib.contextmanager

@@ -6,27 +6,23 @@ import contextlib
 import errno
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from gridseval.envs.assets.archive import unpack_assets
 from gridseval.envs.assets.declared import DeclaredFile, faults
 from gridseval.envs.assets.hashing import content_hash
-from gridseval.envs.assets.hub import Hub, Snapshot
+from gridseval.envs.assets.hub import Hub, PatienceError, Snapshot
 from gridseval.envs.assets.identity import CUSTOM
 from gridseval.envs.assets.layout import missing_folders, pulled_root, staging_folder
 from gridseval.envs.assets.manifest import Manifest, write_manifest
 from gridseval.envs.assets.sources import SOURCES, Source
+from gridseval.envs.assets.transfer import Meter, Pace, Transfer, transfer_all
 from gridseval.errors import MachineError
 
-Meter = Callable[[int], None]
-"""Told of bytes as they come; negative if some have to be fetched again."""
-
-_CONNECTIONS = 8
 _MOST_NAMED = 5
 _HINTS = {
     errno.ENOSPC: "free some space, then give the same command again: what came is kept",
@@ -43,6 +39,7 @@ def pull(
     to: Path | None = None,
     meter: Meter | None = None,
     again: bool = False,
+    pace: Pace | None = None,
 ) -> Path:
     """Download a source's models and put them where they are looked for.
 
@@ -55,11 +52,13 @@ def pull(
         to: The asset root to make; default: in the user's cache.
         meter: Told of bytes as they come.
         again: Get them even if they are there, in their place.
+        pace: How fast it must be, for a download that nobody asked for; ``None``: at any speed.
 
     Returns:
         The asset root.
 
     Raises:
+        PatienceError: It is slower than ``pace``; the next call resumes.
         HubError: The hub cannot be reached, or a transfer breaks off; the next call resumes.
         MachineError: What came is not what the hub declares, is unsafe, or the disk refuses it.
     """
@@ -67,17 +66,13 @@ def pull(
     staging = staging_folder(root)
     with disk_errors(root):
         root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(root.with_name(f".{root.name}.lock")):
+        with _alone(root, pace):
             if again or missing_folders(root):
                 asked = hub.snapshot(source) if snapshot is None else snapshot
-                made = _stage(source, hub, asked, staging, meter or _ignore)
+                made = _stage(source, hub, asked, staging, meter or _ignore, pace)
                 _put_in_place(made, root)
                 shutil.rmtree(staging, ignore_errors=True)
     return root
-
-
-class _StoppedError(Exception):
-    """Ends a transfer that nobody waits for any more."""
 
 
 def work_bytes(source: Source, asked: Snapshot) -> int:
@@ -104,12 +99,33 @@ def disk_errors(place: Path) -> Iterator[None]:
         ) from error
 
 
-def _stage(source: Source, hub: Hub, asked: Snapshot, staging: Path, meter: Meter) -> Path:
+@contextlib.contextmanager
+def _alone(root: Path, pace: Pace | None) -> Iterator[None]:
+    """Let one process at a time pull to a place."""
+    lock = FileLock(root.with_name(f".{root.name}.lock"))
+    try:
+        lock.acquire(timeout=-1 if pace is None else pace.rest_s)
+    except Timeout as error:
+        raise PatienceError("another program is still fetching them") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _stage(
+    source: Source,
+    hub: Hub,
+    asked: Snapshot,
+    staging: Path,
+    meter: Meter,
+    pace: Pace | None,
+) -> Path:
     """Fetch, check and describe the models in a folder beside their place; return their root."""
     files = _wanted(source, hub, asked)
     fetched = staging / asked.commit
     _check_space(sum(file.size for file in files), source, staging)
-    _fetch_all(source, hub, asked.commit, files, fetched, meter)
+    _fetch_all(source, hub, asked.commit, files, fetched, meter, pace)
     _refuse_corrupt(files, fetched, hub)
     made = fetched
     if source.archive is not None:
@@ -164,31 +180,18 @@ def _fetch_all(
     files: Sequence[DeclaredFile],
     to: Path,
     meter: Meter,
+    pace: Pace | None,
 ) -> None:
-    """Fetch what is not there yet, several files at a time; the first failure ends all."""
-    stopped = threading.Event()
+    """Fetch what is not there yet."""
 
-    def count(number: int) -> None:
-        if stopped.is_set():
-            raise _StoppedError
-        meter(number)
-
-    def fetch(file: DeclaredFile) -> None:
+    def fetch(file: DeclaredFile, count: Meter) -> None:
         path = to / file.path
         if path.is_file() and path.stat().st_size == file.size:
             count(file.size)
         else:
             hub.download(source, commit, file, path, count)
 
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        waiting = [pool.submit(fetch, file) for file in files]
-        try:
-            for each in waiting:
-                each.result()
-        except BaseException:  # Ctrl-C, too: a transfer of gigabytes must not be waited for
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    transfer_all([Transfer(file.size, partial(fetch, file)) for file in files], meter, pace)
 
 
 def _refuse_corrupt(files: Sequence[DeclaredFile], root: Path, hub: Hub) -> None:

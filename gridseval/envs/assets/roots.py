@@ -23,12 +23,16 @@ from gridseval.envs.assets.layout import (
 from gridseval.envs.assets.meter import shown_meter
 from gridseval.envs.assets.pull import pull, work_bytes
 from gridseval.envs.assets.sources import LIBERO
+from gridseval.envs.assets.transfer import Pace
 from gridseval.errors import MachineError
 
 _LOG = logging.getLogger("gridseval")
 ENVIRONMENT_VARIABLE = "GRIDSEVAL_ASSETS"
 PATIENCE_S = 4.0
 """How long a hub may take to answer before a run starts without it."""
+
+PACE = Pace()
+"""How fast its files must come, too."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def find_assets(explicit: str | Path | None = None) -> Assets:
     """Return the models to use.
 
     The argument's, the environment variable's, those in a cache, a download if the hub answers
-    within :data:`PATIENCE_S`, else the embedded stand-ins.
+    within :data:`PATIENCE_S` and goes on at :data:`PACE`, else the embedded stand-ins.
 
     Args:
         explicit: A folder, or ``None`` to look further.
@@ -84,14 +88,36 @@ def named_or_cached(explicit: str | Path | None = None) -> Assets | None:
         MachineError: The named folder holds no models.
     """
     if explicit is not None:
-        return _checked(Path(explicit), "--assets")
+        return checked_assets(explicit, "--assets")
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
-        return _checked(Path(named), ENVIRONMENT_VARIABLE)
+        return checked_assets(named, ENVIRONMENT_VARIABLE)
     for folder in (pulled_root("libero"), libero_package_cache()):
         if not missing_folders(folder) and not is_interrupted(folder):
             return Assets(folder, "cache")
     return None
+
+
+def checked_assets(root: str | Path, source: str) -> Assets:
+    """Return the models in a folder.
+
+    Args:
+        root: The folder.
+        source: What named it, for messages.
+
+    Raises:
+        MachineError: It holds no models.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise MachineError(f"{source}: no such folder: {root}", "name LIBERO's asset root")
+    missing = missing_folders(root)
+    if missing:
+        raise MachineError(
+            f"{source}: {root} is not LIBERO's asset root: it has no folder {missing[0]!r}",
+            "name the folder that holds scenes/, textures/, stable_hope_objects/, …",
+        )
+    return Assets(root.resolve(), source)
 
 
 def build_standins(reason: str = "") -> Assets:
@@ -124,18 +150,6 @@ def _downloaded_or_built() -> Assets:
         size = work_bytes(LIBERO, snapshot)
         _LOG.warning("LIBERO's models are fetched from %s: %.0f MB", hub.endpoint, size / 1e6)
         with shown_meter("LIBERO's models", size) as meter:
-            return Assets(pull(LIBERO, hub, snapshot, meter=meter), hub.endpoint)
+            return Assets(pull(LIBERO, hub, snapshot, meter=meter, pace=PACE), hub.endpoint)
     except MachineError as error:
         return build_standins(error.message.partition("\n")[0].rstrip(":"))
-
-
-def _checked(root: Path, source: str) -> Assets:
-    if not root.is_dir():
-        raise MachineError(f"{source}: no such folder: {root}", "name LIBERO's asset root")
-    missing = missing_folders(root)
-    if missing:
-        raise MachineError(
-            f"{source}: {root} is not LIBERO's asset root: it has no folder {missing[0]!r}",
-            "name the folder that holds scenes/, textures/, stable_hope_objects/, …",
-        )
-    return Assets(root.resolve(), source)

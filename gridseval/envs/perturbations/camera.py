@@ -156,7 +156,11 @@ class _Camera:
         self._position = self._kept(position)
 
     def _kept(self, values: Float) -> Float:
-        return np.round(values, _DECIMALS) if self._rounded else values
+        if not self._rounded:
+            return values
+        # Python's rounding, as upstream's: numpy's takes some numbers such as 1.15255 to the other
+        # side, for it multiplies by a power of ten first.
+        return np.array([round(value, _DECIMALS) for value in values.tolist()])
 
 
 def _turn(axis: str, degrees: float) -> Float:

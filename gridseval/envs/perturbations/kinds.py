@@ -87,11 +87,12 @@ def _sample_noise(strength: int, rng: np.random.Generator) -> Values:
 
 
 def _make_noise(values: Values, rng: np.random.Generator) -> Fields:
+    swap = {"true_swap": True} if values.get("swap") == "true" else {}
     if "number" in values:
-        return {"noise": int(values["number"])}
+        return {"noise": int(values["number"]), **swap}
     family = str(values["family"] if "family" in values else rng.choice(FAMILIES))
     severity = values["severity"] if "severity" in values else rng.integers(1, SEVERITIES + 1)
-    return {"noise": noise_number(family, int(severity))}
+    return {"noise": noise_number(family, int(severity)), **swap}
 
 
 def rounded(value: float) -> float:
@@ -141,6 +142,7 @@ KINDS: Mapping[str, Kind] = {
                 Choice("family", FAMILIES),
                 Number("severity", 1, SEVERITIES, "", whole=True),
                 Number("number", 1, NOISES, "", whole=True),
+                Choice("swap", ("upstream", "true")),
             ),
             _sample_noise,
             _make_noise,

@@ -1,4 +1,8 @@
-"""Light as a kind of perturbation: ``light1`` and ``light2`` change together."""
+"""Light as a kind of perturbation: ``light1`` and ``light2`` change together.
+
+Kitchens have a third light, which alone lights the worktop as much as MuJoCo shows: its intensity
+and tint change with the others', or else most changes could not be seen there.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ PARAMETERS = (
 """What is not given stays as it is; warmth, tilt and heading alone take the rest from LIBERO."""
 
 _NAMES = ("light1", "light2")
+_KITCHENS = "light_kitchen"
 _NOMINAL_DIFFUSE = 0.8
 _NOMINAL_TILT_DEG = math.degrees(math.atan(0.15))
 _NOMINAL_HEADING_DEG = -90.0
@@ -31,15 +36,15 @@ _NOMINAL_HEADING_DEG = -90.0
 def sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
     """Draw parameters from ``strengths.LIGHT``."""
     ranges = LIGHT[strength - 1]
-    diffuse = ranges.darker if rng.random() < 0.5 else ranges.brighter
+    is_darker = rng.random() < 0.5
     drawn = {
-        "diffuse": rng.uniform(*diffuse),
+        "diffuse": rng.uniform(*(ranges.darker if is_darker else ranges.brighter)),
         "warmth": rng.uniform(-ranges.warmth, ranges.warmth),
         "specular": rng.uniform(*ranges.specular),
         "tilt": rng.uniform(0, ranges.tilt_deg),
         "heading": rng.uniform(0, 360),
     }
-    shadow = int(rng.random() < ranges.shadow)
+    shadow = int(rng.random() < ranges.shadow and is_darker)
     return {**{name: round(float(value), 4) for name, value in drawn.items()}, "shadow": shadow}
 
 
@@ -56,7 +61,10 @@ def make(values: Mapping[str, Value], _: np.random.Generator) -> dict[str, Any]:
         changes["direction"] = _downwards(tilt, float(values.get("heading", _NOMINAL_HEADING_DEG)))
     if "shadow" in values:
         changes["castshadow"] = bool(values["shadow"])
-    return {"light": LightEdit(tuple(Light(name, **changes) for name in _NAMES))}
+    lights = [Light(name, **changes) for name in _NAMES]
+    if "diffuse" in changes:
+        lights.append(Light(_KITCHENS, changes["diffuse"]))
+    return {"light": LightEdit(tuple(lights))}
 
 
 def _tinted(intensity: float, warmth: float) -> tuple[float, ...]:

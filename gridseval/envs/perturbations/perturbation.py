@@ -21,7 +21,8 @@ class Light:
     """One of the model's lights; what is ``None`` stays as compiled.
 
     Attributes:
-        name: ``"light1"`` or ``"light2"`` in LIBERO's scenes.
+        name: ``"light1"`` or ``"light2"`` in LIBERO's scenes, in kitchens also
+            ``"light_kitchen"``; a light that a scene lacks is left out there.
         diffuse: Red, green, blue; 1 is full intensity.
         specular: Red, green, blue.
         direction: x, y, z in the world; any length but zero.
@@ -107,6 +108,7 @@ class Perturbation:
         light: Changes of lights.
         background: Changes of table, floor and walls.
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
+        true_swap: Whether glass blur swaps pixels; LIBERO-Plus's copies one over the other.
 
     Raises:
         ValueError: A value is out of its range.
@@ -118,6 +120,7 @@ class Perturbation:
     light: LightEdit | None = None
     background: BackgroundEdit | None = None
     noise: int | None = None
+    true_swap: bool = False
 
     def __post_init__(self) -> None:
         if self.noise is not None and not 1 <= self.noise <= NOISES:

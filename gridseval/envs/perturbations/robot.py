@@ -16,6 +16,8 @@ VARIANTS = 500
 _SEED = 42
 _PER_NORM = 100
 _NORM_STEP = 0.1
+_DECIMALS = 8
+"""Upstream's source holds the angles as numpy printed them."""
 
 
 def joints(k: int) -> tuple[float, ...]:
@@ -25,7 +27,7 @@ def joints(k: int) -> tuple[float, ...]:
         k: From 0 (nominal) to ``VARIANTS``; the norm of the deviation grows by 0.1 rad per hundred.
 
     Returns:
-        7 angles, rad.
+        7 angles, rad; to eight decimals like upstream's, but for ``k`` = 0.
 
     Raises:
         ValueError: ``k`` is out of range.
@@ -50,7 +52,8 @@ def _all_variants() -> tuple[tuple[float, ...], ...]:
     # One generator for all: number k depends on the draws of those before it.
     directions = np.random.RandomState(_SEED).randn(VARIANTS, len(NOMINAL_JOINTS))
     norms = (_NORM_STEP * (index // _PER_NORM + 1) for index in range(VARIANTS))
-    return tuple(map(_displaced, directions, norms))
+    exact = map(_displaced, directions, norms)
+    return tuple(tuple(round(angle, _DECIMALS) for angle in angles) for angles in exact)
 
 
 def _displaced(

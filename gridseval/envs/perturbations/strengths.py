@@ -22,7 +22,10 @@ class LightStrength:
         tilt_deg: Greatest angle between the light's direction and straight down; its heading is
             anywhere.
         warmth: Greatest shift of the diffuse colour, to warm or cold.
-        shadow: Probability of shadows.
+        shadow: Probability of shadows where the light is darker; brighter lights cast none. MuJoCo
+            draws each light with shadows in a pass of its own and adds the passes up, while lights
+            without are capped at the texture's colour together. Kitchens, whose three lights reach
+            that cap, would turn white. Nor can they become brighter than they are.
     """
 
     darker: tuple[float, float]
@@ -35,10 +38,10 @@ class LightStrength:
 
 LIGHT = (
     LightStrength((0.65, 0.80), (0.80, 0.84), (0.2, 0.4), 15, 0.1, 0.0),
-    LightStrength((0.50, 0.65), (0.84, 0.88), (0.1, 0.5), 25, 0.2, 0.0),
-    LightStrength((0.35, 0.50), (0.88, 0.92), (0.0, 0.6), 35, 0.3, 0.5),
-    LightStrength((0.20, 0.35), (0.92, 0.96), (0.0, 0.8), 45, 0.4, 0.5),
-    LightStrength((0.05, 0.20), (0.96, 1.00), (0.0, 1.0), 60, 0.5, 0.5),
+    LightStrength((0.45, 0.65), (0.84, 0.88), (0.1, 0.5), 25, 0.2, 0.0),
+    LightStrength((0.35, 0.45), (0.88, 0.92), (0.0, 0.6), 35, 0.3, 0.7),
+    LightStrength((0.20, 0.35), (0.92, 0.96), (0.0, 0.8), 45, 0.4, 0.8),
+    LightStrength((0.05, 0.20), (0.96, 1.00), (0.0, 1.0), 60, 0.5, 0.9),
 )
 """By strength, from 1."""
 

@@ -43,8 +43,8 @@ def standins_root(cache: Path) -> Path:
             _build_into_place(root)
     except OSError as error:
         raise MachineError(
-            f"the stand-in models cannot be built in {cache}: {error}",
-            "free some space there, or name a folder of models: --assets PATH",
+            f"the stand-in models cannot be built in {cache}: {error.strerror or error}",
+            "XDG_CACHE_HOME names another place for caches, --assets PATH a folder of models",
         ) from error
     raise MachineError(
         f"the stand-in models in {root} change while they are being built",

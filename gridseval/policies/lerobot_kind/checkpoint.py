@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError, did_you_mean
+from gridseval.policies.cards import load_card
+from gridseval.policies.cost import Flops, card_flops
 from gridseval.policies.protocol import ACTION_SIZE
 
 STATE_SIZE = 8
@@ -69,6 +71,27 @@ def load_checkpoint(name: str, device: str, cameras: str | None) -> Checkpoint:
     _check_sizes(config)
     named = _named(tuple(config.image_features), cameras)
     return Checkpoint(policy, config, before, after, named, config.robot_state_feature is not None)
+
+
+def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
+    """Return the cost of a query, of its trace; ``None`` for what no card describes.
+
+    Args:
+        checkpoint: The policy.
+        sampled: Whether GridS samples its tokens, at a cost of its own.
+    """
+    kind, cameras = checkpoint.config.type, tuple(checkpoint.cameras.values())
+    if kind not in ("pi0", "pi05", "smolvla"):
+        return None
+    card = load_card(kind)
+    widths = {
+        value.shape[1]
+        for name, value in checkpoint.policy.named_parameters()
+        if name.endswith("embed_tokens.weight")
+    }
+    width = next(iter(widths)) if len(widths) == 1 else 0
+    fits = sorted(cameras) == sorted(card.cameras)
+    return card_flops(replace(card, pruner="grids" if sampled else None), width) if fits else None
 
 
 def _lerobot(module: str) -> Any:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gridseval.errors import PolicyError
 from gridseval.policies.lerobot_kind.checkpoint import Checkpoint
 from gridseval.tokens import CameraTrace, TokenTrace
@@ -68,17 +70,17 @@ def split_sampler(checkpoint: str, grids: str | None, convention: str) -> Iterat
 
 
 class GridsHook:
-    """Puts a sampler behind a loaded policy's image encoder, and notes where it sampled.
+    """Notes what a loaded policy's image encoder gives on, after a sampler if there is one.
 
     Args:
         checkpoint: The policy.
-        sampler: The sampler; moved to the policy's device.
+        sampler: The sampler; moved to the policy's device. ``None`` gives on every token.
 
     Raises:
         PolicyError: The policy does not embed images one at a time.
     """
 
-    def __init__(self, checkpoint: Checkpoint, sampler: GridSampler) -> None:
+    def __init__(self, checkpoint: Checkpoint, sampler: GridSampler | None) -> None:
         model = getattr(checkpoint.policy, "model", None)
         host = next((getattr(model, name) for name in _HOSTS if hasattr(model, name)), None)
         if host is None or not hasattr(host, "embed_image"):
@@ -88,20 +90,31 @@ class GridsHook:
             )
         self._cameras = tuple(checkpoint.cameras.values())
         self._embed = host.embed_image
-        self._sampler = sampler.to(checkpoint.config.device).eval()
+        self._sampler = sampler and sampler.to(checkpoint.config.device).eval()
         self._taken: list[tuple[CameraTrace, ...]] = []
         host.embed_image = self._sample
 
-    def take(self, batch: int) -> tuple[TokenTrace, ...]:
-        """Return the traces of what was embedded since the last call, one per slot."""
+    def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
+        """Return the traces of what was embedded since the last call, one per slot.
+
+        ``None`` where that is not every camera once, as with LeRobot's empty cameras.
+
+        Raises:
+            PolicyError: The same, for sampled tokens.
+        """
         calls, self._taken = self._taken, []
         per_camera = len(self._cameras)
+        if sum(len(call) for call in calls) != batch * per_camera:
+            if self._sampler is None:
+                return None
+            raise PolicyError(
+                f"the policy embedded {len(calls)} images for {batch} slots of {per_camera} cameras"
+            )
         slots: list[TokenTrace] = []
         # One policy call embeds all cameras of some slots; several calls follow each other.
         for first in range(0, len(calls), per_camera):
             group = calls[first : first + per_camera]
             slots += [TokenTrace(cameras) for cameras in zip(*group, strict=True)]
-        assert len(slots) == batch
         return tuple(slots)
 
     def _sample(self, image: Any) -> Any:
@@ -111,11 +124,23 @@ class GridsHook:
         tokens = self._embed(image)
         side = math.isqrt(tokens.shape[1])
         if side * side != tokens.shape[1]:
+            if self._sampler is None:
+                return tokens
             raise PolicyError(f"GridS needs a square grid of tokens, not {tokens.shape[1]}")
         camera = self._cameras[len(self._taken) % len(self._cameras)]
+        if self._sampler is None:
+            kept = CameraTrace(camera, (side, side), kept=np.ones(side * side, np.bool_))
+            self._taken.append((kept,) * len(tokens))
+            return tokens
         pruned = self._sampler(PrunerInput(tokens, (CameraGrid(camera, side, side),)))
         self._taken.append(tuple(trace.cameras[0] for trace in pruned.traces))
         return pruned.tokens
+
+
+def embeds_images(checkpoint: Checkpoint) -> bool:
+    """Return whether a policy embeds images one at a time, by LeRobot's method for that."""
+    model = getattr(checkpoint.policy, "model", None)
+    return any(hasattr(getattr(model, name, None), "embed_image") for name in _HOSTS)
 
 
 def _model_folder(path: Path) -> Path | None:

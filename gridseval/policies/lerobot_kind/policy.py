@@ -11,8 +11,8 @@ import numpy as np
 
 from gridseval.errors import PolicyError
 from gridseval.policies.images import ImagePipeline
-from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, load_checkpoint
-from gridseval.policies.lerobot_kind.grids import GridsHook, split_sampler
+from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, checkpoint_flops, load_checkpoint
+from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
 from gridseval.policies.protocol import ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ class LerobotPolicy:
         self._seed = seed
         with split_sampler(checkpoint, grids, convention) as (folder, sampler):
             self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras)
-        self._hook = None if sampler is None else GridsHook(self._checkpoint, sampler)
+        self._hook: GridsHook | None = None
+        if sampler is not None or embeds_images(self._checkpoint):
+            self._hook = GridsHook(self._checkpoint, sampler)
+        self.flops = checkpoint_flops(self._checkpoint, sampled=sampler is not None)
         config = self._checkpoint.config
         self._steps_at_once = self._chunks()
         self.replan = self._checked_replan(replan)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
 from gridseval.tokens.accounting import Language, Linear, ModelDescription, Tower, Transformer
-from gridseval.tokens.pruners import CameraGrid, Host
+from gridseval.tokens.pruners import CameraGrid, Host, list_pruners
 
 ACTION, STATE = 7, 8
 """Components of an action and of the proprioceptive state."""
@@ -168,9 +168,20 @@ def read_config(path: Path) -> NanoConfig:
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"{path} is no JSON: {error}") from error
     try:
-        return build(NanoConfig, data, str(path))
+        config = build(NanoConfig, data, str(path))
     except UsageError as error:
         raise PolicyError(error.message, error.hint) from error
+    _check_no_code(config.pruner.name, path)
+    return config
+
+
+def _check_no_code(pruner: str, path: Path) -> None:
+    """Refuse ``module:Class``: importing it would run code because a checkpoint says so."""
+    if ":" in pruner:
+        raise PolicyError(
+            f"{path}: pruner {pruner!r} is code, and a checkpoint is data",
+            f"name one of {', '.join(list_pruners())} there, and yours with --policy-arg pruner=",
+        )
 
 
 def config_text(config: NanoConfig) -> str:

@@ -77,6 +77,12 @@ def load_model(folder: Path, trusted: bool, device: str, dtype: str) -> LoadedMo
     return LoadedModel(model.to(device).eval(), processor, device, kind)
 
 
+def is_plain(model: Any) -> bool:
+    """Return whether a model's language model is of transformers, and so sees every token."""
+    language_model = getattr(model, "language_model", None)
+    return type(language_model).__module__.startswith("transformers.models.")
+
+
 def _class_reference(folder: Path) -> str:
     """Return ``module.Class`` of the checkpoint's own code."""
     try:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from gridseval.errors import PolicyError
 from gridseval.policies.cards import load_card
-from gridseval.policies.openvla_kind.model import LoadedModel, load_model
+from gridseval.policies.cost import card_flops, dense_trace
+from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
 from gridseval.policies.openvla_kind.statistics import (
     Bounds,
     choose_key,
@@ -63,9 +64,12 @@ class OpenVlaPolicy:
         # OpenVLA's own evaluation overwrites what the model's configuration says.
         self._loaded.model.norm_stats = self._statistics
         self._key = ""
+        self._dense = dense_trace(self._card)
         self.observation_keys: tuple[str, ...] = self._card.cameras
         self.replan: int | None = self._card.replan
         self.image_mapping = self._card.image.mapping()
+        self.flops = card_flops(self._card, _width(self._loaded.model))
+        self.details = {"card": self._card.conventions()}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:  # noqa: ARG002
         """Choose the statistics of the episodes' suite.
@@ -105,7 +109,8 @@ class OpenVlaPolicy:
         return np.atleast_2d(np.asarray(answer))
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
-        return None
+        # Of a language model that is the checkpoint's own nobody knows what it keeps.
+        return (self._dense,) if is_plain(self._loaded.model) else None
 
 
 class OpenVlaOftPolicy(OpenVlaPolicy):
@@ -139,7 +144,7 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 
         model = self._loaded.model
-        width = int(getattr(model, "llm_dim", 0) or model.config.text_config.hidden_size)
+        width = _width(model)
         head = load_action_head(self._folder, width)
         proprio = load_proprio_projector(self._folder, width, _STATE_SIZE)
         self._head, self._proprio = (
@@ -211,13 +216,17 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key)
         from gridseval.policies.openvla_kind.lightvla import LightVlaHook
 
-        language_model = self._loaded.model.language_model
         self._hook: LightVlaHook | None = None
         self.notes: tuple[str, ...] = ()
-        if type(language_model).__module__.startswith("transformers.models."):
-            self._hook = LightVlaHook(language_model, self._card)
+        if is_plain(self._loaded.model):
+            self._hook = LightVlaHook(self._loaded.model.language_model, self._card)
         else:
             self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         return None if self._hook is None else (self._hook.trace(),)
+
+
+def _width(model: Any) -> int:
+    """Return the language model's width."""
+    return int(getattr(model, "llm_dim", 0) or model.config.text_config.hidden_size)

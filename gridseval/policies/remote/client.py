@@ -208,6 +208,21 @@ def checked_actions(value: Any) -> NDArray[np.float32]:
     return actions
 
 
+def plain(sent: Any) -> Any:
+    """Return what a server says of itself as ``run.yaml`` can hold it; long things are cut off."""
+    if isinstance(sent, Mapping):
+        return {str(key): plain(value) for key, value in list(sent.items())[:_MOST_ITEMS]}
+    if isinstance(sent, (np.ndarray, np.generic)):
+        sent = sent.ravel()[:_MOST_ITEMS].tolist()
+    if isinstance(sent, (list, tuple)):
+        return [plain(value) for value in sent[:_MOST_ITEMS]]
+    known = sent is None or isinstance(sent, (bool, int, float))
+    return sent if known else str(sent)[:1000]
+
+
+_MOST_ITEMS = 100
+
+
 def _chunk(answers: Sequence[Answer | None], failures: Mapping[int, str]) -> ActionChunk:
     """Return one batch of answers; the shortest chunk counts, missing ones are zeros."""
     steps = min((len(answer.actions) for answer in answers if answer), default=1)

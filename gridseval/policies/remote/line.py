@@ -87,10 +87,10 @@ class Line:
         from websockets.sync.client import connect
 
         opened = contextlib.ExitStack()
-        options = {"open_timeout": max(left_s, PAUSE_S), "additional_headers": self._headers}
+        options: dict[str, Any] = {"additional_headers": self._headers, **_options(self._address)}
         try:
             # Connecting outside a with statement is deprecated; the connection outlives this one.
-            connecting: Any = connect(self._address, **options, **_options(self._address))
+            connecting: Any = connect(self._address, open_timeout=max(left_s, PAUSE_S), **options)
             connection: ClientConnection = opened.enter_context(connecting)
         except (InvalidHandshake, InvalidURI) as error:
             raise LineError(f"{self._address} is no policy server: {error}") from error

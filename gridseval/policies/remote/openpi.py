@@ -9,10 +9,11 @@ import numpy as np
 
 from gridseval.errors import PolicyError
 from gridseval.policies.cards import PolicyCard, load_card
-from gridseval.policies.protocol import Observations
-from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions
+from gridseval.policies.cost import Flops, card_flops
+from gridseval.policies.protocol import ActionChunk, Observations
+from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
 from gridseval.policies.remote.line import Line, LineError
-from gridseval.tokens import ImageMapping
+from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import OWN, ServedPolicy, question
@@ -46,15 +47,21 @@ class OpenpiPolicy(RemotePolicy):
         self.observation_keys: tuple[str, ...] = (*self._card.cameras, "state")
         self.replan: int | None = self._card.replan
         self.image_mapping: ImageMapping = self._card.image.mapping()
+        self.flops: Flops | None = card_flops(self._card)
+        self._costs: dict[int, float] = {}
+        self.details: Mapping[str, Any] = {"server": plain(self.metadata)}
         if self._served is not None:
             self.observation_keys = self._served.observation_keys
             self.replan = self._served.replan
             self.image_mapping = self._served.mapping
+            self.flops = self._told if self._served.flops else None
         elif "agentview" not in self._card.cameras:
             raise PolicyError(
                 f"card {card!r} has no agentview image, which openpi's requests begin with",
                 "choose another card",
             )
+        else:
+            self.details = {**self.details, "card": self._card.conventions()}
 
     def greet(self, line: Line) -> None:
         """Take the server's metadata, which it sends before it is asked."""
@@ -88,10 +95,29 @@ class OpenpiPolicy(RemotePolicy):
             trace = trace_from_wire(reply.get("traces"))
         except WireError as error:
             raise LineError(f"the server's reply: {error}") from error
-        return Answer(actions if self._served else self._card.gripped(actions), trace)
+        if self._served is None:
+            return Answer(self._card.gripped(actions), trace)
+        if trace is not None and self._served.flops:
+            self._costs[id(trace)] = _checked_cost(reply.get("flops"))
+        return Answer(actions, trace)
+
+    def act(self, observations: Observations) -> ActionChunk:
+        """Return the server's actions, and which slots got none."""
+        self._costs.clear()
+        return super().act(observations)
+
+    def _told(self, trace: TokenTrace) -> float:
+        """Return what the server said that a query of the last call cost."""
+        return self._costs[id(trace)]
 
     def _image(self, observations: Observations, camera: str, index: int) -> Any:
         return self._card.image.apply(observations[camera][index : index + 1])[0]
+
+
+def _checked_cost(value: Any) -> float:
+    if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise LineError(f"the server's reply: flops are {str(value)[:40]}, expected a number")
+    return float(value)
 
 
 def _unpacked(frame: bytes | str) -> dict[str, Any]:

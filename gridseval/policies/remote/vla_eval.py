@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridseval.errors import PolicyError
-from gridseval.policies.protocol import Observations
-from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions
+from gridseval.policies.cards import PolicyCard, load_card
+from gridseval.policies.protocol import Observations, at_least
+from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
 from gridseval.policies.remote.line import Line, LineError
 from gridseval.wire import vla_eval
 from gridseval.wire.arrays import WireError
@@ -27,26 +28,32 @@ class VlaEvalPolicy(RemotePolicy):
     every step, as vla-eval's own runner does: a server with a chunk size plays its chunk out
     itself. One without sends whole chunks; their first ``replan`` steps are executed.
 
-    Actions are vla-eval's LIBERO convention: the gripper below 0 opens (−1), else closes (+1).
+    The convention of its actions is the card's.
 
     Args:
         checkpoint: ``ws://host:port``; vla-eval's servers listen on 8000.
+        card: Policy card with the gripper's convention.
         replan: Policy steps between two queries, at least 1; with more than 1 the server must send
-            whole chunks.
+            whole chunks. Default: the card's.
         timeout_s: Seconds until an answer is given up.
         connect_s: Seconds until a connection is given up.
 
     Raises:
         PolicyError: The address is none, nobody answers there, or not vla-eval's protocol, or the
-            server asks for what gridseval does not observe.
+            server declares another convention.
+        UsageError: There is no such card.
     """
 
     def __init__(
-        self, checkpoint: str, replan: int = 1, timeout_s: float = 120.0, connect_s: float = 10.0
+        self,
+        checkpoint: str,
+        card: str = "vla_eval",
+        replan: int | None = None,
+        timeout_s: float = 120.0,
+        connect_s: float = 10.0,
     ) -> None:
-        if replan < 1:
-            raise PolicyError(f"replan must be at least 1, not {replan}")
-        self.replan = replan
+        self._card: PolicyCard = load_card(card)
+        self.replan = at_least(1, "replan", self._card.replan if replan is None else replan)
         self._seq = 0
         self.metadata: Mapping[str, Any] = {}
         super().__init__(checkpoint, timeout_s, connect_s)
@@ -57,6 +64,7 @@ class VlaEvalPolicy(RemotePolicy):
         self.observation_keys: tuple[str, ...] = ("agentview", "wrist", "state")
         if not self._wrist:
             self.observation_keys = ("agentview", "state")
+        self.details = {"server": plain(self.metadata), "card": self._card.conventions()}
 
     def greet(self, line: Line) -> None:
         """Exchange HELLOs."""
@@ -99,9 +107,8 @@ class VlaEvalPolicy(RemotePolicy):
         if given is None:
             raise LineError("the server's answer has no actions")
         actions = checked_actions(given)
-        actions[:, 6] = np.where(actions[:, 6] < 0, -1, 1)
         try:
-            return Answer(actions, trace_from_wire(reply.payload.get("traces")))
+            return Answer(self._card.gripped(actions), trace_from_wire(reply.payload.get("traces")))
         except WireError as error:
             raise LineError(f"the server's answer: {error}") from error
 

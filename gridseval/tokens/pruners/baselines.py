@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gridseval.errors import PolicyError, did_you_mean
 from gridseval.tokens.pruners.budget import Budget
-from gridseval.tokens.pruners.checks import check_finite
+from gridseval.tokens.pruners.checks import check_choice, check_finite
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs
 from gridseval.tokens.pruners.numerics import widen
@@ -31,13 +30,13 @@ class PerCamera(Pruner, abc.ABC):
     """Keeps the k highest scores of each camera; subclasses say what the scores are.
 
     Args:
-        k: Tokens per camera, at least 1.
-        keep: Share of each camera's tokens, in (0, 1]; used where ``k`` is ``None``.
+        k: Tokens per camera, at least 1; 16 if ``keep`` is not given.
+        keep: Share of each camera's tokens, in (0, 1], instead of ``k``.
     """
 
-    def __init__(self, *, k: int | None = 16, keep: float = 1.0) -> None:
+    def __init__(self, *, k: int | None = None, keep: float | None = None) -> None:
         super().__init__()
-        self.budget = Budget(k, keep)
+        self.budget = Budget(k, keep).or_else(Budget(k=16))
 
     def check_host(self, host: Host) -> None:
         """Refuse a model whose grids have fewer than k tokens."""
@@ -99,21 +98,19 @@ class TopTokens(PerCamera):
     """Keeps the k tokens of each camera with the highest score.
 
     Args:
-        k: Tokens per camera, at least 1.
-        keep: Share of each camera's tokens, in (0, 1]; used where ``k`` is ``None``.
+        k: Tokens per camera, at least 1; 16 if ``keep`` is not given.
+        keep: Share of each camera's tokens, in (0, 1], instead of ``k``.
         score: ``"norm"``: the token's Euclidean norm; ``"text"``: its cosine with the mean of the
             instruction's tokens.
     """
 
     name = "topk"
 
-    def __init__(self, *, k: int | None = 16, keep: float = 1.0, score: str = "norm") -> None:
+    def __init__(
+        self, *, k: int | None = None, keep: float | None = None, score: str = "norm"
+    ) -> None:
         super().__init__(k=k, keep=keep)
-        if score not in ("norm", "text"):
-            raise PolicyError(
-                f"pruner 'topk' has no score {score!r}", did_you_mean(score, ("norm", "text"))
-            )
-        self.by_text = score == "text"
+        self.by_text = check_choice("score", score, ("norm", "text")) == "text"
         self.needs = Needs(text=self.by_text)
 
     def score(self, inputs: PrunerInput) -> Tensor:

@@ -1,4 +1,4 @@
-"""How many tokens a method may keep, given as a number per camera or as a share."""
+"""How many tokens a pruner keeps: so many per camera, or a share."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ from gridseval.tokens.pruners.layout import CameraGrid, count_dense
 
 @dataclass(frozen=True)
 class Budget:
-    """Tokens to keep; ``k`` wins over ``keep``.
+    """Tokens to keep; with neither number, all.
 
     Attributes:
         k: Tokens per camera, at least 1, or ``None``.
-        keep: Share of the dense tokens in (0, 1], rounded to whole tokens, at least one.
+        keep: Share of the dense tokens in (0, 1], rounded to whole tokens, at least one; or
+            ``None``.
 
     Raises:
-        PolicyError: A value is out of range.
+        PolicyError: A value is out of range, or both are given.
     """
 
     k: int | None = None
-    keep: float = 1.0
+    keep: float | None = None
 
     def __post_init__(self) -> None:
         if self.k is not None:
             check_count("k", self.k)
-        if check_number("share to keep", self.keep, 0, 1) == 0:
+        if self.keep is not None and check_number("share to keep", self.keep, 0, 1) == 0:
             raise PolicyError("a pruner's share to keep must be more than 0")
+        if self.k is not None and self.keep is not None:
+            raise PolicyError(
+                f"a pruner keeps k={self.k} tokens per camera or the share keep={self.keep}",
+                "give one of them",
+            )
+
+    def or_else(self, default: Budget) -> Budget:
+        """Return this budget, or another one if this one names no number."""
+        return default if self.k is None and self.keep is None else self
 
     def count(self, cameras: Sequence[CameraGrid]) -> int:
         """Return the tokens to keep of these cameras together.
@@ -38,7 +48,8 @@ class Budget:
             PolicyError: ``k`` is more than a camera has.
         """
         if self.k is None:
-            return max(1, round(self.keep * count_dense(cameras)))
+            share = 1.0 if self.keep is None else self.keep
+            return max(1, round(share * count_dense(cameras)))
         for camera in cameras:
             check_fits(self.k, camera)
         return self.k * len(cameras)

@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gridseval.errors import PolicyError
+from gridseval.errors import PolicyError, did_you_mean
 from gridseval.tokens.pruners.layout import Role
 
 if TYPE_CHECKING:
     from gridseval.tokens.pruners.interface import AttentionMap, Pruner, PrunerInput
 
 
+MOST = 1 << 20
+"""The largest width, layer or number of anything: more is a slip, or meant to fill the memory."""
+
+
 def check_count(name: str, value: int, low: int = 1) -> int:
-    """Return a whole number of at least ``low``.
+    """Return a whole number from ``low`` to ``MOST``.
 
     Raises:
         PolicyError: It is none.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise PolicyError(f"a pruner's {name} must be a whole number from {low}, not {value!r}")
+    if value > MOST:
+        raise PolicyError(f"a pruner's {name} must be at most {MOST}, not {value}")
     return value
 
 
@@ -45,21 +51,41 @@ def check_layers(name: str, value: int | str | Sequence[int], low: int = 0) -> t
     Raises:
         PolicyError: It names none, one twice, or one below ``low``.
     """
-    given: Sequence[int | str]
-    if isinstance(value, int):
-        given = (value,)
-    else:
-        given = value.split(",") if isinstance(value, str) else value
-    try:
-        layers = tuple(int(layer) for layer in given)
-    except (TypeError, ValueError):
-        layers = ()
-    if not layers or min(layers) < low or list(layers) != sorted(set(layers)):
+    given: Sequence[object] = value if isinstance(value, (list, tuple)) else (value,)
+    if isinstance(value, str):
+        given = [int(part) if part.strip().isdecimal() else part for part in value.split(",")]
+    layers = tuple(layer for layer in given if type(layer) is int and low <= layer <= MOST)
+    if not layers or len(layers) < len(given) or list(layers) != sorted(set(layers)):
         raise PolicyError(
             f"a pruner's {name} must be ascending decoder layers from {low}, not {value!r}",
             "such as 2,6,15",
         )
     return layers
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """Return one of several names.
+
+    Raises:
+        PolicyError: It is none of them (with the nearest).
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise PolicyError(
+            f"a pruner's {name} must be {' or '.join(choices)}, not {value!r}",
+            did_you_mean(str(value), choices),
+        )
+    return value
+
+
+def check_flag(name: str, value: bool) -> bool:
+    """Return true or false.
+
+    Raises:
+        PolicyError: It is neither: any text, ``"no"`` too, would count as true.
+    """
+    if not isinstance(value, bool):
+        raise PolicyError(f"a pruner's {name} must be true or false, not {value!r}")
+    return value
 
 
 def check_inputs(pruner: Pruner, inputs: PrunerInput) -> None:

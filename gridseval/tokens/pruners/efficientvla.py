@@ -29,8 +29,8 @@ class EfficientVla(Pruner):
 
     Args:
         layer: Decoder layer from which on fewer tokens go, at least 1; r is of the layer before it.
-        k: Tokens per camera, M = k · cameras (paper: 56 of 256); ``None``: by ``keep``.
-        keep: Share of the visual tokens to keep, in (0, 1].
+        k: Tokens per camera, M = k · cameras; 56, as in the paper, if ``keep`` is not given.
+        keep: Share of the visual tokens to keep, in (0, 1], instead of ``k``.
         key: Number of key tokens, at least 1 (paper: 4 to 8).
         alpha: Share of the rest that goes by relevance, in [0, 1].
 
@@ -44,13 +44,13 @@ class EfficientVla(Pruner):
         self,
         *,
         layer: int = 2,
-        k: int | None = 56,
-        keep: float = 1.0,
+        k: int | None = None,
+        keep: float | None = None,
         key: int = 4,
         alpha: float = 0.5,
     ) -> None:
         super().__init__()
-        self.budget = Budget(k, keep)
+        self.budget = Budget(k, keep).or_else(Budget(k=56))
         self.key = check_count("key", key)
         self.alpha = check_number("alpha", alpha, 0, 1)
         self.places = (Place("layer", check_count("layer", layer)),)

@@ -22,7 +22,8 @@ class FastV(Pruner):
 
     Args:
         layer: K, at least 1 (paper: 2; ports to VLAs: 3).
-        keep: 1 − R, share of the visual tokens to keep, in (0, 1].
+        keep: 1 − R, share of the visual tokens to keep, in (0, 1]; 0.5, as in the paper, where
+            ``k`` is not given.
         k: Tokens per camera instead of a share; k · cameras are kept jointly.
 
     Raises:
@@ -31,9 +32,9 @@ class FastV(Pruner):
 
     name = "fastv"
 
-    def __init__(self, *, layer: int = 2, keep: float = 0.5, k: int | None = None) -> None:
+    def __init__(self, *, layer: int = 2, keep: float | None = None, k: int | None = None) -> None:
         super().__init__()
-        self.budget = Budget(k, keep)
+        self.budget = Budget(k, keep).or_else(Budget(keep=0.5))
         self.places = (Place("layer", check_count("layer", layer)),)
         self.needs = Needs(attention=((layer - 1,),))
 

@@ -15,8 +15,14 @@ from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.budget import check_fits
-from gridseval.tokens.pruners.checks import check_count, check_finite, check_number
-from gridseval.tokens.pruners.grids_sampling import check_convention, place_on_image, sample
+from gridseval.tokens.pruners.checks import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_flag,
+    check_number,
+)
+from gridseval.tokens.pruners.grids_sampling import CONVENTIONS, place_on_image, sample
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
 
@@ -72,11 +78,12 @@ class GridSampler(Pruner):
         super().__init__()
         self.k = check_count("k", k)
         self.dim = check_count("width", dim)
-        self.convention = check_convention(convention)
+        self.convention = check_choice("convention", convention, CONVENTIONS)
         if check_number("margin", margin, 0, 0.5) == 0.5:
             raise PolicyError("a pruner's margin must be less than 0.5: no point could move")
         self.margin = margin
-        self.norm = nn.LayerNorm(dim) if layer_norm else nn.Identity()
+        normed = check_flag("layer_norm", layer_norm)
+        self.norm = nn.LayerNorm(dim) if normed else nn.Identity()
         self.scout_mlp = _mlp(dim, check_count("hidden", hidden), 2 * k)
         self.coord_encoder = _mlp(2, check_count("coordinate_hidden", coordinate_hidden), dim)
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gridseval.errors import PolicyError
@@ -62,14 +64,13 @@ def read_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
         state: Key to array or tensor, of a sampler alone or a whole model.
 
     Raises:
-        PolicyError: Two key sets are mixed, or a key is missing or unknown.
+        PolicyError: Two key sets are mixed, two samplers are there, or a key is missing or unknown.
     """
-    jax = {found[1]: key for key in state if (found := _JAX.fullmatch(key))}
-    published = {found[1]: key for key in state if (found := _TORCH.fullmatch(key))}
+    jax, published = _find(_JAX, state), _find(_TORCH, state)
     if jax and published:
         raise PolicyError("parameters of GridS are there in JAX's and in torch's names")
     bare = {key: key for key in state} if not jax and not published else {}
-    names = {_own_name(name): key for name, key in jax.items()} | published | bare
+    names = jax | published | bare
     _check_names(names)
     tensors = {name: _as_tensor(key, state[key]) for name, key in names.items()}
     if jax:
@@ -116,7 +117,25 @@ def find_sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
+def _find(pattern: re.Pattern[str], state: Mapping[str, Any]) -> dict[str, str]:
+    """Return own names and a model's keys of the parameters whose keys match."""
+    names: dict[str, str] = {}
+    for key in state:
+        found = pattern.fullmatch(key)
+        if found is None:
+            continue
+        name = _own_name(found[1])
+        if name in names:
+            raise PolicyError(
+                f"parameter {name} of GridS is there twice, as {names[name]} and as {key}",
+                "leave averages and optimizer states out",
+            )
+        names[name] = key
+    return names
+
+
 def _own_name(name: str) -> str:
+    """Return a parameter's name here; torch's is the same, JAX's is not."""
     found = _JAX_NAME.fullmatch(name)
     if found is None:
         return name
@@ -141,12 +160,20 @@ def _some(names: list[str], at_most: int = 3) -> str:
 
 
 def _as_tensor(key: str, value: Any) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
+    tensor = value if isinstance(value, Tensor) else _from_numpy(key, np.array(value))
     if not tensor.is_floating_point():
         raise PolicyError(f"parameter {key} of GridS holds {tensor.dtype}, not numbers")
     if not bool(torch.isfinite(tensor).all()):
         raise PolicyError(f"parameter {key} of GridS holds NaN or infinity")
     return tensor.detach()
+
+
+def _from_numpy(key: str, array: NDArray[Any]) -> Tensor:
+    if array.dtype == np.dtype("V2"):  # how numpy writes JAX's bfloat16, which it does not know
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    if array.dtype.kind not in "fiub":
+        raise PolicyError(f"parameter {key} of GridS holds {array.dtype}, not numbers")
+    return torch.from_numpy(array)
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:
@@ -155,9 +182,14 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     if path.suffix != ".npz":
         raise PolicyError("GridS reads .safetensors and .npz files")
     try:
+        path.open("rb").close()
+        if not zipfile.is_zipfile(path):
+            raise PolicyError("cannot be read: it is no .npz file")
         with np.load(path, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise PolicyError(f"cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise PolicyError(f"cannot be read: {error}") from error
 
 

@@ -22,7 +22,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gridseval.errors import PolicyError, did_you_mean
 from gridseval.tokens.pruners.numerics import widen
 from gridseval.tokens.pruners.selection import take_tokens
 
@@ -39,17 +38,6 @@ class Taps(NamedTuple):
 
     indices: Tensor
     weights: Tensor
-
-
-def check_convention(name: str) -> str:
-    """Return the name of a convention.
-
-    Raises:
-        PolicyError: There is no such convention (with the nearest).
-    """
-    if name not in CONVENTIONS:
-        raise PolicyError(f"no sampling convention {name!r}", did_you_mean(name, CONVENTIONS))
-    return name
 
 
 def sample(features: Tensor, points: Tensor, convention: str) -> Tensor:

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from gridseval.tokens.pruners.checks import check_number
+from gridseval.tokens.pruners.checks import check_flag, check_number
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import Needs, Role
 from gridseval.tokens.pruners.numerics import rms_norm, widen
@@ -49,7 +49,7 @@ class LightVla(Pruner):
     def __init__(self, *, noise: float = 1.0, decay: bool = True) -> None:
         super().__init__()
         self.noise = check_number("noise", noise, 0)
-        self.decay = decay
+        self.decay = check_flag("decay", decay)
         self.alpha = self.noise
 
     def set_progress(self, share: float) -> None:

@@ -43,7 +43,8 @@ def load_pruner(name: str) -> type[Pruner]:
     """Import and return the class of a name, or of ``module:Class``.
 
     Raises:
-        PolicyError: The name is unknown (with the nearest), or there is no such class.
+        PolicyError: The name is unknown (with the nearest), there is no such class, or it is no
+            pruner.
     """
     target = name if ":" in name else PRUNERS.get(name)
     if target is None:
@@ -51,8 +52,13 @@ def load_pruner(name: str) -> type[Pruner]:
     module, _, class_name = target.partition(":")
     try:
         loaded: type[Pruner] = getattr(importlib.import_module(module), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise PolicyError(f"cannot import pruner {name!r}: {error}") from error
+    base: type[Pruner] = importlib.import_module(f"{_ROOM}.interface").Pruner
+    if not (isinstance(loaded, type) and issubclass(loaded, base)):
+        raise PolicyError(
+            f"{name!r} is no pruner", "a pruner is a subclass of gridseval.tokens.pruners' Pruner"
+        )
     return loaded
 
 

@@ -71,7 +71,7 @@ class SparseVlm(Pruner):
     ) -> None:
         super().__init__()
         stages = check_layers("layers", layers, low=1)
-        self.budget = Budget(k, _SHARES[-1] if keep is None else keep)
+        self.budget = Budget(k, keep).or_else(Budget(keep=_SHARES[-1]))
         self.published = keep is None and k is None and len(stages) == len(_SHARES)
         self.recycle = check_number("share to recycle", recycle, 0, 1)
         self.places = tuple(Place("layer", layer) for layer in stages)

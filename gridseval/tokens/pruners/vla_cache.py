@@ -14,9 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.checks import (
     check_attention,
+    check_choice,
     check_count,
     check_finite,
     check_layers,
@@ -96,10 +97,6 @@ class VlaCache(Pruner):
         order: str = "index",
     ) -> None:
         super().__init__()
-        if order not in _ORDERS:
-            raise PolicyError(
-                f"pruner 'vla_cache' knows no order {order!r}", did_you_mean(order, _ORDERS)
-            )
         self.threshold = check_number("threshold", threshold, -1, 1)
         self.static = check_count("static", static)
         self.relevant = check_count("relevant", relevant, 0)
@@ -107,7 +104,7 @@ class VlaCache(Pruner):
         self.locations = check_layers("locations", locations)
         self.layers = check_count("layers", layers, 2)
         self.growth = check_number("growth", growth, 0, 1)
-        self.by_similarity = order == "similarity"
+        self.by_similarity = check_choice("order", order, _ORDERS) == "similarity"
         observed = sorted({*range(layers - 1), relevance_layer})
         self.needs = Needs(pixels=True, slots=True, observed=tuple(observed))
         if max(*self.locations, self.relevance_layer) >= layers:

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import (
     attention_of,
     check_attention,
+    check_choice,
     check_count,
     check_finite,
+    check_flag,
     check_number,
 )
 from gridseval.tokens.pruners.diversity import choose_diverse
@@ -45,7 +47,8 @@ class VlaPruner(Pruner):
     Args:
         layer: K, the decoder layer from which on fewer tokens go, at least 1.
         action_layer: The decoder layer of S_act.
-        keep: Share of the visual tokens to keep, in (0, 1] (paper: 0.5, 0.25, 0.125).
+        keep: Share of the visual tokens to keep, in (0, 1] (paper: 0.5, 0.25, 0.125); 0.5
+            where ``k`` is not given.
         k: Tokens per camera instead of a share.
         window: w, at least 1.
         gamma: γ, in (0, 1].
@@ -65,7 +68,7 @@ class VlaPruner(Pruner):
         *,
         layer: int = 3,
         action_layer: int = 15,
-        keep: float = 0.5,
+        keep: float | None = None,
         k: int | None = None,
         window: int = 3,
         gamma: float = 0.8,
@@ -73,16 +76,13 @@ class VlaPruner(Pruner):
         per_camera: bool = False,
     ) -> None:
         super().__init__()
-        if heaviest not in _DIRECTIONS:
-            raise PolicyError(
-                f"pruner 'vla_pruner' cannot weigh {heaviest!r} most",
-                did_you_mean(heaviest, _DIRECTIONS),
-            )
-        self.budget = Budget(k, keep)
+        self.budget = Budget(k, keep).or_else(Budget(keep=0.5))
         self.window = check_count("window", window)
         self.gamma = check_number("gamma", gamma, 0, 1)
-        self.reverse = heaviest == "oldest"
-        self.per_camera = per_camera
+        if self.gamma == 0:
+            raise PolicyError("a pruner's gamma must be more than 0: no action would count")
+        self.reverse = check_choice("heaviest", heaviest, _DIRECTIONS) == "oldest"
+        self.per_camera = check_flag("per_camera", per_camera)
         self.action_layer = check_count("action_layer", action_layer, 0)
         self.places = (Place("layer", check_count("layer", layer)),)
         self.needs = Needs(slots=True, attention=((layer - 1,),), observed=(action_layer,))

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hub_double import HubDouble
+from hub_double import LARGE, HubDouble
 
 from gridseval.envs.assets import Assets, announced_assets, content_hash, find_assets, roots
 from gridseval.envs.assets.declared import declare
 from gridseval.envs.assets.inventory import list_assets
 from gridseval.envs.assets.manifest import Manifest, write_manifest
+from gridseval.envs.assets.transfer import Pace
 from gridseval.envs.assets.verification import verify
 from gridseval.errors import MachineError
 
@@ -89,6 +90,22 @@ def test_a_hub_that_hangs_is_not_waited_for(
     assert f"{double.endpoint} did not answer within 0.2 s" in str(found.note)
 
 
+def test_a_hub_whose_files_do_not_come_is_not_waited_for(
+    standins: Path, double: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers at once, sends half of a file, and then nothing; whole files are kept."""
+    double.stuck.add(LARGE)
+    monkeypatch.setattr(roots, "PACE", Pace(look_s=0.5))
+    found = find_assets()
+    assert found.root == standins
+    assert "fetching them would take more than 5 min longer" in str(found.note)
+    double.stuck.clear()
+    double.asked.clear()
+    monkeypatch.setattr(roots, "PACE", Pace())
+    assert find_assets().identity().name == "libero"
+    assert [path for path, _ in double.asked if "/cdn/" in path] == [f"/cdn/{LARGE}"]
+
+
 def test_a_hub_that_is_gone(standins: Path, double: HubDouble) -> None:
     double.close()
     assert "cannot be reached: Connection refused" in str(find_assets().note)
@@ -150,6 +167,26 @@ def test_roots_are_listed_in_the_order_in_which_they_are_looked_for(
     assert found[1].size_bytes == sum(sizes)
     monkeypatch.setenv("GRIDSEVAL_ASSETS", str(standins))
     assert [each.used for each in list_assets()] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_named_folder_that_is_no_root_is_listed_as_what_runs_would_use(
+    standins: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """They do not look any further, so nothing else may be marked."""
+    make_tree(standins.parent / "assets")
+    named = standins.parents[2] / "named"
+    if there:
+        named.mkdir()
+    monkeypatch.setenv("GRIDSEVAL_ASSETS", str(named))
+    found = list_assets()
+    assert [(each.root, each.identity, each.used) for each in found] == [
+        (named, None, True),
+        (standins.parent / "assets", "custom", False),
+        (standins, "stand-ins", False),
+    ]
+    with pytest.raises(MachineError, match="GRIDSEVAL_ASSETS"):
+        find_assets()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"identity": "libero"}'])

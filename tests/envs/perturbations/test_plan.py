@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridseval.envs.perturbations import NOMINAL_JOINTS, Perturbation, joints
+from gridseval.envs.perturbations import NOMINAL_JOINTS, Light, Perturbation, joints
 from gridseval.envs.perturbations.kinds import KINDS
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.perturbations.strengths import BACKGROUND, LIGHT
@@ -33,7 +33,8 @@ def test_parameters_are_applied_as_given() -> None:
     assert drawn("robot:state=300").joints == joints(300)
     light = drawn("light:diffuse=0.5,warmth=1,shadow=1").light
     assert light is not None
-    assert [one.name for one in light.lights] == ["light1", "light2"]
+    assert [one.name for one in light.lights] == ["light1", "light2", "light_kitchen"]
+    assert light.lights[2] == Light("light_kitchen", diffuse=(0.5, 0.5, 0.25))
     assert light.lights[0].diffuse == (0.5, 0.5, 0.25)
     assert light.lights[0].castshadow is True
     assert light.lights[0].specular is None
@@ -74,10 +75,31 @@ def test_strengths_stay_in_their_ranges(strength: int) -> None:
         assert any(inside)
         assert ranges.specular[0] <= light["specular"] <= ranges.specular[1]
         assert light["tilt"] <= ranges.tilt_deg
-        assert light["shadow"] in ((0,) if ranges.shadow == 0 else (0, 1))
+        # With shadows, MuJoCo adds lights up without a cap: bright ones would whiten kitchens.
+        assert light["shadow"] in ((0,) if ranges.shadow == 0 or not inside[0] else (0, 1))
         assert perturbation.background is not None
         patterns = {surface.pattern for surface in perturbation.background.surfaces}
         assert patterns <= set(BACKGROUND[strength - 1].patterns)
+
+
+def test_some_lights_cast_shadows_from_strength_3() -> None:
+    for strength, expected in ((2, {0}), (3, {0, 1}), (5, {0, 1})):
+        plan = parse_plan([f"light:{strength}"])
+        drawn = {
+            plan.draw(7, "libero_10", 3, trial).record["light"]["shadow"] for trial in range(40)
+        }
+        assert drawn == expected
+
+
+def test_glass_copies_pixels_like_upstreams_unless_asked_to_swap() -> None:
+    assert not drawn("noise:number=45").true_swap
+    assert not drawn("noise:number=45,swap=upstream").true_swap
+    swapping = parse_plan(["noise:family=glass,severity=5,swap=true"]).draw(7, "libero_10", 0, 0)
+    assert swapping.perturbation.noise == 45
+    assert swapping.perturbation.true_swap
+    assert swapping.record["applied"] == {"noise": 45, "true_swap": True}
+    with pytest.raises(UsageError, match="swap"):
+        parse_plan(["noise:swap=yes"])
 
 
 def test_all_families_of_noise_are_drawn() -> None:

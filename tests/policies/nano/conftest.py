@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from gridseval.policies.nano import NanoConfig, PrunerChoice
 from gridseval.suites import Episode
@@ -17,15 +16,6 @@ INSTRUCTIONS = (
     "open the middle drawer of the cabinet",
     "turn on the stove",
 )
-
-
-@pytest.fixture(autouse=True, scope="package")
-def one_thread() -> Iterator[None]:
-    """Use one thread: models this small, on a busy machine, take many times as long with two."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

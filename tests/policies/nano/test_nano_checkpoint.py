@@ -152,6 +152,7 @@ def test_damaged_weights(folder: Path, content: Any, said: str) -> None:
         ({"version": 2}, "version: 2 is not a choice", None),
         ({"pruner": {"name": "grid", "arguments": {}}}, "unknown pruner 'grid'", "grids"),
         ({"pruner": {"nmae": "grids"}}, "pruner: unknown key 'nmae'", "name"),
+        ({"pruner": {"name": "vla_cache", "arguments": {"layers": 10**12}}}, "at most", None),
         ({"pruner": {"name": "grids", "arguments": {"k": 500}}}, "500", None),
         ({"layers": 64, "width": 4096, "heads": 64, "mlp": 16384}, "million parameters", None),
         ({"layers": 5}, "knows nothing of: layers.5", None),
@@ -164,6 +165,16 @@ def test_configurations_that_make_no_model(
     with pytest.raises(PolicyError, match=said) as caught:
         load_nano(folder)
     assert hint is None or hint in str(caught.value.hint)
+
+
+def test_a_checkpoint_cannot_name_code(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "planted.py").write_text("raise SystemExit('code of a checkpoint ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    edit_config(folder, pruner={"name": "planted:Pruner", "arguments": {}})
+    with pytest.raises(PolicyError, match="'planted:Pruner' is code, and a checkpoint is data"):
+        load_nano(folder)
 
 
 @pytest.mark.parametrize("text", ["{", "", "[1]", "null", "\x00", "[" * 100_000])

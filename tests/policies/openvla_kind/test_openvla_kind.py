@@ -42,7 +42,11 @@ def test_openvla_is_told_and_acts_by_its_card(family: Path) -> None:
     assert loaded.observation_keys == ("agentview",)
     assert loaded.replan == 1
     assert any("does not batch" in note for note in loaded.notes)
-    both = ask(loaded, [0, 1]).actions
+    chunk = ask(loaded, [0, 1])
+    assert [trace.kept_count for trace in chunk.traces] == [256, 256]
+    assert loaded.flops is None  # so small a model is none that is described
+    assert loaded.description["card"]["gripper"] == "openvla"
+    both = chunk.actions
     assert both.shape == (2, 1, 7)
     assert np.array_equal(both[1:], ask(loaded, [1]).actions)
     assert not np.array_equal(both[0], both[1])
@@ -209,6 +213,11 @@ def spoil_head(path: Path, data: bytes) -> None:
     (path / "action_head--10_checkpoint.pt").write_bytes(data)
 
 
+def pickled_weights(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+    (path / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+
+
 def cut(path: Path, name: str) -> None:
     data = (path / name).read_bytes()
     (path / name).write_bytes(data[: len(data) // 2])
@@ -230,6 +239,7 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
         r"several of action_head--\*",
     ),
     "another state": (other_width, "proprio_projector--10.* does not fit"),
+    "weights in a pickle": (pickled_weights, "cannot load"),
     "cut weights": (lambda path: cut(path, "model.safetensors"), "cannot load"),
     "no statistics": (lambda path: (path / "dataset_statistics.json").unlink(), "has no dataset"),
     "cut statistics": (lambda path: cut(path, "dataset_statistics.json"), "cannot read"),

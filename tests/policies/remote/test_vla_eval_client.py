@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
-from served import EPISODES, observe
+import yaml
+from served import EPISODES, observe, run_a_task
 from vla_eval.model_servers.predict import PredictModelServer
 from vla_eval.model_servers.serve import serve_async
 from vla_eval.specs import GRIPPER_CLOSE_POS, POSITION_DELTA, RAW, ROTATION_AA, ROTATION_EULER
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
+from gridseval.results.runs import read_run
 
 
 class Model(PredictModelServer):
@@ -119,6 +122,20 @@ def test_a_server_with_a_chunk_size_plays_its_chunk_out() -> None:
         loaded.policy.reset([0], EPISODES[1:2])
         assert loaded.policy.act(observe([0])).actions[0, 0, :2].tolist() == [0, 0]
     assert len(model.tasks) == 2
+
+
+def test_it_runs_on_a_task(assets: Path, tmp_path: Path) -> None:
+    model = Model(chunk_size=4, wants=("send_state",))
+    with served(model) as address:
+        run_a_task(tmp_path, assets, address)
+    (record,) = read_run(tmp_path / "run").records
+    assert (record.status, record.steps, record.queries) == ("failure", 12, 12)
+    assert len(model.seen) == 3
+    assert model.seen[0]["images"]["agentview"].std() > 0
+    policy = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["policy"]
+    assert policy["kind"] == "vla-eval"
+    assert policy["server"]["observation_params"] == {"send_state": True}
+    assert policy["card"]["gripper"] == "sign"
 
 
 def test_an_error_costs_its_own_slot() -> None:

@@ -142,3 +142,41 @@ def test_files_that_cannot_be_read(tmp_path: Path, sampler: GridSampler) -> None
     np.savez(tmp_path / "pickle.npz", **pickled)
     with pytest.raises(PolicyError, match="allow_pickle=False"):
         load_grids(tmp_path / "pickle.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00v\x00{}", b"PK\x05\x06"])
+def test_npz_files_that_are_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(PolicyError, match=r"x\.npz: cannot be read") as caught:
+        load_grids(tmp_path / "x.npz")
+    assert "allow_pickle" not in str(caught.value), "nobody should be told to unpickle it"
+
+
+def test_bfloat16_arrays_that_numpy_has_no_name_for(sampler: GridSampler, tmp_path: Path) -> None:
+    """JAX's bfloat16 comes back from an npz file as two bytes without a meaning."""
+    sampler.bfloat16().float()
+    halves = {
+        key: np.ascontiguousarray(array).view(np.uint16)[..., 1::2].copy().view("V2")
+        for key, array in as_jax(sampler).items()
+    }
+    np.savez(tmp_path / "half.npz", **halves)
+    assert_same(load_grids(tmp_path / "half.npz"), sampler)
+
+
+@pytest.mark.parametrize("dtype", [np.str_, np.complex64, np.int64])
+def test_arrays_that_are_no_parameters(sampler: GridSampler, tmp_path: Path, dtype: type) -> None:
+    arrays = {key: array.astype(dtype) for key, array in as_jax(sampler).items()}
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(PolicyError, match=r"of GridS holds .*, not numbers"):
+        load_grids(tmp_path / "x.npz")
+
+
+def test_two_samplers_in_one_file_are_refused(sampler: GridSampler) -> None:
+    """Averaged weights beside the others: neither may win by its place in the file."""
+    twice = {
+        f"{model}.{key}": value
+        for model in ("now", "ema")
+        for key, value in as_torch(sampler).items()
+    }
+    with pytest.raises(PolicyError, match=r"there twice, as now\..* and as ema\."):
+        GridSampler.from_state(twice)

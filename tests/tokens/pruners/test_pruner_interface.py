@@ -210,11 +210,32 @@ def test_tokens_of_the_wrong_kind() -> None:
         ("lightvla", {"noise": "loud"}, "noise must be from 0 to inf, not 'loud'"),
         ("lightvla_star", {"queries": 0}, "queries must be a whole number from 1"),
         ("topk", {"score": "txt"}, "did you mean 'text'"),
+        ("topk", {"score": 3}, "score must be norm or text, not 3"),
+        ("topk", {"k": 3, "keep": 0.5}, "k=3 tokens per camera or the share keep=0.5"),
+        ("grids", {"convention": None}, "convention must be openpi or core_idea or lerobot"),
+        ("grids", {"k": 10**30}, "k must be at most"),
+        ("grids", {"layer_norm": "no"}, "layer_norm must be true or false, not 'no'"),
+        ("lightvla", {"decay": 0}, "decay must be true or false, not 0"),
+        ("vla_pruner", {"per_camera": "false"}, "per_camera must be true or false"),
+        ("vla_pruner", {"gamma": 0}, "gamma must be more than 0"),
+        ("vla_pruner", {"heaviest": [[]]}, "heaviest must be newest or oldest"),
+        ("vla_cache", {"layers": 10**12}, "layers must be at most"),
+        ("vla_cache", {"locations": [2.5]}, "locations must be ascending decoder layers"),
+        ("os:system", {}, "'os:system' is no pruner"),
+        ("collections:OrderedDict", {}, "'collections:OrderedDict' is no pruner"),
+        (":Thing", {}, "cannot import pruner ':Thing'"),
     ],
 )
 def test_wrong_arguments(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         build_pruner(name, HOST, **arguments)
+
+
+@pytest.mark.parametrize("name", ["efficientvla", "fastv", "random", "topk", "uniform"])
+def test_a_share_alone_counts(name: str) -> None:
+    """A share must not lose against a default number of tokens."""
+    pruner = build_pruner(name, HOST, keep=0.25)
+    assert pruner(full_inputs(1)).counts.tolist() == [8]
 
 
 def test_a_class_of_ones_own_is_named_by_its_module() -> None:

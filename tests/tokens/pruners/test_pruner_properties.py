@@ -83,8 +83,7 @@ def test_a_budget_of_everything_changes_nothing(
     cameras: tuple[CameraGrid, ...], seed: int, batch: int, name: str
 ) -> None:
     inputs = prepare(cameras, seed, batch)
-    everything = {"k": None} if name not in ("fastv", "sparsevlm", "vla_pruner") else {}
-    pruned = run(build(name, cameras, keep=1.0, **everything), inputs, seed)
+    pruned = run(build(name, cameras, keep=1.0), inputs, seed)
     assert torch.equal(pruned.tokens, inputs.tokens)
     assert pruned.position_ids.tolist() == [list(range(inputs.dense_count))] * batch
     assert pruned.mask.all()

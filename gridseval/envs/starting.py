@@ -1,0 +1,61 @@
+"""Starting an episode: the compiled task is found, perturbed, reset and settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gridseval.envs.looking import Looking
+from gridseval.envs.perturbations import Perturbation
+from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.task_files import TaskFiles
+from gridseval.suites import Episode
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running episode.
+
+    Attributes:
+        stage: What runs it.
+        eyes: What its cameras show.
+        seconds: Wall time of ``compile`` (0 if the model was at hand) and ``reset``.
+    """
+
+    stage: Stage
+    eyes: Looking
+    seconds: Mapping[str, float]
+
+
+def start_episode(
+    scenes: SceneCache,
+    files: TaskFiles,
+    perturbation: Perturbation,
+    episode: Episode,
+    seed: int,
+    settle_steps: int,
+) -> Started:
+    """Start an episode, settled.
+
+    Args:
+        scenes: Compiled tasks.
+        files: The task's.
+        perturbation: What is changed.
+        episode: Its trial is started; noise depends on all of it.
+        seed: LIBERO's.
+        settle_steps: Control steps before the policy's first.
+
+    Raises:
+        MachineError: The task cannot be compiled.
+    """
+    began = time.perf_counter()
+    stage = scenes.stage(files)
+    stage.perturb(perturbation)
+    compiled = time.perf_counter()
+    arm = perturbation.joints, perturbation.joints_true
+    stage.simulation.start(episode.trial, seed, settle_steps, *arm)
+    key = (seed, episode.suite, episode.task, episode.trial)
+    eyes = Looking(scenes, stage, perturbation, key)
+    seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}
+    return Started(stage, eyes, seconds)

@@ -1,0 +1,39 @@
+"""What a query of a known family costs, for the tables of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gridseval.policies.cards import PolicyCard
+from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens.accounting import load_model, trace_flops
+
+Flops = Callable[[TokenTrace], float]
+
+
+def card_flops(card: PolicyCard, width: int | None = None) -> Flops | None:
+    """Return a policy's ``flops`` by the description that its card names.
+
+    Args:
+        card: The family's card.
+        width: The language model's width, where it is known: a checkpoint of another size is
+            another model, whose cost the description does not tell.
+
+    Returns:
+        Floating-point operations of a query, of its trace; ``None`` where the card names no model,
+        or another one.
+    """
+    if card.model is None:
+        return None
+    model = load_model(card.model)
+    if width is not None and width != model.language.transformer.width:
+        return None
+    return lambda trace: trace_flops(model, trace, pruner=card.pruner)
+
+
+def dense_trace(card: PolicyCard) -> TokenTrace:
+    """Return the trace of a query that kept every token."""
+    kept = np.ones(card.token_grid[0] * card.token_grid[1], np.bool_)
+    return TokenTrace(tuple(CameraTrace(name, card.token_grid, kept=kept) for name in card.cameras))
