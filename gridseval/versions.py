@@ -6,6 +6,7 @@ bowl of libero_spatial's task 5 slides off its ramekin, from 3.10 robosuite 1.4 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from importlib import metadata
 
@@ -83,12 +84,13 @@ def check_mujoco_version(version: str, force: bool) -> str | None:
 
 def serves_only() -> bool:
     """Return whether this is the distribution without a simulator."""
-    return not _installed("gridseval") and _installed(SERVE_PACKAGE)
+    return list(versions_of("gridseval", SERVE_PACKAGE)) == [SERVE_PACKAGE]
 
 
-def _installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tests were not chosen, and what to set to choose them."""
-    for variable, count in terminalreporter.config.stash[_LEFT_OUT].items():
+    for variable, count in terminalreporter.config.stash.get(_LEFT_OUT, Counter()).items():
         verb = "tests need" if count != 1 else "test needs"
         terminalreporter.write_line(f"{count} {verb} {variable}, which is not set: not chosen")
 

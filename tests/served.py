@@ -90,7 +90,7 @@ def policy_server(
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(120)
     try:
         yield address[0]
     finally:

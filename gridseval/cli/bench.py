@@ -43,6 +43,7 @@ _MAX_WORKERS = 1024
 @click.option("--pruners", is_flag=True, help="Time the token pruners instead: a few seconds.")
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead: a few seconds.")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks of one base task instead.")
+@click.option("--images", is_flag=True, help="Time policies' image chains instead: a second.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,6 +53,7 @@ def command(
     pruners: bool,
     noise: bool,
     plus: bool,
+    images: bool,
     **arguments: Any,
 ) -> None:
     """Compare speed with the plain libero loop.
@@ -69,14 +71,18 @@ def command(
     compiled model, 20 steps each unless --steps is given, and six of them built
     anew; then fewer with images, also in the plain loop: about a minute.
     """
-    if pruners + noise + plus > 1:
-        raise UsageError("--pruners, --noise and --plus are benches of their own", "give one")
+    if pruners + noise + plus + images > 1:
+        raise UsageError(
+            "--pruners, --noise, --plus and --images are benches of their own", "give one"
+        )
     if json_path is not None:
         _check_writable(json_path)
     if pruners:
         _time_pruners(json_path)
     elif noise:
         _time_noises(json_path)
+    elif images:
+        _time_images(json_path)
     elif plus:
         given = {
             name: arguments[name]
@@ -141,6 +147,15 @@ def _time_noises(json_path: Path | None) -> None:
     click.echo(noise_text(times))
     if json_path is not None:
         _write(json_path, noise_json(times))
+
+
+def _time_images(json_path: Path | None) -> None:
+    from gridseval.bench.images import images_json, images_text, measure_images
+
+    times = measure_images()
+    click.echo(images_text(times))
+    if json_path is not None:
+        _write(json_path, images_json(times))
 
 
 def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:

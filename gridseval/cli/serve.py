@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import time
@@ -63,6 +64,8 @@ def command(
         click.echo(f"note: {note}", err=True)
     if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(f"warning: anybody who reaches {settings.host} may use this policy", err=True)
+    # A run here would note the seed by itself; there it has one of its own.
+    loaded = dataclasses.replace(loaded, description={**loaded.description, "seed": seed})
     server = PolicyServer(loaded, settings, _log)
     number = asyncio.run(_until_signal(server, f"serving {loaded.name} on"))
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

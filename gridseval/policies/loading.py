@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import PolicyError, UsageError, did_you_mean
+from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.detection import detect
 from gridseval.policies.one_by_one import OneByOne
@@ -88,21 +88,21 @@ def load_policy(
         "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
     }
     policy = _construct(loaded, name, given, provided)
+    own = {
+        "kind": name,
+        "class": POLICIES.target(name),
+        "source_sha256": _source_sha256(loaded),
+        "checkpoint": checkpoint,
+        "sha256": _sha256(checkpoint),
+        "arguments": given,
+        "torch": _torch_version(loaded),
+    }
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
         observation_keys=_observation_keys(policy, name),
         replan=_replan(policy, name),
-        description={
-            "kind": name,
-            "class": POLICIES.target(name),
-            "source_sha256": _source_sha256(loaded),
-            "checkpoint": checkpoint,
-            "sha256": _sha256(checkpoint),
-            "arguments": given,
-            "torch": _torch_version(loaded),
-            **_details(policy, name),
-        },
+        description=own | _details(policy, name) | own,  # whose keys no details replace
         flops=_flops(policy, name),
         mapping=_mapping(policy, name),
         notes=(*found, *_notes(policy, name)),
@@ -135,7 +135,7 @@ def _construct(
         raise PolicyError(f"policy {name!r} needs {missing[0]!r}", f"give {option}")
     try:
         policy: Policy = loaded(**keywords)
-    except PolicyError:
+    except GridsevalError:
         raise
     except (Exception, SystemExit) as error:
         raise PolicyError(

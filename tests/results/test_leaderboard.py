@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import resources
@@ -316,3 +317,31 @@ def test_a_broken_file_of_published_rows_is_refused(tmp_path: Path) -> None:
         )
         with pytest.raises(UsageError, match="f: "):
             load_published_plus(path)
+
+
+def test_thousands_of_tasks_have_rows_in_the_csv_only(make_record: MakeRecord) -> None:
+    suite = "libero_plus_spatial"
+    summary = summarise(list(records_of(suite, lambda _: True, make_record)), dict(MANIFEST))
+    assert len(render_csv(summary).splitlines()) > 2402
+    for table in (render_markdown(summary), render_terminal(summary)):
+        assert len(table.splitlines()) < 150
+        assert "table.csv has a row for each of the 2402 tasks" in table
+        assert "camera" in table
+    run = Run("mine", False, (Path("mine"),), dict(MANIFEST), summary.records)
+    assert len(table_markdown(tabulate([run], [])).splitlines()) < 150
+    assert len(table_markdown(tabulate([run], []), "task").splitlines()) > 2402
+
+
+def test_rows_of_one_base_task_can_be_told_apart(make_record: MakeRecord) -> None:
+    few = {0: "view", 1: "level", 2: "language"}
+    seen: Counter[str] = Counter()
+
+    def keep(task: Any) -> bool:
+        seen[task.variant.kind] += 1
+        return task.variant.kind in few.values() and seen[task.variant.kind] <= 2
+
+    records = list(records_of("libero_plus_10", lambda _: True, make_record, keep))
+    labels = [row.label for row in summarise(records, dict(MANIFEST)).tasks]
+    assert len(set(labels)) == len(records) == 6
+    assert any(re.search(r" · view \d+ \d+ \d+ \d+ \d+ initstate 0$", label) for label in labels)
+    assert any(re.search(r" · level\d sample\d$", label) for label in labels)

@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,20 @@ def test_our_client_gets_what_the_policy_says_here() -> None:
             assert [trace.kept_count for trace in theirs.traces if trace] == [86, 86, 86]
 
 
+def test_the_server_says_what_a_query_cost_and_what_is_served() -> None:
+    costly = replace(
+        loaded(Looking()), flops=lambda trace: 1e9 * trace.kept_count, description={"kind": "mine"}
+    )
+    with policy_server(costly) as address:
+        client = load_policy("openpi", address, {}, 7)
+        assert client.description["server"]["gridseval"]["description"] == {"kind": "mine"}
+        client.policy.reset([0, 1], EPISODES[:2])
+        traces = client.policy.act(observe([0, 1])).traces
+    assert client.flops is not None
+    assert traces is not None
+    assert [client.flops(trace) for trace in traces if trace] == [86e9, 86e9]
+
+
 def test_episodes_begin_where_the_client_says() -> None:
     policy = Looking()
     with policy_server(loaded(policy)) as address:
@@ -100,6 +115,23 @@ def test_requests_that_come_together_are_one_batch() -> None:
         assert np.array_equal(chunk.actions, Looking().act(observe(slots)).actions)
         assert sum(policy.batches) == 4
         assert max(policy.batches) == 3
+
+
+def test_an_episode_that_cannot_begin_costs_nobody_else_in_its_batch() -> None:
+    class Choosy(Looking):
+        def reset(self, slots: Sequence[int], episodes: Sequence[Any]) -> None:
+            super().reset(slots, episodes)
+            if EPISODES[1] in episodes:
+                raise KeyError("no statistics of this suite")
+
+    policy = Choosy()
+    with policy_server(loaded(policy), max_wait_ms=10_000) as address:
+        client = load_policy("openpi", address, {}, 7).policy
+        client.reset([0, 1, 2], EPISODES[:3])
+        chunk = client.act(observe([0, 1, 2]))
+    assert list(chunk.failures) == [1]
+    assert "no statistics" in chunk.failures[1]
+    assert sum(policy.batches) == 2
 
 
 def test_a_lone_client_waits_for_nobody() -> None:

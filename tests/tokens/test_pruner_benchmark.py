@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gridseval.cli.bench import command
 from gridseval.policies.nano import NanoConfig
-from gridseval.policies.nano.benchmark import measure_nano
+from gridseval.policies.nano.benchmark import NanoTime, measure_nano, nano_text
 from gridseval.tokens import benchmark
 from gridseval.tokens.benchmark import BenchSizes, measure_pruners, time_in_turns
 from gridseval.tokens.pruners import list_pruners
@@ -42,6 +42,12 @@ def test_calls_take_turns_and_the_first_does_not_count() -> None:
     times = time_in_turns(calls, 3)
     assert order == ["a", "b"] * 4
     assert [len(taken) for taken in times] == [3, 3]
+
+
+@pytest.mark.parametrize(("pruner_ms", "verdict"), [(0.5, "within the 2 %"), (3, "more than")])
+def test_grids_share_is_judged(pruner_ms: float, verdict: str) -> None:
+    text = nano_text((NanoTime("dense", 512, 100, 50), NanoTime("grids", 32, 50, pruner_ms)))
+    assert f"grids: {verdict}" in text.splitlines()[-1]
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from gridseval.errors import MachineError
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
 """Folders without which nothing of LIBERO can be built."""
@@ -13,6 +17,26 @@ FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scann
 def cache_dir() -> Path:
     """Return gridseval's folder in the user's cache; it need not exist."""
     return Path(platformdirs.user_cache_dir("gridseval"))
+
+
+def temporary_cache_dir() -> Path:
+    """Return a folder that takes the cache's place where that cannot be written; it is made.
+
+    It has the user's number in its name, so that runs find again what an earlier one built.
+
+    Raises:
+        MachineError: There is none that only this user can write.
+    """
+    path = Path(tempfile.gettempdir()) / f"gridseval-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise MachineError(f"{path} cannot be made: {error.strerror}") from error
+    # Anybody may put a folder of this name there, with models of theirs.
+    if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise MachineError(f"{path} can be written by others", "remove it, or set TMPDIR")
+    return path
 
 
 def pulled_root(name: str) -> Path:

@@ -19,6 +19,7 @@ from gridseval.envs.assets.layout import (
     libero_package_cache,
     missing_folders,
     pulled_root,
+    temporary_cache_dir,
 )
 from gridseval.envs.assets.meter import shown_meter
 from gridseval.envs.assets.pull import pull, work_bytes
@@ -64,7 +65,8 @@ def find_assets(explicit: str | Path | None = None) -> Assets:
         explicit: A folder, or ``None`` to look further.
 
     Raises:
-        MachineError: The named folder holds no models, or the cache cannot be written.
+        MachineError: The named folder holds no models, or nothing can be written, neither in the
+            cache nor in the folder for temporary files.
     """
     return named_or_cached(explicit) or _downloaded_or_built()
 
@@ -123,16 +125,22 @@ def checked_assets(root: str | Path, source: str) -> Assets:
 def build_standins(reason: str = "") -> Assets:
     """Return the embedded stand-ins, built into the user's cache when they are first needed.
 
+    Where the cache cannot be written (another user's home, a read-only one), they are built into
+    a temporary folder.
+
     Args:
         reason: Why LIBERO's own models are not used, for the note.
 
     Raises:
-        MachineError: The cache cannot be written.
+        MachineError: Neither can be written.
     """
     # Building them takes numpy and some seconds; who has models need not load any of it.
     from gridseval.envs.standins import standins_root
 
-    root = standins_root(cache_dir())
+    try:
+        root = standins_root(cache_dir())
+    except MachineError:
+        root = standins_root(temporary_cache_dir())
     why = f" ({reason})" if reason else ""
     note = (
         f"stand-ins are used, LIBERO's models are not here{why}: results do not compare with "

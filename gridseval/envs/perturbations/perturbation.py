@@ -129,11 +129,6 @@ class Perturbation:
         if angles is not None and not (len(angles) == 7 and math.isfinite(sum(angles))):
             raise ValueError(f"the arm has seven finite joint angles, not {angles}")
 
-    @property
-    def edits_model(self) -> bool:
-        """Whether the compiled model has to be edited."""
-        return not (self.camera is None and self.light is None and self.background is None)
-
     def to_json(self) -> dict[str, Any]:
         """Return plain data for JSON, without what is not perturbed."""
         return {

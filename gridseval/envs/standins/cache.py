@@ -7,9 +7,11 @@ of two processes that do so at once, one wins, and the other throws its equal co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from gridseval.envs.assets.declared import declare
@@ -20,6 +22,7 @@ from gridseval.errors import MachineError
 
 _SEAL = "contents.sha256"
 _ATTEMPTS = 3
+_FORGOTTEN_S = 3600.0  # a build takes seconds
 
 
 def standins_root(cache: Path) -> Path:
@@ -87,6 +90,7 @@ def _files_hash(root: Path) -> str:
 
 def _build_into_place(root: Path) -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
+    _remove_forgotten(root)
     # Both folders lie beside the place, for only within one file system a rename is atomic.
     work = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
@@ -99,6 +103,14 @@ def _build_into_place(root: Path) -> None:
         _move(built, root)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_forgotten(root: Path) -> None:
+    """Remove what builds left behind that were killed."""
+    for work in root.parent.glob(".stand-ins-*"):
+        with contextlib.suppress(OSError):  # another process has just removed it
+            if time.time() - work.stat().st_mtime > _FORGOTTEN_S:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -94,6 +94,10 @@ class GridsHook:
         self._taken: list[tuple[CameraTrace, ...]] = []
         host.embed_image = self._sample
 
+    def forget(self) -> None:
+        """Drop what a call noted that failed half-way."""
+        self._taken = []
+
     def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
         """Return the traces of what was embedded since the last call, one per slot.
 

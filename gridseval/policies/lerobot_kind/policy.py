@@ -14,6 +14,7 @@ from gridseval.policies.images import ImagePipeline
 from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, checkpoint_flops, load_checkpoint
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
 from gridseval.policies.protocol import ActionChunk, Observations, at_least
+from gridseval.versions import versions_of
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -84,6 +85,11 @@ class LerobotPolicy:
         able = self._steps_at_once and config.type in (*_NOISE, *_CERTAIN)
         if self._rows > 1 and not able:
             raise PolicyError(f"LeRobot's {config.type!r} cannot batch", "leave batch out")
+        self.details = {
+            "type": config.type,
+            "cameras": dict(self._checkpoint.cameras),
+            "packages": versions_of("lerobot", "transformers"),
+        }
         self.notes: tuple[str, ...] = ()
         if self._rows == 1:
             self.notes = ("LeRobot's policy is asked for one environment at a time",)
@@ -106,6 +112,8 @@ class LerobotPolicy:
             self._query_seed(slot, int(step))
             for slot, step in zip(slots, observations["steps"], strict=True)
         ]
+        if self._hook is not None:
+            self._hook.forget()
         with torch.inference_mode():
             parts = [
                 self._answer(observations, slice(first, first + self._rows), seeds)

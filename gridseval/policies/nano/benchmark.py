@@ -81,7 +81,9 @@ def nano_text(times: tuple[NanoTime, ...]) -> str:
         f"{100 * each.share:>7.2f} %"
         for each in times
     ]
-    return "\n".join(lines)
+    (share,) = (each.share for each in times if each.name == "grids")
+    verdict = "within" if share <= MOST_SHARE else "more than"
+    return "\n".join([*lines, f"grids: {verdict} the {100 * MOST_SHARE:.0f} % that it may take"])
 
 
 def nano_json(times: tuple[NanoTime, ...]) -> list[dict[str, Any]]:

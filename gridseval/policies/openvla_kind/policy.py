@@ -15,13 +15,13 @@ from gridseval.policies.cards import load_card
 from gridseval.policies.cost import card_flops, dense_trace
 from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
 from gridseval.policies.openvla_kind.statistics import (
-    Bounds,
     choose_key,
     read_bounds,
     read_statistics,
 )
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
 from gridseval.tokens import TokenTrace
+from gridseval.versions import versions_of
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -63,22 +63,26 @@ class OpenVlaPolicy:
         self._loaded: LoadedModel = load_model(self._folder, trust_remote_code, device, dtype)
         # OpenVLA's own evaluation overwrites what the model's configuration says.
         self._loaded.model.norm_stats = self._statistics
-        self._key = ""
+        self._keys: dict[int, str] = {}  # a server may have clients of several suites
         self._dense = dense_trace(self._card)
         self.observation_keys: tuple[str, ...] = self._card.cameras
         self.replan: int | None = self._card.replan
         self.image_mapping = self._card.image.mapping()
         self.flops = card_flops(self._card, _width(self._loaded.model))
-        self.details = {"card": self._card.conventions()}
+        self.details = {
+            "card": self._card.conventions(),
+            "packages": versions_of("transformers", "timm"),
+        }
 
-    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:  # noqa: ARG002
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Choose the statistics of the episodes' suite.
 
         Raises:
             PolicyError: The checkpoint has none (lists its keys).
         """
-        for episode in episodes:
-            self._key = choose_key(self._statistics, episode.suite, self._asked_key)
+        for slot, episode in zip(slots, episodes, strict=True):
+            key = choose_key(self._statistics, episode.suite, self._asked_key)
+            self._keys[int(slot)] = key
 
     def act(self, observations: Observations) -> ActionChunk:
         """Return one slot's actions, float32 (1, H, 7)."""
@@ -101,11 +105,12 @@ class OpenVlaPolicy:
         self,
         prompt: str,
         images: Sequence[Any],
-        observations: Observations,  # noqa: ARG002 (OFT sees the state)
+        observations: Observations,
     ) -> NDArray[Any]:
         """Return unnormalised actions, (H, 7)."""
+        key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
-        answer = self._loaded.model.predict_action(**inputs, unnorm_key=self._key, do_sample=False)
+        answer = self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
         return np.atleast_2d(np.asarray(answer))
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
@@ -162,15 +167,17 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
     ) -> NDArray[Any]:
         import torch
 
+        key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
         wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
         inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
         state = None
         if self._proprio is not None:
-            state = self._bounds("proprio").normalise(observations["state"][0])
+            bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
+            state = bounds.normalise(observations["state"][0])
         answer = self._loaded.model.predict_action(
             **inputs,
-            unnorm_key=self._key,
+            unnorm_key=key,
             do_sample=False,
             proprio=state,
             proprio_projector=self._proprio,
@@ -180,9 +187,6 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         # The hidden states come second.
         actions = answer[0] if isinstance(answer, tuple) else answer
         return np.atleast_2d(np.asarray(actions))
-
-    def _bounds(self, what: str) -> Bounds:
-        return read_bounds(self._statistics, self._key, what, _STATE_SIZE)
 
 
 class LightVlaPolicy(OpenVlaOftPolicy):

@@ -11,6 +11,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -216,7 +217,8 @@ def plain(sent: Any) -> Any:
         sent = sent.ravel()[:_MOST_ITEMS].tolist()
     if isinstance(sent, (list, tuple)):
         return [plain(value) for value in sent[:_MOST_ITEMS]]
-    known = sent is None or isinstance(sent, (bool, int, float))
+    # A nan in a stored run would differ from itself when the run is resumed.
+    known = sent is None or isinstance(sent, int) or (isinstance(sent, float) and isfinite(sent))
     return sent if known else str(sent)[:1000]
 
 

@@ -57,7 +57,8 @@ def load_pruner(name: str) -> type[Pruner]:
     base: type[Pruner] = importlib.import_module(f"{_ROOM}.interface").Pruner
     if not (isinstance(loaded, type) and issubclass(loaded, base)):
         raise PolicyError(
-            f"{name!r} is no pruner", "a pruner is a subclass of gridseval.tokens.pruners' Pruner"
+            f"{name!r} is no pruner",
+            "a pruner is a subclass of gridseval.tokens.pruners.interface.Pruner",
         )
     return loaded
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hub_double import FILES, HubDouble
 
+from gridseval.envs.assets import roots
 from gridseval.envs.assets.hub import Hub
+from gridseval.envs.assets.transfer import Pace
 
 
 @pytest.fixture
@@ -28,6 +30,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def double(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
     """Start a hub that has the models, and let the environment name it."""
     server = HubDouble(dict(FILES))
+    # Tests that mean a hub that answers must not fail where the machine is slow.
+    monkeypatch.setattr(roots, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(roots, "PACE", Pace(look_s=60.0))
     monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
     monkeypatch.delenv("HF_HUB_OFFLINE")
     yield server

@@ -13,12 +13,23 @@ from gridseval.envs.assets.hub import PatienceError
 from gridseval.envs.assets.transfer import Meter, Pace, Transfer, transfer_all
 
 
+class Stuck:
+    """A transfer of which nothing comes before the test ends, or a minute is over."""
+
+    def __init__(self) -> None:
+        self.end, self.is_over = threading.Event(), False
+        self.transfer = Transfer(1000, self._run)
+
+    def _run(self, meter: Meter) -> None:
+        self.end.wait(60)
+        self.is_over = True
+
+
 @pytest.fixture
-def stuck() -> Iterator[Transfer]:
-    """Return a transfer of which nothing comes before the test ends."""
-    end = threading.Event()
-    yield Transfer(1000, lambda meter: _wait(end))
-    end.set()
+def stuck() -> Iterator[Stuck]:
+    made = Stuck()
+    yield made
+    made.end.set()
 
 
 @pytest.fixture
@@ -42,20 +53,22 @@ def test_nothing_to_do() -> None:
     transfer_all([], _ignore, Pace())
 
 
-def test_a_failure_does_not_wait_for_the_others(stuck: Transfer) -> None:
+def test_a_failure_does_not_wait_for_the_others(stuck: Stuck) -> None:
     def fail(meter: Meter) -> None:
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
-        transfer_all([stuck, Transfer(1, fail), *[_of(1)] * 50], _ignore)
+        transfer_all([stuck.transfer, Transfer(1, fail), *[_of(1)] * 50], _ignore)
+    assert not stuck.is_over
 
 
-def test_an_interrupted_meter_does_not_wait_for_the_others(stuck: Transfer) -> None:
+def test_an_interrupted_meter_does_not_wait_for_the_others(stuck: Stuck) -> None:
     def interrupt(count: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        transfer_all([stuck, _of(1)], interrupt)
+        transfer_all([stuck.transfer, _of(1)], interrupt)
+    assert not stuck.is_over
 
 
 def test_what_goes_on_after_the_end_is_stopped() -> None:
@@ -79,10 +92,10 @@ def test_what_goes_on_after_the_end_is_stopped() -> None:
     assert ended.wait(60)
 
 
-def test_a_standstill_is_too_slow(stuck: Transfer, clock: Callable[[float], None]) -> None:
+def test_a_standstill_is_too_slow(stuck: Stuck, clock: Callable[[float], None]) -> None:
     clock(1.0)
     with pytest.raises(PatienceError, match=r"more than 2\.5 min longer") as caught:
-        transfer_all([stuck], _ignore, Pace(look_s=5.0, rest_s=150.0))
+        transfer_all([stuck.transfer], _ignore, Pace(look_s=5.0, rest_s=150.0))
     assert "gridseval assets pull" in str(caught.value.hint)
 
 
@@ -106,7 +119,3 @@ def _of(size: int) -> Transfer:
 
 def _ignore(_: int) -> None:
     """Count nothing."""
-
-
-def _wait(event: threading.Event) -> None:
-    event.wait(60)

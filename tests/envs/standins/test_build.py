@@ -90,6 +90,18 @@ def test_an_interrupted_build_leaves_nothing_to_be_used(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_build_left_is_removed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once: it could be another process at work."""
+    old, new = tmp_path / ".stand-ins-0-a", tmp_path / ".stand-ins-0-b"
+    for work in (old, new):
+        _write_little(work / "built")
+    os.utime(old, (0, 0))
+    root = _seal(tmp_path, monkeypatch)
+    assert sorted(tmp_path.iterdir()) == [new, root]
+
+
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

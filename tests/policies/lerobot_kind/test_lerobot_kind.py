@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from served import run_a_task
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
+from gridseval.results.runs import read_run
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +72,19 @@ def test_what_does_not_fit_is_said(case: str, said: str, told: Any) -> None:
     assert said in told["refused"][case]
 
 
+@pytest.mark.parametrize(("name", "kept"), [("act", None), ("smolvla_grids", [8, 8, 8])])
 def test_it_is_served_from_its_environment_and_evaluated_here(
-    lerobot_environment: dict[str, str], checkpoints: Path, tmp_path: Path, assets: Path
+    name: str,
+    kept: list[int] | None,
+    lerobot_environment: dict[str, str],
+    checkpoints: Path,
+    tmp_path: Path,
+    assets: Path,
 ) -> None:
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gridseval", "serve", "--port", "0"),
-            *("--ckpt", str(checkpoints / "smolvla_grids")),
+            *("--ckpt", str(checkpoints / name)),
         ],
         env=lerobot_environment,
         stdout=subprocess.DEVNULL,
@@ -86,26 +94,18 @@ def test_it_is_served_from_its_environment_and_evaluated_here(
     try:
         assert server.stderr is not None
         address = next(line.split()[-1] for line in server.stderr if " on ws://" in line)
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "gridseval", "run", "--suite", "libero_object"),
-                *("--tasks", "0,1", "--trials", "1", "--max-steps", "8", "--video", "none"),
-                *("--ckpt", address, "--assets", str(assets), "--out", str(tmp_path / "run")),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
+        run_a_task(tmp_path, assets, address)
     finally:
         server.kill()
         server.communicate()
-    lines = (tmp_path / "run" / "episodes.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    assert [record["status"] for record in records] == ["failure"] * 2
-    assert {record["steps"] for record in records} == {8}
-    assert {record["queries"] for record in records} == {2}
-    assert [record["extra"]["kept_tokens"] for record in records] == [[8, 8]] * 2
+    (record,) = read_run(tmp_path / "run").records
+    assert (record.status, record.steps, record.queries) == ("failure", 12, 3)
+    assert record.extra.get("kept_tokens") == kept
+    policy = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["policy"]
+    served = policy["server"]["gridseval"]["description"]
+    assert served["kind"] == "lerobot"
+    assert len(served["sha256"]) == 64
+    assert served["seed"] == 7
 
 
 def test_without_lerobot_the_way_to_it_is_named() -> None:

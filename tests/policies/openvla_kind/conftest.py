@@ -28,22 +28,18 @@ STATISTICS = {
 
 # torchvision from the registry is a CUDA build, which beside a CPU torch lacks two operators, and
 # without it transformers imports none of its models.
-SHIM = """
-import torch
-
-for operator in ("nms", "qnms"):
-    if not hasattr(torch.ops.torchvision, operator):
-        torch.library.define("torchvision::" + operator, "(Tensor a, Tensor b, float c) -> Tensor")
-"""
-
-
 @pytest.fixture(scope="session", autouse=True)
-def transformers_works(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make transformers' models importable here; return a folder that does so for others."""
-    exec(SHIM)
-    folder = tmp_path_factory.mktemp("shim")
-    (folder / "sitecustomize.py").write_text(SHIM)
-    return folder
+def transformers_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make transformers' models importable here, and its copies of code temporary."""
+    import torch
+
+    for operator in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, operator):
+            signature = "(Tensor a, Tensor b, float c) -> Tensor"
+            torch.library.define(f"torchvision::{operator}", signature)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 from served import observe
 
 from gridseval.errors import PolicyError
+from gridseval.evaluation import RunConfig, evaluate
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 from gridseval.policies.openvla_kind.statistics import choose_key
+from gridseval.results.runs import read_run
 from gridseval.suites import Episode
 
 Make = Callable[..., Path]
@@ -166,29 +166,17 @@ def test_lightvla_equals_masking_what_it_pruned(family: Path) -> None:
 
 
 def test_code_of_a_checkpoint_runs_only_when_asked(
-    family: Path, tmp_path: Path, transformers_works: Path
+    checkpoint: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = checkpoint("openvla").rename(tmp_path / "never_loaded_before")
     marker = tmp_path / "ran"
-    for trusted in (False, True):
-        code = f"""
-from gridseval.errors import PolicyError
-from gridseval.policies import load_policy
-try:
-    load_policy(None, {str(family / "openvla")!r}, {{}}, 7, trusted={trusted})
-except PolicyError as error:
-    assert "--trust-remote-code" in error.hint, error
-    assert "modeling_tiny.TinyVla" in error.message, error
-"""
-        environment = {
-            "TINY_MARKER": str(marker),
-            "HF_MODULES_CACHE": str(tmp_path / "modules"),
-            "PYTHONPATH": str(transformers_works),
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert marker.exists() == trusted
+    monkeypatch.setenv("TINY_MARKER", str(marker))
+    with pytest.raises(PolicyError, match=r"modeling_tiny\.TinyVla") as caught:
+        load_policy(None, str(path), {}, 7)
+    assert "--trust-remote-code" in (caught.value.hint or "")
+    assert not marker.exists()
+    load(path)
+    assert marker.exists()
 
 
 def test_the_key_follows_the_suite(family: Path) -> None:
@@ -202,6 +190,20 @@ def test_the_key_follows_the_suite(family: Path) -> None:
         load(family / "openvla", unnorm_key="bridge_org")
     keys = {"libero_10": {}, "libero_10_no_noops": {}}
     assert choose_key(keys, "libero_plus_10") == "libero_10"
+
+
+def test_each_slot_has_the_statistics_of_its_own_suite(family: Path, checkpoint: Make) -> None:
+    statistics = json.loads((family / "openvla" / "dataset_statistics.json").read_text())
+    wide = statistics["libero_object_no_noops"]["action"]
+    wide = wide | {"q01": [-5.0] * 6 + [0.0], "q99": [5.0] * 6 + [1.0]}
+    path = checkpoint("openvla", **statistics, libero_goal={"action": wide})
+    policy = load(path).policy
+    other = Episode("libero_goal", 0, 0)
+    policy.reset([0, 1], [EPISODE, other])
+    narrow, wider = policy.act(observe([0, 1])).actions
+    assert np.array_equal(narrow, ask(load(path), [0]).actions[0])
+    assert np.array_equal(wider, ask(load(path), [1], other).actions[0])
+    assert np.abs(wider[..., :6]).max() > 0.5
 
 
 class Bomb:
@@ -268,22 +270,25 @@ def test_wrong_statistics_are_named(proprio: Any, checkpoint: Make) -> None:
         read_bounds({"a": {"proprio": proprio}}, "a", "proprio", 8)
 
 
-def test_it_runs_on_a_task(
-    family: Path, assets: Path, tmp_path: Path, transformers_works: Path
-) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "gridseval", "run", "--suite", "libero_object", "--tasks", "0"),
-            *("--trials", "1", "--max-steps", "16", "--video", "none", "--workers", "1"),
-            *("--ckpt", str(family / "oft"), "--policy", "lightvla", "--trust-remote-code"),
-            *("--policy-arg", "dtype=float32"),
-            *("--assets", str(assets), "--out", str(tmp_path / "run")),
-        ],
-        env={**os.environ, "PYTHONPATH": str(transformers_works)},
-        capture_output=True,
-        text=True,
+def test_it_runs_on_a_task(family: Path, assets: Path, tmp_path: Path) -> None:
+    config = RunConfig(
+        *("libero_object", tmp_path / "run"),
+        tasks="0",
+        trials=1,
+        max_steps=16,
+        workers=0,
+        video="none",
+        policy="lightvla",
+        checkpoint=str(family / "oft"),
+        trust_remote_code=True,
+        policy_arguments={"dtype": "float32"},
+        assets=str(assets),
     )
-    assert done.returncode == 0, done.stderr
-    (record,) = map(json.loads, (tmp_path / "run" / "episodes.jsonl").read_text().splitlines())
-    assert record["queries"] == 2
-    assert all(0 < kept < 512 for kept in record["extra"]["kept_tokens"])
+    assert evaluate(config).tally.errors == 0
+    (record,) = read_run(tmp_path / "run").records
+    assert (record.status, record.steps, record.queries) == ("failure", 16, 2)
+    assert all(0 < kept < 512 for kept in record.extra["kept_tokens"])
+    policy = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["policy"]
+    assert policy["card"]["name"] == "lightvla"
+    assert policy["torch"]
+    assert policy["packages"]["transformers"]

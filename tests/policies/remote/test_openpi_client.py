@@ -23,6 +23,7 @@ from gridseval.policies import load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.remote.client import FAILURES_IN_A_ROW
 from gridseval.results.runs import read_run
+from gridseval.suites import Episode
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -89,8 +90,9 @@ def test_a_server_gets_what_openpis_libero_example_sends(openpi_packing: ModuleT
 def test_a_card_says_how_often_and_what(openpi_packing: ModuleType) -> None:
     with scripted_server(handler(openpi_packing, good)) as address:
         assert load_policy("openpi", address, {"card": "pi05_grids"}, 7).replan == 10
-        with pytest.raises((PolicyError, UsageError), match="pi05_grid"):
+        with pytest.raises(UsageError, match="unknown policy card 'pi05_grid'") as caught:
             load_policy("openpi", address, {"card": "pi05_grid"}, 7)
+    assert "did you mean 'pi05_grids'" in (caught.value.hint or "")
 
 
 def test_grids_coordinates_come_back_as_places(openpi_packing: ModuleType) -> None:
@@ -184,6 +186,25 @@ def test_a_server_that_only_fails_is_given_up(openpi_packing: ModuleType) -> Non
             for _ in range(FAILURES_IN_A_ROW):
                 policy.act(observe([0]))
     assert "resumes" in (caught.value.hint or "")
+
+
+def test_a_server_that_is_started_again_is_not_given_up(openpi_packing: ModuleType) -> None:
+    """However many slots fail at once."""
+    slots = list(range(FAILURES_IN_A_ROW + 2))
+    down = threading.Event()
+    down.set()
+
+    def answer(request: dict[str, Any]) -> Any:
+        return None if down.is_set() else good(request)
+
+    with scripted_server(handler(openpi_packing, answer)) as address:
+        policy = load_policy("openpi", address, {}, 7).policy
+        episodes = [Episode("libero_goal", 0, slot) for slot in slots]
+        policy.reset(slots, episodes)
+        assert sorted(policy.act(observe(slots)).failures) == slots
+        down.clear()
+        policy.reset(slots, episodes)
+        assert not policy.act(observe(slots)).failures
 
 
 def test_nobody_there_is_said_at_once() -> None:

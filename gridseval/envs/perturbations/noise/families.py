@@ -81,7 +81,7 @@ def noise_rng(seed: int, suite: str, task: int, trial: int, step: int) -> np.ran
         suite: The suite's name.
         task: The task's index.
         trial: The trial's number.
-        step: The policy step that the frame follows; 0 for the first observation.
+        step: The control step that the frame follows, settle steps included.
     """
     return generator(seed, suite, task, trial, "noise frame", step)
 
