@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import replace
@@ -102,6 +104,21 @@ def test_episodes_begin_where_the_client_says() -> None:
     assert [episode for _, episode in policy.begun] == EPISODES[:2]
 
 
+def test_a_client_that_nobody_needs_any_more_leaves() -> None:
+    log: list[str] = []
+    with policy_server(loaded(Looking()), log) as address:
+        client = load_policy("openpi", address, {}, 7)
+        client.policy.reset([0, 1], EPISODES[:2])
+        client.policy.act(observe([0, 1]))
+        assert not any(" left after" in line for line in log)
+        del client
+        gc.collect()
+        until = time.monotonic() + 60
+        while sum(" left after" in line for line in log) < 2:
+            assert time.monotonic() < until, log
+            time.sleep(0.01)
+
+
 def test_requests_that_come_together_are_one_batch() -> None:
     gate = threading.Event()
     policy = Looking(gate)
@@ -125,7 +142,7 @@ def test_an_episode_that_cannot_begin_costs_nobody_else_in_its_batch() -> None:
                 raise KeyError("no statistics of this suite")
 
     policy = Choosy()
-    with policy_server(loaded(policy), max_wait_ms=10_000) as address:
+    with policy_server(loaded(policy), max_wait_ms=1000) as address:
         client = load_policy("openpi", address, {}, 7).policy
         client.reset([0, 1, 2], EPISODES[:3])
         chunk = client.act(observe([0, 1, 2]))

@@ -139,8 +139,11 @@ def build_standins(reason: str = "") -> Assets:
 
     try:
         root = standins_root(cache_dir())
-    except MachineError:
-        root = standins_root(temporary_cache_dir())
+    except MachineError as refused:
+        try:
+            root = standins_root(temporary_cache_dir())
+        except MachineError as error:
+            raise refused from error
     why = f" ({reason})" if reason else ""
     note = (
         f"stand-ins are used, LIBERO's models are not here{why}: results do not compare with "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -69,6 +70,8 @@ class RemotePolicy(ABC):
         self._episodes: dict[int, Episode] = {}
         self._begun: set[int] = set()
         self._failures_in_a_row = self._failed_calls = 0
+        # A connection has a thread, and would live as long as this process.
+        weakref.finalize(self, _close, self._lines).atexit = False
         self._lines[0] = self._first_line()
 
     @abstractmethod
@@ -123,13 +126,24 @@ class RemotePolicy(ABC):
         try:
             line.open()
         except LineError as error:
-            raise PolicyError(str(error), "is the server running, and is this its port?") from error
+            raise PolicyError(
+                str(error),
+                "is the server running, is this its port, and does it speak this protocol "
+                "(--policy openpi or vla-eval)?",
+            ) from error
         return line
 
     def _new_line(self) -> Line:
         key = os.environ.get(API_KEY)
         headers = {"Authorization": f"Api-Key {key}"} if key else {}
-        return Line(self._address, headers, self.greet, self._connect_s, self._timeout_s)
+        greet = weakref.WeakMethod(self.greet)  # or its lines would keep the policy alive
+
+        def greeted(line: Line) -> None:
+            method = greet()
+            assert method is not None
+            method(line)
+
+        return Line(self._address, headers, greeted, self._connect_s, self._timeout_s)
 
     def _line(self, slot: int) -> Line:
         if slot not in self._lines:
@@ -177,6 +191,11 @@ class RemotePolicy(ABC):
                 f"the last {self._failures_in_a_row} requests failed; the last one: {last}",
                 "mend the server; the same command resumes, with --retry-errors for the errors",
             )
+
+
+def _close(lines: Mapping[int, Line]) -> None:
+    for line in lines.values():
+        line.close()
 
 
 def checked_actions(value: Any) -> NDArray[np.float32]:
