@@ -51,7 +51,7 @@ class NanoTime:
 
 
 def measure_nano(
-    repeats: int = 7,
+    repeats: int = 15,
     config: NanoConfig | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[NanoTime, ...]:
