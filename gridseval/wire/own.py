@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from gridseval.config import build
 from gridseval.errors import UsageError
@@ -19,6 +19,7 @@ from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 
 OWN = "gridseval"
+T = TypeVar("T", "ServedPolicy", "Question")
 
 _KEYS = {"agentview": openpi.IMAGE, "wrist": openpi.WRIST_IMAGE, "state": openpi.STATE}
 
@@ -67,12 +68,7 @@ class ServedPolicy:
         Raises:
             WireError: It is malformed.
         """
-        if sent is None:
-            return None
-        try:
-            return build(cls, sent, OWN)
-        except UsageError as error:
-            raise WireError(error.message) from error
+        return _read(cls, sent)
 
 
 @dataclass(frozen=True)
@@ -105,12 +101,17 @@ class Question:
         Raises:
             WireError: It is malformed.
         """
-        if sent is None:
-            return None
-        try:
-            return build(cls, sent, OWN)
-        except UsageError as error:
-            raise WireError(error.message) from error
+        return _read(cls, sent)
+
+
+def _read(kind: type[T], sent: Any) -> T | None:
+    """Return what was sent under ``gridseval``; ``None`` where nothing was."""
+    if sent is None:
+        return None
+    try:
+        return build(kind, sent, OWN)
+    except UsageError as error:
+        raise WireError(error.message) from error
 
 
 def question(observations: Mapping[str, Any], index: int, episode: Episode) -> dict[str, Any]:

@@ -7,33 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-
-from gridseval.cli import main
+from command_line import Said
+from command_line import cli as cli
 
 DOUBLES = Path(__file__).with_name("cli_doubles.py")
-
-
-class Said(NamedTuple):
-    """How a command ended."""
-
-    status: int | str | None
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Return a function that runs the command line in this process."""
-
-    def cli(*words: object) -> Said:
-        with pytest.raises(SystemExit) as caught:
-            main([str(word) for word in words])
-        return Said(caught.value.code, *capsys.readouterr())
-
-    return cli
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import yaml
+from command_line import Said
+from command_line import cli as cli
 from PIL import Image
 
 from gridseval.cli import main
@@ -23,22 +24,6 @@ from gridseval.video.sheet import FOOTER_HEIGHT_PX, LABEL_HEIGHT_PX
 
 DOUBLES = Path(__file__).with_name("redraw_doubles.py")
 STEPS = 12
-
-
-class Said(NamedTuple):
-    status: int | str | None
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    def cli(*words: object) -> Said:
-        with pytest.raises(SystemExit) as caught:
-            main([str(word) for word in words])
-        return Said(caught.value.code, *capsys.readouterr())
-
-    return cli
 
 
 @pytest.fixture(scope="session")

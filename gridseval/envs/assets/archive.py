@@ -44,6 +44,7 @@ def unpack_assets(
             for info, file in chosen:
                 _unpack_one(opened, info, to / file.path)
                 on_bytes(info.compress_size)
+    # NotImplementedError is zipfile's word for a compression that it does not know.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise MachineError(f"{archive.name} is broken: {error}", "pull it again") from error
     return tuple(file for _, file in chosen)

@@ -73,6 +73,10 @@ class OpenVlaPolicy:
             "card": self._card.conventions(),
             "packages": versions_of("transformers", "timm"),
         }
+        self._complete()
+
+    def _complete(self) -> None:
+        """Add what a later member of the family has beside the model."""
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Choose the statistics of the episodes' suite.
@@ -124,28 +128,12 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
     Beside the model lie ``action_head--*`` (L1 regression) and ``proprio_projector--*``; without
     the second the model sees no state.
 
-    Args:
-        checkpoint: As for OpenVLA.
-        trust_remote_code: As for OpenVLA.
-        device: As for OpenVLA.
-        dtype: As for OpenVLA.
-        unnorm_key: As for OpenVLA.
-
-    Raises:
-        PolicyError: As for OpenVLA.
+    Arguments and errors are :class:`OpenVlaPolicy`'s.
     """
 
     card_name = "openvla_oft"
 
-    def __init__(
-        self,
-        checkpoint: str,
-        trust_remote_code: bool = False,
-        device: str = "cpu",
-        dtype: str = "bfloat16",
-        unnorm_key: str | None = None,
-    ) -> None:
-        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key)
+    def _complete(self) -> None:
         from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 
         model = self._loaded.model
@@ -153,7 +141,7 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         head = load_action_head(self._folder, width)
         proprio = load_proprio_projector(self._folder, width, _STATE_SIZE)
         self._head, self._proprio = (
-            part if part is None else part.to(device, self._loaded.dtype)
+            part if part is None else part.to(self._loaded.device, self._loaded.dtype)
             for part in (head, proprio)
         )
         backbone: Any = getattr(model, "vision_backbone", None)
@@ -196,28 +184,13 @@ class LightVlaPolicy(OpenVlaOftPolicy):
     language model unless the checkpoint's own code replaces that, which then prunes by itself and
     tells nobody what it kept.
 
-    Args:
-        checkpoint: As for OpenVLA.
-        trust_remote_code: As for OpenVLA.
-        device: As for OpenVLA.
-        dtype: As for OpenVLA.
-        unnorm_key: As for OpenVLA.
-
-    Raises:
-        PolicyError: As for OpenVLA.
+    Arguments and errors are :class:`OpenVlaPolicy`'s.
     """
 
     card_name = "lightvla"
 
-    def __init__(
-        self,
-        checkpoint: str,
-        trust_remote_code: bool = False,
-        device: str = "cpu",
-        dtype: str = "bfloat16",
-        unnorm_key: str | None = None,
-    ) -> None:
-        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key)
+    def _complete(self) -> None:
+        super()._complete()
         from gridseval.policies.openvla_kind.lightvla import LightVlaHook
 
         self._hook: LightVlaHook | None = None
