@@ -43,6 +43,7 @@ class PolicyCard:
         token_grid: Rows and columns of one camera's visual tokens.
         model: Description under ``policies/models/`` by which a query's cost is counted.
         pruner: What chooses its visual tokens before the decoder, for its own cost.
+        protocol: Name of the evaluation protocol under which its scores were measured.
         published: Rows of ``policies/published.yaml`` with its scores.
         source: Where these facts come from.
         notes: What a user should know.
@@ -65,6 +66,7 @@ class PolicyCard:
     source: str
     model: str | None = None
     pruner: str | None = None
+    protocol: str = "openvla"
     published: tuple[str, ...] = ()
     notes: str = ""
 

@@ -13,7 +13,7 @@ from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_me
 from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.detection import detect
 from gridseval.policies.one_by_one import OneByOne
-from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, Policy
+from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
 from gridseval.tokens import ImageMapping, TokenTrace
 
@@ -37,6 +37,7 @@ class LoadedPolicy:
             say.
         mapping: From its input image to the observed frame, for drawing traces.
         notes: What the user should know before it runs: what told the kind, how it is asked.
+        needs: What its environments must be like.
     """
 
     policy: Policy
@@ -47,6 +48,7 @@ class LoadedPolicy:
     flops: Callable[[TokenTrace], float] | None = None
     mapping: ImageMapping = field(default_factory=ImageMapping)
     notes: tuple[str, ...] = ()
+    needs: EnvironmentNeeds = field(default_factory=EnvironmentNeeds)
 
 
 def load_policy(
@@ -106,6 +108,7 @@ def load_policy(
         flops=_flops(policy, name),
         mapping=_mapping(policy, name),
         notes=(*found, *_notes(policy, name)),
+        needs=_needs(policy, name),
     )
 
 
@@ -185,6 +188,13 @@ def _mapping(policy: Policy, name: str) -> ImageMapping:
     if isinstance(mapping, ImageMapping):
         return mapping
     raise PolicyError(f"policy {name!r} has image_mapping {mapping!r}", "an ImageMapping")
+
+
+def _needs(policy: Policy, name: str) -> EnvironmentNeeds:
+    needs = getattr(policy, "needs", EnvironmentNeeds())
+    if isinstance(needs, EnvironmentNeeds):
+        return needs
+    raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
 
 
 def _sha256(checkpoint: str | None) -> str | None:

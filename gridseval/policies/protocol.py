@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,22 @@ class ActionChunk:
     failures: Mapping[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EnvironmentNeeds:
+    """What a policy needs of its environments beside observations.
+
+    Attributes:
+        protocol: Name of the evaluation protocol of its family, or ``None`` for the default one.
+        env_seed: What LIBERO's ``env.seed`` must be given, or ``None`` for the protocol's.
+        actions: ``"delta"``: 0–5 of an action are a motion, as LIBERO's demonstrations have it;
+            ``"absolute"``: they are a goal pose in the world (m; axis-angle, rad).
+    """
+
+    protocol: str | None = None
+    env_seed: int | None = None
+    actions: Literal["delta", "absolute"] = "delta"
+
+
 class CheckedChunk(NamedTuple):
     """What a policy gave back, ready to be executed and recorded.
 
@@ -87,6 +103,7 @@ class Policy(Protocol):
       asked for each alone.
     * ``details: Mapping[str, Any]``: plain values that belong to what ``run.yaml`` says of the
       policy; a run of other ones is another run.
+    * ``needs: EnvironmentNeeds``: what its environments must be like; by default nothing special.
     * ``notes: tuple[str, ...]``: what the user should know before it runs.
     * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor
       of the form ``scheme://…``, such as a hub's ``owner/name``; by default not.
