@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gridseval.errors import PolicyError
 
@@ -41,23 +42,24 @@ def find_checkpoint(name: str) -> Place:
         return Place(folder, None)
     match = _HUB_ID.fullmatch(name)
     if match is None:
-        raise PolicyError(f"checkpoint {name} does not exist", "name a folder, or a hub's owner/name")
+        raise PolicyError(
+            f"checkpoint {name} does not exist", "name a folder, or a hub's owner/name"
+        )
     return _downloaded(name, match["id"], match["revision"])
 
 
 def _downloaded(name: str, repository: str, revision: str | None) -> Place:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
+    hub: Any = importlib.import_module("huggingface_hub")  # comes with LeRobot
+    errors = hub.errors
     try:
-        folder = snapshot_download(
+        folder = hub.snapshot_download(
             repository, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.model"]
         )
-    except GatedRepoError as error:
+    except errors.GatedRepoError as error:
         raise PolicyError(
             f"{name} is not open to everybody", "ask for access on its page, then: hf auth login"
         ) from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise PolicyError(
             f"neither a folder nor the hub has {name}", "if it is private: hf auth login"
         ) from error
