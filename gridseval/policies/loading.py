@@ -219,7 +219,7 @@ def _sha256(checkpoint: str | None) -> str | None:
 _DECIDING = (
     *("config.json", "*.safetensors"),
     *("dataset_statistics.json", "action_head--*", "proprio_projector--*", "*.py"),
-    *("policy_preprocessor.json", "policy_postprocessor.json"),
+    *("policy_preprocessor.json", "policy_postprocessor.json", "adapter_config.json"),
 )
 """Files of a checkpoint by which it acts: weights, normalisation, its own code."""
 

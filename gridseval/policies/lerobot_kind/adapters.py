@@ -28,7 +28,7 @@ def load_adapted(kind: type[Any], where: str, config: Any) -> Any:
         PolicyError: peft is not installed, the base checkpoint is not found, or weights do not fit.
     """
     folder = Path(where)
-    base = _base(folder)
+    base = base_checkpoint(folder)
     try:
         peft: Any = importlib.import_module("peft")
     except ImportError as error:
@@ -45,7 +45,12 @@ def load_adapted(kind: type[Any], where: str, config: Any) -> Any:
     return adapted.get_base_model()
 
 
-def _base(folder: Path) -> str:
+def base_checkpoint(folder: Path) -> str:
+    """Return the checkpoint that an adapter was trained on, a folder or a hub id.
+
+    Raises:
+        PolicyError: The adapter does not say.
+    """
     try:
         told = json.loads((folder / ADAPTER).read_text())
     except (OSError, ValueError) as error:

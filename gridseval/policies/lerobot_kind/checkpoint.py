@@ -56,13 +56,14 @@ class Checkpoint:
         return self.images.cameras
 
 
-def load_checkpoint(folder: Path, device: str, cameras: str | None) -> Checkpoint:
+def load_checkpoint(folder: Path, device: str, cameras: str | None, environment: str) -> Checkpoint:
     """Return a checkpoint, loaded by LeRobot itself.
 
     Args:
         folder: A directory with ``config.json`` and ``model.safetensors``, or an adapter's files.
         device: A torch device.
         cameras: ``feature=agentview,feature=wrist``, or ``None`` to tell by the features' names.
+        environment: See :func:`environment_steps`.
 
     Raises:
         PolicyError: LeRobot is not installed, the checkpoint cannot be read, a weight is missing,
@@ -73,7 +74,8 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None) -> Checkpoin
     try:
         config = configs.PreTrainedConfig.from_pretrained(where)
         config.device = device
-        _check_sizes(config)
+        steps = environment_steps(config, lerobot_module, environment)
+        _check_sizes(config, steps)
         kind = factory.get_policy_class(config.type)
         adapted = config.use_peft or (folder / ADAPTER).is_file()
         policy = (load_adapted if adapted else load_whole)(kind, where, config)
@@ -84,9 +86,12 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None) -> Checkpoin
     except GridsevalError:
         raise
     except Exception as error:  # draccus, safetensors, the hub, torch: each has its own
+        newer = "are not valid for" in str(error) or "is not valid for" in str(error)
         raise PolicyError(
             f"LeRobot cannot load {folder}: {type(error).__name__}: {_short(error)}",
-            "its own reason is shown with --debug",
+            "a newer LeRobot wrote it: install that one"
+            if newer
+            else "its own reason is shown with --debug",
         ) from error
     policy.to(device).eval()
     renamed = _renamed(before)
@@ -98,7 +103,7 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None) -> Checkpoin
         config=config,
         before=before,
         after=after,
-        environment=environment_steps(config, lerobot_module),
+        environment=steps,
         images=images,
         state=state if config.robot_state_feature is not None else None,
         absolute_state=_adds_state(before),
@@ -147,7 +152,7 @@ def _short(error: Exception) -> str:
     return text if len(text) <= 400 else f"{text[:399]}…"
 
 
-def _check_sizes(config: Any) -> None:
+def _check_sizes(config: Any, steps: EnvironmentSteps) -> None:
     """Refuse a checkpoint of another robot, and cut actions that are padded in the file.
 
     LeRobot's own evaluation gives a policy the environment's action size, whatever its file says.
@@ -158,13 +163,14 @@ def _check_sizes(config: Any) -> None:
     state, action = config.robot_state_feature, config.action_feature
     padded = config.type in PADDING
     sizes = {STATE_SIZE, getattr(config, "max_state_dim", 0) if padded else STATE_SIZE}
-    if state is not None and not (len(state.shape) == 1 and state.shape[0] in sizes):
+    own = steps.before is not None  # LeRobot's steps make it
+    if state is not None and not own and not (len(state.shape) == 1 and state.shape[0] in sizes):
         raise PolicyError(
             f"the checkpoint's state has shape {tuple(state.shape)}, LIBERO's is ({STATE_SIZE},)",
             "was it trained on LIBERO with eef position, axis-angle and gripper?",
         )
     shape = None if action is None else tuple(action.shape)
-    if shape is not None and padded and shape == (config.max_action_dim,):
+    if padded and shape == (config.max_action_dim,):
         action.shape = (ACTION_SIZE,)
     elif shape != (ACTION_SIZE,):
         raise PolicyError(f"the checkpoint's actions have shape {shape}, LIBERO's ({ACTION_SIZE},)")

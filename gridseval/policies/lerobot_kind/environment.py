@@ -72,19 +72,25 @@ class EnvironmentSteps:
         return actions if self.after is None else self.after({"action": actions})["action"]
 
 
-def environment_steps(config: Any, module: Callable[[str], Any]) -> EnvironmentSteps:
+def environment_steps(
+    config: Any, module: Callable[[str], Any], environment: str
+) -> EnvironmentSteps:
     """Return what LeRobot's own evaluation does around this policy's processors.
 
     Args:
         config: The policy's configuration.
         module: Imports a module of LeRobot.
+        environment: ``"lerobot"`` for what LeRobot does, ``"libero"`` for the usual even where
+            LeRobot does something else.
 
     Raises:
-        PolicyError: LeRobot's steps for it are none that can be run here.
+        PolicyError: LeRobot's steps for it are none that can be run here, or cannot run at all.
     """
+    if environment not in ("lerobot", "libero"):
+        raise PolicyError(f"environment must be lerobot or libero, not {environment!r}")
     factory, configs = module("envs.factory"), module("envs.configs")
     make = getattr(factory, "make_env_pre_post_processors", None)
-    if make is None:  # before 0.4.2 the environment itself did what one step does since
+    if environment == "libero" or make is None:
         return EnvironmentSteps()
     before, after = make(env_cfg=configs.LiberoEnv(), policy_cfg=config)
     usual = module("processor.env_processor").LiberoProcessorStep
@@ -95,9 +101,19 @@ def environment_steps(config: Any, module: Callable[[str], Any]) -> EnvironmentS
         raise PolicyError(
             f"LeRobot's LIBERO environment does more for {config.type!r} than gridseval knows: "
             f"{', '.join(names)}",
-            "only its usual LiberoProcessorStep, and X-VLA's steps, are known",
+            f"run it without: {_USUAL}",
+        )
+    mode = str(config.action_mode).lower()
+    if not mode.endswith("ee6d"):
+        raise PolicyError(
+            f"LeRobot's LIBERO environment reads X-VLA's actions as position, 6-d rotation and "
+            f"gripper, but its action_mode is {mode!r}",
+            f"if it was trained on LIBERO's own states and actions: {_USUAL}",
         )
     return EnvironmentSteps(before, after, absolute=True)
+
+
+_USUAL = "--policy-arg environment=libero"
 
 
 def as_lerobots(frames: NDArray[np.uint8]) -> Any:

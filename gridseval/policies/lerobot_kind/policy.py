@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import PolicyError
 from gridseval.policies.cards import load_card
+from gridseval.policies.lerobot_kind.adapters import base_checkpoint
 from gridseval.policies.lerobot_kind.batches import policy_batch
 from gridseval.policies.lerobot_kind.checkpoint import (
     PADDING,
@@ -70,6 +71,8 @@ class LerobotPolicy:
             unfilled.
         resize: Side to which frames are resized before the policy sees them; default: as they are,
             which is what LeRobot's own evaluation does.
+        environment: ``"lerobot"`` runs what LeRobot's own LIBERO environment does for this kind of
+            policy (X-VLA: another state, image values, goal poses); ``"libero"`` does not.
         actions: ``"delta"`` or ``"absolute"``, for the environment's controller; default: what
             LeRobot's evaluation needs for this kind of policy.
         grids: A file with a sampler's parameters, safetensors or npz.
@@ -90,7 +93,8 @@ class LerobotPolicy:
         replan: int | None = None,
         cameras: str | None = None,
         resize: int | None = None,
-        actions: Literal["delta", "absolute"] | None = None,
+        environment: str = "lerobot",
+        actions: str | None = None,
         grids: str | None = None,
         convention: str = "lerobot",
     ) -> None:
@@ -99,7 +103,7 @@ class LerobotPolicy:
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
         place = find_checkpoint(checkpoint)
         with split_sampler(place.folder, grids, convention) as (folder, sampler):
-            self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras)
+            self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras, environment)
         self._hook: GridsHook | None = None
         if sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)
@@ -216,7 +220,7 @@ class LerobotPolicy:
             "resize": self._resize,
             "actions": self.needs.actions,
             "use_amp": bool(checkpoint.config.use_amp),
-            "adapter": (folder / ADAPTER).is_file(),
+            "adapter_of": base_checkpoint(folder) if (folder / ADAPTER).is_file() else None,
             "revision": revision,
             "packages": versions_of("lerobot", "transformers", "peft"),
         }

@@ -4,8 +4,8 @@ Their sizes are fixed in LeRobot's code (a 2B Gemma, a 400M SigLIP, 257,152 word
 checkpoint's configuration, so whoever loads such a checkpoint must call :func:`shrink` first.
 LeRobot 0.4.4 needs besides what its own branch of transformers adds to Gemma: norms with a
 condition, gated residuals, a key-value cache that a denoising step leaves as it is. The branch is
-on no registry; :func:`add_conditions` writes these few lines anew (openpi's adaRMS: scale, shift and
-gate from a linear layer of the condition).
+on no registry; :func:`add_conditions` writes these few lines anew (openpi's adaRMS: scale, shift
+and gate from a linear layer of the condition).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -59,8 +60,8 @@ class TinyFast:
 def shrink() -> None:
     """Shrink what LeRobot builds from now on."""
     from lerobot.policies.pi0 import modeling_pi0
-    from lerobot.policies.pi05 import modeling_pi05
     from lerobot.policies.pi0_fast import modeling_pi0_fast
+    from lerobot.policies.pi05 import modeling_pi05
 
     if not hasattr(sys.modules["lerobot.policies"], "pi_gemma"):
         add_conditions()
@@ -70,13 +71,19 @@ def shrink() -> None:
         )
         for name in [name for name in vars(module) if "ForC" in name and "Gemma" in name]:
             setattr(module, name, _small(getattr(module, name)))
-    real = AutoTokenizer.from_pretrained
+    _replace(AutoTokenizer, "paligemma", letters)
+    _replace(AutoProcessor, "fast", TinyFast)
 
-    def tokenizer(name: str, *rest: Any, **named: Any) -> Any:
-        return letters() if "paligemma" in str(name) else real(name, *rest, **named)
 
-    AutoTokenizer.from_pretrained = tokenizer  # type: ignore[method-assign]
-    AutoProcessor.from_pretrained = lambda *_, **__: TinyFast()  # type: ignore[method-assign]
+def _replace(kind: Any, sign: str, make: Any) -> None:
+    """Let a class of transformers make something for the hub ids that have a sign in them."""
+    real = kind.from_pretrained
+
+    def from_pretrained(name: Any, *rest: Any, **named: Any) -> Any:
+        is_id = sign in str(name) and not Path(str(name)).exists()
+        return make() if is_id else real(name, *rest, **named)
+
+    kind.from_pretrained = from_pretrained
 
 
 def _small(kind: type[Any]) -> type[Any]:
@@ -129,7 +136,7 @@ def add_conditions() -> None:
     modeling_gemma._gated_residual = _joined  # type: ignore[attr-defined]
     build = modeling_gemma.GemmaModel.__init__
 
-    def __init__(self: Any, config: Any) -> None:
+    def built(self: Any, config: Any) -> None:
         build(self, config)
         size = config.adarms_cond_dim if getattr(config, "use_adarms", False) else None
         for layer in self.layers:
@@ -166,5 +173,5 @@ def add_conditions() -> None:
         hidden, _gate = self.norm(hidden, adarms_cond)
         return BaseModelOutputWithPast(hidden, cache if use_cache else None)
 
-    modeling_gemma.GemmaModel.__init__ = __init__  # type: ignore[method-assign]
+    modeling_gemma.GemmaModel.__init__ = built  # type: ignore[method-assign]
     modeling_gemma.GemmaModel.forward = forward  # type: ignore[method-assign]
