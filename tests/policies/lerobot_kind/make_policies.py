@@ -54,8 +54,11 @@ def save(config: Any, folder: Path, renamed: dict[str, str] | None = None) -> No
     torch.manual_seed(0)
     policy = get_policy_class(config.type)(config).float()
     with torch.no_grad():
-        for weight in policy.parameters():  # as they begin, these models hardly look
-            weight.mul_(LOUDER.get(config.type, 1) if weight.ndim > 1 else 1)
+        for name, weight in policy.named_parameters():
+            if name.endswith("image_projection"):
+                weight.normal_(0, 0.2)  # X-VLA of 0.4.4 leaves it to the memory's contents
+            elif weight.ndim > 1:  # as they begin, these models hardly look
+                weight.mul_(LOUDER.get(config.type, 1))
     scale = {"mean": torch.zeros(8), "std": torch.ones(8)}
     scale |= {"min": -torch.ones(8), "max": torch.ones(8)}
     scale |= {"q01": torch.full((8,), -0.5), "q99": torch.full((8,), 1.5)}
