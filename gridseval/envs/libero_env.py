@@ -33,12 +33,14 @@ from gridseval.envs.spaces import (
     OBSERVATION_KEYS,
     action_space,
     checked_keys,
+    checked_px,
     observation_space,
 )
 from gridseval.envs.starting import start_episode
-from gridseval.suites import Episode, Task
+from gridseval.suites import SEEDINGS, Episode, Seeding, Task
 
-DEFAULT_SEED = 7
+DEFAULT_SEED = 0
+"""OpenVLA's, whose protocol is the default."""
 
 Observation = dict[str, Any]
 
@@ -71,6 +73,9 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         action_chunk: Most actions per step, or ``None`` for single actions.
         privileged: Whether ``info`` carries the privileged state.
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
+        seeding: ``"task"`` seeds once, before the reset of trial 0, as OpenVLA and openpi do;
+            ``"trial"`` seeds the reset of trial i with ``seed + i``, as LeRobot does.
+        image_px: Side of the images.
         max_steps: Policy steps before truncation; default: the suite's.
         settle_steps: Steps with an open gripper before the first observation; default: the suite's.
         draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
@@ -105,6 +110,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         action_chunk: int | None = None,
         privileged: bool = False,
         seed: int = DEFAULT_SEED,
+        seeding: Seeding = "task",
+        image_px: int = IMAGE_PX,
         max_steps: int | None = None,
         settle_steps: int | None = None,
         draw_last: bool = True,
@@ -125,19 +132,23 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._settle_steps = at_least(0, "settle_steps", settle_steps, self.suite.settle_steps)
         self._privileged, self._draw_last = privileged, draw_last
         self._seed = checked_seed(seed)
+        one_of("way of seeding", seeding, SEEDINGS)
+        self._seeding: Seeding = seeding
         self._keys = checked_keys(observations)
         if backend is not None:
             one_of("OpenGL back end", backend, BACKENDS)
         elif set(self._keys) & set(CAMERAS) or render_mode is not None:
             backend = choose_backend().backend
-        self._scenes = SceneCache(at_least(1, "max_scenes", max_scenes), IMAGE_PX, backend)
+        self._scenes = SceneCache(
+            at_least(1, "max_scenes", max_scenes), checked_px(image_px), backend
+        )
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
         self._eyes: Looking
         self._seconds: dict[str, float] = {}
-        self.observation_space = observation_space(observations)
+        self.observation_space = observation_space(observations, image_px)
         self.action_space = cast("Any", action_space(action_chunk))
         self._max_actions = action_chunk
 
@@ -164,12 +175,16 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         self._task, self._trial = chosen.task, chosen.trial
+        if self._seeding == "trial":
+            checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
         self._stage = None  # whatever fails below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
-        started = start_episode(self._scenes, *setting, episode, self._seed, self._settle_steps)
+        started = start_episode(
+            self._scenes, *setting, episode, self._seed, self._settle_steps, self._seeding
+        )
         self._stage, self._eyes = started.stage, started.eyes
         self._seconds |= started.seconds
         self._steps, self._ended = 0, False
@@ -221,7 +236,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return gripper_touches(self._running().simulation.scene)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Return both cameras side by side, uint8 (256, 512, 3), or ``None`` without a mode."""
+        """Return both cameras side by side, uint8 (px, 2 · px, 3), or ``None`` without a mode."""
         if self.render_mode is None:
             return None
         return np.concatenate([self._image("agentview"), self._image("wrist")], axis=1)

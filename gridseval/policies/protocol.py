@@ -65,11 +65,13 @@ class EnvironmentNeeds:
         env_seed: What LIBERO's ``env.seed`` must be given, or ``None`` for the protocol's.
         actions: ``"delta"``: 0–5 of an action are a motion, as LIBERO's demonstrations have it;
             ``"absolute"``: they are a goal pose in the world (m; axis-angle, rad).
+        strict: Whether another protocol would make the policy's actions meaningless.
     """
 
     protocol: str | None = None
     env_seed: int | None = None
     actions: Literal["delta", "absolute"] = "delta"
+    strict: bool = False
 
 
 class CheckedChunk(NamedTuple):

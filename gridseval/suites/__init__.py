@@ -12,6 +12,14 @@ from gridseval.suites.availability import (
 from gridseval.suites.background import Background, background_of
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite
 from gridseval.suites.plus_folder import PlusFolder
+from gridseval.suites.protocols import (
+    DEFAULT_PROTOCOL,
+    SEEDINGS,
+    EvaluationProtocol,
+    Seeding,
+    list_protocols,
+    load_protocol,
+)
 from gridseval.suites.scene_names import added_kinds, scene_stem
 from gridseval.suites.selection import list_episodes, select_tasks
 from gridseval.suites.strata import Selection
@@ -19,13 +27,17 @@ from gridseval.suites.suite import Episode, Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
     "PROMPTS",
+    "SEEDINGS",
     "Background",
     "Episode",
+    "EvaluationProtocol",
     "Missing",
     "PlusFolder",
+    "Seeding",
     "Selection",
     "Suite",
     "Task",
@@ -36,7 +48,9 @@ __all__ = [
     "instruct",
     "instruction_of",
     "list_episodes",
+    "list_protocols",
     "list_suites",
+    "load_protocol",
     "load_suite",
     "missing",
     "read_suite",

@@ -12,9 +12,9 @@ from gridseval.envs.episodes import Episodes
 from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
-from gridseval.envs.spaces import OBSERVATION_KEYS, checked_keys
+from gridseval.envs.spaces import IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import PROMPTS
+from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 _Settings = TypeVar("_Settings", bound="EnvSettings")
 _LEAST = {"action_chunk": 1, "max_steps": 1, "settle_steps": 0, "max_scenes": 1}
@@ -31,6 +31,8 @@ class EnvSettings:
         action_chunk: Most actions per step, or ``None`` for single actions.
         privileged: Whether to report poses and the parsed goal.
         seed: LIBERO's seed.
+        seeding: ``"task"`` or ``"trial"``.
+        image_px: Side of images.
         max_steps: Policy steps before truncation, or ``None`` for the suite's.
         settle_steps: Settle steps, or ``None`` for the suite's.
         draw_last: Whether the observation that ends an episode gets images of its own.
@@ -51,6 +53,8 @@ class EnvSettings:
     action_chunk: int | None = None
     privileged: bool = False
     seed: int = DEFAULT_SEED
+    seeding: Seeding = "task"
+    image_px: int = IMAGE_PX
     max_steps: int | None = None
     settle_steps: int | None = None
     draw_last: bool = True
@@ -65,6 +69,8 @@ class EnvSettings:
         """Check here, before there are workers that would have to refuse."""
         checked_keys(self.observations)
         checked_seed(self.seed)
+        one_of("way of seeding", self.seeding, SEEDINGS)
+        checked_px(self.image_px)
         for name, least in _LEAST.items():
             if getattr(self, name) is not None:
                 at_least(least, name, getattr(self, name))
