@@ -24,10 +24,12 @@ from gridseval.envs.contact import gripper_touches
 from gridseval.envs.episodes import Episodes
 from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
+from gridseval.envs.proprioception import controller_state, observed_state
 from gridseval.envs.rendering.backend import BACKENDS, choose_backend
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import (
+    ACTIONS,
     CAMERAS,
     IMAGE_PX,
     OBSERVATION_KEYS,
@@ -43,6 +45,7 @@ DEFAULT_SEED = 0
 """OpenVLA's, whose protocol is the default."""
 
 Observation = dict[str, Any]
+_PROPRIOCEPTION = {"state": observed_state, "controller_state": controller_state}
 
 
 class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -54,11 +57,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     |---|---|---|
     | ``agentview``, ``wrist`` | uint8 (256, 256, 3) | the two cameras, rotated by 180° |
     | ``state`` | float32 (8,) | eef position (m), axis-angle (rad), gripper joints (m) |
+    | ``controller_state`` | float32 (8,) | the same of the controller; only when asked for |
     | ``instruction`` | Text | the task's name with underscores as spaces |
 
     Action: float32 (7,) in [−1, 1]: 0–2 eef translation (1 is 5 cm), 3–5 rotation as axis-angle
     (1 is 0.5 rad), 6 gripper (−1 opens, +1 closes). With ``action_chunk=H`` a step takes up to H
-    of them, (n ≤ H, 7), and stops early when the episode ends.
+    of them, (n ≤ H, 7), and stops early when the episode ends. With ``actions="absolute"`` 0–5 are
+    a goal in the world instead, position (m) and axis-angle (rad), without a bound.
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
@@ -68,9 +73,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
         assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
-        observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no
-            OpenGL is needed.
+        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
+            Without images no OpenGL is needed.
         action_chunk: Most actions per step, or ``None`` for single actions.
+        actions: ``"delta"``, or ``"absolute"`` from the first policy step on: settling is as ever.
         privileged: Whether ``info`` carries the privileged state.
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
         seeding: ``"task"`` seeds once, before the reset of trial 0, as OpenVLA and openpi do;
@@ -108,6 +114,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         assets: str | Path | None = None,
         observations: Sequence[str] = OBSERVATION_KEYS,
         action_chunk: int | None = None,
+        actions: str = "delta",
         privileged: bool = False,
         seed: int = DEFAULT_SEED,
         seeding: Seeding = "task",
@@ -135,6 +142,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         one_of("way of seeding", seeding, SEEDINGS)
         self._seeding: Seeding = seeding
         self._keys = checked_keys(observations)
+        self._actions = one_of("kind of actions", actions, ACTIONS)
         if backend is not None:
             one_of("OpenGL back end", backend, BACKENDS)
         elif set(self._keys) & set(CAMERAS) or render_mode is not None:
@@ -149,7 +157,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._eyes: Looking
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(observations, image_px)
-        self.action_space = cast("Any", action_space(action_chunk))
+        self.action_space = cast("Any", action_space(action_chunk, actions))
         self._max_actions = action_chunk
 
     def reset(
@@ -186,6 +194,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             self._scenes, *setting, episode, self._seed, self._settle_steps, self._seeding
         )
         self._stage, self._eyes = started.stage, started.eyes
+        self._stage.simulation.arm.absolute = self._actions == "absolute"
         self._seconds |= started.seconds
         self._steps, self._ended = 0, False
         frames = [self._frame()] if self._record_every else []
@@ -270,18 +279,14 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _observe(self, drawn: bool = True) -> Observation:
         """Return the observation, with the images of the last look if none are to be drawn."""
-        observation: Observation = {"state": self._state()} if "state" in self._keys else {}
+        simulation = self._running().simulation
+        observation: Observation = {
+            key: _PROPRIOCEPTION[key](simulation) for key in _PROPRIOCEPTION if key in self._keys
+        }
         for key in set(self._keys) & set(CAMERAS):
             observation[key] = self._image(key) if drawn else self._eyes.last(key)
         observation["instruction"] = self._task.instruction
         return observation
-
-    def _state(self) -> NDArray[np.float32]:
-        from robosuite.utils.transform_utils import quat2axisangle
-
-        view = self._running().simulation.view
-        parts = [view.eef_pos, quat2axisangle(view.eef_quat), view.gripper_qpos]
-        return np.concatenate(parts).astype(np.float32)
 
     def _image(self, key: str) -> NDArray[np.uint8]:
         """Return an image of the present view, drawing it only once."""

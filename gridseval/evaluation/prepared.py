@@ -9,7 +9,7 @@ from gridseval.envs.assets import Assets, find_assets
 from gridseval.envs.pool.pool import default_workers
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
-from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS
+from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.chosen import Chosen, choose
 from gridseval.evaluation.conditions import (
@@ -80,7 +80,7 @@ class Prepared:
     def observations(self) -> tuple[str, ...]:
         """What environments observe for the policy."""
         wanted = self.loaded.observation_keys
-        return tuple(key for key in OBSERVATION_KEYS if key in wanted)
+        return tuple(key for key in ALL_OBSERVATION_KEYS if key in wanted)
 
     @property
     def renderer(self) -> str | None:
@@ -98,6 +98,7 @@ class Prepared:
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,
+            actions=self.loaded.needs.actions,
             privileged="privileged" in self.loaded.observation_keys,
             seed=self.conditions.env_seed,
             seeding=protocol.seeding,

@@ -125,6 +125,7 @@ def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
         seed=manifest.get("env_seed", manifest["seed"]),
         seeding=manifest.get("seeding", "task"),
         image_px=manifest.get("image_px", IMAGE_PX),
+        actions=manifest.get("actions", "delta"),
         max_steps=manifest["max_steps"],
         settle_steps=manifest["settle_steps"],
         # What perturbs episodes is named in run.yaml only where it differs from these.

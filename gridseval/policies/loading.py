@@ -17,7 +17,10 @@ from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNee
 from gridseval.policies.registry import POLICIES
 from gridseval.tokens import ImageMapping, TokenTrace
 
-_OBSERVATION_KEYS = (*DEFAULT_OBSERVATION_KEYS, "instruction", "slots", "steps", "privileged")
+_OBSERVATION_KEYS = (
+    *DEFAULT_OBSERVATION_KEYS,
+    *("controller_state", "instruction", "slots", "steps", "privileged"),
+)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ Observations = Mapping[str, Any]
 * ``steps``: int64 (B,), policy steps executed so far in each slot's episode.
 * ``instruction``: tuple of B texts.
 * ``state``: float32 (B, 8); 0–2 eef position (m), 3–5 eef axis-angle (rad), 6–7 gripper joints (m).
+* ``controller_state``: float32 (B, 8), the same of the arm's controller, whose orientation is the
+  grip site's (90° from the hand's) with an angle of at most π; X-VLA reads it.
 * ``agentview``, ``wrist``: uint8 (B, 256, 256, 3), rotated by 180° as policies are trained.
 * ``privileged``: tuple of B dicts with object poses and the parsed goal.
 

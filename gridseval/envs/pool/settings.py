@@ -12,7 +12,7 @@ from gridseval.envs.episodes import Episodes
 from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
-from gridseval.envs.spaces import IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
+from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
@@ -27,8 +27,9 @@ class EnvSettings:
     Attributes:
         suite: Name of the suite.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
-        observations: Which of ``agentview``, ``wrist``, ``state``.
+        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state``.
         action_chunk: Most actions per step, or ``None`` for single actions.
+        actions: ``"delta"`` or ``"absolute"``.
         privileged: Whether to report poses and the parsed goal.
         seed: LIBERO's seed.
         seeding: ``"task"`` or ``"trial"``.
@@ -51,6 +52,7 @@ class EnvSettings:
     assets: str | None = None
     observations: tuple[str, ...] = OBSERVATION_KEYS
     action_chunk: int | None = None
+    actions: str = "delta"
     privileged: bool = False
     seed: int = DEFAULT_SEED
     seeding: Seeding = "task"
@@ -74,6 +76,7 @@ class EnvSettings:
         for name, least in _LEAST.items():
             if getattr(self, name) is not None:
                 at_least(least, name, getattr(self, name))
+        one_of("kind of actions", self.actions, ACTIONS)
         one_of("sort of prompts", self.prompts, PROMPTS)
         parse_plan(self.perturb)
         if self.backend is not None:

@@ -25,7 +25,7 @@ class SharedObservation:
     """Arrays of one slot's observation.
 
     Args:
-        keys: Which of ``agentview``, ``wrist``, ``state``.
+        keys: Which of :data:`~gridseval.envs.spaces.ALL_OBSERVATION_KEYS`.
         image_px: Side of images.
         descriptor: The open file behind the memory, or ``None`` to make a new one.
     """
