@@ -14,12 +14,6 @@ from gridseval.evaluation.prepared import Prepared
 from gridseval.policies.cards import list_cards, load_card
 
 MANIFEST_SCHEMA = 1
-FREE_KEYS = (
-    *("command", "libero_plus", "machine", "notes", "retry_errors", "started", "stopped"),
-    *("published", "timeout_s", "workers"),
-)
-"""What may differ when a run is resumed: it decides no outcome."""
-
 DEFAULT_VIDEO = "default"
 
 _PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")

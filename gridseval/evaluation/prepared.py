@@ -21,7 +21,7 @@ from gridseval.evaluation.conditions import (
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.policies import LoadedPolicy, load_policy
-from gridseval.results.sequential import SequentialRule
+from gridseval.results.stats.sequential import SequentialRule
 from gridseval.suites import Episode, Suite, Task, list_episodes, load_protocol
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice

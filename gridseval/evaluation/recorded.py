@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from gridseval.errors import OutputError, UsageError
 from gridseval.evaluation.missing import says_what_was_kept
-from gridseval.results.record import EpisodeRecord
-from gridseval.results.runs import Run
-from gridseval.results.trajectories import actions_of, read_actions
+from gridseval.results.run.reading import Run
+from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.run.trajectories import actions_of, read_actions
+from gridseval.run_names import TRACES
 from gridseval.suites import Suite, select_tasks
-from gridseval.tokens.trace_file import FOLDER, EpisodeTraces, read_traces, trace_name
+from gridseval.tokens.trace_file import EpisodeTraces, read_traces, trace_name
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,13 @@ def find_recorded(run: Run, record: EpisodeRecord) -> Recorded:
             "played again",
             "runs keep them with --record-actions, or when the policy returns traces",
         )
-    files = (path / FOLDER / trace_name(*record.key) for path in run.paths)
+    files = (path / TRACES / trace_name(*record.key) for path in run.paths)
     traces = next((file for file in files if file.is_file()), None)
     if traces is None and says_what_was_kept(record):
         raise OutputError(
-            f"the traces of {name_of(record)} are missing: {run.paths[0] / FOLDER} does not hold "
+            f"the traces of {name_of(record)} are missing: {run.paths[0] / TRACES} does not hold "
             f"{trace_name(*record.key)}",
-            f"copy the run's folder {FOLDER}, too",
+            f"copy the run's folder {TRACES}, too",
         )
     return Recorded(record, actions, traces)
 

@@ -21,7 +21,8 @@ from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
 from gridseval.evaluation.recorded import Recorded, choose_records, find_recorded, name_of
-from gridseval.results.runs import Run, read_run
+from gridseval.results.run.reading import Run, read_run
+from gridseval.run_names import VIDEOS
 from gridseval.suites import Suite, load_suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
@@ -77,7 +78,7 @@ def redraw(
     chosen = [find_recorded(run, record) for record in records]
     assets = find_assets(asked.assets)
     _check_same_machine(run, assets)
-    folder = asked.run / "videos" if asked.out is None else asked.out
+    folder = asked.run / VIDEOS if asked.out is None else asked.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
+from gridseval.run_names import ACTIONS
 
 
 class Found(NamedTuple):
@@ -84,7 +85,7 @@ def _program(path: Path) -> str | None:
 
 
 def _recording(path: Path) -> str | None:
-    if (path / "actions").is_dir():
+    if (path / ACTIONS).is_dir():
         return "a run's folder actions/"
     return f"the file's ending {path.suffix}" if _ends(path, ".npy") else None
 

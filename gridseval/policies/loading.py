@@ -15,6 +15,7 @@ from gridseval.policies.detection import detect
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
+from gridseval.run_names import ACTIONS
 from gridseval.tokens import ImageMapping, TokenTrace
 
 _OBSERVATION_KEYS = (
@@ -205,7 +206,7 @@ def _sha256(checkpoint: str | None) -> str | None:
     digest, path = hashlib.sha256(), Path(checkpoint or "")
     if checkpoint and path.is_file():
         return _file_sha256(path)
-    files = sorted((path / "actions").glob("*.npy")) if checkpoint else []
+    files = sorted((path / ACTIONS).glob("*.npy")) if checkpoint else []
     if checkpoint and not files:
         folder = next((p for p in (path / "pretrained_model",) if p.is_dir()), path)
         files = [file for pattern in _DECIDING for file in sorted(folder.glob(pattern))]

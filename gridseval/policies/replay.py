@@ -21,6 +21,7 @@ from gridseval.policies.protocol import (
     Observations,
     at_least,
 )
+from gridseval.run_names import ACTIONS, MANIFEST
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -48,7 +49,7 @@ class ReplayPolicy:
 
     def __init__(self, checkpoint: str, chunk: int = 8) -> None:
         self._checkpoint = checkpoint
-        self._folder = Path(checkpoint) / "actions"
+        self._folder = Path(checkpoint) / ACTIONS
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
         self._run: dict[str, Any] = {}
@@ -61,7 +62,7 @@ class ReplayPolicy:
                 f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
                 "record them with: gridseval run … --record-actions",
             )
-        self._run = _read_manifest(Path(checkpoint) / "run.yaml")
+        self._run = _read_manifest(Path(checkpoint) / MANIFEST)
         self.needs = _needs(self._run)
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:

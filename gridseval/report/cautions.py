@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gridseval.report.source import ReportRun
-from gridseval.results.comparable import published_differences, run_differences
+from gridseval.results.run.comparable import published_differences, run_differences
 
 _TOLD_BY_KEY = " was not measured on what "
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gridseval.cli import main
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 from gridseval.suites import Episode, Suite, Task
 
 TRIAL = 11

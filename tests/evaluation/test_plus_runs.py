@@ -12,7 +12,7 @@ from gridseval.envs.assets import layout
 from gridseval.errors import MachineError, OutputError, UsageError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.evaluation.chosen import choose
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 from gridseval.suites import Episode, Selection, Suite, load_suite
 
 BASE = "turn_on_the_stove"

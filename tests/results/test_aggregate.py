@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from gridseval.results import EpisodeRecord, mean_over_tasks, wilson_interval
-from gridseval.results.aggregate import (
+from gridseval.results.stats.task_means import (
     mean_of_runs,
     score_bounds,
     suite_interval,

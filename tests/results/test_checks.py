@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from gridseval.results.checks import Check, decided, weighted_holm
-from gridseval.results.paired import Difference
+from gridseval.results.gate.holm import Check, decided, weighted_holm
+from gridseval.results.stats.paired import Difference
 
 
 @settings(max_examples=15, deadline=None)  # statsmodels takes a twentieth of a second

@@ -13,10 +13,10 @@ from run_files import MANIFEST, write_run
 
 from gridseval.errors import OutputError, UsageError
 from gridseval.results import EpisodeRecord
-from gridseval.results.compare import Comparison, compare_runs
-from gridseval.results.compare_text import compare_json, compare_markdown, compare_text
-from gridseval.results.runs import read_run
-from gridseval.results.trajectories import equal_steps
+from gridseval.results.compare.flips import Comparison, compare_runs
+from gridseval.results.compare.text import compare_json, compare_markdown, compare_text
+from gridseval.results.run.reading import read_run
+from gridseval.results.run.trajectories import equal_steps
 
 MakeRecord = Callable[..., EpisodeRecord]
 MakeRun = Callable[..., Path]

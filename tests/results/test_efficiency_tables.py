@@ -13,9 +13,9 @@ import pytest
 from run_files import MANIFEST
 
 from gridseval.results import EpisodeRecord, render_json, summarise
-from gridseval.results.efficiency import Spread, efficiency_keys, text_of
-from gridseval.results.runs import Run
-from gridseval.results.side_by_side import table_markdown, table_text, tabulate
+from gridseval.results.run.reading import Run
+from gridseval.results.tables.efficiency import Spread, efficiency_keys, text_of
+from gridseval.results.tables.several_runs import table_markdown, table_text, tabulate
 
 MakeRecord = Callable[..., EpisodeRecord]
 
@@ -96,7 +96,11 @@ def test_latency_alone_has_one_row(make_record: MakeRecord) -> None:
 
 def test_the_summary_is_what_its_schema_says(records: list[EpisodeRecord]) -> None:
     data = json.loads(render_json(summarise(records, MANIFEST)))
-    text = resources.files("gridseval.results").joinpath("summary.schema.json").read_text("utf-8")
+    text = (
+        resources.files("gridseval.results.tables")
+        .joinpath("summary.schema.json")
+        .read_text("utf-8")
+    )
     jsonschema.Draft202012Validator(json.loads(text)).validate(data)
     task = data["suites"][0]["tasks"][1]
     assert task["tflops_mean"] == 3.75

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gridseval.errors import OutputError
 from gridseval.results import EpisodeRecord, read_records
-from gridseval.results.jsonl import parse_log
+from gridseval.results.run.jsonl import parse_log
 
 MakeRecord = Callable[..., EpisodeRecord]
 PATH = Path("run/episodes.jsonl")

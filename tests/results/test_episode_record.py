@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gridseval.results import EpisodeRecord
-from gridseval.results.record import record_from_json
+from gridseval.results.run.record import record_from_json
 
 MakeRecord = Callable[..., EpisodeRecord]
 

@@ -11,10 +11,11 @@ import pytest
 from gate_runs import make_run
 
 from gridseval.errors import UsageError
-from gridseval.results.gate import GateRules, Verdict, gate_on_baseline
-from gridseval.results.gate_markdown import render_gate_markdown
-from gridseval.results.junit import render_junit
-from gridseval.results.published import PublishedRow, load_published, published_rows
+from gridseval.results.gate.junit import render_junit
+from gridseval.results.gate.markdown import render_gate_markdown
+from gridseval.results.gate.rules import GateRules
+from gridseval.results.gate.verdict import Verdict, gate_on_baseline
+from gridseval.results.run.published import PublishedRow, load_published, published_rows
 from gridseval.suites import list_suites
 
 

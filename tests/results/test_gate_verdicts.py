@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gridseval.errors import UsageError
-from gridseval.results.checks import decided
-from gridseval.results.gate import (
-    GateRules,
-    gate_on_baseline,
-    gate_on_published,
-    gate_on_threshold,
-)
-from gridseval.results.gate_checks import baseline_checks, threshold_checks
-from gridseval.results.published import PublishedRow
+from gridseval.results.gate.holm import decided
+from gridseval.results.gate.rules import GateRules
+from gridseval.results.gate.tests import baseline_checks, threshold_checks
+from gridseval.results.gate.verdict import gate_on_baseline, gate_on_published, gate_on_threshold
+from gridseval.results.run.published import PublishedRow
 
 RULES = GateRules()
 

@@ -20,7 +20,6 @@ from gridseval.errors import UsageError
 from gridseval.results import (
     EpisodeRecord,
     arrange_runs,
-    pivot,
     render_csv,
     render_json,
     render_markdown,
@@ -29,10 +28,11 @@ from gridseval.results import (
     tabulate,
     wilson_interval,
 )
-from gridseval.results.leaderboard import leaderboard
-from gridseval.results.published_plus import load_published_plus
-from gridseval.results.runs import Run
-from gridseval.results.side_by_side import table_csv, table_markdown
+from gridseval.results.run.published_plus import load_published_plus
+from gridseval.results.run.reading import Run
+from gridseval.results.tables import pivot
+from gridseval.results.tables.leaderboard import leaderboard
+from gridseval.results.tables.several_runs import table_csv, table_markdown
 from gridseval.suites import load_suite, strata
 
 MakeRecord = Callable[..., EpisodeRecord]
@@ -207,7 +207,9 @@ def test_the_row_stands_above_published_ones(partial: Any) -> None:
 def test_files_for_programs_have_the_row(partial: Any) -> None:
     data = json.loads(render_json(partial))
     schema = json.loads(
-        resources.files("gridseval.results").joinpath("summary.schema.json").read_text("utf8")
+        resources.files("gridseval.results.tables")
+        .joinpath("summary.schema.json")
+        .read_text("utf8")
     )
     jsonschema.validate(data, schema)
     row = data["leaderboard"]

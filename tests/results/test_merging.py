@@ -11,9 +11,9 @@ from run_files import MANIFEST, write_run
 
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord
-from gridseval.results.merging import arrange_runs
-from gridseval.results.runs import Run, read_run
-from gridseval.results.side_by_side import table_text, tabulate
+from gridseval.results.run.reading import Run, read_run
+from gridseval.results.tables.merging import arrange_runs
+from gridseval.results.tables.several_runs import table_text, tabulate
 
 MakeRun = Callable[..., Path]
 

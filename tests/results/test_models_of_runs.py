@@ -10,8 +10,9 @@ import pytest
 from gate_runs import make_run, write_run
 
 from gridseval.errors import UsageError
-from gridseval.results.gate import GateRules, gate_on_baseline, gate_on_threshold
-from gridseval.results.models import check_same_models, models_note
+from gridseval.results.gate.rules import GateRules
+from gridseval.results.gate.verdict import gate_on_baseline, gate_on_threshold
+from gridseval.results.run.assets_note import check_same_models, models_note
 
 SOLVED = np.ones((10, 20), int)
 STANDINS = {"identity": "stand-ins", "hash": "abcdef0123456789"}

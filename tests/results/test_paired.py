@@ -14,7 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from gridseval.results import EpisodeRecord
-from gridseval.results.paired import (
+from gridseval.results.stats.paired import (
     PairCounts,
     count_pairs,
     matched,
@@ -23,7 +23,7 @@ from gridseval.results.paired import (
     paired_difference,
     tango_bounds,
 )
-from gridseval.results.unpaired import fisher_drop, unpaired_difference
+from gridseval.results.stats.unpaired import fisher_drop, unpaired_difference
 
 MakeRecord = Callable[..., EpisodeRecord]
 Z = 1.959963984540054

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
-from gridseval.results.power import (
+from gridseval.results.stats.power import (
     independent_flips,
     paired_power,
     paired_trials_needed,

@@ -18,12 +18,12 @@ from run_files import line_of, write_run
 
 from gridseval.errors import OutputError
 from gridseval.results import EpisodeRecord
-from gridseval.results.compare import compare_runs
-from gridseval.results.compare_text import compare_json, compare_text
-from gridseval.results.merging import arrange_runs
-from gridseval.results.record import record_from_json
-from gridseval.results.runs import read_run
-from gridseval.results.side_by_side import table_csv, table_json, table_text, tabulate
+from gridseval.results.compare.flips import compare_runs
+from gridseval.results.compare.text import compare_json, compare_text
+from gridseval.results.run.reading import read_run
+from gridseval.results.run.record import record_from_json
+from gridseval.results.tables.merging import arrange_runs
+from gridseval.results.tables.several_runs import table_csv, table_json, table_text, tabulate
 
 MakeRecord = Callable[..., EpisodeRecord]
 
@@ -224,7 +224,7 @@ def test_a_hundred_thousand_episodes_take_three_seconds(
 def test_the_quick_path_agrees_with_the_careful_one(
     make_record: MakeRecord, changed: dict[str, Any]
 ) -> None:
-    import gridseval.results.record as module
+    import gridseval.results.run.record as module
 
     data = json.loads(make_record().to_json()) | changed
 

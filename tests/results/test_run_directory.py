@@ -19,6 +19,7 @@ from gridseval.results import (
     read_records,
     render_json,
     summarise,
+    write_tables,
 )
 
 MakeRecord = Callable[..., EpisodeRecord]
@@ -188,7 +189,7 @@ def test_tables_are_written_and_replaced(
     with RunDirectory.open(path, manifest) as run:
         for trial in range(2):
             run.append(make_record(trial=trial))
-            assert run.write_tables().done == trial + 1
+            assert write_tables(run).done == trial + 1
         text = (path / "summary.json").read_text()
         assert text == render_json(summarise(run.records(), run.manifest))
         assert run.folder("videos") == run.folder("videos") == path / "videos"

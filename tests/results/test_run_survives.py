@@ -16,14 +16,14 @@ import pytest
 
 from gridseval.errors import OutputError
 from gridseval.results import EpisodeRecord, RunDirectory, read_records
-from gridseval.results.files import append_line, write_atomically
+from gridseval.results.run.files import append_line, write_atomically
 
 # Appends every trial that is not done yet; a record is some 70 kB, so that kills hit writes.
 WRITER = """
 import resource, sys
 from pathlib import Path
 from gridseval.errors import OutputError
-from gridseval.results import EpisodeRecord, RunDirectory
+from gridseval.results import EpisodeRecord, RunDirectory, write_tables
 path, trials, limit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -41,7 +41,7 @@ for trial in range(trials):
         print(error, flush=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         run.append(record(trial))
-    run.write_tables()
+    write_tables(run)
 """
 
 

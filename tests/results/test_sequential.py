@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gridseval.results import EpisodeRecord
-from gridseval.results.sequential import (
+from gridseval.results.stats.sequential import (
     Decision,
     RunMonitor,
     SequentialRule,

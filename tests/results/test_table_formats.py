@@ -18,8 +18,8 @@ from run_files import MANIFEST
 
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord, render_json, summarise
-from gridseval.results.runs import Run
-from gridseval.results.side_by_side import (
+from gridseval.results.run.reading import Run
+from gridseval.results.tables.several_runs import (
     RunsTable,
     table_csv,
     table_json,
@@ -46,7 +46,7 @@ def two(make_record: MakeRecord) -> RunsTable:
 
 
 def schema(name: str) -> Any:
-    text = resources.files("gridseval.results").joinpath(name).read_text(encoding="utf-8")
+    text = resources.files("gridseval.results.tables").joinpath(name).read_text(encoding="utf-8")
     checked = json.loads(text)
     jsonschema.Draft202012Validator.check_schema(checked)
     return jsonschema.Draft202012Validator(checked)

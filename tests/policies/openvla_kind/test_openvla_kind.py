@@ -20,7 +20,7 @@ from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 from gridseval.policies.openvla_kind.statistics import choose_key
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 from gridseval.suites import Episode
 
 Make = Callable[..., Path]

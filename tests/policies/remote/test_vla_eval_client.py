@@ -19,7 +19,7 @@ from vla_eval.specs import GRIPPER_CLOSE_POS, POSITION_DELTA, RAW, ROTATION_AA, 
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 
 
 class Model(PredictModelServer):
