@@ -24,8 +24,8 @@ from gridseval.envs.contact import gripper_touches
 from gridseval.envs.episodes import Episodes
 from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
-from gridseval.envs.proprioception import controller_state, observed_state
-from gridseval.envs.rendering.backend import BACKENDS, choose_backend
+from gridseval.envs.proprioception import PROPRIOCEPTION
+from gridseval.envs.rendering.backend import backend_for
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import (
@@ -45,7 +45,6 @@ DEFAULT_SEED = 0
 """OpenVLA's, whose protocol is the default."""
 
 Observation = dict[str, Any]
-_PROPRIOCEPTION = {"state": observed_state, "controller_state": controller_state}
 
 
 class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -79,20 +78,15 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         actions: ``"delta"``, or ``"absolute"`` from the first policy step on: settling is as ever.
         privileged: Whether ``info`` carries the privileged state.
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
-        seeding: ``"task"`` seeds once, before the reset of trial 0, as OpenVLA and openpi do;
-            ``"trial"`` seeds the reset of trial i with ``seed + i``, as LeRobot does.
-        image_px: Side of the images.
+        seeding: ``"task"``: once, before trial 0; ``"trial"``: trial i with ``seed + i`` (LeRobot).
+        image_px: Side of the images, instead of 256.
         max_steps: Policy steps before truncation; default: the suite's.
         settle_steps: Steps with an open gripper before the first observation; default: the suite's.
-        draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
-            on it, so a rollout does without and repeats the last ones.
+        draw_last: Whether the observation that ends an episode gets images of its own.
         max_scenes: Compiled tasks to keep.
-        libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; default: that of
-            the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
-        prompts: What policies are told in LIBERO-Plus: ``"base"``, the base task's instruction, or
-            ``"upstream"``, which names the perturbation.
-        robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
-            angles, which is another benchmark.
+        libero_plus: Folder of LIBERO-Plus's data; default: that of ``GRIDSEVAL_LIBERO_PLUS``.
+        prompts: LIBERO-Plus's instructions: ``"base"``, or ``"upstream"``, with the perturbation.
+        robot_true: Whether the robot dimension's arm really starts at its joint angles.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
@@ -139,17 +133,12 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._settle_steps = at_least(0, "settle_steps", settle_steps, self.suite.settle_steps)
         self._privileged, self._draw_last = privileged, draw_last
         self._seed = checked_seed(seed)
-        one_of("way of seeding", seeding, SEEDINGS)
-        self._seeding: Seeding = seeding
+        self._seeding = one_of("way of seeding", seeding, SEEDINGS)
         self._keys = checked_keys(observations)
         self._actions = one_of("kind of actions", actions, ACTIONS)
-        if backend is not None:
-            one_of("OpenGL back end", backend, BACKENDS)
-        elif set(self._keys) & set(CAMERAS) or render_mode is not None:
-            backend = choose_backend().backend
-        self._scenes = SceneCache(
-            at_least(1, "max_scenes", max_scenes), checked_px(image_px), backend
-        )
+        draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
+        kept = at_least(1, "max_scenes", max_scenes)
+        self._scenes = SceneCache(kept, checked_px(image_px), backend_for(backend, draws))
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
@@ -168,8 +157,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         Args:
             seed: Replaces the seed given to LIBERO from now on.
             options: ``task`` (index or name; default: the first that is available), ``trial``
-                (default 0), and ``record_every`` (n: ``info["frames"]`` gets both images of every
-                n-th step).
+                (default 0), ``record_every`` (n: ``info["frames"]`` gets every n-th step's images).
 
         Returns:
             Observation and info. What starts depends on suite, task, trial and seed only.
@@ -281,7 +269,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Return the observation, with the images of the last look if none are to be drawn."""
         simulation = self._running().simulation
         observation: Observation = {
-            key: _PROPRIOCEPTION[key](simulation) for key in _PROPRIOCEPTION if key in self._keys
+            key: PROPRIOCEPTION[key](simulation) for key in PROPRIOCEPTION if key in self._keys
         }
         for key in set(self._keys) & set(CAMERAS):
             observation[key] = self._image(key) if drawn else self._eyes.last(key)

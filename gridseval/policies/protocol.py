@@ -110,7 +110,8 @@ class Policy(Protocol):
     * ``needs: EnvironmentNeeds``: what its environments must be like; by default nothing special.
     * ``notes: tuple[str, ...]``: what the user should know before it runs.
     * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor
-      of the form ``scheme://…``, such as a hub's ``owner/name``; by default not.
+      of the form ``scheme://…``, such as ``host:port``; by default not. Others get a hub's
+      ``owner/name`` as the folder that was downloaded.
 
     A constructor argument ``seed`` (int) receives the run's seed, ``checkpoint`` (str) the value of
     ``--ckpt``.
