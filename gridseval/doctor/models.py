@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gridseval.assets import find_assets
 from gridseval.doctor.finding import Finding
-from gridseval.envs.assets import find_assets
 from gridseval.results.run.assets_note import PUBLISHED_ASSETS
 
 _DIGITS = 12

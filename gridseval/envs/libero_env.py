@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.assets import announced_assets
 from gridseval.envs.arguments import (
     ResetOptions,
     at_least,
@@ -19,7 +20,6 @@ from gridseval.envs.arguments import (
     checked_seed,
     one_of,
 )
-from gridseval.envs.assets import announced_assets
 from gridseval.envs.contact import gripper_touches
 from gridseval.envs.episodes import Episodes
 from gridseval.envs.looking import Looking
@@ -71,7 +71,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
-        assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
+        assets: Folder of LIBERO's models; default: see :func:`gridseval.assets.find_assets`.
         observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
             Without images no OpenGL is needed.
         action_chunk: Most actions per step, or ``None`` for single actions.

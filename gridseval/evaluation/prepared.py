@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 
-from gridseval.envs.assets import Assets, find_assets
+from gridseval.assets import Assets, find_assets
 from gridseval.envs.pool.pool import default_workers
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from gridseval.envs.assets import Assets, find_assets
+from gridseval.assets import Assets, find_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend

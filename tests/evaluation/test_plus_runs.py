@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gridseval.envs.assets import layout
+from gridseval.assets import layout
 from gridseval.errors import MachineError, OutputError, UsageError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.evaluation.chosen import choose
