@@ -82,7 +82,7 @@ class RemotePolicy(ABC):
             LineError: The server says something else.
         """
 
-    def begin(self, line: Line, episode: Episode) -> None:  # noqa: B027 (openpi has no such word)
+    def begin(self, line: Line, episode: Episode, instruction: str) -> None:  # noqa: B027
         """Tell the server that an episode begins, where the protocol has a word for it."""
 
     @abstractmethod
@@ -157,18 +157,18 @@ class RemotePolicy(ABC):
         for index, slot in enumerate(slots):
             line = self._line(slot)
             try:
-                self._begin(line, slot, until)
+                self._begin(line, slot, observations["instruction"][index], until)
                 line.send(self.request(observations, index))
             except LineError as error:
                 failures[index] = str(error)
                 line.close()
         return failures
 
-    def _begin(self, line: Line, slot: int, until: float) -> None:
+    def _begin(self, line: Line, slot: int, instruction: str, until: float) -> None:
         """Open a slot's connection and tell the server of a new episode."""
         line.open(until)
         if slot not in self._begun:
-            self.begin(line, self._episodes[slot])
+            self.begin(line, self._episodes[slot], instruction)
             self._begun.add(slot)
 
     def _answer(self, slot: int, until: float) -> Answer | str:
