@@ -120,6 +120,7 @@ def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
         suite=str(manifest["suite"]),
         assets=str(assets.root),
         observations=("state",),
+        actions=manifest.get("actions", "delta"),
         seed=manifest["seed"],
         max_steps=manifest["max_steps"],
         settle_steps=manifest["settle_steps"],

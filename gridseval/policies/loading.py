@@ -34,9 +34,8 @@ class LoadedPolicy:
         replan: Policy steps executed per query, at least 1; ``None`` for the whole chunk.
         description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
             file that defines the class (``None`` for gridseval's own), checkpoint, its sha256,
-            arguments as given, the version of ``torch`` (``None`` where nothing loaded it),
-            ``actions`` where they are absolute, and the policy's own ``details``: its card, what
-            its server said.
+            arguments as given, the version of ``torch`` (``None`` where nothing loaded it), and
+            the policy's own ``details``: its card, what its server said.
         flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
             say.
         mapping: From its input image to the observed frame, for drawing traces.
@@ -103,9 +102,6 @@ def load_policy(
         "arguments": given,
         "torch": _torch_version(loaded),
     }
-    needs = _needs(policy, name)
-    if needs.actions != "delta":  # whoever plays recorded actions must know what they are
-        own["actions"] = needs.actions
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
@@ -115,7 +111,7 @@ def load_policy(
         flops=_flops(policy, name),
         mapping=_mapping(policy, name),
         notes=(*found, *_notes(policy, name)),
-        needs=needs,
+        needs=_needs(policy, name),
     )
 
 

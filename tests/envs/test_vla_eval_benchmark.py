@@ -26,6 +26,8 @@ import gridseval  # noqa: F401
 from gridseval.policies import load_policy
 from gridseval.suites import Episode
 
+pytestmark = pytest.mark.slow
+
 LOOP = Path(__file__).with_name("vla_eval_loop.py")
 XVLA = {"send_wrist_image": True, "send_state": True, "absolute_action": True}
 OFT = {"send_wrist_image": True, "send_state": True, "quat_no_antipodal": True, "env_seed": 0}

@@ -89,7 +89,7 @@ def test_it_runs_on_a_task(assets: Path, tmp_path: Path) -> None:
     assert policy["server"]["observation_params"] == {"send_state": True}
     assert policy["card"]["gripper"] == "sign"
     assert policy["read_as"]["state"] == "axis_angle_antipodal"
-    assert "actions" not in policy
+    assert policy["read_as"]["actions"] == "delta"
 
 
 def test_absolute_goals_are_executed_as_such_and_recorded(assets: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_absolute_goals_are_executed_as_such_and_recorded(assets: Path, tmp_path
     with served(model) as address:
         run_a_task(tmp_path, assets, address)
     policy = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["policy"]
-    assert policy["actions"] == policy["read_as"]["actions"] == "absolute"
+    assert policy["read_as"]["actions"] == "absolute"
     left = [np.linalg.norm(seen["controller_states"][:3] - goal[:3]) for seen in model.seen]
     assert left[-1] < 0.25 * left[0]
     assert len(left) == 12
