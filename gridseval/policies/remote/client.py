@@ -13,7 +13,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class RemotePolicy(ABC):
     """
 
     reads_addresses = True
+    headers: ClassVar[Mapping[str, str]] = {}
+    """HTTP headers of the protocol's own."""
 
     def __init__(self, address: str, timeout_s: float, connect_s: float) -> None:
         for name, value in (("timeout_s", timeout_s), ("connect_s", connect_s)):
@@ -135,7 +137,7 @@ class RemotePolicy(ABC):
 
     def _new_line(self) -> Line:
         key = os.environ.get(API_KEY)
-        headers = {"Authorization": f"Api-Key {key}"} if key else {}
+        headers = {**self.headers, **({"Authorization": f"Api-Key {key}"} if key else {})}
         greet = weakref.WeakMethod(self.greet)  # or its lines would keep the policy alive
 
         def greeted(line: Line) -> None:
