@@ -43,6 +43,7 @@ class Model(PredictModelServer):
         self.sends = sends
         self.seen: list[dict[str, Any]] = []
         self.tasks: list[dict[str, Any]] = []
+        self.ended: list[int] = []
 
     def get_action_spec(self) -> Any:
         return self.action_spec
@@ -56,6 +57,10 @@ class Model(PredictModelServer):
     async def on_episode_start(self, config: dict[str, Any], ctx: Any) -> None:
         self.tasks.append(config["task"])
         await super().on_episode_start(config, ctx)
+
+    async def on_episode_end(self, result: dict[str, Any], ctx: Any) -> None:
+        self.ended.append(len(self.tasks))
+        await super().on_episode_end(result, ctx)
 
     def predict(self, obs: Any, ctx: Any) -> Any:
         self.seen.append(obs)

@@ -7,7 +7,8 @@ import json
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from served import EPISODES, observe, policy_server
 from vla_eval.benchmarks.base import StepBenchmark, StepResult
 from vla_eval.benchmarks.libero.benchmark import LIBEROBenchmark
 from vla_eval.connection import Connection
-from vla_eval.orchestrator import _merge_observation_params
+from vla_eval.orchestrator import Orchestrator, _merge_observation_params
 from vla_eval.protocol.messages import Message, MessageType, pack_message, unpack_message
 from vla_eval.runners.base import ModelActError
 from vla_eval.runners.sync_runner import SyncEpisodeRunner
@@ -323,3 +324,52 @@ def test_absolute_actions_cannot_pass_for_motions() -> None:
         assert load_policy("openpi", address, {}, 7).needs.actions == "absolute"
         with pytest.raises(PolicyError, match="'absolute_xyz' without absolute_action"):
             load_policy("vla-eval", address, {"absolute_action": "false"}, 7)
+
+
+class Asking(Stub):
+    """A benchmark that takes the parameters of vla-eval's LIBERO, and records those it gets."""
+
+    given: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(
+        self,
+        suite: str = "",
+        send_wrist_image: bool = False,
+        send_state: bool = False,
+        quat_no_antipodal: bool = False,
+        env_seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        params = (send_wrist_image, send_state, quat_no_antipodal, env_seed)
+        self.given.append({"suite": suite, "params": params})
+
+    def get_action_spec(self) -> Any:
+        return LIBEROBenchmark.get_action_spec(self)  # type: ignore[arg-type]
+
+    def get_observation_spec(self) -> Any:
+        self.send_wrist_image = self.send_state = True
+        return LIBEROBenchmark.get_observation_spec(self)  # type: ignore[arg-type]
+
+
+def test_its_orchestrator_runs_a_benchmark(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = Counting()
+    with policy_server(loaded(policy, needs=EnvironmentNeeds(env_seed=0))) as address:
+        config = {
+            "server": {"url": address},
+            "output_dir": str(tmp_path),
+            "benchmarks": [
+                {
+                    "benchmark": f"{__name__}:Asking",
+                    "episodes_per_task": 2,
+                    "params": {"suite": "libero_goal"},
+                }
+            ],
+        }
+        with caplog.at_level("WARNING"):
+            (result,) = asyncio.run(Orchestrator(config, no_save=True).run())
+    assert Asking.given == [{"suite": "libero_goal", "params": (True, True, True, 0)}]
+    assert result["mean_success"] == 1.0
+    assert policy.begun == [Episode("libero_goal", 3, 0), Episode("libero_goal", 3, 1)]
+    assert not [line for line in caplog.messages if "mismatch" in line or "forwarded" in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ class VlaEvalPolicy(RemotePolicy):
         self._card: PolicyCard = load_card(card)
         self.replan = at_least(1, "replan", self._card.replan if replan is None else replan)
         self._seq = 0
+        self._playing: weakref.WeakSet[Line] = weakref.WeakSet()
         self.metadata: Mapping[str, Any] = {}
         super().__init__(checkpoint, timeout_s, connect_s)
         ignored = {name.strip() for name in ignore.split(",")} - {""}
@@ -91,7 +93,7 @@ class VlaEvalPolicy(RemotePolicy):
         observed = read_observations(spec)
         self._see(wanted, observed)
         self._suite = wanted.suite
-        self._antipodal = self._card.state == "axis_angle_antipodal"
+        self._antipodal = self._card.state != "axis_angle"  # vla-eval's own default
         if wanted.no_antipodal is not None:
             self._antipodal = not wanted.no_antipodal
         self.image_mapping: ImageMapping = self._card.image.mapping()
@@ -130,6 +132,7 @@ class VlaEvalPolicy(RemotePolicy):
 
     def greet(self, line: Line) -> None:
         """Exchange HELLOs."""
+        self._playing.discard(line)
         hello = {"harness_version": "gridseval", "protocol_version": vla_eval.PROTOCOL_VERSION}
         line.send(self._packed(vla_eval.HELLO, hello))
         reply = _unpacked(line.receive())
@@ -165,7 +168,13 @@ class VlaEvalPolicy(RemotePolicy):
         super().reset(slots, episodes)
 
     def begin(self, line: Line, episode: Episode, instruction: str) -> None:
-        """Send EPISODE_START, which ends what went before on this connection."""
+        """Send EPISODE_START, and before it the end of what went on in this connection.
+
+        How an episode ended is nothing that a policy learns, so the metrics stay empty.
+        """
+        if line in self._playing:
+            line.send(self._packed(vla_eval.EPISODE_END, {"metrics": {}}))
+        self._playing.add(line)
         task = {
             "name": instruction,
             "suite": vla_eval.suite_name(episode.suite),

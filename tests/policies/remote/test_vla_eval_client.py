@@ -73,6 +73,8 @@ def test_a_server_with_a_chunk_size_plays_its_chunk_out() -> None:
         loaded.policy.reset([0], EPISODES[1:2])
         assert loaded.policy.act(observe([0])).actions[0, 0, :2].tolist() == [0, 0]
     assert len(model.tasks) == 2
+    # The first episode ends before the second begins, that one with the connection.
+    assert model.ended == [1, 2]
 
 
 def test_it_runs_on_a_task(assets: Path, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ from vla_eval.specs import (
 from vla_eval_double import LIBERO_ACTIONS, Model, served
 
 from gridseval.errors import PolicyError
-from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.policies import EnvironmentNeeds, LoadedPolicy, load_policy
+from gridseval.policies.cards import load_card
 from gridseval.policies.remote.declared import PARAMETERS
 
 STATES = ("state", "controller_state")
@@ -227,6 +228,36 @@ def test_a_server_of_another_benchmark_is_refused_by_name(
     assert words in caught.value.message
     assert "ignore=" in (caught.value.hint or "")
     assert caught.value.exit_code == 4
+
+
+FAMILIES = {
+    "cogact": "cogact",
+    "db_cogact": "db_cogact",
+    "groot_n16": "groot for libero",
+    "groot_n17": "lerobot",
+    "molmoact2": "lerobot",
+    "starvla": "starvla for libero",
+    "vlanext": "vlanext",
+    "xvla": "xvla for libero",
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_familys_card_says_what_its_server_declares(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, server = load_card(name), SHIPPED[FAMILIES[name]]
+    model = Model(**declared(server.target, server.attributes, monkeypatch))
+    loaded = load(model, card=name)
+    assert (card.kind, card.protocol) == ("vla-eval", "vla-eval")
+    assert loaded.needs == EnvironmentNeeds("vla-eval", server.env_seed, server.actions)
+    assert card.cameras == tuple(key for key in loaded.observation_keys if key in CAMERAS)
+    assert (card.state == "none") == ("state" not in loaded.observation_keys)
+    if card.state != "none":
+        assert loaded.description["read_as"]["state"] == card.state
+    assert loaded.description["read_as"]["gripper"] == card.gripper
+    assert loaded.replan == 1  # vla-eval's servers play their chunks out
+    assert loaded.description["card"]["name"] == name
 
 
 def test_every_server_of_the_package_is_in_one_of_the_tables() -> None:
