@@ -7,7 +7,7 @@ executes: a NaN that reaches MuJoCo only shows up as a failed episode much later
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -74,6 +74,11 @@ class EnvironmentNeeds:
     env_seed: int | None = None
     actions: Literal["delta", "absolute"] = "delta"
     strict: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """Return what differs from the defaults, for whoever serves the policy."""
+        usual = EnvironmentNeeds()
+        return {k: v for k, v in asdict(self).items() if v != getattr(usual, k)}
 
 
 class CheckedChunk(NamedTuple):
