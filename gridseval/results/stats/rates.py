@@ -87,14 +87,21 @@ def mean(values: Iterable[float]) -> float | None:
     return math.fsum(numbers) / len(numbers) if numbers else None
 
 
+def by_task(
+    records: Iterable[EpisodeRecord],
+) -> dict[tuple[str, int], list[EpisodeRecord]]:
+    """Return records by suite and task, each group in its order."""
+    groups: dict[tuple[str, int], list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault((record.suite, record.task), []).append(record)
+    return groups
+
+
 def mean_over_tasks(records: Iterable[EpisodeRecord]) -> float | None:
     """Return the mean of the tasks' success rates, in [0, 1].
 
     It differs from the rate over all episodes when tasks have unequal numbers of counted episodes.
     Tasks without a counted episode are left out; ``None`` if there is no other.
     """
-    by_task: dict[tuple[str, int], list[EpisodeRecord]] = {}
-    for record in records:
-        by_task.setdefault((record.suite, record.task), []).append(record)
-    rates = [tally(group).rate for group in by_task.values()]
+    rates = [tally(group).rate for group in by_task(records).values()]
     return mean(rate for rate in rates if rate is not None)

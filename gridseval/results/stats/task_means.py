@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.results.run.record import EpisodeRecord
-from gridseval.results.stats.rates import Interval, mean, tally
+from gridseval.results.stats.rates import Interval, by_task, mean, tally
 
 Floats: TypeAlias = "NDArray[np.float64]"
 
@@ -127,8 +127,8 @@ def mean_of_runs(
     if not rates:
         return None
     pooled: dict[tuple[str, int], tuple[int, int]] = {}
-    for by_task in counts:
-        for key, (s, n) in by_task.items():
+    for of_run in counts:
+        for key, (s, n) in of_run.items():
             before = pooled.get(key, (0, 0))
             pooled[key] = (before[0] + s, before[1] + n)
     sums = list(pooled.values())
@@ -146,10 +146,7 @@ def mean_of_runs(
 
 def _counts_by_task(records: Iterable[EpisodeRecord]) -> dict[tuple[str, int], tuple[int, int]]:
     """Return successes and counted episodes of every task that has any."""
-    groups: dict[tuple[str, int], list[EpisodeRecord]] = {}
-    for record in records:
-        groups.setdefault((record.suite, record.task), []).append(record)
-    tallies = {key: tally(group) for key, group in groups.items()}
+    tallies = {key: tally(group) for key, group in by_task(records).items()}
     return {key: (t.successes, t.counted) for key, t in tallies.items() if t.counted}
 
 

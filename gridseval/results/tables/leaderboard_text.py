@@ -8,7 +8,7 @@ from typing import Any
 from gridseval.results.run.published_plus import PlusRow, load_published_plus
 from gridseval.results.tables.columns import Figure
 from gridseval.results.tables.document import MISSING, Section
-from gridseval.results.tables.leaderboard import Estimate, Leaderboard, leaderboard
+from gridseval.results.tables.leaderboard import Estimate, Leaderboard
 from gridseval.results.tables.summary import Summary
 
 _PARTIAL = "*"
@@ -60,7 +60,7 @@ def leaderboard_notes(runs: Mapping[str, Summary]) -> Iterator[str]:
 
 def leaderboard_data(summary: Summary) -> dict[str, Any] | None:
     """Return the key ``leaderboard`` of ``summary.json``."""
-    row = leaderboard(summary.records, summary.manifest)
+    row = summary.leaderboard
     if row is None:
         return None
     return {
@@ -117,9 +117,7 @@ def leaderboard_lines(
 
 
 def _measured(runs: Mapping[str, Summary]) -> dict[str, Leaderboard]:
-    rows = {
-        label: leaderboard(summary.records, summary.manifest) for label, summary in runs.items()
-    }
+    rows = {label: summary.leaderboard for label, summary in runs.items()}
     return {label: row for label, row in rows.items() if row is not None}
 
 

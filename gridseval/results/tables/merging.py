@@ -16,6 +16,7 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
+from gridseval.results.run.notes import Note
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
@@ -68,12 +69,13 @@ def measured_differences(first: Run, second: Run) -> list[str]:
 
 def _mixed(runs: Sequence[Run]) -> list[str]:
     known = [run for run in runs if run.manifest]
-    notes = []
+    notes: list[str] = []
     for run in known[1:]:
         differences = measured_differences(known[0], run)
         if differences:
             shown = "".join(f"\n  {line}" for line in differences)
-            notes.append(f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}")
+            sentence = f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}"
+            notes.append(Note(sentence, "measured on"))
     return notes
 
 

@@ -6,13 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from gridseval.results.run.assets_note import models_note
+from gridseval.results.run.notes import Note
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import Tally, mean_over_tasks, tally
+from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
 
 _PERTURBED = re.compile(r"_((?:view|language|light|table|tb|add)_\d.*|(?:moved_)?level\d.*)$")
 """What the name of a task of LIBERO-Plus adds to that of its base task."""
@@ -60,6 +63,11 @@ class Summary:
     tasks: tuple[Row, ...]
     suites: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    @cached_property
+    def leaderboard(self) -> Leaderboard | None:
+        """LIBERO-Plus's row of the run, worked out once; ``None`` without a record of it."""
+        return leaderboard(self.records, self.manifest)
 
     @property
     def records(self) -> tuple[EpisodeRecord, ...]:
@@ -137,7 +145,7 @@ def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:
             yield _mean_note(row)
 
 
-def _mean_note(row: Row) -> str:
+def _mean_note(row: Row) -> Note:
     # Here, since numpy is not needed to list or read records.
     from gridseval.results.stats.task_means import suite_interval
 
@@ -148,9 +156,9 @@ def _mean_note(row: Row) -> str:
         f"mean over the tasks of {row.suite}: {100 * mean:.1f} %, 95 % interval "
         f"{100 * interval.lower:.1f}–{100 * interval.upper:.1f}"
     )
-    if f"{rate:.3f}" == f"{mean:.3f}":
-        return note
-    return f"{note} (tasks have unequal numbers of counted episodes; those with none are left out)"
+    if f"{rate:.3f}" != f"{mean:.3f}":
+        note += " (tasks have unequal numbers of counted episodes; those with none are left out)"
+    return Note(note, "mean over tasks")
 
 
 def _error_notes(records: Iterable[EpisodeRecord]) -> Iterator[str]:

@@ -90,6 +90,14 @@ def test_what_decides_outcomes_keeps_runs_apart(make_run: MakeRun, changed: dict
     assert len(arranged(make_run("a"), make_run("b", range(3, 5), **changed))) == 2
 
 
+def test_suites_that_lack_different_files_are_one_run(make_run: MakeRun) -> None:
+    """Suites lack different tasks, for different reasons; each may have retried errors or not."""
+    lacking = {"unavailable": {"light": {"1": 3}}, "unavailable_because": {"light": "no assets"}}
+    first = make_run("a", suite="libero_plus_goal", retry_errors=True, **lacking)
+    runs = arranged(first, make_run("b", suite="libero_plus_10", retry_errors=False))
+    assert [len(run.records) for run in runs] == [6]
+
+
 def test_runs_without_manifests_are_merged_only_by_name(
     tmp_path: Path, make_record: Callable[..., EpisodeRecord]
 ) -> None:
