@@ -97,21 +97,18 @@ def read_parameters(
 
 def _check(name: str, value: Any) -> None:
     """Refuse a parameter that cannot be honoured."""
+    name = str(name)[:60]  # a server's word
     if name not in PARAMETERS:
         raise PolicyError(
-            f"the server declares {str(name)[:60]}={repr(value)[:60]}, for which LIBERO has no meaning",
+            f"the server declares {name}={repr(value)[:60]}, for which LIBERO has no meaning",
             f"serve the model for LIBERO, or, if it does without: --policy-arg ignore={name}",
         )
     kind, _ = PARAMETERS[name]
     if type(value) is not kind:
         expected = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
-        raise PolicyError(
-            f"the server declares {str(name)[:60]}={repr(value)[:60]}, not {expected}"
-        )
+        raise PolicyError(f"the server declares {name}={repr(value)[:60]}, not {expected}")
     if isinstance(value, int) and not 0 <= value < 2**32:
-        raise PolicyError(
-            f"the server declares {str(name)[:60]}={value}, not within 0 and {2**32 - 1}"
-        )
+        raise PolicyError(f"the server declares {name}={value}, not within 0 and {2**32 - 1}")
     if name == "max_steps":
         raise PolicyError(
             f"the server declares max_steps={value}, which a run must ask for",
