@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import HERE, observe, recipe, smooth_frame
+from recipe_doubles import observe, recipe
+from scripted import INTERNVLA_STATISTICS, internvla_said, smooth_frame
 from served import scripted_server
 from websockets.sync.server import ServerConnection
 
@@ -19,31 +20,12 @@ from gridseval.suites import Episode
 from gridseval.wire import openpi
 
 NAME = "internvla_m1:InternVlaM1"
-LOW = np.array([-0.5, -0.6, -0.9, -0.1, -0.2, -0.3])
-HIGH = np.array([0.9, 0.8, 0.7, 0.2, 0.3, 0.4])
-STATISTICS = {
-    "franka": {"action": {"q01": [*LOW, 0], "q99": [*HIGH, 1], "mask": [True] * 6 + [False]}}
-}
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(HERE / "upstream"))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    (tmp_path / "dataset_statistics.json").write_text(json.dumps(STATISTICS))
+    (tmp_path / "dataset_statistics.json").write_text(json.dumps(INTERNVLA_STATISTICS))
     return tmp_path
-
-
-def said(query: int) -> np.ndarray[Any, Any]:
-    """Return what the double predicts: some of it outside [−1, 1], the gripper around a half."""
-    from scripted import scripted
-
-    chunk = 1.3 * scripted(query, 8)
-    chunk[:, 6] = 0.5 + 0.1 * np.sin(query + np.arange(8))
-    return chunk.astype(np.float32)
 
 
 class Server:
@@ -55,7 +37,7 @@ class Server:
 
     @staticmethod
     def right(query: int) -> Any:
-        data = {"normalized_actions": said(query)[None]}
+        data = {"normalized_actions": internvla_said(query)[None]}
         result = {"status": "ok", "ok": True, "type": "inference_result", "request_id": "default"}
         return result | {"data": data}
 
@@ -82,10 +64,12 @@ def begun(address: str, run: Path, **given: str) -> Any:
 
 def expected(step: int) -> np.ndarray[Any, Any]:
     """Return the likeness-weighted mean of what the last three queries say of this step."""
+    action = INTERNVLA_STATISTICS["franka"]["action"]
+    low, high = (np.array(action[name][:6]) for name in ("q01", "q99"))
     words = []
     for age in range(min(step + 1, 3)):
-        chunk = np.clip(said(step - age).astype(np.float64), -1, 1)[age]
-        motion = LOW + (chunk[:6] + 1) * (HIGH - LOW) / 2
+        chunk = np.clip(internvla_said(step - age).astype(np.float64), -1, 1)[age]
+        motion = low + (chunk[:6] + 1) * (high - low) / 2
         words.append([*motion, float(chunk[6] >= 0.5)])
     newest = np.array(words[0])
     likeness = [
@@ -181,7 +165,7 @@ def test_statistics_are_needed_and_their_key_is_never_guessed(
 ) -> None:
     with pytest.raises(PolicyError, match="needs 'statistics'"):
         recipe(NAME, server[1])
-    (run / "dataset_statistics.json").write_text(json.dumps({**STATISTICS, "oxe": {}}))
+    (run / "dataset_statistics.json").write_text(json.dumps({**INTERNVLA_STATISTICS, "oxe": {}}))
     with pytest.raises(PolicyError, match="several keys: franka, oxe") as caught:
         begun(server[1], run)
     assert "unnorm_key=KEY" in (caught.value.hint or "")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import observe, recipe, smooth_frame
 from PIL import Image
+from recipe_doubles import observe, recipe
+from scripted import scripted, smooth_frame
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import EnvironmentNeeds
@@ -25,8 +26,6 @@ def begun(suite: str = "libero_object", **given: str) -> Any:
 
 def expected(query: int, steps: int = 5) -> np.ndarray[Any, Any]:
     """Return what NORA's evaluation executes: unscaled, the gripper −1 above a half and else 1."""
-    from scripted import scripted
-
     said = scripted(query, steps)
     low = np.array([-0.5, -0.875, -0.9375, -0.07, -0.117, -0.16])
     high = np.array([0.846, 0.84375, 0.9375, 0.081, 0.149, 0.087])

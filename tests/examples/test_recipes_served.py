@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Said, cli
-from conftest import RECIPES, ROOT, observe, paths
+from recipe_doubles import RECIPES, ROOT, observe, paths
 
 from gridseval.policies import load_policy
 from gridseval.suites import Episode
@@ -68,11 +68,7 @@ def test_nora_served_is_evaluated_on_a_task(
     executed = np.load(out / "actions" / "libero_object-0-0.npy")
     from test_nora_recipe import expected
 
-    sys.path.insert(0, str(ROOT / "tests" / "examples" / "upstream"))
-    try:
-        told = np.concatenate([expected(0), expected(1)[:3]])
-    finally:
-        sys.path.pop(0)
+    told = np.concatenate([expected(0), expected(1)[:3]])
     np.testing.assert_allclose(executed, told, atol=1e-6)
     assert "name: nora" in (out / "run.yaml").read_text(encoding="utf8")
 

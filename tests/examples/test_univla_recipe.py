@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import observe, recipe, smooth_frame
 from PIL import Image
+from recipe_doubles import observe, recipe
+from scripted import smooth_frame
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import EnvironmentNeeds

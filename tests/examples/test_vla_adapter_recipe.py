@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import observe, recipe, smooth_frame
 from PIL import Image
+from recipe_doubles import observe, recipe
+from scripted import scripted, smooth_frame
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import EnvironmentNeeds
@@ -38,8 +39,6 @@ def asked() -> list[dict[str, Any]]:
 
 
 def test_it_executes_eight_steps_with_the_gripper_inverted(tmp_path: Path) -> None:
-    from scripted import scripted
-
     policy = begun(tmp_path)
     assert policy.replan == 8
     for query in range(3):

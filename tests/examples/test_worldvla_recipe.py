@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import HERE, observe, recipe, smooth_frame
+from recipe_doubles import HERE, observe, recipe
+from scripted import scripted, smooth_frame
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import EnvironmentNeeds
@@ -41,8 +42,6 @@ def utils() -> Any:
 
 def expected(query: int, step: int) -> np.ndarray[Any, Any]:
     """Return one action between the smallest and largest of LIBERO's suites."""
-    from scripted import scripted
-
     low = np.array([-0.9375, -0.9375, -0.9375, -0.32571429, -0.375, -0.375, -1.0])
     high = np.array([0.9375, 0.9375, 0.9375, 0.375, 0.375, 0.375, 1.0])
     return low + (scripted(query, 5)[step] + 1) * (high - low) / 2

@@ -14,6 +14,7 @@ from gridseval.policies.families import (
     REFERENCES,
     Comparison,
     Family,
+    Reference,
     families_markdown,
     load_families,
 )
@@ -92,12 +93,13 @@ def test_a_family_is_listed_once(tmp_path: Path) -> None:
         load_families(write(tmp_path, ONE, ONE))
 
 
-def test_versions_come_strongest_reference_first() -> None:
-    compared = tuple(
-        Comparison(f"v{number}", "actions", reference, "2026-11-28")
-        for number, reference in enumerate(("read", "mock", "upstream", "upstream", "mock"))
-    )
-    family = Family("Mine", "openpi", "gridseval run", (*compared, compared[2]))
+def test_a_version_counts_by_its_strongest_reference() -> None:
+    done: list[tuple[str, Reference]] = [
+        *(("v0", "read"), ("v1", "mock"), ("v2", "mock"), ("v2", "upstream")),
+        *(("v3", "upstream"), ("v3", "recorded"), ("v4", "mock"), ("v3", "upstream")),
+    ]
+    compared = tuple(Comparison(version, "all", by, "2026-11-28") for version, by in done)
+    family = Family("Mine", "openpi", "gridseval run", compared)
     assert list(family.versions().items()) == [
         ("upstream", ("v2", "v3")),
         ("mock", ("v1", "v4")),
