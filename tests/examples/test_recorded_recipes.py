@@ -165,5 +165,6 @@ def test_cards_say_where_an_evaluation_allows_more_steps_than_its_protocol() -> 
     steps = {family: told["policy_steps"] for family, told in RECORDED.items()}
     usual = dict.fromkeys(steps, 280)  # of libero_object
     assert steps == {**usual, "nora": 2500, "univla": 300}
-    assert "--max-steps 2500" in load_card("nora").notes
+    # LIBERO raises at step 1,000, which the environment's double does not.
+    assert "--max-steps 990" in load_card("nora").notes
     assert "object 300" in load_card("univla").notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,15 @@ def asked() -> list[dict[str, Any]]:
     return found
 
 
+@functools.cache
+def doubled(window: int) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: value.double().numpy() for name, value in weights(window).items()}
+
+
+@functools.cache
 def chunk_of(query: int, window: int) -> np.ndarray[Any, Any]:
     """Return what the decoder makes of the double's hidden states, in float64 and by hand."""
-    by = {name: value.double().numpy() for name, value in weights(window).items()}
+    by = doubled(window)
     latent, visual = (np.full(4096, sign * float(query)) for sign in (1, -1))
     pooled = [
         by[f"{name}.projection.weight"] @ hidden + by[f"{name}.projection.bias"]
