@@ -67,7 +67,7 @@ def test_nora(upstream: Callable[[str], None]) -> None:
 
 def test_worldvla(upstream: Callable[[str], None], tmp_path: Path) -> None:
     upstream("worldvla")
-    policy = recipe("worldvla:WorldVla", tmp_path, px="256", device="cpu").policy._policy
+    policy = recipe("worldvla:WorldVla", tmp_path, True, px="256", device="cpu").policy._policy
     check(policy, "worldvla")
     from libero_util.Chameleon_utils import ASKED
 

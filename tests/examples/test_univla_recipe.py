@@ -164,10 +164,21 @@ def test_a_decoder_whose_weights_do_not_fit_is_refused(
     assert "window=STEPS" in (caught.value.hint or "")
 
 
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._file,)
+
+
 def test_a_decoder_that_would_run_code_is_refused(folder: Path) -> None:
-    torch.save({"proj.0.bias": Path("/")}, folder / "action_decoder.pt")
+    torch.save({**weights(12), "more": Touch(folder / "ran")}, folder / "action_decoder.pt")
     with pytest.raises(PolicyError, match="is no action decoder"):
         begun(folder)
+    assert not (folder / "ran").exists()
 
 
 def test_the_decoder_is_found_or_named(folder: Path) -> None:

@@ -29,7 +29,7 @@ def folder(tmp_path: Path, upstream: Callable[[str], None]) -> Path:
 
 
 def begun(folder: Path, **given: str) -> Any:
-    policy = recipe(NAME, folder, device="cpu", **given).policy._policy
+    policy = recipe(NAME, folder, trusted=True, device="cpu", **given).policy._policy
     policy.reset([0], [Episode("libero_object", 0, 0)])
     return policy
 
@@ -137,7 +137,13 @@ def test_the_frame_size_is_told_by_the_path_or_asked_for(folder: Path, tmp_path:
 
 
 def test_it_looks_at_every_step_under_openvlas_protocol(folder: Path) -> None:
-    loaded = recipe(NAME, folder, device="cpu")
+    loaded = recipe(NAME, folder, trusted=True, device="cpu")
     assert (loaded.replan, loaded.observation_keys) == (1, ("agentview",))
     assert loaded.needs == EnvironmentNeeds(protocol="openvla")
     assert loaded.description["px"] == 256
+
+
+def test_it_unpickles_only_for_those_who_trust_it(folder: Path) -> None:
+    with pytest.raises(PolicyError, match=r"vqgan\.ckpt pickles") as caught:
+        recipe(NAME, folder, device="cpu")
+    assert "--trust-remote-code" in (caught.value.hint or "")
