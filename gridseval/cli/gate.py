@@ -89,9 +89,18 @@ def _judged(
 
 def _family(run: Run) -> str:
     """Return under which name a run's policy has published rates, as its card says."""
+    listed = run.manifest.get("published")
+    names = [str(name) for name in listed] if isinstance(listed, list) else []
+    if len(names) > 1:
+        raise UsageError(
+            f"the policy's card lists several rows of published rates: {', '.join(names)}",
+            f'choose one, such as --family "{names[0]}"',
+        )
     policy = run.manifest.get("policy")
-    card = policy if isinstance(policy, Mapping) else {}
-    return str(card.get("family") or run.policy)
+    told = (
+        policy.get("family") if isinstance(policy, Mapping) else None
+    )  # one of a policy's details
+    return names[0] if names else str(told or run.policy)
 
 
 def _number_or_share(text: str) -> float:

@@ -122,7 +122,10 @@ def _cards() -> Iterator[str]:
 
 def _protocol(card: PolicyCard) -> Iterator[str]:
     """Yield under which protocol the family's scores were measured."""
-    yield f"protocol: {card.protocol}"
+    from gridseval.suites import load_protocol
+
+    told = f"protocol {card.protocol}: {load_protocol(card.protocol).describe()}"
+    yield from textwrap.wrap(told, _COLUMNS, subsequent_indent="  ")
 
 
 def _published(families: tuple[str, ...]) -> Iterator[str]:

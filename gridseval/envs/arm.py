@@ -32,14 +32,20 @@ class Arm:
 
     Args:
         scene: The compiled task.
+
+    Attributes:
+        absolute: Whether actions are goal poses, as with robosuite's ``use_delta = False``; every
+            episode starts with motions.
     """
 
     def __init__(self, scene: Scene) -> None:
         import mujoco
-        from robosuite.utils import control_utils
+        from robosuite.utils import control_utils, transform_utils
 
         self._mujoco: Any = mujoco
         self._math: Any = control_utils
+        self._rotations: Any = transform_utils
+        self.absolute = False
         self._model, self._data = scene.model, scene.data
         robot, model = scene.robot, scene.model
         self.init_qpos = np.array(robot.init_qpos)
@@ -74,13 +80,16 @@ class Arm:
         self._gripper_action = np.zeros(1)
         self._grip_step = np.zeros(2)
         self._stale = False
+        self.absolute = False
 
     def actuate(self, action: Float, first_substep: bool) -> None:
         """Bring the simulation up to date and set the actuators for the next ``mj_step2``.
 
         Args:
             action: float64 (7,): eef translation, rotation (axis-angle), gripper; the arm's part is
-                clipped to [−1, 1] and only the gripper's sign counts, as in robosuite.
+                clipped to [−1, 1] and only the gripper's sign counts, as in robosuite. With
+                ``absolute`` the arm's part is a goal in the world, position (m) and axis-angle
+                (rad), which nothing clips.
             first_substep: Whether this is the first of the control step's substeps, which sets the
                 goal from the action; the others pursue it.
         """
@@ -99,6 +108,14 @@ class Arm:
             self._grip_bias + self._grip_weight * self._gripper_action
         )
         data.ctrl[self._arm_actuators] = np.clip(torques, self._torque_min, self._torque_max)
+
+    def pose(self) -> tuple[Float, Float]:
+        """Return the controller's own eef position (3,) in m and orientation, a matrix (3, 3).
+
+        They are of the last substep, before its ``mj_step2``; the orientation is the grip site's,
+        which is turned by 90° against the hand's that ``state`` shows.
+        """
+        return self._pos, self._ori
 
     def _read(self) -> None:
         """Read pose, velocity, Jacobian and mass matrix, as ``Controller.update`` does."""
@@ -119,6 +136,10 @@ class Arm:
 
     def _set_goal(self, delta: Float) -> None:
         """Set the goal pose from an action, as ``OperationalSpaceController.set_goal`` does."""
+        if self.absolute:
+            self._goal_ori = self._rotations.quat2mat(self._rotations.axisangle2quat(delta[3:]))
+            self._goal_pos = delta[:3]
+            return
         scaled = np.clip(delta, -1, 1) * _OUTPUT_MAX
         # The goal orientation is kept unless a rotation is asked for.
         if not all(math.isclose(angle, 0.0) for angle in scaled[3:]):

@@ -24,21 +24,25 @@ from gridseval.envs.contact import gripper_touches
 from gridseval.envs.episodes import Episodes
 from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
-from gridseval.envs.rendering.backend import BACKENDS, choose_backend
+from gridseval.envs.proprioception import PROPRIOCEPTION
+from gridseval.envs.rendering.backend import backend_for
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.spaces import (
+    ACTIONS,
     CAMERAS,
     IMAGE_PX,
     OBSERVATION_KEYS,
     action_space,
     checked_keys,
+    checked_px,
     observation_space,
 )
 from gridseval.envs.starting import start_episode
-from gridseval.suites import Episode, Task
+from gridseval.suites import SEEDINGS, Episode, Seeding, Task
 
-DEFAULT_SEED = 7
+DEFAULT_SEED = 0
+"""OpenVLA's, whose protocol is the default."""
 
 Observation = dict[str, Any]
 
@@ -52,11 +56,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     |---|---|---|
     | ``agentview``, ``wrist`` | uint8 (256, 256, 3) | the two cameras, rotated by 180° |
     | ``state`` | float32 (8,) | eef position (m), axis-angle (rad), gripper joints (m) |
+    | ``controller_state`` | float32 (8,) | the same of the controller; only when asked for |
     | ``instruction`` | Text | the task's name with underscores as spaces |
 
     Action: float32 (7,) in [−1, 1]: 0–2 eef translation (1 is 5 cm), 3–5 rotation as axis-angle
     (1 is 0.5 rad), 6 gripper (−1 opens, +1 closes). With ``action_chunk=H`` a step takes up to H
-    of them, (n ≤ H, 7), and stops early when the episode ends.
+    of them, (n ≤ H, 7), and stops early when the episode ends. With ``actions="absolute"`` 0–5 are
+    a goal in the world instead, position (m) and axis-angle (rad), without a bound.
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
@@ -66,22 +72,21 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
         assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
-        observations: Which of ``agentview``, ``wrist``, ``state`` to observe. Without images no
-            OpenGL is needed.
+        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
+            Without images no OpenGL is needed.
         action_chunk: Most actions per step, or ``None`` for single actions.
+        actions: ``"delta"``, or ``"absolute"`` from the first policy step on: settling is as ever.
         privileged: Whether ``info`` carries the privileged state.
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
+        seeding: ``"task"``: once, before trial 0; ``"trial"``: trial i with ``seed + i`` (LeRobot).
+        image_px: Side of the images, instead of 256.
         max_steps: Policy steps before truncation; default: the suite's.
         settle_steps: Steps with an open gripper before the first observation; default: the suite's.
-        draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
-            on it, so a rollout does without and repeats the last ones.
+        draw_last: Whether the observation that ends an episode gets images of its own.
         max_scenes: Compiled tasks to keep.
-        libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; default: that of
-            the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
-        prompts: What policies are told in LIBERO-Plus: ``"base"``, the base task's instruction, or
-            ``"upstream"``, which names the perturbation.
-        robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
-            angles, which is another benchmark.
+        libero_plus: Folder of LIBERO-Plus's data; default: that of ``GRIDSEVAL_LIBERO_PLUS``.
+        prompts: LIBERO-Plus's instructions: ``"base"``, or ``"upstream"``, with the perturbation.
+        robot_true: Whether the robot dimension's arm really starts at its joint angles.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
@@ -103,8 +108,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         assets: str | Path | None = None,
         observations: Sequence[str] = OBSERVATION_KEYS,
         action_chunk: int | None = None,
+        actions: str = "delta",
         privileged: bool = False,
         seed: int = DEFAULT_SEED,
+        seeding: Seeding = "task",
+        image_px: int = IMAGE_PX,
         max_steps: int | None = None,
         settle_steps: int | None = None,
         draw_last: bool = True,
@@ -125,20 +133,20 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._settle_steps = at_least(0, "settle_steps", settle_steps, self.suite.settle_steps)
         self._privileged, self._draw_last = privileged, draw_last
         self._seed = checked_seed(seed)
+        self._seeding = one_of("way of seeding", seeding, SEEDINGS)
         self._keys = checked_keys(observations)
-        if backend is not None:
-            one_of("OpenGL back end", backend, BACKENDS)
-        elif set(self._keys) & set(CAMERAS) or render_mode is not None:
-            backend = choose_backend().backend
-        self._scenes = SceneCache(at_least(1, "max_scenes", max_scenes), IMAGE_PX, backend)
+        self._actions = one_of("kind of actions", actions, ACTIONS)
+        draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
+        kept = at_least(1, "max_scenes", max_scenes)
+        self._scenes = SceneCache(kept, checked_px(image_px), backend_for(backend, draws))
         self._stage: Stage | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
         self._eyes: Looking
         self._seconds: dict[str, float] = {}
-        self.observation_space = observation_space(observations)
-        self.action_space = cast("Any", action_space(action_chunk))
+        self.observation_space = observation_space(observations, image_px)
+        self.action_space = cast("Any", action_space(action_chunk, actions))
         self._max_actions = action_chunk
 
     def reset(
@@ -149,8 +157,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         Args:
             seed: Replaces the seed given to LIBERO from now on.
             options: ``task`` (index or name; default: the first that is available), ``trial``
-                (default 0), and ``record_every`` (n: ``info["frames"]`` gets both images of every
-                n-th step).
+                (default 0), ``record_every`` (n: ``info["frames"]`` gets every n-th step's images).
 
         Returns:
             Observation and info. What starts depends on suite, task, trial and seed only.
@@ -164,13 +171,18 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         self._task, self._trial = chosen.task, chosen.trial
+        if self._seeding == "trial":
+            checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
         self._stage = None  # whatever fails below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
-        started = start_episode(self._scenes, *setting, episode, self._seed, self._settle_steps)
+        started = start_episode(
+            self._scenes, *setting, episode, self._seed, self._settle_steps, self._seeding
+        )
         self._stage, self._eyes = started.stage, started.eyes
+        self._stage.simulation.arm.absolute = self._actions == "absolute"
         self._seconds |= started.seconds
         self._steps, self._ended = 0, False
         frames = [self._frame()] if self._record_every else []
@@ -221,7 +233,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return gripper_touches(self._running().simulation.scene)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Return both cameras side by side, uint8 (256, 512, 3), or ``None`` without a mode."""
+        """Return both cameras side by side, uint8 (px, 2 · px, 3), or ``None`` without a mode."""
         if self.render_mode is None:
             return None
         return np.concatenate([self._image("agentview"), self._image("wrist")], axis=1)
@@ -255,18 +267,14 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _observe(self, drawn: bool = True) -> Observation:
         """Return the observation, with the images of the last look if none are to be drawn."""
-        observation: Observation = {"state": self._state()} if "state" in self._keys else {}
+        simulation = self._running().simulation
+        observation: Observation = {
+            key: PROPRIOCEPTION[key](simulation) for key in PROPRIOCEPTION if key in self._keys
+        }
         for key in set(self._keys) & set(CAMERAS):
             observation[key] = self._image(key) if drawn else self._eyes.last(key)
         observation["instruction"] = self._task.instruction
         return observation
-
-    def _state(self) -> NDArray[np.float32]:
-        from robosuite.utils.transform_utils import quat2axisangle
-
-        view = self._running().simulation.view
-        parts = [view.eef_pos, quat2axisangle(view.eef_quat), view.gripper_qpos]
-        return np.concatenate(parts).astype(np.float32)
 
     def _image(self, key: str) -> NDArray[np.uint8]:
         """Return an image of the present view, drawing it only once."""

@@ -10,7 +10,7 @@ from gridseval.envs.looking import Looking
 from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.scene_cache import SceneCache, Stage
 from gridseval.envs.task_files import TaskFiles
-from gridseval.suites import Episode
+from gridseval.suites import Episode, Seeding
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def start_episode(
     episode: Episode,
     seed: int,
     settle_steps: int,
+    seeding: Seeding = "task",
 ) -> Started:
     """Start an episode, settled.
 
@@ -45,6 +46,7 @@ def start_episode(
         episode: Its trial is started; noise depends on all of it.
         seed: LIBERO's.
         settle_steps: Control steps before the policy's first.
+        seeding: Whether ``seed`` is given once per task, or raised by the trial per trial.
 
     Raises:
         MachineError: The task cannot be compiled.
@@ -54,7 +56,7 @@ def start_episode(
     stage.perturb(perturbation)
     compiled = time.perf_counter()
     arm = perturbation.joints, perturbation.joints_true
-    stage.simulation.start(episode.trial, seed, settle_steps, *arm)
+    stage.simulation.start(episode.trial, seed, settle_steps, *arm, seeding=seeding)
     key = (seed, episode.suite, episode.task, episode.trial)
     eyes = Looking(scenes, stage, perturbation, key)
     seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}

@@ -19,6 +19,7 @@ from gridseval.suites import (
     Selection,
     Suite,
     Task,
+    check_problems,
     count_strata,
     instruct,
     load_suite,
@@ -114,7 +115,7 @@ def choose(config: RunConfig) -> Chosen:
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: No task of them can be run with the files at hand.
+        MachineError: No task of them can be run with the files at hand, or a file is refused.
     """
     folder = find_plus(config.libero_plus)
     prompts = one_of("sort of prompts", config.prompts, PROMPTS)
@@ -129,6 +130,7 @@ def choose(config: RunConfig) -> Chosen:
             f"{lack.what} is missing",
             lack.where,
         )
+    check_problems(tasks, folder)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     return Chosen(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)

@@ -6,15 +6,17 @@ import dataclasses
 import datetime
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 from gridseval.evaluation.prepared import Prepared
+from gridseval.policies.cards import list_cards, load_card
 
 MANIFEST_SCHEMA = 1
 FREE_KEYS = (
     *("command", "libero_plus", "machine", "notes", "retry_errors", "started", "stopped"),
-    *("timeout_s", "workers"),
+    *("published", "timeout_s", "workers"),
 )
 """What may differ when a run is resumed: it decides no outcome."""
 
@@ -35,11 +37,10 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "trials": prepared.trials,
         "episodes": len(prepared.episodes),
         **prepared.chosen.manifest(),
-        "seed": config.seed,
-        "max_steps": prepared.max_steps,
-        "settle_steps": prepared.suite.settle_steps,
+        **prepared.conditions.manifest(),
         "replan": prepared.replan,
         "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
+        "published": _published(prepared),
         **({} if rule is None else {"sequential": dataclasses.asdict(rule)}),
         # As asked, not what it came to: a run may be resumed where videos can be drawn.
         "video": DEFAULT_VIDEO if config.video is None else config.video,
@@ -58,6 +59,13 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "command": config.command,
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def _published(prepared: Prepared) -> list[str]:
+    """Return the policy's names in tables of published rates, as its card says."""
+    card = prepared.loaded.description.get("card")
+    name = card.get("name") if isinstance(card, Mapping) else None
+    return list(load_card(name).published) if name in list_cards() else []
 
 
 def _versions(prepared: Prepared) -> dict[str, str]:

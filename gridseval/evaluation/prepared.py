@@ -9,19 +9,22 @@ from gridseval.envs.assets import Assets, find_assets
 from gridseval.envs.pool.pool import default_workers
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
-from gridseval.envs.spaces import CAMERAS, OBSERVATION_KEYS
+from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.chosen import Chosen, choose
+from gridseval.evaluation.conditions import (
+    Conditions,
+    at_least,
+    checked_max_steps,
+    policy_seed,
+)
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.sequential import SequentialRule
-from gridseval.suites import Episode, Suite, Task, list_episodes
+from gridseval.suites import Episode, Suite, Task, list_episodes, load_protocol
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
-
-MOST_STEPS = 100_000
-"""Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Prepared:
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
         assets: The models.
-        max_steps: Policy steps per episode.
+        conditions: The protocol of its episodes.
         replan: Policy steps between queries, or ``None`` for whole chunks.
         workers: Worker processes, 0 for none.
         choice: Which episodes get a video.
@@ -50,7 +53,7 @@ class Prepared:
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
     assets: Assets
-    max_steps: int
+    conditions: Conditions
     replan: int | None
     workers: int
     choice: VideoChoice
@@ -69,10 +72,15 @@ class Prepared:
         return self.chosen.tasks
 
     @property
+    def max_steps(self) -> int:
+        """Policy steps per episode."""
+        return self.conditions.max_steps
+
+    @property
     def observations(self) -> tuple[str, ...]:
         """What environments observe for the policy."""
         wanted = self.loaded.observation_keys
-        return tuple(key for key in OBSERVATION_KEYS if key in wanted)
+        return tuple(key for key in ALL_OBSERVATION_KEYS if key in wanted)
 
     @property
     def renderer(self) -> str | None:
@@ -84,14 +92,19 @@ class Prepared:
     @property
     def settings(self) -> EnvSettings:
         """The environments' settings."""
+        protocol = self.conditions.protocol
         return EnvSettings(
             suite=self.suite.name,
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,
+            actions=self.loaded.needs.actions,
             privileged="privileged" in self.loaded.observation_keys,
-            seed=self.config.seed,
+            seed=self.conditions.env_seed,
+            seeding=protocol.seeding,
+            image_px=protocol.image_px,
             max_steps=self.max_steps,
+            settle_steps=protocol.settle_steps,
             draw_last=False,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,
@@ -116,9 +129,8 @@ def prepare(config: RunConfig) -> Prepared:
     episodes = list_episodes(suite, tasks, trials)
     if rule is not None:
         episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
-    asked, cores = config.max_steps, config.workers
-    max_steps = suite.max_steps if asked is None else _max_steps(asked)
-    workers = default_workers() if cores is None else _at_least(0, "--workers", cores)
+    cores = config.workers
+    workers = default_workers() if cores is None else at_least(0, "--workers", cores)
     # One per task unless something else is asked for, in LIBERO-Plus one per base task.
     choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
     _check_numbers(config)
@@ -128,9 +140,10 @@ def prepare(config: RunConfig) -> Prepared:
         config.policy,
         config.checkpoint,
         config.policy_arguments,
-        config.seed,
+        policy_seed(config),
         config.trust_remote_code,
     )
+    conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
     return Prepared(
         config=config,
@@ -139,39 +152,30 @@ def prepare(config: RunConfig) -> Prepared:
         episodes=episodes,
         loaded=loaded,
         assets=assets,
-        max_steps=max_steps,
-        replan=loaded.replan if config.replan is None else _at_least(1, "--replan", config.replan),
+        conditions=conditions,
+        replan=loaded.replan if config.replan is None else at_least(1, "--replan", config.replan),
         workers=workers,
         choice=choice,
         rule=rule,
         probe=probe,
         warnings=tuple(
-            filter(None, (warning, assets.note, *loaded.notes, *video_warnings, *chosen.warnings))
+            filter(
+                None,
+                (
+                    *(warning, assets.note, *loaded.notes, *conditions.notes(config.protocol)),
+                    *(*video_warnings, *chosen.warnings),
+                ),
+            )
         ),
     )
 
 
-def _at_least(least: int, option: str, value: int) -> int:
-    if value < least:
-        raise UsageError(f"{option} must be at least {least}, not {_shown(value)}")
-    return value
-
-
-def _max_steps(asked: int) -> int:
-    if _at_least(1, "--max-steps", asked) > MOST_STEPS:
-        raise UsageError(f"--max-steps must be at most {MOST_STEPS}, not {_shown(asked)}")
-    return asked
-
-
-def _shown(number: int) -> str:
-    """Return a number's digits, or of one that has too many for a message its length."""
-    bits = number.bit_length()
-    return str(number) if bits < 100 else f"a number of {bits} bits"
-
-
 def _check_numbers(config: RunConfig) -> None:
-    if not 0 <= config.seed < 2**32:
-        raise UsageError(f"--seed must be within 0 and {2**32 - 1}, not {_shown(config.seed)}")
+    policy_seed(config)
+    if config.max_steps is not None:
+        checked_max_steps(config.max_steps)
+    if config.protocol is not None:
+        load_protocol(config.protocol)
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
 

@@ -18,6 +18,7 @@ from gridseval.envs.assets import Assets, find_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
+from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
 from gridseval.evaluation.recorded import Recorded, choose_records, find_recorded, name_of
 from gridseval.results.runs import Run, read_run
@@ -120,7 +121,11 @@ def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
         suite=str(manifest["suite"]),
         assets=str(assets.root),
         observations=("state",),
-        seed=manifest["seed"],
+        # Runs of before there were protocols have one seed, and none of the other keys.
+        seed=manifest.get("env_seed", manifest["seed"]),
+        seeding=manifest.get("seeding", "task"),
+        image_px=manifest.get("image_px", IMAGE_PX),
+        actions=manifest.get("actions", "delta"),
         max_steps=manifest["max_steps"],
         settle_steps=manifest["settle_steps"],
         # What perturbs episodes is named in run.yaml only where it differs from these.

@@ -139,14 +139,14 @@ def _record(
         success=None if status == "error" else status == "success",
         steps=outcome.steps,
         error=outcome.error,
-        seed=prepared.config.seed,
+        seed=prepared.conditions.policy_seed,
         queries=outcome.queries,
         retries=outcome.retries,
         wall_s=round(outcome.wall_s, 3),
         video=None if video is None else f"videos/{video.name}",
         extra={
             "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
-            **prepared.chosen.describe(outcome.episode, prepared.config.seed),
+            **prepared.chosen.describe(outcome.episode, prepared.conditions.env_seed),
             **outcome.figures,
         },
     )

@@ -61,7 +61,7 @@ def detect(checkpoint: str) -> Found:
     if not path.exists():
         raise PolicyError(
             f"checkpoint {checkpoint} does not exist",
-            "name a file, a folder or ws://host:port; a hub id needs --policy lerobot",
+            "name a file, a folder, a hub id (owner/name) or ws://host:port",
         )
     for sign in SIGNS:
         why = sign.found(path)

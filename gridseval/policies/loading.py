@@ -11,13 +11,17 @@ from typing import Any
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
-from gridseval.policies.detection import detect
+from gridseval.policies.detection import Found, detect
+from gridseval.policies.hub import Repository, hub_id, look_up
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
 from gridseval.tokens import ImageMapping, TokenTrace
 
-_OBSERVATION_KEYS = (*DEFAULT_OBSERVATION_KEYS, "instruction", "slots", "steps", "privileged")
+_OBSERVATION_KEYS = (
+    *DEFAULT_OBSERVATION_KEYS,
+    *("controller_state", "instruction", "slots", "steps", "privileged"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def load_policy(
     Args:
         name: A registered name, ``module:Class`` or ``path/to/file.py:Class``; ``None`` tells the
             kind from the checkpoint.
-        checkpoint: A file or directory, or an address (``scheme://…``) for policies that take one.
+        checkpoint: A file or directory, a hub id (``owner/name[@revision]``) if nothing of that
+            name is here, or an address (``scheme://…``) for policies that take one.
         arguments: Further constructor arguments as texts.
         seed: The run's seed, for constructors with an argument ``seed``.
         trusted: Whether code that lies in the checkpoint may run.
@@ -74,18 +79,27 @@ def load_policy(
             imported, an argument does not fit, or the constructor raises.
     """
     found: tuple[str, ...] = ()
+    repository = None if name is not None else _repository(checkpoint)
     if name is None:
         if checkpoint is None:
             raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
-        name, why = detect(checkpoint)
+        name, why = _detected(checkpoint, repository)
         found = (f"{checkpoint} is taken for {name}: {why}",)
     loaded = POLICIES.load(name)
-    elsewhere = getattr(loaded, "reads_addresses", False) or "://" in (checkpoint or "")
-    if checkpoint is not None and not elsewhere and not Path(checkpoint).exists():
-        raise PolicyError(f"checkpoint {checkpoint} does not exist")
+    elsewhere = getattr(loaded, "reads_addresses", False)
+    if repository is None and not elsewhere:
+        repository = _repository(checkpoint)
+    path = checkpoint
+    if repository is not None:
+        found += (repository.note,) if repository.note else ()
+        # Code of the user's may read what it likes.
+        own_kind = POLICIES.target(name).startswith("gridseval.")
+        path = str(repository.download(everything=not own_kind))
+    elif checkpoint is not None and not (elsewhere or "://" in checkpoint):
+        _check_exists(checkpoint)
     given = convert_arguments(loaded, arguments, name)
     provided = {
-        "checkpoint": checkpoint,
+        "checkpoint": path,
         "seed": seed,
         "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
     }
@@ -95,10 +109,12 @@ def load_policy(
         "class": POLICIES.target(name),
         "source_sha256": _source_sha256(loaded),
         "checkpoint": checkpoint,
-        "sha256": _sha256(checkpoint),
+        "sha256": _sha256(path),
         "arguments": given,
         "torch": _torch_version(loaded),
     }
+    if repository is not None:
+        own["hub"] = repository.origin
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
@@ -110,6 +126,28 @@ def load_policy(
         notes=(*found, *_notes(policy, name)),
         needs=_needs(policy, name),
     )
+
+
+def _repository(checkpoint: str | None) -> Repository | None:
+    """Return what a checkpoint names on the hub, if it names something there."""
+    hub = None if checkpoint is None else hub_id(checkpoint)
+    return None if hub is None else look_up(hub)
+
+
+def _check_exists(checkpoint: str) -> None:
+    if not Path(checkpoint).exists():
+        raise PolicyError(f"checkpoint {checkpoint} does not exist")
+
+
+def _detected(checkpoint: str, repository: Repository | None) -> Found:
+    if repository is None:
+        return detect(checkpoint)
+    with repository.outline() as folder:
+        try:
+            return detect(str(folder))
+        except PolicyError as error:
+            message = error.message.replace(str(folder), checkpoint)
+            raise PolicyError(message, error.hint) from error
 
 
 def _notes(policy: Policy, name: str) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.results.manifest import manifest_differences
 from gridseval.results.models import PUBLISHED_ASSETS
+from gridseval.results.protocols import named_protocol, row_differences, suite_differences
+from gridseval.results.published import PublishedRow
 from gridseval.results.runs import Run
 from gridseval.suites import load_suite
 
@@ -18,6 +20,8 @@ FREE_KEYS = (
     "machine",
     "notes",
     "policy",
+    "protocol",
+    "published",
     "record_actions",
     "replan",
     "retry_errors",
@@ -74,8 +78,16 @@ def fewer_steps(before: Run, after: Run) -> str | None:
     return f"max_steps: {old} -> {new}: with fewer steps the run can only look worse"
 
 
-def published_differences(run: Run) -> tuple[str, ...]:
-    """Return why a run cannot be compared with published numbers, one line each."""
+def published_differences(
+    run: Run, rows: Mapping[str, PublishedRow] | None = None
+) -> tuple[str, ...]:
+    """Return why a run cannot be compared with published numbers, one line each.
+
+    Args:
+        run: The run.
+        rows: The numbers by suite, each with its protocol; ``None`` asks only whether the run is
+            what the protocol that it names says.
+    """
     if not run.manifest:
         return (f"run.yaml of {run.label} is missing",)
     assets = run.manifest.get("assets")
@@ -84,20 +96,23 @@ def published_differences(run: Run) -> tuple[str, ...]:
     if identity != PUBLISHED_ASSETS:
         lines.append(f"assets.identity: {PUBLISHED_ASSETS!r} -> {identity!r}")
     for name in run.suites:
-        lines += _protocol_differences(run, name)
+        lines += _protocol_differences(run, name, None if rows is None else rows.get(name))
     return tuple(lines)
 
 
-def _protocol_differences(run: Run, name: str) -> Iterator[str]:
+def _protocol_differences(run: Run, name: str, row: PublishedRow | None) -> Iterator[str]:
     try:
         suite = load_suite(name)
     except UsageError:
         yield f"suite {name} is not one that numbers were published of"
         return
-    for key in ("max_steps", "settle_steps"):
-        expected, found = getattr(suite, key), run.manifest.get(key)
-        if found != expected:
-            yield f"{key}: {expected} -> {found}"
+    named = named_protocol(run.manifest)
+    if row is not None:
+        yield from row_differences(run.manifest, row)
+    elif named is not None:
+        yield from suite_differences(run.manifest, named, name)
+    else:
+        yield f"protocol {run.manifest.get('protocol')!r} is none that numbers were published under"
     tasks = {record.task for record in run.records if record.suite == name}
     if len(tasks) < len(suite.tasks):
         yield f"tasks of {name}: {len(suite.tasks)} -> {len(tasks)}"

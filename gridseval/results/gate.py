@@ -134,7 +134,7 @@ def gate_on_published(run: Run, rows: Mapping[str, PublishedRow], rules: GateRul
     against = f"the published {family}"
     missing = [suite for suite in run.suites if suite not in rows]
     reasons = [f"nothing is published of {family} on {suite}" for suite in missing]
-    reasons += [*_incomparable(published_differences(run)), *_unfit(run, rules)]
+    reasons += [*_incomparable(published_differences(run, rows)), *_unfit(run, rules)]
     checks = decided(published_checks(run.records, rows), rules.alpha, rules.max_drop)
     power = [
         threshold_gate_power(check, rows[check.suite].fraction, rules)

@@ -22,10 +22,10 @@ from gridseval.results.statistics import tally
 _DECIDES_NOTHING = (
     *("schema", "command", "machine", "started", "timeout_s", "workers", "shard", "notes"),
     *("video", "record_actions", "tasks", "trials", "episodes", "sequential", "stopped"),
-    *("unavailable", "selection", "libero_plus"),
+    *("unavailable", "selection", "libero_plus", "protocol", "published"),
 )
 _DIFFERS_BY_SUITE = ("suite", "max_steps", "settle_steps")
-_SEEDS = ("seed", "policy.arguments.seed")
+_SEEDS = ("seed", "env_seed", "policy.arguments.seed")
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 

@@ -20,6 +20,7 @@ class PublishedRow:
         rate: Success rate in percent, within 0 and 100.
         trials: Episodes that it was measured with; ``None`` where the paper does not say.
         source: The paper, and where in it.
+        protocol: The evaluation protocol that it was measured under; ``None`` where nobody says.
 
     Raises:
         ValueError: The rate or the number of trials is out of its range.
@@ -30,6 +31,7 @@ class PublishedRow:
     rate: float
     trials: int | None
     source: str
+    protocol: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate <= 100:
@@ -59,7 +61,7 @@ def load_published(path: Path | None = None) -> tuple[PublishedRow, ...]:
     """
     stored = load_yaml(path or data_dir("policies") / "published.yaml", _PublishedFile)
     return tuple(
-        PublishedRow(family.family, suite, rate, family.trials, source.source)
+        PublishedRow(family.family, suite, rate, family.trials, source.source, family.protocol)
         for source in stored.sources
         for family in source.rows
         for suite, rate in zip(stored.suites, family.rates, strict=True)
@@ -88,6 +90,7 @@ class _Row:
     family: str
     rates: tuple[float, ...]
     trials: int | None = None
+    protocol: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gridseval.results.columns import mean_steps
 from gridseval.results.document import MISSING, Section
 from gridseval.results.pivot import Key, Level, Pivot, pivot
+from gridseval.results.protocols import row_differences
 from gridseval.results.published import PublishedRow
 from gridseval.results.statistics import Tally, tally
 from gridseval.results.summary import Row, Summary
 
 EXCLUDED = "†"
 """Marks a published rate that lies outside a measured 95 % interval."""
+OTHERWISE = "≠"
+"""Marks a published rate that was measured under another protocol."""
 
 UNAVAILABLE = "×"
 """Stands before the number of tasks of a cell that could not be run."""
@@ -99,7 +102,10 @@ def published_section(
     if not published:
         return None
     sources = list(dict.fromkeys(row.source for row in published))
-    title = f"published rates ({EXCLUDED}: outside the 95 % interval measured here)"
+    title = (
+        f"published rates ({EXCLUDED}: outside the 95 % interval measured here; "
+        f"{OTHERWISE}: measured under another protocol)"
+    )
     return Section(
         title=title,
         header=("published", "suite", "rate", *runs),
@@ -202,6 +208,8 @@ def _beside(summaries: Iterable[Summary], row: PublishedRow) -> list[str]:
     cells = []
     for summary in summaries:
         counts = tally([record for record in summary.records if record.suite == row.suite])
-        mark = f" {EXCLUDED}" if is_excluded(counts, row.fraction) else ""
-        cells.append(rate_text(counts) + mark)
+        other = bool(summary.manifest) and bool(row_differences(summary.manifest, row))
+        marks = (EXCLUDED,) * is_excluded(counts, row.fraction) + (OTHERWISE,) * other
+        text = rate_text(counts)
+        cells.append(" ".join((text, *marks)) if text != MISSING else text)
     return cells

@@ -12,6 +12,7 @@ from gridseval.results.efficiency_sections import efficiency_sections
 from gridseval.results.layout import as_text
 from gridseval.results.leaderboard_text import leaderboard_notes, leaderboard_section
 from gridseval.results.markup import as_latex, as_markdown
+from gridseval.results.protocols import protocol_notes, row_differences
 from gridseval.results.published import PublishedRow, load_published
 from gridseval.results.runs import Run
 from gridseval.results.sections import (
@@ -54,7 +55,7 @@ def tabulate(runs: Sequence[Run], families: Sequence[str] | None = None) -> Runs
     Args:
         runs: As ``arrange_runs`` returns them.
         families: Policies whose published rates are shown, ``"all"`` for every one; default:
-            those that bear the name of a run's policy.
+            those of a run's card, or that bear the name of its policy.
 
     Raises:
         UsageError: Nothing is published of a family (names the nearest).
@@ -98,8 +99,9 @@ def table_json(table: RunsTable) -> str:
 
         schema      1
         runs        list of: label, paths, and summary, which is the content of summary.json
-        published   list of: suite, label, rate, trials (or null), source, excluded_by (labels of
-                    those runs whose 95 % interval does not hold the rate)
+        published   list of: suite, label, rate, trials (or null), source, protocol (or
+                    null), differs (label of a run to how its protocol differs), excluded_by (labels
+                    of those runs whose 95 % interval does not hold the rate)
         notes       list of sentences on how the runs were put together
     """
     data = {
@@ -144,6 +146,7 @@ def describe_runs(table: RunsTable, rows: Rows | None = None) -> Document:
             *_notes(table),
             *leaderboard_notes(labelled),
             *source_notes(table.published),
+            *protocol_notes({run.label: run.manifest for run in table.runs}, table.published),
         ),
     )
 
@@ -196,9 +199,16 @@ def _published(runs: Sequence[Run], families: Sequence[str] | None) -> list[Publ
         if _typed(family) not in known:
             hint = did_you_mean(family, sorted(known.values()))
             raise UsageError(f"no published rates of {family!r}", hint)
-    given = [run.policy for run in runs] if families is None else families
+    given = [name for run in runs for name in _names(run)] if families is None else families
     wanted = set(map(_typed, given))
     return [row for row in rows if _typed(row.family) in wanted]
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    """Return a run's policy, and its names in tables of published rates."""
+    listed = run.manifest.get("published")
+    names = listed if isinstance(listed, list) else []
+    return (run.policy, *(str(name) for name in names))
 
 
 def _typed(family: str) -> str:
@@ -217,6 +227,12 @@ def _published_data(row: PublishedRow, summaries: Mapping[str, Summary]) -> dict
         "rate": row.fraction,
         "trials": row.trials,
         "source": row.source,
+        "protocol": row.protocol,
+        "differs": {
+            label: list(differences)
+            for label, summary in summaries.items()
+            if summary.manifest and (differences := row_differences(summary.manifest, row))
+        },
         "excluded_by": [
             label for label, counts in measured.items() if is_excluded(counts, row.fraction)
         ],

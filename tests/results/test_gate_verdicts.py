@@ -211,7 +211,7 @@ def test_a_task_too_low_for_any_average_above_the_threshold_is_named() -> None:
     assert [check.task for check in verdict.checks if check.regressed] == [4]
 
 
-ROWS = {"libero_goal": PublishedRow("mine", "libero_goal", 97.4, 500, "a paper")}
+ROWS = {"libero_goal": PublishedRow("mine", "libero_goal", 97.4, 500, "a paper", "openvla")}
 
 
 @pytest.mark.parametrize(("rate", "status"), [(0.98, 0), (0.96, 0), (0.9, 1)])
@@ -230,11 +230,32 @@ def test_published_rates(rate: float, status: int, trials: int | None) -> None:
     [
         ({"assets": {"identity": "stand-ins"}}, "assets.identity: 'libero' -> 'stand-ins'"),
         ({"max_steps": 5}, "max_steps: 300 -> 5"),
+        ({"env_seed": 7}, "env_seed: 0 -> 7"),
+        ({"seeding": "trial"}, "seeding: task -> trial"),
+        ({"image_px": 360}, "image_px: 256 -> 360"),
+        ({"settle_steps": 0}, "settle_steps: 10 -> 0"),
     ],
 )
 def test_published_rates_need_the_published_protocol(changed: dict[str, Any], named: str) -> None:
     verdict = gate_on_published(make_run(_outcomes(), **changed), ROWS, RULES)
     assert (verdict.exit_code, named in verdict.sentence) == (2, True)
+
+
+def test_rates_of_an_unknown_protocol_do_not_compare() -> None:
+    rows = {"libero_goal": replace(ROWS["libero_goal"], protocol=None)}
+    verdict = gate_on_published(make_run(_outcomes()), rows, RULES)
+    assert verdict.exit_code == 2
+    assert "protocol: none that its source names" in verdict.sentence
+
+
+def test_a_run_of_before_protocols_has_one_seed_for_all() -> None:
+    old = make_run(_outcomes())
+    keys = ("protocol", "env_seed", "seeding", "image_px", "actions")
+    manifest = {key: value for key, value in old.manifest.items() if key not in keys}
+    verdict = gate_on_published(replace(old, manifest=manifest | {"seed": 0}), ROWS, RULES)
+    assert verdict.exit_code == 0
+    verdict = gate_on_published(replace(old, manifest=manifest | {"seed": 7}), ROWS, RULES)
+    assert "env_seed: 0 -> 7" in verdict.sentence
 
 
 def test_published_rates_are_of_all_tasks() -> None:

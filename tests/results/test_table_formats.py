@@ -221,10 +221,14 @@ def test_published_rates_stand_beside_and_are_marked(make_record: MakeRecord) ->
     assert "OpenVLA [1] libero_goal 78.6 70.0 (60.4–78.1) † 100.0 (94.8–100.0) †" in text
     assert "OpenVLA [2] libero_goal 79.2 70.0 (60.4–78.1) †" in text
     assert "[1] VLA-Pruner, table of OpenVLA" in text
+    assert "π0 [2] libero_goal 96.0 70.0 (60.4–78.1) † ≠ 100.0 (94.8–100.0) ≠" in text
+    assert "a: published rates of π0 were measured otherwise: env_seed: 7, here 0" in text
+    assert "OpenVLA were measured otherwise" not in text
     data = validate(table_json(table))["published"]
     assert {row["label"] for row in data} == {"OpenVLA", "π0"}
     pi = next(row for row in data if row["label"] == "π0")
     assert (pi["suite"], pi["rate"], pi["excluded_by"]) == ("libero_goal", 0.96, ["a"])
+    assert pi["differs"] == {key: ["env_seed: 7 -> 0"] for key in "ab"}
     (row,) = [row for row in csv.DictReader(io.StringIO(table_csv(table))) if row["run"] == "π0"]
     assert (row["level"], row["success_rate"], row["counted"]) == ("published", "0.96", "")
 

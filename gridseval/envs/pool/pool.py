@@ -15,6 +15,7 @@ from gridseval.envs.pool.process import WorkerProcess
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.worker import handle
 from gridseval.envs.rendering.backend import choose_backend
+from gridseval.envs.spaces import CAMERAS
 from gridseval.errors import GridsevalError
 
 DEFAULT_TIMEOUT_S = 180.0
@@ -132,7 +133,7 @@ class WorkerPool:
 
 def _with_backend(settings: EnvSettings) -> EnvSettings:
     """Find the OpenGL back end once for all workers, if anybody wants images."""
-    if settings.backend is not None or set(settings.observations) <= {"state"}:
+    if settings.backend is not None or CAMERAS.keys().isdisjoint(settings.observations):
         return settings
     return replace(settings, backend=choose_backend().backend)
 

@@ -12,9 +12,9 @@ from gridseval.envs.episodes import Episodes
 from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
-from gridseval.envs.spaces import OBSERVATION_KEYS, checked_keys
+from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import PROMPTS
+from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 _Settings = TypeVar("_Settings", bound="EnvSettings")
 _LEAST = {"action_chunk": 1, "max_steps": 1, "settle_steps": 0, "max_scenes": 1}
@@ -27,10 +27,13 @@ class EnvSettings:
     Attributes:
         suite: Name of the suite.
         assets: Folder of LIBERO's models, or ``None`` to look for them.
-        observations: Which of ``agentview``, ``wrist``, ``state``.
+        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state``.
         action_chunk: Most actions per step, or ``None`` for single actions.
+        actions: ``"delta"`` or ``"absolute"``.
         privileged: Whether to report poses and the parsed goal.
         seed: LIBERO's seed.
+        seeding: ``"task"`` or ``"trial"``.
+        image_px: Side of images.
         max_steps: Policy steps before truncation, or ``None`` for the suite's.
         settle_steps: Settle steps, or ``None`` for the suite's.
         draw_last: Whether the observation that ends an episode gets images of its own.
@@ -49,8 +52,11 @@ class EnvSettings:
     assets: str | None = None
     observations: tuple[str, ...] = OBSERVATION_KEYS
     action_chunk: int | None = None
+    actions: str = "delta"
     privileged: bool = False
     seed: int = DEFAULT_SEED
+    seeding: Seeding = "task"
+    image_px: int = IMAGE_PX
     max_steps: int | None = None
     settle_steps: int | None = None
     draw_last: bool = True
@@ -65,9 +71,12 @@ class EnvSettings:
         """Check here, before there are workers that would have to refuse."""
         checked_keys(self.observations)
         checked_seed(self.seed)
+        one_of("way of seeding", self.seeding, SEEDINGS)
+        checked_px(self.image_px)
         for name, least in _LEAST.items():
             if getattr(self, name) is not None:
                 at_least(least, name, getattr(self, name))
+        one_of("kind of actions", self.actions, ACTIONS)
         one_of("sort of prompts", self.prompts, PROMPTS)
         parse_plan(self.perturb)
         if self.backend is not None:

@@ -73,10 +73,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         if settings.assets is None:
             # Here, once: each worker would look for models, and ask a hub for them, by itself.
             settings = replace(settings, assets=str(announced_assets().root))
-        self._spaces = observation_space(settings.observations)
+        self._spaces = observation_space(settings.observations, settings.image_px)
         self._seen: dict[str, Any] = {}
         self.single_observation_space = cast("Any", self._spaces)
-        self.single_action_space = action_space(settings.action_chunk)
+        self.single_action_space = action_space(settings.action_chunk, settings.actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._max_actions = settings.action_chunk

@@ -41,7 +41,7 @@ class LerobotPolicy:
     ``active_token_sampler.*`` if it has some, or of the file ``grids``.
 
     Args:
-        checkpoint: A directory or hub id.
+        checkpoint: A directory.
         seed: Of the random numbers.
         batch: Slots per call, at least 1; default: one, so that outcomes do not depend on company
             (matrix products round differently for different batch sizes).
@@ -54,8 +54,6 @@ class LerobotPolicy:
     Raises:
         PolicyError: LeRobot is missing, or the checkpoint or an argument does not fit.
     """
-
-    reads_addresses = True
 
     def __init__(
         self,
