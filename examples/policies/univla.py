@@ -6,7 +6,7 @@ The environment: upstream's README (torch with flash-attn, TensorFlow) and
     PYTHONPATH=UniVLA gridseval serve --policy examples/policies/univla.py:UniVla \
         --ckpt FOLDER --trust-remote-code
 
-    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000
+    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000 --max-steps 300
 
 As ``experiments/robot/libero/run_libero_eval.py`` does: agentview alone, JPEG and Lanczos to
 224 px, upstream's function for crop, prompt and four sampled latent tokens; those of the step

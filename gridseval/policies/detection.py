@@ -114,7 +114,8 @@ def _openvla(path: Path) -> str | None:
 def _lerobot(path: Path) -> str | None:
     for folder in (path, path / "pretrained_model"):
         kind = _config(folder).get("type")
-        if isinstance(kind, str) and (folder / "model.safetensors").is_file():
+        weights = (folder / "model.safetensors", folder / "adapter_model.safetensors")
+        if isinstance(kind, str) and any(file.is_file() for file in weights):
             return f'type "{kind}" in {folder.relative_to(path) / "config.json"}'
     return None
 
@@ -126,7 +127,11 @@ SIGNS = (
     Sign("lightvla", "a folder named after LightVLA with action_head--*", _lightvla),
     Sign("openvla-oft", "a folder with action_head--*", _oft),
     Sign("openvla", 'a folder with model_type "openvla" in config.json', _openvla),
-    Sign("lerobot", "a folder with a policy type in config.json and model.safetensors", _lerobot),
+    Sign(
+        "lerobot",
+        "a folder with a policy type in config.json and (adapter_)model.safetensors",
+        _lerobot,
+    ),
 )
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from gridseval.errors import PolicyError
 from gridseval.policies.cards import load_card
 from gridseval.policies.cost import card_flops, dense_trace
+from gridseval.policies.openvla_kind.folder import check_folder, image_count, read_config
 from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
 from gridseval.policies.openvla_kind.statistics import (
     choose_key,
     read_bounds,
     read_statistics,
 )
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
+from gridseval.policies.protocol import (
+    ACTION_SIZE,
+    ActionChunk,
+    EnvironmentNeeds,
+    Observations,
+)
 from gridseval.tokens import TokenTrace
 from gridseval.versions import versions_of
 
@@ -38,13 +45,18 @@ class OpenVlaPolicy:
         device: A torch device.
         dtype: ``"bfloat16"``, ``"float16"`` or ``"float32"``.
         unnorm_key: Key of the statistics; default: the suite's.
+        center_crop: Whether images are cropped, as models trained with random crops need it: all
+            published ones.
 
     Raises:
-        PolicyError: The code may not run, or the checkpoint cannot be loaded.
+        PolicyError: The code may not run, or the checkpoint cannot be loaded, is another family's,
+            or would act with a parameter that is not its own.
     """
 
     card_name = "openvla"
     batches = False
+    _heads = False
+    """Whether the kind reads what lies beside the model."""
 
     def __init__(
         self,
@@ -53,30 +65,51 @@ class OpenVlaPolicy:
         device: str = "cpu",
         dtype: str = "bfloat16",
         unnorm_key: str | None = None,
+        center_crop: bool = True,
     ) -> None:
         self._folder = Path(checkpoint)
+        self._config = read_config(self._folder)
+        check_folder(self._folder, self._config, self._heads)
         self._card = load_card(self.card_name)
+        if not center_crop:
+            self._card = replace(self._card, image=replace(self._card.image, crop_area=None))
         self._asked_key = unnorm_key
-        self._statistics = read_statistics(self._folder)
+        self._statistics = read_statistics(self._folder, self._config)
         if unnorm_key is not None:
             choose_key(self._statistics, "", unnorm_key)
-        self._loaded: LoadedModel = load_model(self._folder, trust_remote_code, device, dtype)
+        self._loaded: LoadedModel = load_model(
+            self._folder, self._config, trust_remote_code, device, dtype
+        )
         # OpenVLA's own evaluation overwrites what the model's configuration says.
         self._loaded.model.norm_stats = self._statistics
         self._keys: dict[int, str] = {}  # a server may have clients of several suites
+        self.details: dict[str, Any] = {"packages": versions_of("transformers", "timm")}
+        self._complete()
         self._dense = dense_trace(self._card)
-        self.observation_keys: tuple[str, ...] = self._card.cameras
+        self.observation_keys: tuple[str, ...] = self._observed()
         self.replan: int | None = self._card.replan
         self.image_mapping = self._card.image.mapping()
         self.flops = card_flops(self._card, _width(self._loaded.model))
-        self.details = {
-            "card": self._card.conventions(),
-            "packages": versions_of("transformers", "timm"),
-        }
-        self._complete()
+        self.needs = EnvironmentNeeds(protocol=self._card.protocol)
+        self.details |= {"card": self._card.conventions(), "images": len(self._card.cameras)}
 
     def _complete(self) -> None:
-        """Add what a later member of the family has beside the model."""
+        """Add what a member of the family has beside the model, and check how it attends."""
+        from gridseval.policies.openvla_kind.attention import attend_to_the_left
+
+        self.details["attention"] = attend_to_the_left(*self._language_model())
+
+    def _observed(self) -> tuple[str, ...]:
+        return self._card.cameras
+
+    def _language_model(self) -> tuple[Any, int]:
+        """Return the language model, and how many of its tokens it may prune by itself."""
+        model = self._loaded.model
+        if not hasattr(model, "language_model"):
+            raise PolicyError(f"{self._folder}: its model has no language_model, as OpenVLA's has")
+        rows, columns = self._card.token_grid
+        own = 0 if is_plain(model) else rows * columns * len(self._card.cameras)
+        return model.language_model, own
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Choose the statistics of the episodes' suite.
@@ -89,7 +122,11 @@ class OpenVlaPolicy:
             self._keys[int(slot)] = key
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return one slot's actions, float32 (1, H, 7)."""
+        """Return one slot's actions, float32 (1, H, 7).
+
+        Raises:
+            PolicyError: The model's code answers with another chunk than the family's.
+        """
         import torch
 
         images = [
@@ -100,9 +137,16 @@ class OpenVlaPolicy:
         task = observations["instruction"][0].lower()
         prompt = f"In: What action should the robot take to {task}?\nOut:"
         with torch.inference_mode():
-            actions = self._predict(prompt, images, observations)
-        if actions.ndim != 2 or actions.shape[1] != ACTION_SIZE:
-            raise PolicyError(f"the model's predict_action gave shape {actions.shape}, not (H, 7)")
+            answer = self._predict(prompt, images, observations)
+        # OpenVLA-OFT's code gives hidden states second.
+        actions = np.atleast_2d(np.asarray(answer[0] if isinstance(answer, tuple) else answer))
+        if actions.shape != (self._card.chunk, ACTION_SIZE):
+            raise PolicyError(
+                f"the model's predict_action gave shape {actions.shape}, and "
+                f"{self._card.title}'s is ({self._card.chunk}, {ACTION_SIZE})",
+                "OpenVLA-OFT's code (prismatic.vla.constants) chooses its constants by words of "
+                "the command line: leave aloha and bridge out of it",
+            )
         return ActionChunk(self._card.gripped(actions[None].astype(np.float32)), self._traces())
 
     def _predict(
@@ -110,12 +154,11 @@ class OpenVlaPolicy:
         prompt: str,
         images: Sequence[Any],
         observations: Observations,
-    ) -> NDArray[Any]:
-        """Return unnormalised actions, (H, 7)."""
+    ) -> Any:
+        """Return what the model's code answers: unnormalised actions, (H, 7), or a pair with them."""
         key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
-        answer = self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
-        return np.atleast_2d(np.asarray(answer))
+        return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         # Of a language model that is the checkpoint's own nobody knows what it keeps.
@@ -125,56 +168,110 @@ class OpenVlaPolicy:
 class OpenVlaOftPolicy(OpenVlaPolicy):
     """OpenVLA-OFT: two images, state and instruction in, a chunk of eight actions out.
 
-    Beside the model lie ``action_head--*`` (L1 regression) and ``proprio_projector--*``; without
-    the second the model sees no state.
+    Beside the model lie ``action_head--*`` (L1 regression), ``proprio_projector--*``, without which
+    the model sees no state, and ``vision_backbone--*``, where the instruction modulates the vision
+    (FiLM).
 
-    Arguments and errors are :class:`OpenVlaPolicy`'s.
+    Args:
+        checkpoint: As :class:`OpenVlaPolicy`'s.
+        trust_remote_code: As :class:`OpenVlaPolicy`'s.
+        device: As :class:`OpenVlaPolicy`'s.
+        dtype: As :class:`OpenVlaPolicy`'s.
+        unnorm_key: As :class:`OpenVlaPolicy`'s.
+        center_crop: As :class:`OpenVlaPolicy`'s.
+        images: 1 for agentview alone, 2 with the wrist camera; default: as the checkpoint's files
+            say, else 2.
+
+    Raises:
+        PolicyError: As :class:`OpenVlaPolicy`'s, or its language model cannot attend to both sides.
     """
 
     card_name = "openvla_oft"
+    _heads = True
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+        center_crop: bool = True,
+        images: int | None = None,
+    ) -> None:
+        self._asked_images = images
+        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop)
 
     def _complete(self) -> None:
+        from gridseval.policies.openvla_kind.attention import attend_to_both_sides
+        from gridseval.policies.openvla_kind.film import load_film
         from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 
-        model = self._loaded.model
-        width = _width(model)
-        head = load_action_head(self._folder, width)
-        proprio = load_proprio_projector(self._folder, width, _STATE_SIZE)
-        self._head, self._proprio = (
-            part if part is None else part.to(self._loaded.device, self._loaded.dtype)
-            for part in (head, proprio)
+        self._check_code()
+        model, width = self._loaded.model, _width(self._loaded.model)
+        parts = (
+            load_action_head(self._folder, width),
+            load_proprio_projector(self._folder, width, _STATE_SIZE),
+            load_film(self._folder, model.vision_backbone, width),
         )
-        backbone: Any = getattr(model, "vision_backbone", None)
-        if hasattr(backbone, "set_num_images_in_input"):
-            backbone.set_num_images_in_input(len(self._card.cameras))
-        if self._proprio is not None:
-            self.observation_keys = (*self._card.cameras, "state")
+        self._head, self._proprio, film = (
+            part if part is None else part.to(self._loaded.device, self._loaded.dtype)
+            for part in parts
+        )
+        self._film = film is not None
+        if film is not None:
+            model.vision_backbone = film
+        count = image_count(self._folder, self._config, self._asked_images)
+        self._card = replace(self._card, cameras=self._card.cameras[:count])
+        # LightVLA's model must know it too, for its pruner.
+        taker = model if hasattr(model, "set_num_images_in_input") else model.vision_backbone
+        taker.set_num_images_in_input(count)
+        self.details |= {
+            "attention": attend_to_both_sides(*self._language_model()),
+            "film": self._film,
+            "proprio": self._proprio is not None,
+        }
 
-    def _predict(
-        self, prompt: str, images: Sequence[Any], observations: Observations
-    ) -> NDArray[Any]:
+    def _check_code(self) -> None:
+        """Refuse OpenVLA's code beside OpenVLA-OFT's weights.
+
+        OpenVLA-OFT's training saves no code, and its evaluation copies its own into the folder.
+        """
+        model = self._loaded.model
+        taken = inspect.signature(model.predict_action).parameters
+        backbone = getattr(model, "vision_backbone", None)
+        if "action_head" not in taken or not hasattr(backbone, "set_num_images_in_input"):
+            raise PolicyError(
+                f"the code in {self._folder} is not OpenVLA-OFT's: its predict_action takes no "
+                "action_head",
+                "copy modeling_prismatic.py and configuration_prismatic.py of openvla-oft's "
+                "prismatic/extern/hf into the folder, as its own evaluation does",
+            )
+
+    def _observed(self) -> tuple[str, ...]:
+        cameras = self._card.cameras
+        return cameras if self._proprio is None else (*cameras, "state")
+
+    def _predict(self, prompt: str, images: Sequence[Any], observations: Observations) -> Any:
         import torch
 
         key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
         wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
         inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
-        state = None
-        if self._proprio is not None:
-            bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
-            state = bounds.normalise(observations["state"][0])
-        answer = self._loaded.model.predict_action(
-            **inputs,
-            unnorm_key=key,
-            do_sample=False,
-            proprio=state,
-            proprio_projector=self._proprio,
-            action_head=self._head,
-            use_film=False,
-        )
-        # The hidden states come second.
-        actions = answer[0] if isinstance(answer, tuple) else answer
-        return np.atleast_2d(np.asarray(actions))
+        more: dict[str, Any] = {}
+        if self._head is not None:  # discrete actions are asked for without all that
+            state = None
+            if self._proprio is not None:
+                bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
+                state = bounds.normalise(observations["state"][0])
+            more = {
+                "proprio": state,
+                "proprio_projector": self._proprio,
+                "action_head": self._head,
+                "use_film": self._film,
+            }
+        return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False, **more)
 
 
 class LightVlaPolicy(OpenVlaOftPolicy):
@@ -184,19 +281,59 @@ class LightVlaPolicy(OpenVlaOftPolicy):
     language model unless the checkpoint's own code replaces that, which then prunes by itself and
     tells nobody what it kept.
 
-    Arguments and errors are :class:`OpenVlaPolicy`'s.
+    Args:
+        checkpoint: As :class:`OpenVlaPolicy`'s.
+        trust_remote_code: As :class:`OpenVlaPolicy`'s.
+        device: As :class:`OpenVlaPolicy`'s.
+        dtype: As :class:`OpenVlaPolicy`'s.
+        unnorm_key: As :class:`OpenVlaPolicy`'s.
+        center_crop: As :class:`OpenVlaPolicy`'s.
+        images: As :class:`OpenVlaOftPolicy`'s.
+        indexing: Which hidden states the action head reads: ``"lightvla"``, the last 56, as
+            LightVLA's published evaluation, or ``"oft"``, the 56 from the last prompt token, as
+            OpenVLA-OFT's and as LightVLA's training.
+
+    Raises:
+        PolicyError: As :class:`OpenVlaOftPolicy`'s, or there is no action head.
     """
 
     card_name = "lightvla"
 
-    def _complete(self) -> None:
-        super()._complete()
-        from gridseval.policies.openvla_kind.lightvla import LightVlaHook
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+        center_crop: bool = True,
+        images: int | None = None,
+        indexing: str = "lightvla",
+    ) -> None:
+        self._asked_indexing = indexing
+        super().__init__(
+            checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop, images
+        )
 
+    def _complete(self) -> None:
+        from gridseval.policies.openvla_kind.lightvla import (
+            IndexedHead,
+            LastStates,
+            LightVlaHook,
+            check_indexing,
+        )
+
+        indexing = check_indexing(self._asked_indexing)
+        super()._complete()
+        if self._head is None:
+            raise PolicyError(f"{self._folder} has no action_head--*, which LightVLA's have")
+        language_model = self._loaded.model.language_model
+        self._head = IndexedHead(self._head, LastStates(language_model), indexing)
+        self.details["indexing"] = indexing
         self._hook: LightVlaHook | None = None
         self.notes: tuple[str, ...] = ()
         if is_plain(self._loaded.model):
-            self._hook = LightVlaHook(self._loaded.model.language_model, self._card)
+            self._hook = LightVlaHook(language_model, self._card)
         else:
             self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
 
