@@ -150,3 +150,15 @@ def test_exported_names_exist_and_are_documented() -> None:
             thing = getattr(module, exported)
             if inspect.isclass(thing) or inspect.isfunction(thing):
                 assert thing.__doc__, f"{name}.{exported}"
+
+
+def test_the_top_level_names_are_loaded_on_first_use() -> None:
+    heavy = "{'torch', 'mujoco', 'libero', 'robosuite'}"
+    code = f"import gridseval, sys; gridseval.load_policy; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert set(gridseval._ROOMS) == set(gridseval.__all__) - {"__version__"}
+    assert set(gridseval.__all__) <= set(dir(gridseval))
+    assert len(gridseval.__all__) <= 25
+    with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
+        _ = gridseval.evalute

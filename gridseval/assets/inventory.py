@@ -19,7 +19,7 @@ from gridseval.assets.roots import ENVIRONMENT_VARIABLE
 
 
 @dataclass(frozen=True)
-class Found:
+class AssetRoot:
     """An asset root on this machine.
 
     Attributes:
@@ -39,7 +39,7 @@ class Found:
     used: bool
 
 
-def list_assets() -> tuple[Found, ...]:
+def list_assets() -> tuple[AssetRoot, ...]:
     """Return the roots that exist, in the order in which they are looked for.
 
     The one that the environment names is among them even if it does not exist: runs do not look
@@ -73,8 +73,8 @@ def _caches() -> Iterator[tuple[str, Path, bool]]:
     yield "pulled", pulled_root("libero-plus"), False
 
 
-def _described(where: str, root: Path) -> Found:
+def _described(where: str, root: Path) -> AssetRoot:
     size = size_bytes(root)
     if missing_folders(root) or (where != ENVIRONMENT_VARIABLE and is_interrupted(root)):
-        return Found(where, root, None, None, size, used=False)
-    return Found(where, root, *identify(root), size, used=False)
+        return AssetRoot(where, root, None, None, size, used=False)
+    return AssetRoot(where, root, *identify(root), size, used=False)

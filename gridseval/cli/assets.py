@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gridseval.assets import Assets
-    from gridseval.assets.inventory import Found
+    from gridseval.assets.inventory import AssetRoot
     from gridseval.assets.verification import Verification
     from gridseval.suites import Suite
     from gridseval.video.grid import Section
@@ -192,7 +192,7 @@ def _used() -> Assets:
     return assets
 
 
-def _shown_root(found: Found) -> str:
+def _shown_root(found: AssetRoot) -> str:
     if found.identity is not None:
         return _shown(found.identity, str(found.hash))
     what = "not whole" if found.root.is_dir() else "no such folder"

@@ -18,14 +18,14 @@ from gridseval.envs.arguments import (
     checked_mode,
     checked_seed,
 )
+from gridseval.envs.cameras import EpisodeCameras
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.contact import gripper_touches
-from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
 from gridseval.envs.scene import CONTROL_HZ
-from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.spaces import (
     CAMERAS,
     action_space,
@@ -96,11 +96,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
         backend = backend_for(config.backend, draws)
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
-        self._stage: Stage | None = None
+        self._stage: CompiledTask | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
-        self._eyes: Looking
+        self._eyes: EpisodeCameras
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(self._keys, config.image_px)
         self.action_space = cast("Any", action_space(config.action_chunk, config.actions))
@@ -209,7 +209,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._scenes.close()
         self._stage = None
 
-    def _running(self) -> Stage:
+    def _running(self) -> CompiledTask:
         if self._stage is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
         return self._stage

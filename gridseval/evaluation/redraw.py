@@ -20,7 +20,12 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
-from gridseval.evaluation.recorded import Recorded, choose_records, find_recorded, name_of
+from gridseval.evaluation.recorded_episode import (
+    RecordedEpisode,
+    choose_records,
+    find_recorded,
+    name_of,
+)
 from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
 from gridseval.suites import Suite, load_suite
@@ -146,7 +151,7 @@ def _folder_of(recorded: Any) -> str | None:
 def _draw(
     env: LiberoEnv,
     suite: Suite,
-    recorded: Recorded,
+    recorded: RecordedEpisode,
     folder: Path,
     asked: Redrawing,
     on_step: Callable[[int], None],
@@ -172,7 +177,7 @@ def _draw(
         yield write_sheet(sheet, moments.frames(), *ended, mapping)
 
 
-def _replay(env: LiberoEnv, recorded: Recorded, moments: Moments) -> Iterator[Frame]:
+def _replay(env: LiberoEnv, recorded: RecordedEpisode, moments: Moments) -> Iterator[Frame]:
     """Play an episode, yield the frames that its video had, and note what happens between them.
 
     Raises:
@@ -198,7 +203,7 @@ def _frame(given: dict[str, Any]) -> Frame:
     return Frame(given["step"], given["agentview"], given["wrist"])
 
 
-def _differs(recorded: Recorded, how: str) -> MachineError:
+def _differs(recorded: RecordedEpisode, how: str) -> MachineError:
     record = recorded.record
     return MachineError(
         f"{name_of(record)}, recorded as {record.status} after {record.steps} steps, {how} when it "

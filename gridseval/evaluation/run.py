@@ -16,7 +16,7 @@ from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
-from gridseval.evaluation.prepared import Prepared, prepare
+from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
@@ -34,7 +34,7 @@ _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 class Progress(Protocol):
     """Whoever shows how far a run is."""
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -44,7 +44,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Show nothing."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -86,7 +86,7 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
 
 
 def _run(
-    prepared: Prepared,
+    prepared: PreparedRun,
     episodes: Sequence[Episode],
     run: RunDirectory,
     progress: Progress,
@@ -128,7 +128,7 @@ def _run(
 
 
 def _record(
-    prepared: Prepared, outcome: Outcome, status: Status, video: Path | None
+    prepared: PreparedRun, outcome: Outcome, status: Status, video: Path | None
 ) -> EpisodeRecord:
     task = prepared.suite.tasks[outcome.episode.task]
     return EpisodeRecord(

@@ -11,7 +11,7 @@ import yaml
 from gridseval.assets import layout
 from gridseval.errors import MachineError, OutputError, UsageError
 from gridseval.evaluation import RunConfig, evaluate
-from gridseval.evaluation.chosen import choose
+from gridseval.evaluation.task_selection import choose
 from gridseval.results.run.jsonl import read_records
 from gridseval.suites import Episode, Selection, Suite, load_suite
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.envs.perturbations.noise import apply_noise, noise_rng
-from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.spaces import CAMERAS
 
 Image = NDArray[np.uint8]
@@ -19,7 +19,7 @@ _NOISY = "agentview"
 """The only camera whose images LIBERO-Plus changes."""
 
 
-class Looking:
+class EpisodeCameras:
     """Images of one episode, each drawn at most once.
 
     Args:
@@ -32,7 +32,7 @@ class Looking:
     def __init__(
         self,
         scenes: SceneCache,
-        stage: Stage,
+        stage: CompiledTask,
         perturbation: Perturbation = NOTHING,
         noise_key: tuple[int, str, int, int] = (0, "", 0, 0),
     ) -> None:

@@ -32,7 +32,7 @@ _OWN_SCENES = ("background", "layout")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class TaskSelection:
     """The tasks of a run.
 
     Attributes:
@@ -110,7 +110,7 @@ class Chosen:
         return keys
 
 
-def choose(config: RunConfig) -> Chosen:
+def choose(config: RunConfig) -> TaskSelection:
     """Return the tasks that a run's arguments name.
 
     Raises:
@@ -133,7 +133,7 @@ def choose(config: RunConfig) -> Chosen:
     check_problems(tasks, folder)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
-    return Chosen(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)
+    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:

@@ -11,7 +11,6 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
-from gridseval.evaluation.chosen import Chosen, choose
 from gridseval.evaluation.conditions import (
     Conditions,
     at_least,
@@ -20,6 +19,7 @@ from gridseval.evaluation.conditions import (
 )
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.stopping import stopping_rule
+from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.stats.sequential import SequentialRule
 from gridseval.suites import Episode, Suite, Task, list_episodes, load_protocol
@@ -28,7 +28,7 @@ from gridseval.video import VideoChoice
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that can start.
 
     Attributes:
@@ -48,7 +48,7 @@ class Prepared:
     """
 
     config: RunConfig
-    chosen: Chosen
+    chosen: TaskSelection
     trials: int
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
@@ -114,7 +114,7 @@ class Prepared:
         )
 
 
-def prepare(config: RunConfig) -> Prepared:
+def prepare(config: RunConfig) -> PreparedRun:
     """Check the arguments and load what they name.
 
     Raises:
@@ -145,7 +145,7 @@ def prepare(config: RunConfig) -> Prepared:
     )
     conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
-    return Prepared(
+    return PreparedRun(
         config=config,
         chosen=chosen,
         trials=trials,

@@ -21,7 +21,7 @@ from gridseval.tokens.trace_file import EpisodeTraces, read_traces, trace_name
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedEpisode:
     """One episode, as far as it was recorded.
 
     Attributes:
@@ -95,7 +95,7 @@ def choose_records(
     return tuple(chosen)
 
 
-def find_recorded(run: Run, record: EpisodeRecord) -> Recorded:
+def find_recorded(run: Run, record: EpisodeRecord) -> RecordedEpisode:
     """Return the files of an episode.
 
     Raises:
@@ -116,7 +116,7 @@ def find_recorded(run: Run, record: EpisodeRecord) -> Recorded:
             f"{trace_name(*record.key)}",
             f"copy the run's folder {TRACES}, too",
         )
-    return Recorded(record, actions, traces)
+    return RecordedEpisode(record, actions, traces)
 
 
 def name_of(record: EpisodeRecord) -> str:
