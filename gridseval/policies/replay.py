@@ -80,7 +80,7 @@ class ReplayPolicy:
         """Return float32 (B, chunk, 7): what was recorded from each slot's current step on."""
         slots, steps = observations["slots"], observations["steps"]
         chunks = [
-            _cut(self._recordings[int(slot)], int(step), self._chunk)
+            _cut(self._recordings[int(slot)], int(step), self._chunk, self.needs.actions)
             for slot, step in zip(slots, steps, strict=True)
         ]
         return ActionChunk(np.stack(chunks))
@@ -148,10 +148,22 @@ def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
     )
 
 
-def _cut(recorded: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
-    """Return float32 (count, 7) from step ``start`` on, standing still after the end."""
+def _cut(
+    recorded: NDArray[np.float32], start: int, count: int, actions: str
+) -> NDArray[np.float32]:
+    """Return float32 (count, 7) from step ``start`` on, standing still after the end.
+
+    Zeros are no motion, but as a goal they are the world's origin: there the last pose is held.
+
+    Raises:
+        PolicyError: There is no pose to hold.
+    """
     cut = np.zeros((count, ACTION_SIZE), np.float32)
     cut[:, 6] = recorded[-1, 6] if len(recorded) else -1
+    if actions == "absolute":
+        if not len(recorded):
+            raise PolicyError("an empty recording of absolute actions has no pose to hold")
+        cut[:] = recorded[-1]
     played = recorded[start : start + count]
     cut[: len(played)] = played
     return cut
