@@ -95,10 +95,17 @@ def _nano(path: Path) -> str | None:
 
 
 def _lightvla(path: Path) -> str | None:
-    # Its keys are OpenVLA-OFT's exactly, for the pruner has no parameters: only a name can tell.
+    # Its keys are OpenVLA-OFT's exactly, for the pruner has no parameters: only names can tell,
+    # of the folder or of the classes in its code.
+    if not _oft(path):
+        return None
     named = [path.resolve().name, str(_config(path).get("_name_or_path", ""))]
-    has_name = any("lightvla" in name.lower().replace("-", "") for name in named)
-    return "a name with LightVLA, and action_head--*" if has_name and _oft(path) else None
+    if any("lightvla" in name.lower().replace("-", "") for name in named):
+        return "a name with LightVLA, and action_head--*"
+    for code in sorted(path.glob("*.py")):
+        if "PrunedLlama" in code.read_text(errors="replace"):
+            return f"LightVLA's classes in {code.name}, and action_head--*"
+    return None
 
 
 def _oft(path: Path) -> str | None:
@@ -124,7 +131,7 @@ SIGNS = (
     Sign("torch", "a file *.pt, *.pt2 or *.pth", _program),
     Sign("replay", "a run with a folder actions/, or a file *.npy", _recording),
     Sign("nano", 'a folder with kind "nano" in config.json', _nano),
-    Sign("lightvla", "a folder named after LightVLA with action_head--*", _lightvla),
+    Sign("lightvla", "a folder or code named after LightVLA with action_head--*", _lightvla),
     Sign("openvla-oft", "a folder with action_head--*", _oft),
     Sign("openvla", 'a folder with model_type "openvla" in config.json', _openvla),
     Sign(

@@ -35,7 +35,9 @@ def load_film(folder: Path, backbone: Any, width: int) -> nn.Module | None:
     try:
         made = FilmBackbone(backbone, width)
     except AttributeError as error:
-        raise PolicyError(f"{file}: the model's vision backbone is none of OFT's: {error}") from error
+        raise PolicyError(
+            f"{file}: the model's vision backbone is none of OFT's: {error}"
+        ) from error
     for key, low in state.items():
         if key.endswith(_LORA):
             _lower(made, key.removesuffix(_LORA), low, file)
@@ -107,7 +109,8 @@ class _FilmBlock(nn.Module):
         x = x + block.drop_path1(block.ls1(block.attn(block.norm1(x))))
         scale, shift = (layer(self._language.mean)[:, None] for layer in (self.scale, self.shift))
         x = x * (1 + scale) + shift
-        return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
+        made: Tensor = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
+        return made
 
 
 class _LoraLayer(nn.Module):
@@ -121,10 +124,12 @@ class _LoraLayer(nn.Module):
         super().__init__()
         self.base_layer = base
         low: nn.Module
+        high: nn.Module
         if isinstance(base, nn.Conv2d):
-            shape: Any = (base.kernel_size, base.stride, base.padding)
-            low = nn.Conv2d(base.in_channels, rank, *shape, bias=False)
-            high: nn.Module = nn.Conv2d(rank, base.out_channels, 1, bias=False)
+            size: Any = (base.kernel_size, base.stride, base.padding)
+            low = nn.Conv2d(base.in_channels, rank, *size)
+            low.register_parameter("bias", None)
+            high = nn.Conv2d(rank, base.out_channels, 1, bias=False)
         else:
             low = nn.Linear(base.in_features, rank, bias=False)
             high = nn.Linear(rank, base.out_features, bias=False)

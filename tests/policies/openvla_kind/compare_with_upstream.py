@@ -15,7 +15,9 @@ KIND is openvla, openvla-oft or lightvla. A tiny checkpoint is written with upst
 gridseval answers the same. Prints the largest difference.
 
 ``--keep FOLDER`` writes checkpoint and answers there; ``--from FOLDER`` compares with such answers,
-for another transformers.
+for another transformers. ``--record FILE`` writes what upstream hands its processor and its model,
+what the model answers and what is executed, for ``test_recorded_steps.py``; its frames are those of
+``tests/policies/recorded/openvla_images.npz``.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ import upstream_stubs
 from numpy.typing import NDArray
 
 SUITE = "libero_spatial"
+ROW_STEP = 19
+"""Of images every so many-th row is recorded."""
 TASKS = ("Pick up the black bowl", "put BOTH the pots on the stove")
 
 
@@ -90,6 +94,8 @@ def upstream_actions(kind: str, folder: Path, raw: list[Any], given: Any) -> NDA
             )
             more["proprio_projector"].eval()
         more["use_film"] = cfg.use_film
+    watched = Watched(model, processor)
+    processor = watched.process
     answers = []
     for number, seen in enumerate(raw):
         if kind == "openvla":
@@ -115,7 +121,42 @@ def upstream_actions(kind: str, folder: Path, raw: list[Any], given: Any) -> NDA
                 for action in chunk
             ]
         )
+    if given.record:
+        states = [state_of(seen) for seen in raw]
+        np.savez_compressed(given.record, final=answers, states=states, **watched.recorded())
     return np.array(answers)
+
+
+class Watched:
+    """Notes what upstream's code hands to its processor and model, and what the model answers."""
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self._processor, self._predict = processor, model.predict_action
+        self._prompts: list[str] = []
+        self._images: list[Any] = []
+        self._states: list[Any] = []
+        self._raw: list[Any] = []
+        model.predict_action = self.predict
+
+    def process(self, prompt: str, image: Any) -> Any:
+        self._prompts.append(prompt)
+        self._images.append(np.asarray(image)[::ROW_STEP])
+        return self._processor(prompt, image)
+
+    def predict(self, **named: Any) -> Any:
+        if named.get("proprio") is not None:
+            self._states.append(np.array(named["proprio"]))
+        answer = self._predict(**named)
+        self._raw.append(np.array(answer[0] if isinstance(answer, tuple) else answer))
+        return answer
+
+    def recorded(self) -> dict[str, Any]:
+        return {
+            "prompts": self._prompts,
+            "images": np.array(self._images),
+            "normalised": np.array(self._states),
+            "raw": np.array(self._raw),
+        }
 
 
 def state_of(seen: dict[str, Any]) -> NDArray[np.float64]:
@@ -148,8 +189,10 @@ def our_actions(kind: str, folder: Path, raw: list[Any], states: Any, given: Any
     if kind != "openvla" and given.images != 2:
         arguments["images"] = str(given.images)
     loaded = load_policy(kind, str(folder), arguments, 7, trusted=True)
-    details = {key: loaded.description.get(key) for key in ("attention", "indexing", "images", "film")}
-    print("gridseval:", details, loaded.notes)
+    details = {
+        key: loaded.description.get(key) for key in ("attention", "indexing", "images", "film")
+    }
+    say(f"gridseval: {details} {loaded.notes}")
     loaded.policy.reset([0], [Episode(SUITE, 0, 0)])
     answers = []
     for number, (seen, state) in enumerate(zip(raw, states, strict=True)):
@@ -167,6 +210,10 @@ def our_actions(kind: str, folder: Path, raw: list[Any], states: Any, given: Any
     return np.array(answers)
 
 
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=("openvla", "openvla-oft", "lightvla"))
@@ -179,6 +226,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--film", action="store_true")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--record", type=Path)
     parser.add_argument("--from", dest="source", type=Path)
     return parser.parse_args()
 
@@ -207,9 +255,9 @@ def main() -> None:
     expected, states = held["expected"], held["states"]
     ours = our_actions(given.kind, folder, raw, states, given)
     apart = np.abs(ours - expected)
-    print(f"{given.kind} {given.dtype}: {expected.shape}, range {np.ptp(expected[..., :6]):.3g}")
-    print(f"largest difference {apart.max():.3g}, mean {apart.mean():.3g}")
-    print(f"of the first six {apart[..., :6].max():.3g}; grippers {np.unique(expected[..., 6])}")
+    say(f"{given.kind} {given.dtype}: {expected.shape}, range {np.ptp(expected[..., :6]):.3g}")
+    say(f"largest difference {apart.max():.3g}, mean {apart.mean():.3g}")
+    say(f"of the first six {apart[..., :6].max():.3g}; grippers {np.unique(expected[..., 6])}")
 
 
 if __name__ == "__main__":

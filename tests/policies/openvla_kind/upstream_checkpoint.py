@@ -1,7 +1,7 @@
 """Tiny checkpoints of OpenVLA's family, made with upstream's own classes.
 
-Their structure is the real one (two timm vision transformers, a projector, a Llama), their sizes are
-not. Needs the environment of ``compare_with_upstream.py``.
+Their structure is the real one (two timm vision transformers, a projector, a Llama), their sizes
+are not. Needs the environment of ``compare_with_upstream.py``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from upstream_statistics import statistics
 
 WIDTH, LAYERS, HEADS = 32, 3, 2
 VOCABULARY = 32_064
-LAST_ACTION = 31_999
 SCALE = 0.12
 
 
@@ -29,25 +28,6 @@ def shrink_timm() -> None:
         return whole(name, **options, embed_dim=WIDTH, depth=LAYERS, num_heads=HEADS)
 
     timm.create_model = small
-
-
-def statistics(suite: str) -> dict[str, Any]:
-    """Return statistics as a fine-tuning writes them."""
-    rng = np.random.default_rng(3)
-
-    def bounds(size: int) -> dict[str, Any]:
-        low, wide = rng.uniform(-1.0, -0.3, size), rng.uniform(0.5, 2.0, size)
-        return {
-            "q01": low.tolist(),
-            "q99": (low + wide).tolist(),
-            "min": (low - 0.1).tolist(),
-            "max": (low + wide + 0.1).tolist(),
-        }
-
-    action = bounds(7) | {"mask": [True] * 6 + [False]}
-    for name, value in (("q01", 0.0), ("min", 0.0), ("q99", 1.0), ("max", 1.0)):
-        action[name][6] = value
-    return {f"{suite}_no_noops": {"action": action, "proprio": bounds(8)}}
 
 
 def write_model(folder: Path, checkout: Path, suite: str) -> Any:
