@@ -130,7 +130,7 @@ def _protocol(card: PolicyCard) -> Iterator[str]:
 
 def _published(families: tuple[str, ...]) -> Iterator[str]:
     """Yield a table of the rows of published scores, in percent."""
-    from gridseval.results.published import published_rows
+    from gridseval.results.run.published import published_rows
 
     tables = {family: published_rows(family) for family in families}
     wide = max(len("published, %"), *(len(family) for family in families))

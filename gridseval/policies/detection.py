@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
+from gridseval.run_names import ACTIONS
 
 
-class Found(NamedTuple):
+class Detection(NamedTuple):
     """What a checkpoint is taken for.
 
     Attributes:
@@ -45,7 +46,7 @@ class Sign:
     found: Callable[[Path], str | None]
 
 
-def detect(checkpoint: str) -> Found:
+def detect(checkpoint: str) -> Detection:
     """Return the kind of a checkpoint.
 
     Args:
@@ -66,7 +67,7 @@ def detect(checkpoint: str) -> Found:
     for sign in SIGNS:
         why = sign.found(path)
         if why is not None:
-            return Found(sign.kind, why)
+            return Detection(sign.kind, why)
     if (path / "params").is_dir() and not (path / "config.json").exists():
         raise PolicyError(
             f"{checkpoint} looks like a checkpoint of openpi, which runs in openpi's own code",
@@ -84,7 +85,7 @@ def _program(path: Path) -> str | None:
 
 
 def _recording(path: Path) -> str | None:
-    if (path / "actions").is_dir():
+    if (path / ACTIONS).is_dir():
         return "a run's folder actions/"
     return f"the file's ending {path.suffix}" if _ends(path, ".npy") else None
 
@@ -150,13 +151,13 @@ def _config(folder: Path) -> dict[str, Any]:
 _PROBE_S = 5.0
 
 
-def _served(address: str) -> Found:
+def _served(address: str) -> Detection:
     """Return what is served at an address; both protocols have a health check of their own."""
     base = "http" + checked_address(address).removeprefix("ws")
     for path, kind in (("/healthz", "openpi"), ("/health", "vla-eval")):
         if _answers(base + path, address):
-            return Found(kind, f"the server answers {path}")
-    return Found("openpi", "the server has no health check; older ones of openpi have none")
+            return Detection(kind, f"the server answers {path}")
+    return Detection("openpi", "the server has no health check; older ones of openpi have none")
 
 
 def _answers(url: str, address: str) -> bool:

@@ -21,12 +21,13 @@ from typing import Any
 
 from gridseval.errors import PolicyError
 from gridseval.policies.identity import is_read
+from gridseval.run_names import MANIFEST
 
 SCHEME = "hf://"
 
 _ID = re.compile(r"(\w[\w.-]{0,95}/\w[\w.-]{0,95})(?:@([\w./-]{1,200}))?", re.ASCII)
 _PROGRAMS = (".pt", ".pt2", ".pth", ".npy", ".py", ".yaml", ".json", ".hdf5", ".safetensors")
-_MARKS = (".gitattributes", "run.yaml")
+_MARKS = (".gitattributes", MANIFEST)
 _CONFIGS = ("config.json", "adapter_config.json")
 _ANSWER_S = 10.0
 _MOST_FILES = 5000

@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gridseval.run_names import ACTIONS
+
 _TEXTS = (".json", ".py", ".txt", ".model", ".jinja", ".tiktoken")
 """Configurations, statistics, tokenizers, code of the checkpoint's own."""
 
@@ -41,7 +43,7 @@ def is_read(name: str) -> bool:
     if path.suffix == ".safetensors":
         return inside in ("", "pretrained_model")
     if path.suffix == ".npy":
-        return inside == "actions"
+        return inside == ACTIONS
     return path.suffix in _TEXTS or (not inside and _is_named(path.name))
 
 
@@ -58,7 +60,7 @@ def checkpoint_sha256(checkpoint: str | None, own_kind: bool = True) -> str | No
     if path.is_file():
         return file_sha256(path)
     folder = path / "pretrained_model" if (path / "pretrained_model").is_dir() else path
-    recorded = sorted((path / "actions").glob("*.npy"))
+    recorded = sorted((path / ACTIONS).glob("*.npy"))
     files = {file.name: file for file in recorded} or dict(_deciding(folder, own_kind))
     digest = hashlib.sha256()
     for name, file in sorted(files.items()):

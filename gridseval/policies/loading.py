@@ -10,7 +10,7 @@ from typing import Any
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
-from gridseval.policies.detection import Found, detect
+from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
 from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
 from gridseval.policies.one_by_one import OneByOne
@@ -141,7 +141,7 @@ def _check_exists(checkpoint: str) -> None:
         raise PolicyError(f"checkpoint {checkpoint} does not exist")
 
 
-def _detected(checkpoint: str, repository: Repository | None) -> Found:
+def _detected(checkpoint: str, repository: Repository | None) -> Detection:
     if repository is None:
         return detect(checkpoint)
     with repository.outline() as folder:

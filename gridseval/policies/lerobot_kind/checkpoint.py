@@ -94,6 +94,7 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None, environment:
             else "its own reason is shown with --debug",
         ) from error
     policy.to(device).eval()
+    steps.check_single(before)
     renamed = _renamed(before)
     images = find_cameras(tuple(config.image_features), renamed, cameras)
     _check_unfilled(config, images)

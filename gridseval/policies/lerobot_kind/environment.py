@@ -36,6 +36,26 @@ class EnvironmentSteps:
     after: Any = None
     absolute: bool = False
 
+    def check_single(self, before: Any) -> None:
+        """Refuse a policy whose own steps repeat these, which LeRobot's evaluation fails on.
+
+        Args:
+            before: The policy's own preprocessor.
+
+        Raises:
+            PolicyError: It repeats one.
+        """
+        own = {type(step) for step in (() if self.before is None else self.before.steps)}
+        twice = [type(step).__name__ for step in before.steps if type(step) in own]
+        # A number for the domain may be set twice; the policy's own is the later one.
+        twice = [name for name in twice if "DomainId" not in name]
+        if twice:
+            raise PolicyError(
+                f"the checkpoint's preprocessor does {twice[0]} too, which LeRobot's LIBERO "
+                "environment did already",
+                f"LeRobot's own evaluation fails here; without its environment's steps: {_USUAL}",
+            )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """What they look at beside images."""

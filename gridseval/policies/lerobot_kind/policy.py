@@ -149,7 +149,7 @@ class LerobotPolicy:
         ]
         if self._hook is not None:
             self._hook.forget()
-        with torch.inference_mode(), self._precision(), self._named_sizes(observations):
+        with torch.no_grad(), self._precision(), self._named_sizes(observations):
             parts = [
                 self._answer(observations, slice(first, first + self._rows), seeds)
                 for first in range(0, len(slots), self._rows)
@@ -286,9 +286,10 @@ class LerobotPolicy:
             drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
             extra["noise"] = torch.stack(drawn).to(config.device)
         if config.type in (*_NOISE, *_CERTAIN):
-            chunk = policy.predict_action_chunk(batch, **extra)
+            with torch.inference_mode():
+                chunk = policy.predict_action_chunk(batch, **extra)
         else:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(), torch.inference_mode():
                 torch.manual_seed(seeds[0])
                 chunk = policy.predict_action_chunk(batch)
         count, steps = chunk.shape[:2]
@@ -314,7 +315,7 @@ class LerobotPolicy:
 
         policy = self._checkpoint.policy
         recall(policy, self._memories[slot])
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             action = policy.select_action(batch)
         self._memories[slot] = changed(policy, self._memories[slot])

@@ -7,11 +7,9 @@ of its training beside the weights they change, which is why the model's own fil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
@@ -112,14 +110,26 @@ class _FilmBlock(nn.Module):
         return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
 
 
-class _LoraLinear(nn.Module):
-    """``base(x) + B(A(x)) · α / r``, with peft's names."""
+class _LoraLayer(nn.Module):
+    """``base(x) + B(A(x)) · α / r``, with peft's names.
 
-    def __init__(self, base: nn.Linear, rank: int) -> None:
+    The training asks peft for all linear layers, and peft finds layers by the last part of their
+    names: the patch embedding, a convolution, is named as attention's output.
+    """
+
+    def __init__(self, base: nn.Linear | nn.Conv2d, rank: int) -> None:
         super().__init__()
         self.base_layer = base
-        self.lora_A = nn.ModuleDict({"default": nn.Linear(base.in_features, rank, bias=False)})
-        self.lora_B = nn.ModuleDict({"default": nn.Linear(rank, base.out_features, bias=False)})
+        low: nn.Module
+        if isinstance(base, nn.Conv2d):
+            shape: Any = (base.kernel_size, base.stride, base.padding)
+            low = nn.Conv2d(base.in_channels, rank, *shape, bias=False)
+            high: nn.Module = nn.Conv2d(rank, base.out_channels, 1, bias=False)
+        else:
+            low = nn.Linear(base.in_features, rank, bias=False)
+            high = nn.Linear(rank, base.out_features, bias=False)
+        self.lora_A = nn.ModuleDict({"default": low})
+        self.lora_B = nn.ModuleDict({"default": high})
         self._scale = min(rank, 16) / rank  # the training's α
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,13 +139,13 @@ class _LoraLinear(nn.Module):
 
 
 def _lower(network: nn.Module, name: str, low: Tensor, file: Path) -> None:
-    """Put LoRA matrices beside a linear layer."""
+    """Put LoRA matrices beside a layer."""
     parent, _, last = name.rpartition(".")
     try:
         owner = network.get_submodule(parent)
         base = getattr(owner, last)
     except AttributeError as error:
         raise PolicyError(f"{file} does not fit: {error}") from error
-    if not isinstance(base, nn.Linear) or low.ndim != 2:
-        raise PolicyError(f"{file} does not fit: {name} is no linear layer")
-    setattr(owner, last, _LoraLinear(base, int(low.shape[0])))
+    if not isinstance(base, nn.Linear | nn.Conv2d) or low.ndim < 2:
+        raise PolicyError(f"{file} does not fit: {name} is no layer with a weight")
+    setattr(owner, last, _LoraLayer(base, int(low.shape[0])))

@@ -55,7 +55,8 @@ def play(name: str, slots: list[int], steps: tuple[int, ...] = (0,), **arguments
 def seen(slots: list[int], step: int) -> dict[str, Any]:
     """Return observations with frames so small that a ResNet is quick."""
     batch = observe(slots, step)
-    return batch | {camera: batch[camera][:, :96, :96] for camera in ("agentview", "wrist")}
+    batch |= {camera: batch[camera][:, :96, :96] for camera in ("agentview", "wrist")}
+    return batch | {"controller_state": batch["state"] / 2}
 
 
 def refused(*arguments: Any, **keywords: Any) -> str:
@@ -70,13 +71,17 @@ def compared(name: str, renamed: dict[str, str]) -> dict[str, Any]:
     """Return how far gridseval's actions are from LeRobot's own, over more than two chunks."""
     px = 96 if name.startswith(("act", "diffusion", "vqbet")) else 256
     loaded = load_policy(None, str(FOLDER / name), {}, 7)
-    ours = by_gridseval(loaded, 9, px)
-    swapped = by_gridseval(loaded, 9, px, swapped=True)
+    exactly = name == "smolvla_amp"
+    ours = by_gridseval(loaded, 9, px, exactly=exactly)
+    turned = by_gridseval(loaded, 9, px, turned=True, exactly=exactly)
     with contextlib.redirect_stdout(sys.stderr):
         theirs = by_lerobot(FOLDER / name, 9, px, renamed)
+        full = by_lerobot(FOLDER / name, 9, px, renamed, use_amp="false") if exactly else theirs
     return {
         "difference": difference(ours, theirs),
-        "sensitivity": difference(ours, swapped),
+        "equal": float((np.array(ours) == np.array(theirs)).mean()),
+        "equal_in_float32": float((np.array(ours) == np.array(full)).mean()),
+        "sensitivity": difference(ours, turned),
         "shape": np.shape(theirs),
         "replan": loaded.replan,
         "actions": loaded.needs.actions,
@@ -207,6 +212,7 @@ def main() -> dict[str, Any]:
         "pi0 truncated": refused("pi0_truncated", [0]),
         "size": refused("diffusion_whole", [0]),
         "mode": refused("xvla_auto", [0]),
+        "twice normalised": refused("xvla_twice", [0]),
         "peft": without_peft(),
     }
     plain, _ = play("xvla_auto", [0], environment="libero")

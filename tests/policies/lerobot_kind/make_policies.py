@@ -34,6 +34,8 @@ from transformers import (
 
 CHUNK = {"chunk_size": 8, "n_action_steps": 4, "device": "cpu"}
 
+LOUDER = {"smolvla": 4, "vqbet": 3, "pi0": 2, "pi05": 2}
+
 
 def features(px: int, *cameras: str, action: int = 7, state: int = 8) -> dict[str, Any]:
     """Return a configuration's features."""
@@ -51,6 +53,9 @@ def features(px: int, *cameras: str, action: int = 7, state: int = 8) -> dict[st
 def save(config: Any, folder: Path, renamed: dict[str, str] | None = None) -> None:
     torch.manual_seed(0)
     policy = get_policy_class(config.type)(config).float()
+    with torch.no_grad():
+        for weight in policy.parameters():  # as they begin, these models hardly look
+            weight.mul_(LOUDER.get(config.type, 1) if weight.ndim > 1 else 1)
     scale = {"mean": torch.zeros(8), "std": torch.ones(8)}
     scale |= {"min": -torch.ones(8), "max": torch.ones(8)}
     scale |= {"q01": torch.full((8,), -0.5), "q99": torch.full((8,), 1.5)}
@@ -77,6 +82,14 @@ def rename(folder: Path, names: dict[str, str]) -> None:
     step["config"]["rename_map"] = {
         f"observation.images.{old}": f"observation.images.{new}" for old, new in names.items()
     }
+    file.write_text(json.dumps(told))
+
+
+def leave_out(folder: Path, *steps: str) -> None:
+    """Remove steps from a saved preprocessor, whose state files are numbered by their places."""
+    file = folder / "policy_preprocessor.json"
+    told = json.loads(file.read_text())
+    told["steps"] = [step for step in told["steps"] if step["registry_name"] not in steps]
     file.write_text(json.dumps(told))
 
 
@@ -276,7 +289,9 @@ def main(folder: Path) -> None:
     save(pi(PI05Config, *openpi, action=12, state=16), folder / "pi05")
     fast = {"validate_action_token_prefix": False, "max_decoding_steps": 60}
     save(pi(PI0FastConfig, *openpi[:2], empty_cameras=1, **fast), folder / "pi0_fast")
-    save(xvla(folder), folder / "xvla")
+    for name in ("xvla", "xvla_twice"):
+        save(xvla(folder), folder / name)
+    leave_out(folder / "xvla", "xvla_image_to_float", "xvla_imagenet_normalize")
     save(xvla(folder, action_mode="auto"), folder / "xvla_auto")
     save_adapter(folder / "smolvla", folder / "smolvla_lora")
     make_samplers(folder)

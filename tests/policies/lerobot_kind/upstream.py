@@ -19,6 +19,7 @@ from lerobot.envs.configs import LiberoEnv
 from lerobot.envs.factory import make_env_pre_post_processors
 from lerobot.envs.utils import preprocess_observation
 from lerobot.policies.factory import make_policy, make_pre_post_processors
+from lerobot.processor.env_processor import LiberoProcessorStep
 from scipy.spatial.transform import Rotation
 from served import EPISODES
 
@@ -45,13 +46,24 @@ def raw_observation(step: int, px: int) -> dict[str, Any]:
     return {"pixels": pixels, "robot_state": {"eef": eef, "gripper": grip}}
 
 
-def gridsevals(raw: Mapping[str, Any], step: int) -> dict[str, Any]:
-    """Return a raw observation as gridseval's environments give it: rotated, state joined."""
+def gridsevals(raw: Mapping[str, Any], step: int, exactly: bool = False) -> dict[str, Any]:
+    """Return a raw observation as gridseval's environments give it: rotated, state joined.
+
+    Args:
+        raw: LeRobot's.
+        step: Policy steps before it.
+        exactly: Whether the state is LeRobot's to the last bit: it turns quaternions in float32,
+            robosuite (and gridseval) in float64, and bfloat16 makes much of a last bit.
+    """
     eef, grip = raw["robot_state"]["eef"], raw["robot_state"]["gripper"]["qpos"]
     xyz, w = eef["quat"][:, :3], eef["quat"][:, 3:]
     turn = xyz * 2 * np.arccos(w) / np.sqrt(1 - w * w)  # robosuite's, without an antipodal flip
     turned = Rotation.from_matrix(eef["mat"]).as_rotvec()
     state = np.concatenate([eef["pos"], turn, grip], axis=1).astype(np.float32)
+    if exactly:
+        joined = LiberoProcessorStep().observation(preprocess_observation(dict(raw)))
+        assert np.abs(joined["observation.state"].numpy() - state).max() < 2e-6
+        state = joined["observation.state"].numpy()
     controller = np.concatenate([eef["pos"], turned, grip], axis=1).astype(np.float32)
     return {
         "slots": np.array([0]),
@@ -115,22 +127,25 @@ def by_lerobot(
     return done
 
 
-def by_gridseval(loaded: Any, steps: int, px: int, swapped: bool = False) -> list[list[float]]:
+def by_gridseval(
+    loaded: Any, steps: int, px: int, turned: bool = False, exactly: bool = False
+) -> list[list[float]]:
     """Return the actions that gridseval would execute in these steps.
 
     Args:
         loaded: A policy.
         steps: So many.
         px: Side of the frames.
-        swapped: Whether each camera shows the other's frames, to see that a mistake would show.
+        turned: Whether frames are the wrong way up, to see that a mistake would show.
+        exactly: See :func:`gridsevals`.
     """
     loaded.policy.reset([0], [EPISODES[0]])
     done: list[list[float]] = []
     while len(done) < steps:
         step = len(done)
-        seen = gridsevals(raw_observation(step, px), step)
-        if swapped:
-            seen |= {"agentview": seen["wrist"], "wrist": seen["agentview"]}
+        seen = gridsevals(raw_observation(step, px), step, exactly)
+        if turned:
+            seen |= {camera: seen[camera][:, ::-1, ::-1] for camera in ("agentview", "wrist")}
         chunk = loaded.policy.act(seen)
         done += chunk.actions[0, : loaded.replan].tolist()
     return done[:steps]
