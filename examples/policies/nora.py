@@ -8,7 +8,7 @@ qwen_vl_utils) and ``pip install gridseval/serve``. ``nora_utils.py`` is a file 
     PYTHONPATH=nora/experiments/libero gridseval serve --policy examples/policies/nora.py:Nora \
         --ckpt FOLDER_OR_HUB_ID --trust-remote-code
 
-    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000 --max-steps 990
+    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000
 
 As ``experiments/libero/run_libero_eval_nora.py`` does: agentview alone, the instruction as it is,
 the key of the statistics named after the suite, a gripper that closes at exactly 0.5, all steps of
@@ -16,8 +16,8 @@ a chunk. Its ``libero_utils.py`` is empty in the repository; the names are those
 so the image chain is OpenVLA's: JPEG, Lanczos to 224 px (no crop: the script never does one).
 
 What differs: upstream counts a chunk as one of at most 500 steps and looks for success after whole
-chunks only. LIBERO's own horizon of 1,000 steps ends its episodes before, 10 of which settle the
-scene; ``--max-steps 990`` allows as many. gridseval looks for success after every step.
+chunks only. LIBERO's own horizon of 1,000 steps ends its episodes before that, hence the 990 of
+protocol ``nora``. gridseval looks for success after every step.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ The environment: upstream's README (torch with flash-attn, TensorFlow) and
     PYTHONPATH=UniVLA gridseval serve --policy examples/policies/univla.py:UniVla \
         --ckpt FOLDER --trust-remote-code
 
-    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000 --max-steps 300
+    gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000
 
 As ``experiments/robot/libero/run_libero_eval.py`` does: agentview alone, JPEG and Lanczos to
 224 px, upstream's function for crop, prompt and four sampled latent tokens; those of the step
@@ -16,7 +16,7 @@ weighs exp(−0.1 k). Then the statistics' 1st and 99th percentiles scale it.
 
 What differs: upstream draws all samples from one generator, seeded once. Here every query has a
 seed of its own, of the run's seed, suite, task, trial and step, so that an episode does not depend
-on those before it. Upstream allows 20 to 30 steps more (``--max-steps``, see the card).
+on those before it.
 """
 
 from __future__ import annotations

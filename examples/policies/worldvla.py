@@ -105,7 +105,8 @@ class WorldVla:
             )
         self._episodes: dict[int, _Progress] = {}
         card = load_card("worldvla")
-        self.needs = EnvironmentNeeds(protocol=card.protocol)
+        protocol = "worldvla-512" if self._px == 512 else card.protocol
+        self.needs = EnvironmentNeeds(protocol=protocol)
         self.details = {"card": card.conventions(), "px": self._px}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
@@ -122,7 +123,7 @@ class WorldVla:
         if frame.shape[:2] != (self._px, self._px):
             raise PolicyError(
                 f"this WorldVLA was trained on frames of {self._px} px, not {frame.shape[0]}",
-                f"evaluate with cameras of {self._px} px, or give another --policy-arg px",
+                "leave --protocol out, which then is this checkpoint's, or give another px",
             )
         action = self._next(
             self._episodes[int(observations["slots"][0])],

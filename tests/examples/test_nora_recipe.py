@@ -79,14 +79,14 @@ def test_the_key_can_be_chosen_and_none_is_guessed(upstream: Callable[[str], Non
         begun(unnorm_key="libero_objekt")
 
 
-def test_a_run_records_the_card_and_needs_openvlas_protocol(
+def test_a_run_records_the_card_and_needs_its_protocol(
     upstream: Callable[[str], None],
 ) -> None:
     upstream("nora")
     loaded = recipe(NAME, "declare-lab/nora-long", trusted=True)
     assert loaded.observation_keys == ("agentview",)
     assert loaded.replan is None
-    assert loaded.needs == EnvironmentNeeds(protocol="openvla")
+    assert loaded.needs == EnvironmentNeeds(protocol="nora")
     assert loaded.description["card"]["name"] == "nora"
     assert loaded.description["source_sha256"]
 

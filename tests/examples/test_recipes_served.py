@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from command_line import Said, cli
 from recipe_doubles import RECIPES, ROOT, observe, paths
 
@@ -55,22 +56,46 @@ def served(
         process.communicate(timeout=30)
 
 
+def evaluated(
+    cli: Callable[..., Said], address: str, out: Path, assets: Path, steps: int
+) -> tuple[Any, dict[str, Any]]:
+    """Run some steps of a task; return what was executed, and what the run records."""
+    words = ["--suite", "libero_object", "--tasks", "0", "--trials", "1", "--max-steps", steps]
+    more = ["--record-actions", "--workers", "0", "--video", "none", "--assets", assets]
+    said = cli("run", *words, "--ckpt", address, "--out", out, *more)
+    assert said.status in (0, None), said.err
+    executed = np.load(out / "actions" / "libero_object-0-0.npy")
+    return executed, yaml.safe_load((out / "run.yaml").read_text(encoding="utf8"))
+
+
 def test_nora_served_is_evaluated_on_a_task(
     cli: Callable[..., Said], assets: Path, tmp_path: Path
 ) -> None:
-    words = ["--policy", f"{RECIPES}/nora.py:Nora", "--ckpt", "declare-lab/nora-long"]
-    with served("nora", [*words, "--trust-remote-code"], tmp_path) as (address, _):
-        run = ["run", "--suite", "libero_object", "--tasks", "0", "--trials", "1", "--max-steps"]
-        more = ["--record-actions", "--workers", "0", "--video", "none", "--assets", str(assets)]
-        out = tmp_path / "run"
-        said = cli(*run, "8", "--ckpt", address, "--out", out, *more)
-    assert said.status in (0, None), said.err
-    executed = np.load(out / "actions" / "libero_object-0-0.npy")
     from test_nora_recipe import expected
 
-    told = np.concatenate([expected(0), expected(1)[:3]])
-    np.testing.assert_allclose(executed, told, atol=1e-6)
-    assert "name: nora" in (out / "run.yaml").read_text(encoding="utf8")
+    words = ["--policy", f"{RECIPES}/nora.py:Nora", "--ckpt", "declare-lab/nora-long"]
+    with served("nora", [*words, "--trust-remote-code"], tmp_path) as (address, _):
+        executed, told = evaluated(cli, address, tmp_path / "run", assets, 8)
+    np.testing.assert_allclose(executed, [*expected(0), *expected(1)[:3]], atol=1e-6)
+    assert told["policy"]["server"]["gridseval"]["description"]["card"]["name"] == "nora"
+    assert (told["protocol"], told["env_seed"], told["image_px"]) == ("nora", 0, 256)
+
+
+def test_worldvla_for_512_px_served_gets_frames_of_512_px(
+    cli: Callable[..., Said], assets: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    from test_worldvla_recipe import expected
+
+    folder = tmp_path / "model_512" / "libero_object"
+    folder.mkdir(parents=True)
+    words = ["--policy", f"{RECIPES}/worldvla.py:WorldVla", "--ckpt", str(folder)]
+    given = ["--policy-arg", "device=cpu", "--trust-remote-code"]
+    with served("worldvla", [*words, *given], tmp_path, "'jax'") as (address, _):
+        executed, told = evaluated(cli, address, tmp_path / "run", assets, 6)
+    wanted = [expected(step // 5, step % 5) for step in range(6)]
+    np.testing.assert_allclose(executed, wanted, atol=1e-6)
+    assert (told["protocol"], told["image_px"]) == ("worldvla-512", 512)
 
 
 def test_vla_adapter_served_gets_what_is_observed_here(tmp_path: Path) -> None:

@@ -199,8 +199,8 @@ def test_its_loader_runs_code_only_for_those_who_trust_it(folder: Path) -> None:
     assert "--trust-remote-code" in (caught.value.hint or "")
 
 
-def test_it_is_asked_at_every_step_under_openvlas_protocol(folder: Path) -> None:
+def test_it_is_asked_at_every_step_under_its_protocol(folder: Path) -> None:
     loaded = recipe(NAME, folder, trusted=True)
     assert (loaded.replan, loaded.observation_keys) == (1, ("agentview",))
-    assert loaded.needs == EnvironmentNeeds(protocol="openvla")
+    assert loaded.needs == EnvironmentNeeds(protocol="univla")
     assert loaded.description["window"] == 12

@@ -127,7 +127,9 @@ def test_the_frame_size_is_told_by_the_path_or_asked_for(folder: Path, tmp_path:
     assert begun(large)._processor.made_with[1] == 512
     with pytest.raises(PolicyError, match="trained on frames of 512 px, not 256") as caught:
         begun(large).act(observe(0))
-    assert "cameras of 512 px" in (caught.value.hint or "")
+    assert "leave --protocol out" in (caught.value.hint or "")
+    needs = recipe(NAME, large, trusted=True, device="cpu").needs
+    assert needs == EnvironmentNeeds(protocol="worldvla-512")
     unnamed = tmp_path / "2561" / "mine"
     unnamed.mkdir(parents=True)
     with pytest.raises(PolicyError, match="does not say whether") as caught:
