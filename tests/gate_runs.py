@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from gridseval.results import EpisodeRecord
-from gridseval.results.runs import Run
+from gridseval.results.run.reading import Run
 
 MANIFEST: dict[str, Any] = {
     "schema": 1,
@@ -20,6 +20,11 @@ MANIFEST: dict[str, Any] = {
     "trials": 50,
     "episodes": 500,
     "seed": 7,
+    "protocol": "openvla",
+    "env_seed": 0,
+    "seeding": "task",
+    "image_px": 256,
+    "actions": "delta",
     "max_steps": 300,
     "settle_steps": 10,
     "replan": 4,

@@ -2,36 +2,85 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from gridseval.cli.options import HELP
 
+if TYPE_CHECKING:
+    from gridseval.policies.cards import PolicyCard
+    from gridseval.policies.families import Comparison, Family, Reference
+
 
 @click.group(name="policies", context_settings=HELP, invoke_without_command=True)
+@click.option("--markdown", is_flag=True, help="Print the docs' table of what was compared.")
 @click.pass_context
-def command(context: click.Context) -> None:
-    """List the kinds of policies and the cards of their families.
+def command(context: click.Context, markdown: bool) -> None:
+    """List families of policies, how each is reached and tested, then kinds and cards.
 
     \b
     gridseval policies
     gridseval policies show pi05_grids
     """  # noqa: D301
-    if context.invoked_subcommand is None:
-        click.echo("\n".join([*_kinds(), "", *_cards()]))
+    if context.invoked_subcommand is not None:
+        return
+    if markdown:
+        from gridseval.policies.families import families_markdown
+
+        click.echo(families_markdown(), nl=False)
+    else:
+        click.echo("\n".join([*_families(), "", *_kinds(), "", *_cards()]))
 
 
 @command.command(name="show", context_settings=HELP)
 @click.argument("name")
 def show(name: str) -> None:
-    """Print the policy card NAME, or that of a file NAME.yaml, with its published scores."""
+    """Print the policy card NAME, or that of a file NAME.yaml, with all that is known beside it.
+
+    That is its protocol, its published scores, how its families are reached and what was compared.
+    """
     from gridseval.policies.cards import card_path, load_card
+    from gridseval.policies.families import load_families
 
     card = load_card(name)
     click.echo(card_path(name).read_text(encoding="utf8").rstrip())
+    click.echo("\n" + "\n".join(_protocol(card)))
     if card.published:
         click.echo("\n" + "\n".join(_published(card.published)))
+    for family in load_families():
+        if family.card == card.name:
+            click.echo("\n" + "\n".join(_family(family)))
+
+
+def _families() -> Iterator[str]:
+    from gridseval.policies.families import load_families
+
+    families = load_families()
+    names = max(len("family"), *(len(family.family) for family in families)) + 2
+    reached = max(len("reached by"), *(len(family.reached) for family in families)) + 2
+    yield f"{'family':<{names}}{'reached by':<{reached}}upstream's code"
+    for family in families:
+        told = ", ".join(
+            f"{_VERBS[reference]} {version}"
+            for reference, versions in family.versions().items()
+            for version in versions
+        )
+        line = f"{family.family:<{names}}{family.reached:<{reached}}{told}"
+        yield from textwrap.wrap(line, _COLUMNS, subsequent_indent=" " * (names + reached))
+    yield "ran: compared with it while it ran; recorded: with values that it gave;"
+    yield "mocked: with a double of its functions; read: nothing ran."
+
+
+_COLUMNS = 80
+_VERBS: dict[Reference, str] = {
+    "upstream": "ran",
+    "recorded": "recorded",
+    "mock": "mocked",
+    "read": "read",
+}
 
 
 def _kinds() -> Iterator[str]:
@@ -61,19 +110,27 @@ def _needs(name: str) -> str:
 def _cards() -> Iterator[str]:
     from gridseval.policies.cards import list_cards, load_card
 
-    yield f"{'card':<12}{'family':<19}{'kind':<12}{'image':<18}{'gripper':<9}{'replan':>6}"
+    yield f"{'card':<14}{'family':<19}{'kind':<12}{'image':<17}{'gripper':<9}{'replan':>6}"
     for name in list_cards():
         card = load_card(name)
         size = "as observed" if card.image.px is None else f"{card.image.px} px"
         crop = "" if card.image.crop_area is None else f", crop {card.image.crop_area:.0%}"
         image = f"{size}{crop}"
         kind = card.kind or "any"
-        yield (f"{name:<12}{card.title:<19}{kind:<12}{image:<18}{card.gripper:<9}{card.replan:>6}")
+        yield (f"{name:<14}{card.title:<19}{kind:<12}{image:<17}{card.gripper:<9}{card.replan:>6}")
+
+
+def _protocol(card: PolicyCard) -> Iterator[str]:
+    """Yield under which protocol the family's scores were measured."""
+    from gridseval.suites import load_protocol
+
+    told = f"protocol {card.protocol}: {load_protocol(card.protocol).describe()}"
+    yield from textwrap.wrap(told, _COLUMNS, subsequent_indent="  ")
 
 
 def _published(families: tuple[str, ...]) -> Iterator[str]:
     """Yield a table of the rows of published scores, in percent."""
-    from gridseval.results.published import published_rows
+    from gridseval.results.run.published import published_rows
 
     tables = {family: published_rows(family) for family in families}
     wide = max(len("published, %"), *(len(family) for family in families))
@@ -83,3 +140,21 @@ def _published(families: tuple[str, ...]) -> Iterator[str]:
         yield f"{family:<{wide}}" + "".join(f"{rows[suite].rate:>16.1f}" for suite in suites)
     for source in dict.fromkeys(row.source for rows in tables.values() for row in rows.values()):
         yield f"source: {source}"
+
+
+def _family(family: Family) -> Iterator[str]:
+    """Yield how a family is reached, and what was compared."""
+    yield f"{family.family}, reached by {family.kind}"
+    if family.serve is not None:
+        yield f"  in the model's environment:  {family.serve}"
+    yield f"  in gridseval's:  {family.run}"
+    for compared in family.compared:
+        line = f"{compared.date}, {compared.version}: {_comparison(compared)}"
+        yield from textwrap.wrap(line, _COLUMNS, initial_indent="  ", subsequent_indent="    ")
+
+
+def _comparison(compared: Comparison) -> str:
+    from gridseval.policies.families import REFERENCES
+
+    words = f"{compared.what}; compared with {REFERENCES[compared.reference]}"
+    return words + (f"; largest difference {compared.difference}" if compared.difference else "")

@@ -36,9 +36,13 @@ _ERRORS_EXIT_CODE = 6
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
 @click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")
 @click.option("--replan", type=int, help="Policy steps between queries  [default: the policy's]")
-@click.option("--max-steps", type=int, help="Policy steps per episode  [default: the suite's]")
+@click.option(
+    "--protocol", type=Text(), help="openvla, openpi, lerobot, …  [default: the policy's]"
+)
+@click.option("--max-steps", type=int, help="Policy steps per episode  [default: the protocol's]")
 @click.option("--workers", type=int, help="Worker processes, 0: none  [default: one per core]")
-@click.option("--seed", type=int, default=7, show_default=True, help="LIBERO's and the policy's.")
+@click.option("--seed", type=int, help="The policy's and LIBERO's  [default: 7; the protocol's]")
+@click.option("--env-seed", type=int, help="LIBERO's, if not --seed or the protocol's.")
 @click.option("--out", type=FilePath(), help="Run directory; resumed if it exists.")
 @click.option(
     "--video", type=Text(), help="none, failures, all or a number  [default: one per task]"

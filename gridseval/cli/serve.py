@@ -43,15 +43,17 @@ def command(
     trust_remote_code: bool,
     **options: Any,
 ) -> None:
-    """Serve a policy over openpi's websocket protocol, to gridseval and others.
+    """Serve a policy over the websocket protocols of openpi and vla-eval, on one port.
 
     \b
     gridseval serve --policy nano --ckpt checkpoints/nano --port 8000
     gridseval run --suite libero_10 --ckpt ws://127.0.0.1:8000
 
-    Needs neither MuJoCo nor LIBERO. GET /healthz answers OK. With the environment variable
-    GRIDSEVAL_API_KEY set, clients must send that key; set it before listening on more than
-    loopback.
+    vla-eval's runner connects to the same address (server: {url: ws://HOST:PORT/vla-eval}).
+
+    Needs neither MuJoCo nor LIBERO. GET /healthz answers OK, and GET /health as vla-eval's does.
+    With the environment variable GRIDSEVAL_API_KEY set, clients must send that key, which
+    vla-eval's cannot; set it before listening on more than loopback.
     """  # noqa: D301
     from gridseval.policies import load_policy
     from gridseval.policies.remote.client import API_KEY

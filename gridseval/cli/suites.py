@@ -14,6 +14,7 @@ from gridseval.suites import (
     Selection,
     Suite,
     Task,
+    check_problems,
     count_strata,
     instruct,
     list_suites,
@@ -52,6 +53,7 @@ def command(
     suite = instruct(load_suite(name), folder)
     chosen = Selection(tasks, dimension, level, sample).of(suite)
     available, lacking = split_available(chosen, folder)
+    check_problems(available, folder)
     click.echo(_headline(suite, chosen))
     if chosen[0].variant is not None:
         click.echo("\n".join(_counts(chosen, available, lacking)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from gridseval.suites import Suite, Task
 
 _RENDER_MODES = ("rgb_array",)
 _MAX_SEED = 2**32 - 1
+_Choice = TypeVar("_Choice", bound=str)
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,16 @@ def checked_actions(action: Any, most: int | None) -> NDArray[np.float64]:
     return actions.reshape(-1, 7)
 
 
-def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+def one_of(name: str, value: Any, choices: tuple[_Choice, ...]) -> _Choice:
     """Return the value, if it is one of the choices.
 
     Raises:
         UsageError: It is not; names the nearest.
     """
-    if not isinstance(value, str) or value not in choices:
-        raise UsageError(f"there is no {name} {value!r}", did_you_mean(str(value), choices))
-    return value
+    for choice in choices:
+        if isinstance(value, str) and value == choice:
+            return choice
+    raise UsageError(f"there is no {name} {value!r}", did_you_mean(str(value), choices))
 
 
 def checked_mode(mode: Any) -> str | None:

@@ -37,13 +37,14 @@ class ResetDraws:
     Args:
         scene: The compiled task; its data are overwritten where samplers need site poses.
         seed: The seed given to LIBERO once, before the first reset.
+        resets_before: Resets of the same environment before it was seeded.
     """
 
-    def __init__(self, scene: Scene, seed: int) -> None:
+    def __init__(self, scene: Scene, seed: int, resets_before: int = 0) -> None:
         self._scene = scene
         self._state = np.random.RandomState(seed).get_state(legacy=False)
         # The constructor's load counts: each load appends the Open/Turnon initialisers once more.
-        self._loads = 1
+        self._loads = 1 + resets_before
         self._draws: list[ResetDraw] = []
 
     def __getitem__(self, trial: int) -> ResetDraw:

@@ -46,6 +46,8 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
 
 def _member(path: Path) -> bytes:
     """Return the archive's pickle, as bytes."""
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")  # opening a pipe would wait for its writer
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name.endswith("data.pkl")]
         if not names:

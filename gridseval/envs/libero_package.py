@@ -9,6 +9,7 @@ imported with a configuration of our own in the user's cache, quietly, and nothi
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import logging
 import os
@@ -83,6 +84,30 @@ def asset_root(path: Path) -> Iterator[None]:
         yield
     finally:
         module._assets_path_cache = before
+
+
+@contextlib.contextmanager
+def problem_text(text: str) -> Iterator[str]:
+    """Let ``libero`` parse a text inside the block, whichever BDDL file it asks for.
+
+    Args:
+        text: Checked: ``libero`` evaluates parts of it as Python.
+
+    Yields:
+        The name to give to ``libero``. Nothing can be there, so that a ``libero`` that reads files
+        in another way fails instead of reading what nobody has checked.
+    """
+    module = importlib.import_module("libero.libero.envs.bddl_utils")
+    before: Any = vars(module)["scan_tokens"]
+
+    def scan_tokens(**_: object) -> Any:
+        return before(string=text)
+
+    vars(module)["scan_tokens"] = scan_tokens
+    try:
+        yield f"{os.devnull}/checked.bddl"
+    finally:
+        vars(module)["scan_tokens"] = before
 
 
 def cache_dir(name: str) -> Path:

@@ -63,3 +63,7 @@ def axis_angle_of(matrix: NDArray[np.floating]) -> Float:
 
 _SMALLEST_SINE = 1e-8
 """Of half an angle that still has an axis."""
+
+
+PROPRIOCEPTION = {"state": observed_state, "controller_state": controller_state}
+"""By observation key."""

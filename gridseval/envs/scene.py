@@ -10,6 +10,7 @@ import contextlib
 import types
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from gridseval.envs.added_objects import added_objects
 from gridseval.envs.init_states import read_init_states
-from gridseval.envs.libero_package import asset_root, import_libero
+from gridseval.envs.libero_package import asset_root, import_libero, problem_text
+from gridseval.envs.model_check import check_model
 from gridseval.envs.perturbations import ModelEditor, Perturbation
 from gridseval.envs.task_files import TaskFiles
-from gridseval.errors import MachineError
+from gridseval.errors import MachineError, did_you_mean
+from gridseval.suites import read_bddl
 
 CONTROL_HZ = 20
 Float = NDArray[np.float64]
@@ -141,14 +144,20 @@ def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
 
 def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -> Any:
     import robosuite
-    from libero.libero.envs import bddl_utils
 
-    problem = bddl_utils.get_problem_info(str(files.bddl))["problem_name"]
-    env_class = libero_envs.TASK_MAPPING[problem]
+    problem = read_bddl(files.bddl)
+    env_class = libero_envs.TASK_MAPPING.get(problem.problem)
+    if env_class is None:
+        raise MachineError(
+            f"{files.bddl} names the problem {problem.problem!r}, which LIBERO does not have",
+            did_you_mean(problem.problem, sorted(libero_envs.TASK_MAPPING)),
+        )
     env = env_class.__new__(env_class)
 
     def initialize_sim(self: Any, xml_string: str | None = None) -> None:
-        env_class._initialize_sim(self, xml_string)
+        xml = xml_string or self.model.get_xml()
+        check_model(xml, (files.assets, *files.roots, Path(robosuite.models.assets_root)))
+        env_class._initialize_sim(self, xml)
         model = self.sim.model._model
         for name in ("body_pos", "body_quat", "site_rgba"):
             pristine[name] = getattr(model, name).copy()
@@ -160,24 +169,25 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
 
     env._initialize_sim = types.MethodType(initialize_sim, env)
     env._setup_camera = types.MethodType(setup_camera, env)
-    env.__init__(
-        str(files.bddl),
-        robots=["Panda"],
-        controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-        gripper_types="default",
-        initialization_noise=None,
-        use_camera_obs=False,
-        has_renderer=False,
-        has_offscreen_renderer=False,
-        control_freq=CONTROL_HZ,
-        horizon=1000,
-        ignore_done=False,
-        hard_reset=False,
-        camera_names=["agentview", "robot0_eye_in_hand"],
-        camera_heights=256,
-        camera_widths=256,
-        scene_xml=None if files.arena is None else str(files.arena),
-    )
+    with problem_text(problem.text) as name:
+        env.__init__(
+            name,
+            robots=["Panda"],
+            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
+            gripper_types="default",
+            initialization_noise=None,
+            use_camera_obs=False,
+            has_renderer=False,
+            has_offscreen_renderer=False,
+            control_freq=CONTROL_HZ,
+            horizon=1000,
+            ignore_done=False,
+            hard_reset=False,
+            camera_names=["agentview", "robot0_eye_in_hand"],
+            camera_heights=256,
+            camera_widths=256,
+            scene_xml=None if files.arena is None else str(files.arena),
+        )
     return env
 
 

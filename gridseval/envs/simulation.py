@@ -15,6 +15,7 @@ import numpy as np
 from gridseval.envs.arm import SUBSTEPS, Arm
 from gridseval.envs.draws import ResetDraw, ResetDraws
 from gridseval.envs.scene import Float, Scene
+from gridseval.suites import Seeding
 
 SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
@@ -64,6 +65,7 @@ class Simulation:
         settle_steps: int,
         joints: Sequence[float] | None = None,
         joints_true: bool = False,
+        seeding: Seeding = "task",
     ) -> bool:
         """Start an episode and let it settle.
 
@@ -76,14 +78,14 @@ class Simulation:
                 state then sets the joints; what stays is the controller's goal orientation, and its
                 null-space target, which pull the arm back.
             joints_true: Whether the arm is put there again after the stored state, at rest.
+            seeding: ``"task"`` as above; with ``"trial"`` the trial has an environment of its own,
+                reset once, then seeded with ``seed + trial`` and reset again.
 
         Returns:
             Whether the goal holds after settling.
         """
-        if seed not in self._draws:
-            self._draws[seed] = ResetDraws(self.scene, seed)
         angles = self.arm.init_qpos if joints is None else np.array(joints)
-        self._reset(self._draws[seed][trial], angles)
+        self._reset(self._draw(trial, seed, seeding), angles)
         self._set_state(self.scene.init_states[trial])
         if joints_true:
             self._move_arm(angles)
@@ -122,6 +124,13 @@ class Simulation:
     def warnings(self) -> int:
         """Return how often MuJoCo has warned since the start of the episode."""
         return int(self.scene.data.warning.number.sum())
+
+    def _draw(self, trial: int, seed: int, seeding: Seeding) -> ResetDraw:
+        if seeding == "trial":
+            return ResetDraws(self.scene, seed + trial, resets_before=1)[0]
+        if seed not in self._draws:
+            self._draws[seed] = ResetDraws(self.scene, seed)
+        return self._draws[seed][trial]
 
     def _reset(self, draw: ResetDraw, joints: Float) -> None:
         """Do what a hard reset does to the data, except for compiling the same model again."""

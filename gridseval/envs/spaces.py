@@ -21,19 +21,20 @@ OBSERVATION_KEYS = (*CAMERAS, "state")
 ALL_OBSERVATION_KEYS = (*OBSERVATION_KEYS, "controller_state")
 ACTIONS = ("delta", "absolute")
 IMAGE_PX = 256
+MOST_PX = 4096
 _LATIN_LETTERS = "".join(map(chr, (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100))))
 _CHARSET = string.ascii_letters + string.digits + string.punctuation + " " + _LATIN_LETTERS
 _LONGEST_INSTRUCTION = 512  # the longest of LIBERO-Plus has 331 characters
 
 
-def observation_space(observations: Sequence[str]) -> spaces.Dict:
-    """Return the space of one environment that observes these keys.
+def observation_space(observations: Sequence[str], image_px: int = IMAGE_PX) -> spaces.Dict:
+    """Return the space of one environment that observes these keys, with images of this side.
 
     Raises:
         UsageError: A key is none of :data:`ALL_OBSERVATION_KEYS`.
     """
     keys = checked_keys(observations)
-    image = spaces.Box(0, 255, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
+    image = spaces.Box(0, 255, (image_px, image_px, 3), np.uint8)
     bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
     state = spaces.Box(-bound, bound, dtype=np.float32)
     parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
@@ -54,6 +55,17 @@ def action_space(action_chunk: int | None, actions: str = "delta") -> spaces.Box
     if actions == "absolute":
         high[..., :6] = np.inf
     return spaces.Box(-high, high, dtype=np.float32)
+
+
+def checked_px(image_px: Any) -> int:
+    """Return the side of images, if it is within 1 and 4096.
+
+    Raises:
+        UsageError: It is not, or is no whole number.
+    """
+    if at_least(1, "image_px", image_px) > MOST_PX:
+        raise UsageError(f"image_px must be at most {MOST_PX}, not {image_px}")
+    return int(image_px)
 
 
 def checked_keys(observations: Sequence[str]) -> tuple[str, ...]:

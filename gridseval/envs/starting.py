@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gridseval.envs.looking import Looking
+from gridseval.envs.cameras import EpisodeCameras
 from gridseval.envs.perturbations import Perturbation
-from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.task_files import TaskFiles
-from gridseval.suites import Episode
+from gridseval.suites import Episode, Seeding
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Started:
         seconds: Wall time of ``compile`` (0 if the model was at hand) and ``reset``.
     """
 
-    stage: Stage
-    eyes: Looking
+    stage: CompiledTask
+    eyes: EpisodeCameras
     seconds: Mapping[str, float]
 
 
@@ -35,6 +35,7 @@ def start_episode(
     episode: Episode,
     seed: int,
     settle_steps: int,
+    seeding: Seeding = "task",
 ) -> Started:
     """Start an episode, settled.
 
@@ -45,6 +46,7 @@ def start_episode(
         episode: Its trial is started; noise depends on all of it.
         seed: LIBERO's.
         settle_steps: Control steps before the policy's first.
+        seeding: Whether ``seed`` is given once per task, or raised by the trial per trial.
 
     Raises:
         MachineError: The task cannot be compiled.
@@ -54,8 +56,8 @@ def start_episode(
     stage.perturb(perturbation)
     compiled = time.perf_counter()
     arm = perturbation.joints, perturbation.joints_true
-    stage.simulation.start(episode.trial, seed, settle_steps, *arm)
+    stage.simulation.start(episode.trial, seed, settle_steps, *arm, seeding=seeding)
     key = (seed, episode.suite, episode.task, episode.trial)
-    eyes = Looking(scenes, stage, perturbation, key)
+    eyes = EpisodeCameras(scenes, stage, perturbation, key)
     seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}
     return Started(stage, eyes, seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gridseval.envs.libero_package import package_root
-from gridseval.suites import PlusFolder, Task, Variant, added_kinds, background_of
+from gridseval.suites import PlusFolder, Task, Variant, background_of
 
 _FLOOR, _WALL = "texplane", "tex-wall"
 """Names of two textures in every arena of LIBERO's."""
@@ -23,6 +23,7 @@ class TaskFiles:
         arena: The arena's XML file, or ``None`` for LIBERO's.
         textures: Names of textures in the arena, each with the file that replaces LIBERO's.
         added: Kinds of objects that LIBERO does not know, each with its XML file.
+        roots: Folders beside ``assets`` whose files the model may read.
     """
 
     bddl: Path
@@ -31,6 +32,7 @@ class TaskFiles:
     arena: Path | None = None
     textures: tuple[tuple[str, Path], ...] = ()
     added: tuple[tuple[str, Path], ...] = ()
+    roots: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
@@ -66,14 +68,14 @@ class TaskFiles:
 
 
 def _laid_out(files: TaskFiles, variant: Variant, folder: PlusFolder) -> TaskFiles:
-    bddl = folder.bddl(variant)
-    kinds = added_kinds(bddl.read_text(encoding="utf8")) if variant.kind == "add" else ()
-    paths = ((kind, folder.object_file(kind)) for kind in sorted(kinds))
+    kinds = folder.added_kinds(variant) if variant.kind == "add" else ()
+    paths = ((kind, folder.object_file(kind)) for kind in kinds)
     return replace(
         files,
-        bddl=bddl,
+        bddl=folder.bddl(variant),
         init_states=folder.init_states(variant),
         added=tuple((kind, path) for kind, path in paths if path is not None),
+        roots=_roots(folder),
     )
 
 
@@ -81,4 +83,8 @@ def _decorated(files: TaskFiles, variant: Variant, folder: PlusFolder) -> TaskFi
     background = background_of(variant, folder)
     pairs = ((_FLOOR, background.floor), (_WALL, background.wall))
     textures = tuple((name, files.assets / path) for name, path in pairs if path is not None)
-    return replace(files, arena=background.scene, textures=textures)
+    return replace(files, arena=background.scene, textures=textures, roots=_roots(folder))
+
+
+def _roots(folder: PlusFolder) -> tuple[Path, ...]:
+    return () if folder.assets is None else (folder.assets,)

@@ -24,9 +24,12 @@ class RunConfig:
         checkpoint: The checkpoint, or ``None``.
         policy_arguments: The policy's constructor arguments, as text.
         replan: Policy steps between queries, or ``None`` for the policy's.
-        max_steps: Policy steps per episode, or ``None`` for the suite's.
+        max_steps: Policy steps per episode, or ``None`` for the protocol's.
         workers: Worker processes, 0 for none, or ``None`` for one per core.
-        seed: LIBERO's seed and the policy's.
+        protocol: Name or file of an evaluation protocol, or ``None`` for the policy's family's.
+        seed: The policy's seed and, unless ``env_seed`` is given or the policy needs one, LIBERO's;
+            ``None`` for 7 and the protocol's.
+        env_seed: LIBERO's seed.
         trust_remote_code: Whether code that lies in the checkpoint may run.
         video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
             tasks if this machine can draw.
@@ -59,7 +62,9 @@ class RunConfig:
     replan: int | None = None
     max_steps: int | None = None
     workers: int | None = None
-    seed: int = 7
+    protocol: str | None = None
+    seed: int | None = None
+    env_seed: int | None = None
     trust_remote_code: bool = False
     video: str | None = None
     assets: str | None = None

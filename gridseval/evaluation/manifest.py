@@ -6,24 +6,20 @@ import dataclasses
 import datetime
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from gridseval.evaluation.prepared import Prepared
+from gridseval.evaluation.prepared_run import PreparedRun
+from gridseval.policies.cards import list_cards, load_card
 
 MANIFEST_SCHEMA = 1
-FREE_KEYS = (
-    *("command", "libero_plus", "machine", "notes", "retry_errors", "started", "stopped"),
-    *("timeout_s", "workers"),
-)
-"""What may differ when a run is resumed: it decides no outcome."""
-
 DEFAULT_VIDEO = "default"
 
 _PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
 
 
-def manifest_of(prepared: Prepared) -> dict[str, Any]:
+def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
     """Return the manifest of a run that is about to start, of plain values."""
     config = prepared.config
     identity, digest = prepared.assets.identity()
@@ -35,11 +31,10 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
         "trials": prepared.trials,
         "episodes": len(prepared.episodes),
         **prepared.chosen.manifest(),
-        "seed": config.seed,
-        "max_steps": prepared.max_steps,
-        "settle_steps": prepared.suite.settle_steps,
+        **prepared.conditions.manifest(),
         "replan": prepared.replan,
         "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
+        "published": _published(prepared),
         **({} if rule is None else {"sequential": dataclasses.asdict(rule)}),
         # As asked, not what it came to: a run may be resumed where videos can be drawn.
         "video": DEFAULT_VIDEO if config.video is None else config.video,
@@ -60,7 +55,14 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _versions(prepared: Prepared) -> dict[str, str]:
+def _published(prepared: PreparedRun) -> list[str]:
+    """Return the policy's names in tables of published rates, as its card says."""
+    card = prepared.loaded.description.get("card")
+    name = card.get("name") if isinstance(card, Mapping) else None
+    return list(load_card(name).published) if name in list_cards() else []
+
+
+def _versions(prepared: PreparedRun) -> dict[str, str]:
     versions = {name: _version(name) for name in _PACKAGES}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}

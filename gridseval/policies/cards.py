@@ -18,7 +18,8 @@ from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.policies.images import ImagePipeline
 
-Gripper = Literal["raw", "sign", "openvla"]
+Gripper = Literal["raw", "sign", "openvla", "close_negative", "close_01"]
+"""How a seventh number becomes gridseval's (−1 opens, +1 closes)."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,10 @@ class PolicyCard:
         kind: The policy kind that loads its checkpoints, or ``None`` where any does.
         cameras: What it looks at, ``"agentview"`` and ``"wrist"``, in the model's order.
         image: From observed frame to input image.
-        gripper: How its seventh action component becomes gridseval's (−1 opens, +1 closes):
-            ``"raw"`` as it is, ``"sign"`` −1 below 0 and +1 else, ``"openvla"`` −sign(2g − 1) of
-            g in [0, 1].
+        gripper: How its seventh action component becomes gridseval's; see :func:`gripped`.
         state: ``"axis_angle"`` for eef position, axis-angle (robosuite's, no antipodal flip) and
-            two gripper joints; ``"none"`` where it sees no state.
+            two gripper joints; ``"axis_angle_antipodal"`` with angles of at most π instead, as
+            vla-eval sends it; ``"none"`` where it sees no state.
         chunk: Actions per query, at least 1.
         replan: Policy steps executed between two queries, 1 to ``chunk``.
         normalisation: How actions and state were scaled in training; the checkpoint has the
@@ -58,7 +58,7 @@ class PolicyCard:
     cameras: tuple[Literal["agentview", "wrist"], ...]
     image: ImagePipeline
     gripper: Gripper
-    state: Literal["axis_angle", "none"]
+    state: Literal["axis_angle", "axis_angle_antipodal", "none"]
     chunk: int
     replan: int
     normalisation: Literal["none", "q01_q99", "mean_std"]
@@ -94,17 +94,33 @@ class PolicyCard:
         Returns:
             float32 (..., 7); the gripper −1 to open, +1 to close.
         """
-        if self.gripper == "raw":
-            return actions
-        mended = actions.copy()
-        gripper = mended[..., 6]
-        # nan stays nan, so that the check on a policy's actions finds it.
-        mended[..., 6] = (
-            -np.sign(2 * gripper - 1)
-            if self.gripper == "openvla"
-            else np.where(gripper < 0, -1, np.where(np.isnan(gripper), gripper, 1))
-        )
+        return gripped(actions, self.gripper)
+
+
+def gripped(actions: NDArray[np.float32], rule: Gripper) -> NDArray[np.float32]:
+    """Return actions with gridseval's gripper.
+
+    Args:
+        actions: float32 (..., 7) by another convention; left as they are.
+        rule: ``"raw"`` as it is; ``"sign"`` −1 below 0 and +1 else; ``"openvla"`` −sign(2g − 1) of
+            g in [0, 1], where 1 is open; ``"close_negative"`` the opposite of ``"sign"``;
+            ``"close_01"`` −1 below 0.5 and +1 else.
+
+    Returns:
+        float32 (..., 7); the gripper −1 to open, +1 to close.
+    """
+    if rule == "raw":
+        return actions
+    mended = actions.copy()
+    given = mended[..., 6]
+    if rule == "openvla":
+        mended[..., 6] = -np.sign(2 * given - 1)
         return mended
+    middle = 0.5 if rule == "close_01" else 0.0
+    below, above = (1, -1) if rule == "close_negative" else (-1, 1)
+    # nan stays nan, so that the check on a policy's actions finds it.
+    mended[..., 6] = np.where(given < middle, below, np.where(np.isnan(given), given, above))
+    return mended
 
 
 def list_cards() -> tuple[str, ...]:

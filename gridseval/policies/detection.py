@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
+from gridseval.run_names import ACTIONS
 
 
-class Found(NamedTuple):
+class Detection(NamedTuple):
     """What a checkpoint is taken for.
 
     Attributes:
@@ -45,7 +46,7 @@ class Sign:
     found: Callable[[Path], str | None]
 
 
-def detect(checkpoint: str) -> Found:
+def detect(checkpoint: str) -> Detection:
     """Return the kind of a checkpoint.
 
     Args:
@@ -61,12 +62,12 @@ def detect(checkpoint: str) -> Found:
     if not path.exists():
         raise PolicyError(
             f"checkpoint {checkpoint} does not exist",
-            "name a file, a folder or ws://host:port; a hub id needs --policy lerobot",
+            "name a file, a folder, a hub id (owner/name) or ws://host:port",
         )
     for sign in SIGNS:
         why = sign.found(path)
         if why is not None:
-            return Found(sign.kind, why)
+            return Detection(sign.kind, why)
     if (path / "params").is_dir() and not (path / "config.json").exists():
         raise PolicyError(
             f"{checkpoint} looks like a checkpoint of openpi, which runs in openpi's own code",
@@ -84,7 +85,7 @@ def _program(path: Path) -> str | None:
 
 
 def _recording(path: Path) -> str | None:
-    if (path / "actions").is_dir():
+    if (path / ACTIONS).is_dir():
         return "a run's folder actions/"
     return f"the file's ending {path.suffix}" if _ends(path, ".npy") else None
 
@@ -94,10 +95,17 @@ def _nano(path: Path) -> str | None:
 
 
 def _lightvla(path: Path) -> str | None:
-    # Its keys are OpenVLA-OFT's exactly, for the pruner has no parameters: only a name can tell.
+    # Its keys are OpenVLA-OFT's exactly, for the pruner has no parameters: only names can tell,
+    # of the folder or of the classes in its code.
+    if not _oft(path):
+        return None
     named = [path.resolve().name, str(_config(path).get("_name_or_path", ""))]
-    has_name = any("lightvla" in name.lower().replace("-", "") for name in named)
-    return "a name with LightVLA, and action_head--*" if has_name and _oft(path) else None
+    if any("lightvla" in name.lower().replace("-", "") for name in named):
+        return "a name with LightVLA, and action_head--*"
+    for code in sorted(path.glob("*.py")):
+        if "PrunedLlama" in code.read_text(errors="replace"):
+            return f"LightVLA's classes in {code.name}, and action_head--*"
+    return None
 
 
 def _oft(path: Path) -> str | None:
@@ -123,7 +131,7 @@ SIGNS = (
     Sign("torch", "a file *.pt, *.pt2 or *.pth", _program),
     Sign("replay", "a run with a folder actions/, or a file *.npy", _recording),
     Sign("nano", 'a folder with kind "nano" in config.json', _nano),
-    Sign("lightvla", "a folder named after LightVLA with action_head--*", _lightvla),
+    Sign("lightvla", "a folder or code named after LightVLA with action_head--*", _lightvla),
     Sign("openvla-oft", "a folder with action_head--*", _oft),
     Sign("openvla", 'a folder with model_type "openvla" in config.json', _openvla),
     Sign(
@@ -150,13 +158,13 @@ def _config(folder: Path) -> dict[str, Any]:
 _PROBE_S = 5.0
 
 
-def _served(address: str) -> Found:
+def _served(address: str) -> Detection:
     """Return what is served at an address; both protocols have a health check of their own."""
     base = "http" + checked_address(address).removeprefix("ws")
     for path, kind in (("/healthz", "openpi"), ("/health", "vla-eval")):
         if _answers(base + path, address):
-            return Found(kind, f"the server answers {path}")
-    return Found("openpi", "the server has no health check; older ones of openpi have none")
+            return Detection(kind, f"the server answers {path}")
+    return Detection("openpi", "the server has no health check; older ones of openpi have none")
 
 
 def _answers(url: str, address: str) -> bool:

@@ -7,15 +7,18 @@ module computes them: Pillow where the families use Pillow (or what equals it), 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gridseval.policies.tensorflow_images import (
+    crop_and_resize,
+    jpeg_round_trip,
+    resize_lanczos3,
+)
 from gridseval.tokens.mapping import ImageMapping, centre_crop, resize_with_pad, rotated_by_180
 
 Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "none"]
@@ -86,19 +89,10 @@ class ImagePipeline:
         if self.rotated:
             frame = frame[::-1, ::-1]
         if self.jpeg_quality is not None:
-            frame = _jpeg_round_trip(frame, self.jpeg_quality)
+            frame = jpeg_round_trip(frame, self.jpeg_quality)
         if self.px is not None:
             frame = _resized(frame, self.px, self.resize)
-        return frame if self.crop_area is None else _cropped(frame, self.crop_area)
-
-
-def _jpeg_round_trip(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return a frame as it comes back from a JPEG with 4:2:0 chroma, TensorFlow's default."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(
-        buffer, "JPEG", quality=quality, subsampling="4:2:0"
-    )
-    return np.asarray(Image.open(buffer))
+        return frame if self.crop_area is None else crop_and_resize(frame, self.crop_area)
 
 
 def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.uint8]:
@@ -106,7 +100,7 @@ def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.ui
     if (height, width) == (px, px):
         return frame
     if resize == "lanczos3":
-        return _lanczos(frame, px)
+        return resize_lanczos3(frame, px)
     image = Image.fromarray(np.ascontiguousarray(frame))
     if resize == "bilinear":
         return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
@@ -120,76 +114,3 @@ def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.ui
     left, top = (px - size[0]) // 2, (px - size[1]) // 2
     padded[top : top + size[1], left : left + size[0]] = resized
     return padded
-
-
-def _lanczos(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
-    """Return TensorFlow's ``resize(method="lanczos3", antialias=True)``, rounded and clipped.
-
-    Pillow's filter is the same but rounds and clips between its two passes, which costs several
-    grey levels where edges overshoot.
-    """
-    height, width = frame.shape[:2]
-    made = np.empty((px, px), "V3")
-    # A strip at a time: arrays beyond malloc's threshold cost more in page faults than in sums.
-    for first, low, weights in _lanczos_blocks(height, px):
-        columns = _turned(weights, frame[low : low + weights.shape[1]])
-        values = np.empty((px, columns.shape[1]), np.float32)
-        for start, left, across in _lanczos_blocks(width, px):
-            count, used = across.shape
-            np.matmul(across, columns[left : left + used], out=values[start : start + count])
-        values += 0.5  # so that the cut to uint8 rounds
-        levels = np.clip(values, 0, 255, out=values).astype(np.uint8).view("V3")
-        made[first : first + len(weights)] = levels.T
-    return made.view(np.uint8).reshape(px, px, 3)
-
-
-def _turned(weights: NDArray[np.float32], strip: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the product of weights and a strip's rows, float32 (width, rows · 3).
-
-    Made in pieces so small that BLAS starts no threads: where workers keep all cores busy, waiting
-    for threads takes longer than the sums.
-    """
-    used, width = strip.shape[:2]
-    pieces = _PIECES if width % _PIECES == 0 else 1
-    values = strip.reshape(used, pieces, -1).astype(np.float32)
-    # Pixels move as wholes: numpy transposes 12 bytes at once twice as fast as 3 floats.
-    products = (weights @ values.transpose(1, 0, 2)).view("V12")
-    turned = np.empty((pieces, width // pieces, len(weights)), "V12")
-    turned[:] = products.transpose(0, 2, 1)
-    return turned.view(np.float32).reshape(width, -1)
-
-
-_PIECES = 4
-_BLOCK = 28
-"""Output rows per product: more waste weights that are zero, fewer waste calls."""
-
-
-@lru_cache(maxsize=16)
-def _lanczos_blocks(source: int, length: int) -> tuple[tuple[int, int, NDArray[np.float32]], ...]:
-    """Return first output row, first source row and weights of each block of output rows."""
-    places = (np.arange(length) + 0.5) * source / length
-    stretch = max(source / length, 1.0)  # antialias: shrinking widens the kernel
-    distance = (np.arange(source) + 0.5 - places[:, None]) / stretch
-    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    blocks = []
-    for first in range(0, length, _BLOCK):
-        part = weights[first : first + _BLOCK]
-        used = np.flatnonzero(part.any(axis=0))
-        band = part[:, used[0] : used[-1] + 1].astype(np.float32)
-        blocks.append((first, int(used[0]), band))
-    return tuple(blocks)
-
-
-def _cropped(frame: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
-    """Return a centre crop, enlarged to the frame's size again.
-
-    TensorFlow's ``crop_and_resize`` samples from the box's corner pixel to its corner pixel,
-    Pillow from edge to edge: half a sample's step further out on either side.
-    """
-    height, width = frame.shape[:2]
-    side = float(np.sqrt(area))
-    low = [(1 - side) / 2 * (length - 1) + (1 - side) / 2 for length in (width, height)]
-    box = (low[0], low[1], low[0] + side * width, low[1] + side * height)
-    image = Image.fromarray(np.ascontiguousarray(frame))
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))

@@ -7,7 +7,7 @@ executes: a NaN that reaches MuJoCo only shows up as a failed episode much later
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -67,11 +67,18 @@ class EnvironmentNeeds:
         env_seed: What LIBERO's ``env.seed`` must be given, or ``None`` for the protocol's.
         actions: ``"delta"``: 0–5 of an action are a motion, as LIBERO's demonstrations have it;
             ``"absolute"``: they are a goal pose in the world (m; axis-angle, rad).
+        strict: Whether another protocol would make the policy's actions meaningless.
     """
 
     protocol: str | None = None
     env_seed: int | None = None
     actions: Literal["delta", "absolute"] = "delta"
+    strict: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """Return what differs from the defaults, for whoever serves the policy."""
+        usual = EnvironmentNeeds()
+        return {k: v for k, v in asdict(self).items() if v != getattr(usual, k)}
 
 
 class CheckedChunk(NamedTuple):
@@ -108,7 +115,8 @@ class Policy(Protocol):
     * ``needs: EnvironmentNeeds``: what its environments must be like; by default nothing special.
     * ``notes: tuple[str, ...]``: what the user should know before it runs.
     * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor
-      of the form ``scheme://…``, such as a hub's ``owner/name``; by default not.
+      of the form ``scheme://…``, such as ``host:port``; by default not. Others get a hub's
+      ``owner/name`` as the folder that was downloaded.
 
     A constructor argument ``seed`` (int) receives the run's seed, ``checkpoint`` (str) the value of
     ``--ckpt``.

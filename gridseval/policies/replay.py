@@ -5,7 +5,7 @@ That is how to check that an environment repeats itself to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,14 @@ import yaml
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations, at_least
+from gridseval.policies.protocol import (
+    ACTION_SIZE,
+    ActionChunk,
+    EnvironmentNeeds,
+    Observations,
+    at_least,
+)
+from gridseval.run_names import ACTIONS, MANIFEST
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
 class ReplayPolicy:
     """Plays recorded actions: a run's, or one file's in every episode.
 
-    Of a run made with ``--record-actions`` it plays ``actions/<suite>-<task>-<trial>.npy``.
+    Of a run made with ``--record-actions`` it plays ``actions/<suite>-<task>-<trial>.npy``, under
+    the run's protocol and LIBERO's seed of it: actions say nothing in other episodes.
 
     What comes next is counted by ``observations["steps"]``, so any ``replan`` plays the same
     actions. Past the end of a recording the arm stands still and the gripper keeps its last
@@ -32,21 +40,20 @@ class ReplayPolicy:
     Args:
         checkpoint: The run directory, or a file ``*.npy`` of float32 (T, 7).
         chunk: Steps H per query, at least 1.
-        seed: This run's; ``None`` does not compare it with the recording's.
 
     Raises:
-        PolicyError: The directory holds no recorded actions, its ``run.yaml`` cannot be read, or
-            names another seed: actions say nothing in other episodes than those they were made in.
+        PolicyError: The directory holds no recorded actions, or its ``run.yaml`` cannot be read.
     """
 
     observation_keys = ("state",)
 
-    def __init__(self, checkpoint: str, chunk: int = 8, seed: int | None = None) -> None:
+    def __init__(self, checkpoint: str, chunk: int = 8) -> None:
         self._checkpoint = checkpoint
-        self._folder = Path(checkpoint) / "actions"
+        self._folder = Path(checkpoint) / ACTIONS
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
         self._run: dict[str, Any] = {}
+        self.needs = EnvironmentNeeds()
         self._one = _load(Path(checkpoint)) if Path(checkpoint).is_file() else None
         if self._one is not None:
             return
@@ -55,9 +62,8 @@ class ReplayPolicy:
                 f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
                 "record them with: gridseval run … --record-actions",
             )
-        self._run = _read_manifest(Path(checkpoint) / "run.yaml")
-        if seed is not None:
-            self._compare("seed", seed, f"--seed {self._run.get('seed')}")
+        self._run = _read_manifest(Path(checkpoint) / MANIFEST)
+        self.needs = _needs(self._run)
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Read the recordings of these episodes.
@@ -74,7 +80,7 @@ class ReplayPolicy:
         """Return float32 (B, chunk, 7): what was recorded from each slot's current step on."""
         slots, steps = observations["slots"], observations["steps"]
         chunks = [
-            _cut(self._recordings[int(slot)], int(step), self._chunk)
+            _cut(self._recordings[int(slot)], int(step), self._chunk, self.needs.actions)
             for slot, step in zip(slots, steps, strict=True)
         ]
         return ActionChunk(np.stack(chunks))
@@ -131,10 +137,33 @@ def _read_manifest(file: Path) -> dict[str, Any]:
     return manifest
 
 
-def _cut(recorded: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
-    """Return float32 (count, 7) from step ``start`` on, standing still after the end."""
+def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
+    """Return what a run's environments were like; one of before protocols has one seed for all."""
+    seed, protocol = run.get("env_seed", run.get("seed")), run.get("protocol")
+    return EnvironmentNeeds(
+        protocol=protocol if isinstance(protocol, str) else None,
+        env_seed=seed if isinstance(seed, int) else None,
+        actions="absolute" if run.get("actions") == "absolute" else "delta",
+        strict=True,
+    )
+
+
+def _cut(
+    recorded: NDArray[np.float32], start: int, count: int, actions: str
+) -> NDArray[np.float32]:
+    """Return float32 (count, 7) from step ``start`` on, standing still after the end.
+
+    Zeros are no motion, but as a goal they are the world's origin: there the last pose is held.
+
+    Raises:
+        PolicyError: There is no pose to hold.
+    """
     cut = np.zeros((count, ACTION_SIZE), np.float32)
     cut[:, 6] = recorded[-1, 6] if len(recorded) else -1
+    if actions == "absolute":
+        if not len(recorded):
+            raise PolicyError("an empty recording of absolute actions has no pose to hold")
+        cut[:] = recorded[-1]
     played = recorded[start : start + count]
     cut[: len(played)] = played
     return cut

@@ -1,4 +1,8 @@
-"""The websocket server: openpi's protocol, a health check, one log line per client."""
+"""The websocket server: openpi's protocol and vla-eval's, health checks, a log line per client.
+
+On one port, whoever speaks first decides: vla-eval's client says HELLO at once, openpi's waits for
+the server's metadata. A client on the path ``/vla-eval`` is vla-eval's however long it takes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import contextlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,16 +19,20 @@ from gridseval.errors import MachineError, PolicyError, UsageError
 from gridseval.policies import LoadedPolicy
 from gridseval.serving.batching import Batcher
 from gridseval.serving.session import Session
-from gridseval.wire import openpi
+from gridseval.serving.vla_eval import PATH, VlaEvalSession
+from gridseval.wire import openpi, vla_eval
 from gridseval.wire.arrays import WireError
-from gridseval.wire.own import ServedPolicy
+from gridseval.wire.own import CLIENT, ServedPolicy
 from gridseval.wire.traces import trace_to_wire
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
-HEALTH = "/healthz"
+HEALTH, VLA_EVAL_HEALTH = "/healthz", "/health"
+FIRST_WORD_S = 0.5
+"""How long a client that may be vla-eval's gets for its HELLO."""
+
 _MOST_BYTES = 256 * 2**20
 """Largest request: two images of 4096 px take 100 MB."""
 
@@ -83,6 +91,7 @@ class PolicyServer:
             loaded.replan,
             loaded.mapping,
             flops=loaded.flops is not None,
+            needs=loaded.needs.told(),
             description=loaded.description,
         )
         self._metadata = openpi.pack(served.to_metadata())
@@ -131,6 +140,8 @@ class PolicyServer:
     ) -> Response | None:
         if request.path == HEALTH:
             return connection.respond(HTTPStatus.OK, "OK\n")
+        if request.path == VLA_EVAL_HEALTH:
+            return connection.respond(HTTPStatus.OK, '{"status": "ok"}\n')
         expected = self._settings.api_key
         given = request.headers.get("Authorization", "")
         if expected is None or hmac.compare_digest(given.encode(), f"Api-Key {expected}".encode()):
@@ -143,14 +154,11 @@ class PolicyServer:
         slot = next(free for free in range(len(self._slots) + 1) if free not in self._slots)
         self._slots.add(slot)
         peer = ":".join(str(part) for part in (connection.remote_address or ("?",))[:2])
-        session = Session(slot, self._loaded.observation_keys, self._loaded.replan)
-        began, requests, reason = time.monotonic(), 0, ""
+        talk = _Talk()
+        began, reason = time.monotonic(), ""
         self._log(f"client {slot} connected from {peer}")
         try:
-            await connection.send(self._metadata)
-            async for frame in connection:
-                await connection.send(await self._reply(session, frame))
-                requests += 1
+            await self._talk(connection, slot, talk)
         except ConnectionClosed:
             pass
         except (WireError, PolicyError) as error:
@@ -162,9 +170,36 @@ class PolicyServer:
             self._slots.discard(slot)
             spent = time.monotonic() - began
             self._log(
-                f"client {slot} left after {spent:.0f} s: {requests} requests, "
-                f"{session.episodes} episodes{reason}"
+                f"client {slot} left after {spent:.0f} s: {talk.requests} requests, "
+                f"{talk.episodes} episodes{reason}"
             )
+
+    async def _talk(self, connection: ServerConnection, slot: int, talk: _Talk) -> None:
+        """Speak the protocol that the client speaks, until it leaves."""
+        first = await _first_word(connection)
+        if first is not None and _is_hello(first):
+            await self._talk_vla_eval(connection, slot, first, talk)
+            return
+        await connection.send(self._metadata)
+        session = Session(slot, self._loaded.observation_keys, self._loaded.replan)
+        async for frame in _with_first(first, connection):
+            if not talk.requests and _is_hello(frame):
+                raise WireError(f"vla-eval's HELLO came too late: connect to the path {PATH}")
+            await connection.send(await self._reply(session, frame))
+            talk.requests, talk.episodes = talk.requests + 1, session.episodes
+
+    async def _talk_vla_eval(
+        self, connection: ServerConnection, slot: int, first: bytes | str, talk: _Talk
+    ) -> None:
+        session = VlaEvalSession(slot, self._loaded, self._batcher.ask)
+        async for frame in _with_first(first, connection):
+            answer = await session.reply(vla_eval.unpack(frame))
+            talk.requests, talk.episodes = session.requests, session.episodes
+            if answer is None:
+                continue
+            if answer.type == vla_eval.ERROR:
+                self._log(f"client {slot} got an error: {answer.payload['error']}")
+            await connection.send(vla_eval.pack(answer))
 
     async def _reply(self, session: Session, frame: bytes | str) -> bytes:
         began = time.perf_counter()
@@ -182,3 +217,39 @@ class PolicyServer:
             if self._loaded.flops is not None:
                 reply["flops"] = float(self._loaded.flops(answered.trace))
         return openpi.pack(reply)
+
+
+@dataclass
+class _Talk:
+    """What a client has asked so far."""
+
+    requests: int = 0
+    episodes: int = 0
+
+
+async def _first_word(connection: ServerConnection) -> bytes | str | None:
+    """Return what a client says of its own accord, or ``None`` if it waits for the server."""
+    request = connection.request
+    if request is None or CLIENT in request.headers:
+        return None
+    limit_s = None if request.path == PATH else FIRST_WORD_S
+    try:
+        return await asyncio.wait_for(connection.recv(), limit_s)
+    except asyncio.TimeoutError:
+        return None
+
+
+def _is_hello(frame: bytes | str) -> bool:
+    try:
+        return vla_eval.unpack(frame).type == vla_eval.HELLO
+    except WireError:
+        return False
+
+
+async def _with_first(
+    first: bytes | str | None, connection: ServerConnection
+) -> AsyncIterator[bytes | str]:
+    if first is not None:
+        yield first
+    async for frame in connection:
+        yield frame

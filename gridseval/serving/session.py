@@ -11,7 +11,7 @@ import numpy as np
 from gridseval.suites import Episode
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
-from gridseval.wire.own import OWN, Question, observed
+from gridseval.wire.own import CAMERAS, OBSERVED, OWN, Question, observed
 
 _MOST_PX = 4096
 
@@ -62,10 +62,12 @@ class Session:
             raise WireError(f"the request has no text {openpi.PROMPT!r}")
         own = Question.of(message.get(OWN))
         observation: dict[str, Any] = {"instruction": prompt}
-        for key in ("agentview", "wrist", "state"):
+        for key in OBSERVED:
             if key in self._keys:
                 value = observed(message, key)
-                observation[key] = _state(value) if key == "state" else _image(value, key)
+                observation[key] = (
+                    checked_image(value, key) if key in CAMERAS else checked_state(value)
+                )
         if "privileged" in self._keys:
             observation["privileged"] = _privileged(own)
         begins, steps = self._progress(message, own, prompt)
@@ -87,7 +89,12 @@ class Session:
         return None, self._steps
 
 
-def _image(value: Any, key: str) -> np.ndarray[Any, Any]:
+def checked_image(value: Any, key: str) -> np.ndarray[Any, Any]:
+    """Return a request's image, uint8 (height, width, 3).
+
+    Raises:
+        WireError: It is none.
+    """
     if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3:
         shape = getattr(value, "shape", type(value).__name__)
         raise WireError(f"image {key} has shape {shape}, expected (height, width, 3)")
@@ -98,7 +105,12 @@ def _image(value: Any, key: str) -> np.ndarray[Any, Any]:
     return value
 
 
-def _state(value: Any) -> np.ndarray[Any, Any]:
+def checked_state(value: Any) -> np.ndarray[Any, Any]:
+    """Return a request's state, float32 (8,).
+
+    Raises:
+        WireError: It is none.
+    """
     state = np.asarray(value)
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():
         raise WireError(f"the state has shape {state.shape}, expected 8 finite numbers")

@@ -3,6 +3,7 @@
 from gridseval.suites.availability import (
     PROMPTS,
     Missing,
+    check_problems,
     count_strata,
     instruct,
     missing,
@@ -10,35 +11,52 @@ from gridseval.suites.availability import (
     split_available,
 )
 from gridseval.suites.background import Background, background_of
+from gridseval.suites.bddl import BddlFile, read_bddl
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite
 from gridseval.suites.plus_folder import PlusFolder
-from gridseval.suites.scene_names import added_kinds, scene_stem
+from gridseval.suites.protocols import (
+    DEFAULT_PROTOCOL,
+    SEEDINGS,
+    EvaluationProtocol,
+    Seeding,
+    list_protocols,
+    load_protocol,
+)
+from gridseval.suites.scene_names import scene_stem
 from gridseval.suites.selection import list_episodes, select_tasks
 from gridseval.suites.strata import Selection
 from gridseval.suites.suite import Episode, Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
     "PROMPTS",
+    "SEEDINGS",
     "Background",
+    "BddlFile",
     "Episode",
+    "EvaluationProtocol",
     "Missing",
     "PlusFolder",
+    "Seeding",
     "Selection",
     "Suite",
     "Task",
     "Variant",
-    "added_kinds",
     "background_of",
+    "check_problems",
     "count_strata",
     "instruct",
     "instruction_of",
     "list_episodes",
+    "list_protocols",
     "list_suites",
+    "load_protocol",
     "load_suite",
     "missing",
+    "read_bddl",
     "read_suite",
     "reasons",
     "scene_stem",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gridseval.suites.background import background_of
 from gridseval.suites.plus_folder import CLONE, PULL, PlusFolder
-from gridseval.suites.scene_names import added_kinds, scene_stem
+from gridseval.suites.scene_names import scene_stem
 from gridseval.suites.strata import NO_LEVEL
 from gridseval.suites.suite import Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, Variant
@@ -60,6 +60,19 @@ def split_available(
         else:
             lacking.append(lack)
     return tuple(available), tuple(lacking)
+
+
+def check_problems(tasks: Iterable[Task], folder: PlusFolder) -> None:
+    """Check the BDDL files that LIBERO will read of these tasks, which must be available.
+
+    It does so again when it reads them; here a bad file ends a run before the first episode.
+
+    Raises:
+        MachineError: A file is refused; names file and line.
+    """
+    for task in tasks:
+        if task.variant is not None and task.variant.dimension == "layout":
+            folder.problem(task.variant)
 
 
 def count_strata(tasks: Iterable[Task]) -> dict[str, dict[str, int]]:
@@ -131,7 +144,7 @@ def _missing_asset(variant: Variant, folder: PlusFolder) -> str | None:
     if variant.kind == "add":
         if folder.assets is None:
             return "assets/new_objects"
-        for kind in sorted(added_kinds(folder.bddl(variant).read_text(encoding="utf8"))):
+        for kind in folder.added_kinds(variant):
             if folder.object_file(kind) is None:
                 return f"assets/new_objects/{kind.partition('__')[0]}"
     return None

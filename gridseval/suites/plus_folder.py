@@ -9,13 +9,14 @@ own files only.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from gridseval.errors import UsageError
+from gridseval.errors import MachineError, UsageError
+from gridseval.suites.bddl import BddlFile, read_bddl
+from gridseval.suites.scene_names import ADDED_KINDS
 from gridseval.suites.variant import Variant
 
 ENVIRONMENT = "GRIDSEVAL_LIBERO_PLUS"
@@ -23,7 +24,6 @@ CLONE = "git clone https://github.com/sylvestf/LIBERO-plus"
 PULL = "gridseval assets pull libero-plus"
 
 _LAYOUTS = "libero_newobj"
-_LANGUAGE = re.compile(r"\(\s*:language\s+([^()]*)\)")
 _INSIDE_CLONE = (Path(), Path("libero"), Path("libero", "libero"))
 
 
@@ -68,17 +68,28 @@ class PlusFolder:
         """Return the instruction in a task's BDDL file, as LIBERO reads it: in lower case.
 
         Raises:
-            UsageError: The file cannot be read or holds none.
+            MachineError: The file cannot be read, is refused, or holds none.
         """
-        path = self.bddl(variant)
-        try:
-            text = path.read_text(encoding="utf8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read {path}: {error}", f"clone it again: {CLONE}") from error
-        found = _LANGUAGE.search(re.sub(r";.*", "", text))
-        if found is None or not found[1].strip():
-            raise UsageError(f"{path} holds no instruction", f"clone it again: {CLONE}")
-        return " ".join(found[1].lower().split())
+        problem = self.problem(variant)
+        if not problem.instruction:
+            raise MachineError(f"{problem.path} holds no instruction", f"clone it again: {CLONE}")
+        return problem.instruction
+
+    def added_kinds(self, variant: Variant) -> tuple[str, ...]:
+        """Return which of ``ADDED_KINDS`` a task's BDDL file declares, sorted.
+
+        Raises:
+            MachineError: The file cannot be read or is refused.
+        """
+        return tuple(sorted(ADDED_KINDS & self.problem(variant).kinds))
+
+    def problem(self, variant: Variant) -> BddlFile:
+        """Return a task's own BDDL file, checked.
+
+        Raises:
+            MachineError: The file cannot be read or is refused.
+        """
+        return read_bddl(self.bddl(variant), f"clone it again: {CLONE}")
 
     def missing_data(self, variant: Variant) -> str | None:
         """Return which of a task's own data files is missing or empty; ``None`` if none is."""
@@ -92,7 +103,8 @@ class PlusFolder:
 
     def scene_file(self, stem: str) -> Path | None:
         """Return the scene ``STEM.xml`` of the unpacked assets, if it is there."""
-        return self._scenes.get(f"{stem}.xml")
+        path = self._scenes.get(f"{stem}.xml")
+        return path if path is not None and path.is_file() else None
 
     def texture_file(self, name: str) -> Path | None:
         """Return the texture ``NAME.png`` of the unpacked assets, if it is there."""

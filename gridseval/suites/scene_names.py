@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from gridseval.suites.variant import Variant
 
 FLOORS = {
@@ -88,11 +86,6 @@ def scene_stem(variant: Variant) -> str:
 def wall_style(variant: Variant) -> str:
     """Return the style of a background's wall, if it is not in the scene file; else nothing."""
     return "" if _prefix(variant) in _WITH_WALLS else variant.scene.partition("+")[2]
-
-
-def added_kinds(bddl: str) -> frozenset[str]:
-    """Return which of ``ADDED_KINDS`` a BDDL text declares."""
-    return ADDED_KINDS & set(re.findall(r"-\s+([a-z0-9_]+)", bddl.lower()))
 
 
 def _prefix(variant: Variant) -> str:

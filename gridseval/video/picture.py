@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gridseval.tokens.mapping import ImageMapping
 from gridseval.tokens.trace import TokenTrace
@@ -41,11 +42,11 @@ class Picture:
         """Return uint8 (height, width, 3).
 
         Args:
-            agentview: uint8 (256, 256, 3), RGB, upright as observations have it.
+            agentview: uint8 (px, px, 3), RGB, upright as observations have it; shown with 256 px.
             wrist: Likewise.
             trace: What the policy looked at; ``None`` masks nothing.
         """
-        assert agentview.shape == wrist.shape == (IMAGE_PX, IMAGE_PX, 3)
+        agentview, wrist = _fitted(agentview), _fitted(wrist)
         if not self.overlaid:
             return np.concatenate([agentview, wrist], axis=1)
         below = [agentview, wrist]
@@ -68,3 +69,12 @@ class Picture:
             )
             self._trace = trace
         return self._overlays
+
+
+def _fitted(frame: _Image) -> _Image:
+    """Return a frame in the size that pictures have, whatever size the protocol renders."""
+    assert frame.ndim == 3 and frame.shape[0] == frame.shape[1]
+    if len(frame) == IMAGE_PX:
+        return frame
+    size = (IMAGE_PX, IMAGE_PX)
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))

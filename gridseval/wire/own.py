@@ -21,7 +21,18 @@ from gridseval.wire.arrays import WireError
 OWN = "gridseval"
 T = TypeVar("T", "ServedPolicy", "Question")
 
-_KEYS = {"agentview": openpi.IMAGE, "wrist": openpi.WRIST_IMAGE, "state": openpi.STATE}
+CLIENT = "X-Gridseval-Client"
+"""HTTP header by which gridseval's client says that it speaks openpi's protocol."""
+
+_KEYS = {
+    "agentview": openpi.IMAGE,
+    "wrist": openpi.WRIST_IMAGE,
+    "state": openpi.STATE,
+    "controller_state": "observation/controller_state",
+}
+CAMERAS = ("agentview", "wrist")
+OBSERVED = tuple(_KEYS)
+"""What requests carry beside the instruction."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class ServedPolicy:
         replan: Policy steps per query, or ``None`` for the whole chunk.
         mapping: From its input image to the observed frame.
         flops: Whether replies with a trace say what the query cost, under ``flops``.
+        needs: What its environments must be like, as far as it differs from the defaults of
+            ``EnvironmentNeeds``; servers of before send none.
         description: What is served, as a run of it in the server's own process would record it.
         protocol: Version of these keys.
 
@@ -46,6 +59,7 @@ class ServedPolicy:
     replan: int | None
     mapping: ImageMapping
     flops: bool = False
+    needs: Mapping[str, Any] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
     protocol: int = 1
 
@@ -136,7 +150,7 @@ def question(observations: Mapping[str, Any], index: int, episode: Episode) -> d
 
 
 def observed(message: Mapping[str, Any], key: str) -> Any:
-    """Return one observation of a request: ``"agentview"``, ``"wrist"`` or ``"state"``.
+    """Return one observation of a request, by one of :data:`OBSERVED`.
 
     Raises:
         WireError: The request has none.

@@ -41,6 +41,11 @@ class Message:
     seq: int
 
 
+def suite_name(suite: str) -> str:
+    """Return what vla-eval calls a suite; LIBERO-Plus's have LIBERO's names there."""
+    return suite.replace("libero_plus_", "libero_")
+
+
 def pack(message: Message) -> bytes:
     """Return a message's bytes; images go as they are, without PNG's 12 ms.
 

@@ -56,7 +56,10 @@ def test_published_rates(cli: Any, old: Path, worse: Path) -> None:
 
 def test_the_card_says_whose_published_rates(cli: Any, tmp_path: Path) -> None:
     policy = {"name": "openpi", "family": "π0.5 + GridS 4"}
-    run = write_run(make_run(np.ones((10, 50), int), policy=policy), tmp_path / "run")
+    run = write_run(
+        make_run(np.ones((10, 50), int), policy=policy, protocol="openpi", env_seed=7),
+        tmp_path / "run",
+    )
     said = cli("gate", run, "--published")
     assert (said.status, "of the published π0.5 + GridS 4" in said.out) == (0, True)
 

@@ -29,6 +29,8 @@ class Job:
         trials: Compared trials; the plain loop also runs those before them.
         actions: The tape, rows of 7 numbers.
         image_steps: Steps whose images are compared; 0 is the first observation.
+        seeding: ``"task"`` seeds once; ``"trial"`` is LeRobot's: each trial has an environment of
+            its own, reset once, then seeded with ``seed + trial`` and reset again.
         draw_always: Whether the plain loop draws every step, as everyone's does, or these only.
         pokes: Per trial and step, what ``set_joint`` sets before the step, by joint.
     """
@@ -40,11 +42,14 @@ class Job:
     image_steps: Sequence[int] = (0, 8, 16)
     draw_always: bool = False
     seed: int = 7
+    seeding: str = "task"
+    image_px: int = 256
     pokes: Mapping[str, Mapping[str, Joints]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        return f"{self.suite}-{self.task}-seed{self.seed}"
+        own = "" if self.seeding == "task" else f"-per-{self.seeding}"
+        return f"{self.suite}-{self.task}-seed{self.seed}{own}"
 
 
 def tape(steps: int, seed: int) -> list[list[float]]:
@@ -89,7 +94,8 @@ def finish_plain_loop(process: subprocess.Popen[bytes], folder: Path) -> dict[st
 
 
 def make(job: Job, assets: Path, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    return gymnasium.make(f"gridseval/{job.suite}-v0", assets=assets, seed=job.seed, **kwargs)
+    settings = {"seed": job.seed, "seeding": job.seeding, "image_px": job.image_px}
+    return gymnasium.make(f"gridseval/{job.suite}-v0", assets=assets, **settings, **kwargs)
 
 
 def poke(env: gymnasium.Env[Any, Any], joints: Joints) -> None:

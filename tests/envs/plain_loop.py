@@ -42,7 +42,9 @@ def import_libero(config: Path, assets: Path) -> None:
 class PlainTask:
     """One task of a suite in ``OffScreenRenderEnv``, seeded once."""
 
-    def __init__(self, suite: str, task: int, seed: int) -> None:
+    def __init__(
+        self, suite: str, task: int, seed: int, image_px: int = 256, resets: int = 0
+    ) -> None:
         import torch
         from libero.libero import get_libero_path
         from libero.libero.benchmark.libero_suite_task_map import libero_task_map
@@ -53,8 +55,10 @@ class PlainTask:
         init_states = Path(get_libero_path("init_states")) / suite / f"{self.name}.pruned_init"
         self.init_states = torch.load(init_states, weights_only=False)
         self.env = OffScreenRenderEnv(
-            bddl_file_name=str(bddl), camera_heights=256, camera_widths=256
+            bddl_file_name=str(bddl), camera_heights=image_px, camera_widths=image_px
         )
+        for _ in range(resets):
+            self.env.reset()
         self.env.seed(seed)
 
     def start(self, trial: int, settle_steps: int = 10) -> Any:
@@ -94,9 +98,14 @@ class Drawing:
 def run_job(job: dict[str, Any], drawing: Drawing) -> dict[str, np.ndarray]:
     """Run the trials of a job from 0 on, and return what is compared of those that it names."""
     drawing.always = job["draw_always"]
-    task = PlainTask(job["suite"], job["task"], job["seed"])
+    per_trial = job["seeding"] == "trial"
+    given = job["suite"], job["task"]
+    task = PlainTask(*given, job["seed"], job["image_px"])
     arrays: dict[str, np.ndarray] = {"name": np.array(task.name)}
-    for trial in range(max(job["trials"]) + 1):
+    for trial in job["trials"] if per_trial else range(max(job["trials"]) + 1):
+        if per_trial:
+            task.env.close()
+            task = PlainTask(*given, job["seed"] + trial, job["image_px"], resets=1)
         kept = trial in job["trials"]
         drawing.now = kept and 0 in job["image_steps"]
         observation = task.start(trial)

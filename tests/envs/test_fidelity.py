@@ -34,6 +34,17 @@ BATCHES = (
         ),
         Job("libero_goal", 7, (0,), STILL, (0, 5, 6), pokes={"0": {"6": {KNOB: 0.6}}}),
         Job("libero_10", 9, (0, 1), tape(8, 9), (0, 8)),
+        # LeRobot's way, in a task whose draws depend on the resets before, and its image size.
+        Job(
+            "libero_spatial",
+            4,
+            (0, 3),
+            tape(8, 5),
+            (0, 8),
+            seed=1000,
+            seeding="trial",
+            image_px=360,
+        ),
     ),
 )
 JOBS = {job.label: job for batch in BATCHES for job in batch}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 import warnings
@@ -211,3 +212,9 @@ def test_flipped_bytes_never_escape_as_other_errors(
         return
     assert states.dtype == np.float64
     assert states.ndim == 2
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "task.pruned_init")
+    with pytest.raises(MachineError, match="no regular file"):
+        read_init_states(tmp_path / "task.pruned_init")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from openvla_frames import ROW_STEP, made_frames
 from PIL import Image
 
 from gridseval.policies.images import ImagePipeline
@@ -82,16 +84,29 @@ def test_the_centre_crop_is_the_familys_to_a_grey_level(area: float) -> None:
     assert furthest(made, crop_and_resize(frame, area)) <= 1
 
 
-def test_the_chain_of_openvla_in_its_order() -> None:
-    frame = FRAMES[1]
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "JPEG", quality=95, subsampling=2)
-    decoded = np.asarray(Image.open(buffer))
-    theirs = crop_and_resize(lanczos(decoded, 224).astype(np.uint8), 0.9)
-    pipeline = ImagePipeline(px=224, jpeg_quality=95, resize="lanczos3", crop_area=0.9)
-    # One grey level of either stage.
-    assert furthest(pipeline.apply(frame[None])[0], theirs) <= 2
-    assert furthest(replace(pipeline, jpeg_quality=None).apply(frame[None])[0], theirs) > 2
+OPENVLA = ImagePipeline(px=224, jpeg_quality=95, resize="lanczos3", crop_area=0.9)
+RECORDED = np.load(Path(__file__).parent / "recorded" / "openvla_images.npz")
+MADE = made_frames()
+SEEN = [name.removeprefix("frame/") for name in RECORDED if name.startswith("frame/")]
+
+
+def picture(name: str) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(RECORDED[name].tobytes())))
+
+
+@pytest.mark.parametrize("stage", ["resized", "cropped"])
+@pytest.mark.parametrize("name", [*SEEN, *MADE])
+def test_the_chain_of_openvla_is_tensorflows(name: str, stage: str) -> None:
+    """The references are upstream's own functions; ``record_openvla_images.py`` says how."""
+    frame = MADE[name] if name in MADE else picture(f"frame/{name}")
+    pipeline = OPENVLA if stage == "cropped" else replace(OPENVLA, crop_area=None)
+    made = pipeline.apply(frame[None])[0]
+    whole = stage == "cropped" and name in SEEN
+    theirs = picture(f"cropped/{name}") if whole else RECORDED[f"{stage}/{name}"]
+    made = made if whole else made[::ROW_STEP]
+    assert theirs.shape == made.shape
+    assert furthest(made, theirs) <= 1
+    assert np.abs(made.astype(float) - theirs).mean() <= 0.001
 
 
 def padded_bilinear(frame: NDArray[np.uint8], px: int) -> NDArray[np.float64]:

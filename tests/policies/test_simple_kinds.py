@@ -88,6 +88,23 @@ def test_an_empty_recording_stands_still_with_an_open_gripper(
     np.testing.assert_array_equal(policy.act(asking([0])).actions, [[[0, 0, 0, 0, 0, 0, -1]]])
 
 
+def test_recorded_goals_are_held_after_the_end_not_given_up_for_the_origin(
+    recorded: Callable[[Episode, Any], Path],
+) -> None:
+    goals = np.random.default_rng(0).uniform(-1, 1, (3, 7)).astype(np.float32)
+    folder = recorded(A, goals)
+    (folder / "run.yaml").write_text("actions: absolute\n")
+    policy = ReplayPolicy(str(folder), chunk=5)
+    assert policy.needs.actions == "absolute"
+    policy.reset([0], [A])
+    played = policy.act(asking([0])).actions[0]
+    np.testing.assert_array_equal(played, goals[[0, 1, 2, 2, 2]])
+    recorded(A, goals[:0])
+    policy.reset([0], [A])
+    with pytest.raises(PolicyError, match="no pose to hold"):
+        policy.act(asking([0]))
+
+
 def test_replay_names_the_episode_that_was_not_recorded(
     recorded: Callable[[Episode, Any], Path],
 ) -> None:
@@ -137,11 +154,9 @@ def test_replay_refuses_a_recording_of_another_run(
     folder = recorded(A, np.zeros((1, 7), np.float32))
     (folder / "run.yaml").write_text("suite: libero_goal\nseed: 7\n")
     ReplayPolicy(str(folder)).reset([0], [A])
-    ReplayPolicy(str(folder), seed=7).reset([0], [A])
-    with pytest.raises(PolicyError, match=r"with seed 7, but this run has 8 .*--seed 7"):
-        ReplayPolicy(str(folder), seed=8)
+    assert ReplayPolicy(str(folder)).needs.env_seed == 7
     with pytest.raises(PolicyError, match="with suite libero_goal, but this run has libero_10"):
-        ReplayPolicy(str(folder), seed=7).reset([0], [B])
+        ReplayPolicy(str(folder)).reset([0], [B])
 
 
 @pytest.mark.parametrize("text", ["- 1", "suite: [", "!!python/object/apply:os.system [exit]"])

@@ -32,6 +32,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             "suite": "libero_object",
             "episodes": len(records),
             "seed": 7,
+            "env_seed": 0,
             "max_steps": 280,
             "settle_steps": 10,
             "policy": {"name": "pi05", "arguments": {}},

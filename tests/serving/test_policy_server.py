@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 from openpi_package import openpi_folder as openpi_folder
-from served import EPISODES, observe, policy_server
+from served import EPISODES, observe, policy_server, scripted_server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from gridseval.errors import MachineError, UsageError
-from gridseval.policies import ActionChunk, LoadedPolicy, load_policy
+from gridseval.errors import MachineError, PolicyError, UsageError
+from gridseval.policies import ActionChunk, EnvironmentNeeds, LoadedPolicy, load_policy
+from gridseval.policies.cards import load_card
 from gridseval.serving import PolicyServer, ServeSettings
-from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
 from gridseval.wire import openpi
+from gridseval.wire.own import OWN, ServedPolicy
 
 
 class Looking:
@@ -293,3 +295,78 @@ def test_a_taken_port_is_named() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="--"):
         ServeSettings(**wrong)
+
+
+def test_a_run_of_a_served_policy_has_the_environments_that_it_needs() -> None:
+    needs = EnvironmentNeeds(protocol="openpi", env_seed=3, actions="absolute")
+    with policy_server(replace(loaded(Looking()), needs=needs)) as address:
+        client = load_policy(None, address, {}, 7)
+    assert client.name == "openpi"
+    assert client.needs == needs
+    assert client.description["server"]["gridseval"]["needs"] == needs.told()
+
+
+def told(metadata: dict[str, Any]) -> Any:
+    """Return a server's part of a conversation that ends with its metadata."""
+
+    def talk(connection: Any) -> None:
+        connection.send(openpi.pack(metadata))
+        with contextlib.suppress(ConnectionClosed):
+            connection.recv()
+
+    return talk
+
+
+SERVED = ServedPolicy("nano", ("agentview",), 4, ImageMapping()).to_metadata()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, EnvironmentNeeds(protocol=load_card("pi05").protocol)),
+        ({OWN: {k: v for k, v in SERVED[OWN].items() if k != "needs"}}, EnvironmentNeeds()),
+    ],
+)
+def test_other_servers_and_those_of_before_need_nothing_special(
+    metadata: dict[str, Any], expected: EnvironmentNeeds
+) -> None:
+    with scripted_server(told(metadata)) as address:
+        assert load_policy("openpi", address, {}, 7).needs == expected
+
+
+@pytest.mark.parametrize("needs", [{"gravity": 3}, {"actions": "joint"}, {"env_seed": "x"}])
+def test_needs_that_are_unknown_here_are_refused(needs: dict[str, Any]) -> None:
+    metadata = {OWN: SERVED[OWN] | {"needs": needs}}
+    with (
+        scripted_server(told(metadata)) as address,
+        pytest.raises(PolicyError, match=next(iter(needs))),
+    ):
+        load_policy("openpi", address, {}, 7)
+
+
+def test_a_server_that_serves_another_policy_later_is_not_believed() -> None:
+    policies = [SERVED, {OWN: SERVED[OWN] | {"needs": {"actions": "absolute"}}}]
+
+    def talk(connection: Any) -> None:
+        told(policies.pop(0))(connection)
+
+    with scripted_server(talk) as address:
+        client = load_policy("openpi", address, {}, 7).policy
+        client.reset([1], EPISODES[:1])
+        chunk = client.act(observe([1]))
+    assert "serves another policy" in chunk.failures[0]
+
+
+def test_the_controllers_state_reaches_a_served_policy() -> None:
+    class Controlled(Looking):
+        observation_keys = ("state", "controller_state", "agentview")  # type: ignore[assignment]
+
+    seen = observe([0])
+    seen["controller_state"] = seen["state"] / 2
+    with policy_server(loaded(Controlled())) as address:
+        client = load_policy("openpi", address, {}, 7)
+        assert client.observation_keys == Controlled.observation_keys
+        client.policy.reset([0], EPISODES[:1])
+        made = client.policy.act(seen).actions
+    assert np.array_equal(made, Controlled().act(seen).actions)
+    assert made[0, 0, 1] == made[0, 0, 0] / 2

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gridseval.errors import UsageError
+from gridseval.errors import MachineError, UsageError
 from gridseval.suites import (
     DIMENSIONS,
     PlusFolder,
@@ -276,11 +276,16 @@ def test_floors_of_libero_need_no_file(scene: str) -> None:
     assert all(missing(task, NOTHING) is None for task in found)
 
 
+def problem(sections: str) -> str:
+    """Return the text of a BDDL file."""
+    return f"(define (problem x) (:domain robosuite) {sections} (:goal (on a b)))"
+
+
 def test_added_objects_are_looked_up_by_their_number(tmp_path: Path) -> None:
     root = with_assets(tmp_path)
     added = first("goal", "add")
     bddl = root / "bddl_files" / "libero_goal" / f"{added.name}.bddl"
-    bddl.write_text("(:objects plate_1 - plate can_of_soda__1_1 - can_of_soda__1)")
+    bddl.write_text(problem("(:objects plate_1 - plate can_of_soda__1_1 - can_of_soda__1)"))
     states = root / "init_files" / "libero_newobj" / "libero_goal" / f"{added.name}.pruned_init"
     states.write_bytes(b"states")
     task, model = suite_of("goal").task(added.name), root / "assets" / "new_objects" / "can_of_soda"
@@ -303,12 +308,12 @@ def test_an_empty_file_counts_as_missing(tmp_path: Path) -> None:
     lacking = missing(task, PlusFolder.find(root))
     assert lacking is not None
     assert lacking.what == str(path.relative_to(root))
-    path.write_text("(define (problem x)\n (:language Pick it  UP) ; (:language no)\n)")
+    path.write_text(problem("\n (:language Pick it  UP) ; (:language no)\n"))
     folder = PlusFolder.find(root)
     assert missing(task, folder) is None
     assert folder.instruction(told) == "pick it up"
-    path.write_text("(define (problem x))")
-    with pytest.raises(UsageError, match=r"holds no instruction.*clone"):
+    path.write_text(problem(""))
+    with pytest.raises(MachineError, match=r"holds no instruction.*clone"):
         folder.instruction(told)
 
 

@@ -35,7 +35,7 @@ class WorkerProcess:
     def __init__(self, slot: int, settings: EnvSettings, timeout_s: float) -> None:
         self.slot = slot
         self._settings, self._timeout_s = settings, timeout_s
-        self._shared = SharedObservation(settings.observations)
+        self._shared = SharedObservation(settings.observations, settings.image_px)
         self._deadline_s = 0.0
         self.busy = False
         self._proven = False

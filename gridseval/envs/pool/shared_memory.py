@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.envs.spaces import CAMERAS, IMAGE_PX
+from gridseval.envs.spaces import CAMERAS
 
-_IMAGE = (np.dtype(np.uint8), (IMAGE_PX, IMAGE_PX, 3))
 _STATE = (np.dtype(np.float32), (8,))
 # Only for files without a name.
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108
@@ -27,11 +26,13 @@ class SharedObservation:
 
     Args:
         keys: Which of :data:`~gridseval.envs.spaces.ALL_OBSERVATION_KEYS`.
+        image_px: Side of images.
         descriptor: The open file behind the memory, or ``None`` to make a new one.
     """
 
-    def __init__(self, keys: Sequence[str], descriptor: int | None = None) -> None:
-        layout = {key: _IMAGE if key in CAMERAS else _STATE for key in keys}
+    def __init__(self, keys: Sequence[str], image_px: int, descriptor: int | None = None) -> None:
+        image = (np.dtype(np.uint8), (image_px, image_px, 3))
+        layout = {key: image if key in CAMERAS else _STATE for key in keys}
         sizes = {k: int(dtype.itemsize * np.prod(shape)) for k, (dtype, shape) in layout.items()}
         total = max(1, sum(sizes.values()))
         self.descriptor = _new_file(total) if descriptor is None else descriptor

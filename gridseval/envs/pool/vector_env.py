@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from gridseval.assets import announced_assets
 from gridseval.envs.arguments import at_least, checked_episode, checked_mode, checked_seed
-from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
@@ -73,7 +73,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         if settings.assets is None:
             # Here, once: each worker would look for models, and ask a hub for them, by itself.
             settings = replace(settings, assets=str(announced_assets().root))
-        self._spaces = observation_space(settings.observations)
+        self._spaces = observation_space(settings.observations, settings.image_px)
         self._seen: dict[str, Any] = {}
         self.single_observation_space = cast("Any", self._spaces)
         self.single_action_space = action_space(settings.action_chunk, settings.actions)

@@ -30,7 +30,7 @@ def main(socket: int, memory: int) -> None:
     connection: Connection[Any, Any] = Connection(socket)
     slot, settings = connection.recv()
     _end_with_parent()
-    shared = SharedObservation(settings.observations, memory)
+    shared = SharedObservation(settings.observations, settings.image_px, memory)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _serve(connection, slot, settings, shared)
     # Interpreters with OpenGL contexts do not always survive their own end.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gridseval.envs.arguments import one_of
 from gridseval.envs.python_process import code_command
 from gridseval.errors import MachineError
 
@@ -34,6 +35,22 @@ class Probe:
     backend: str
     renderer: str | None
     reason: str | None
+
+
+def backend_for(asked: str | None, draws: bool) -> str | None:
+    """Return the back end of an environment: the one asked for, or the first that works.
+
+    Args:
+        asked: ``"egl"`` or ``"osmesa"``, or ``None``.
+        draws: Whether it will draw for sure; else the choice waits for the first image.
+
+    Raises:
+        UsageError: There is no such back end.
+        MachineError: None works here.
+    """
+    if asked is not None:
+        return one_of("OpenGL back end", asked, BACKENDS)
+    return choose_backend().backend if draws else None
 
 
 def choose_backend() -> Probe:

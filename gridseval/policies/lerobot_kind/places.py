@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gridseval.errors import PolicyError
-
-_HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+from gridseval.policies.hub import hub_id, look_up
 
 ADAPTER = "adapter_config.json"
 
@@ -40,34 +37,10 @@ def find_checkpoint(name: str) -> Place:
     if path.exists():
         folder = next((inner for inner in (path / "pretrained_model",) if inner.is_dir()), path)
         return Place(folder, None)
-    match = _HUB_ID.fullmatch(name)
-    if match is None:
+    named = hub_id(name)
+    if named is None:
         raise PolicyError(
             f"checkpoint {name} does not exist", "name a folder, or a hub's owner/name"
         )
-    return _downloaded(name, match["id"], match["revision"])
-
-
-def _downloaded(name: str, repository: str, revision: str | None) -> Place:
-    hub: Any = importlib.import_module("huggingface_hub")  # comes with LeRobot
-    errors = hub.errors
-    try:
-        folder = hub.snapshot_download(
-            repository, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.model"]
-        )
-    except errors.GatedRepoError as error:
-        raise PolicyError(
-            f"{name} is not open to everybody", "ask for access on its page, then: hf auth login"
-        ) from error
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        raise PolicyError(
-            f"neither a folder nor the hub has {name}", "if it is private: hf auth login"
-        ) from error
-    except Exception as error:  # httpx's, requests's, the hub's own: many for one reason
-        reason = " ".join(str(error).split())[:200]
-        raise PolicyError(
-            f"there is no folder {name}, and the hub cannot be reached: "
-            f"{type(error).__name__}: {reason}",
-            "check the name and the network, or download it elsewhere: hf download OWNER/NAME",
-        ) from error
-    return Place(Path(folder), Path(folder).name)
+    repository = look_up(named)
+    return Place(repository.download(), repository.commit)

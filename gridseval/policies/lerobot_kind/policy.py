@@ -82,8 +82,6 @@ class LerobotPolicy:
         PolicyError: LeRobot is missing, or the checkpoint or an argument does not fit.
     """
 
-    reads_addresses = True
-
     def __init__(
         self,
         checkpoint: str,

@@ -13,7 +13,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class RemotePolicy(ABC):
     """
 
     reads_addresses = True
+    headers: ClassVar[Mapping[str, str]] = {}
+    """HTTP headers of the protocol's own."""
 
     def __init__(self, address: str, timeout_s: float, connect_s: float) -> None:
         for name, value in (("timeout_s", timeout_s), ("connect_s", connect_s)):
@@ -82,7 +84,7 @@ class RemotePolicy(ABC):
             LineError: The server says something else.
         """
 
-    def begin(self, line: Line, episode: Episode) -> None:  # noqa: B027 (openpi has no such word)
+    def begin(self, line: Line, episode: Episode, instruction: str) -> None:  # noqa: B027
         """Tell the server that an episode begins, where the protocol has a word for it."""
 
     @abstractmethod
@@ -135,7 +137,7 @@ class RemotePolicy(ABC):
 
     def _new_line(self) -> Line:
         key = os.environ.get(API_KEY)
-        headers = {"Authorization": f"Api-Key {key}"} if key else {}
+        headers = {**self.headers, **({"Authorization": f"Api-Key {key}"} if key else {})}
         greet = weakref.WeakMethod(self.greet)  # or its lines would keep the policy alive
 
         def greeted(line: Line) -> None:
@@ -157,18 +159,18 @@ class RemotePolicy(ABC):
         for index, slot in enumerate(slots):
             line = self._line(slot)
             try:
-                self._begin(line, slot, until)
+                self._begin(line, slot, observations["instruction"][index], until)
                 line.send(self.request(observations, index))
             except LineError as error:
                 failures[index] = str(error)
                 line.close()
         return failures
 
-    def _begin(self, line: Line, slot: int, until: float) -> None:
+    def _begin(self, line: Line, slot: int, instruction: str, until: float) -> None:
         """Open a slot's connection and tell the server of a new episode."""
         line.open(until)
         if slot not in self._begun:
-            self.begin(line, self._episodes[slot])
+            self.begin(line, self._episodes[slot], instruction)
             self._begun.add(slot)
 
     def _answer(self, slot: int, until: float) -> Answer | str:

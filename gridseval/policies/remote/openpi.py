@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from gridseval.errors import PolicyError
+from gridseval.config import build
+from gridseval.errors import PolicyError, UsageError
 from gridseval.policies.cards import PolicyCard, load_card
 from gridseval.policies.cost import Flops, card_flops
-from gridseval.policies.protocol import ActionChunk, Observations
+from gridseval.policies.protocol import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
 from gridseval.policies.remote.line import Line, LineError
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
-from gridseval.wire.own import OWN, ServedPolicy, question
+from gridseval.wire.own import CLIENT, OWN, ServedPolicy, question
 from gridseval.wire.traces import trace_from_wire
 
 
@@ -24,7 +25,8 @@ class OpenpiPolicy(RemotePolicy):
     """A policy behind ``ws://host:port`` that speaks openpi's protocol (openpi-client 0.1).
 
     A server that says in its metadata that it is gridseval's gets observations as they are, and
-    says itself what it looks at. Any other gets what openpi's LIBERO example sends, by a card.
+    says itself what it looks at and what environments it needs. Any other gets what openpi's LIBERO
+    example sends, by a card.
 
     Args:
         checkpoint: ``ws://host:port``; openpi's servers listen on 8000.
@@ -37,11 +39,14 @@ class OpenpiPolicy(RemotePolicy):
         UsageError: There is no such card.
     """
 
+    headers: ClassVar[Mapping[str, str]] = {CLIENT: "openpi"}
+
     def __init__(
         self, checkpoint: str, card: str = "pi05", timeout_s: float = 120.0, connect_s: float = 10.0
     ) -> None:
         self._card: PolicyCard = load_card(card)
         self._served: ServedPolicy | None = None
+        self._greeted = False
         self.metadata: Mapping[str, Any] = {}
         super().__init__(checkpoint, timeout_s, connect_s)
         self.observation_keys: tuple[str, ...] = (*self._card.cameras, "state")
@@ -49,8 +54,10 @@ class OpenpiPolicy(RemotePolicy):
         self.image_mapping: ImageMapping = self._card.image.mapping()
         self.flops: Flops | None = card_flops(self._card)
         self._costs: dict[int, float] = {}
+        self.needs = EnvironmentNeeds(protocol=self._card.protocol)
         self.details: Mapping[str, Any] = {"server": plain(self.metadata)}
         if self._served is not None:
+            self.needs = _needs_of(self._served)
             self.observation_keys = self._served.observation_keys
             self.replan = self._served.replan
             self.image_mapping = self._served.mapping
@@ -67,9 +74,12 @@ class OpenpiPolicy(RemotePolicy):
         """Take the server's metadata, which it sends before it is asked."""
         self.metadata = _unpacked(line.receive())
         try:
-            self._served = ServedPolicy.of(self.metadata.get(OWN))
+            served = ServedPolicy.of(self.metadata.get(OWN))
         except WireError as error:
             raise LineError(f"the server's metadata: {error}") from error
+        if self._greeted and served != self._served:
+            raise LineError("the server serves another policy than when the run began")
+        self._served, self._greeted = served, True
 
     def request(self, observations: Observations, index: int) -> bytes:
         """Return one slot's request."""
@@ -112,6 +122,18 @@ class OpenpiPolicy(RemotePolicy):
 
     def _image(self, observations: Observations, camera: str, index: int) -> Any:
         return self._card.image.apply(observations[camera][index : index + 1])[0]
+
+
+def _needs_of(served: ServedPolicy) -> EnvironmentNeeds:
+    """Return what a served policy needs.
+
+    Raises:
+        PolicyError: The server says what is unknown here.
+    """
+    try:
+        return build(EnvironmentNeeds, served.needs, "the server's needs")
+    except UsageError as error:
+        raise PolicyError(error.message, "update gridseval here, or there") from error
 
 
 def _checked_cost(value: Any) -> float:

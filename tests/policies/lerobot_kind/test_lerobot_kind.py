@@ -14,7 +14,7 @@ from served import run_a_task
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,112 @@
+"""Evaluation protocols: how a family of policies is evaluated by its own authors, one YAML each.
+
+Under OpenVLA's seed and openpi's the stored states are equal, but fixtures stand elsewhere: 7,700
+to 8,800 of an image's 65,536 pixels differ. So a protocol is data that a card names and a run
+records, not a default that somebody has to remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gridseval.config import load_yaml
+from gridseval.data import data_dir
+from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites.suite import Suite
+
+DEFAULT_PROTOCOL = "openvla"
+"""Of policies whose family names none."""
+
+Seeding = Literal["task", "trial"]
+SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
+
+
+@dataclass(frozen=True)
+class EvaluationProtocol:
+    """How episodes of a family's evaluation start, what they show and how long they last.
+
+    Args:
+        name: The file's stem.
+        title: For people.
+        env_seed: What LIBERO's ``env.seed`` is given, 0 to 2³² − 1: it decides where fixtures
+            stand.
+        seeding: ``"task"`` seeds once per task, before the reset of trial 0; ``"trial"`` seeds
+            each trial's reset with ``env_seed`` plus the trial's number.
+        image_px: Side of the rendered images, 1 to 4096.
+        settle_steps: Control steps with an open gripper before the policy's first, at least 0.
+        max_steps: Policy steps per episode by suite, each at least 1; of a suite that is not
+            listed the suite's own count.
+        source: Whose code says so.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    name: str
+    title: str
+    env_seed: int
+    image_px: int
+    settle_steps: int
+    max_steps: Mapping[str, int]
+    source: str
+    seeding: Seeding = "task"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.env_seed < 2**32:
+            raise ValueError(f"env_seed must be within 0 and {2**32 - 1}, not {self.env_seed}")
+        if not 1 <= self.image_px <= 4096:
+            raise ValueError(f"image_px must be within 1 and 4096, not {self.image_px}")
+        if self.settle_steps < 0:
+            raise ValueError(f"settle_steps must be at least 0, not {self.settle_steps}")
+        for suite, steps in self.max_steps.items():
+            if steps < 1:
+                raise ValueError(f"max_steps of {suite} must be at least 1, not {steps}")
+
+    def steps_of(self, suite: Suite) -> int:
+        """Return the policy steps of an episode; LIBERO-Plus has those of LIBERO."""
+        base = suite.name.replace("libero_plus_", "libero_")
+        return self.max_steps.get(base, suite.max_steps)
+
+    def describe(self) -> str:
+        """Return the protocol in one sentence."""
+        seeded = "per task" if self.seeding == "task" else "+ trial, per trial"
+        steps = ", ".join(
+            f"{name.removeprefix('libero_')} {n}" for name, n in self.max_steps.items()
+        )
+        return (
+            f"{self.title}: env.seed({self.env_seed}) {seeded}; images of {self.image_px} px; "
+            f"{self.settle_steps} settle steps; policy steps: {steps}"
+        )
+
+
+def list_protocols() -> tuple[str, ...]:
+    """Return the names of all protocols that ship with gridseval, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+
+
+def load_protocol(name: str) -> EvaluationProtocol:
+    """Return a protocol by name, or from a file of one's own.
+
+    Args:
+        name: A name of :func:`list_protocols`, or a path that ends in ``.yaml``.
+
+    Raises:
+        UsageError: There is no such protocol (names the nearest), or the file is none.
+    """
+    if name.endswith(".yaml"):
+        path = Path(name)
+    elif name in list_protocols():
+        path = _folder() / f"{name}.yaml"
+    else:
+        raise UsageError(f"unknown protocol {name!r}", did_you_mean(name, list_protocols()))
+    protocol = load_yaml(path, EvaluationProtocol)
+    if protocol.name != path.stem:
+        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {protocol.name!r}")
+    return protocol
+
+
+def _folder() -> Path:
+    return data_dir("policies") / "protocols"
