@@ -9,7 +9,7 @@ help:  ## list the targets
 
 setup:  ## make .venv with all that developing takes
 	python3 -m venv .venv
-	$(BIN)/pip install -e '.[dev]'
+	$(BIN)/pip install -e '.[dev,docs]'
 
 check:  ## style and types
 	$(BIN)/ruff check .
