@@ -99,9 +99,10 @@ def _needs(name: str) -> str:
     """Return which package a kind needs beyond those of every installation, if any."""
     from importlib.util import find_spec
 
-    from gridseval.policies.registry import PACKAGES
+    from gridseval.policies.kinds import kind_of
 
-    package = PACKAGES.get(name)
+    kind = kind_of(name)
+    package = None if kind is None else kind.package
     if package is None:
         return ""
     return package if find_spec(package) else f"{package} (not installed)"

@@ -13,6 +13,7 @@ from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
 from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
+from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
@@ -111,7 +112,7 @@ def load_policy(
         "checkpoint": checkpoint,
         "sha256": checkpoint_sha256(path, own_kind),
         "arguments": given,
-        "torch": _torch_version(loaded),
+        "torch": _torch_version(loaded, name),
     }
     if repository is not None:
         own["hub"] = repository.origin
@@ -244,18 +245,13 @@ def _source_sha256(loaded: type[Any]) -> str | None:
     return None if own or file is None else file_sha256(Path(file))
 
 
-def _torch_version(loaded: type) -> str | None:
+def _torch_version(loaded: type, name: str) -> str | None:
     """Return the version of torch if the policy can have to do with it, else ``None``.
 
     Of our own kinds only few have, whatever else loaded torch into this process before.
     """
+    torch, kind = sys.modules.get("torch"), kind_of(name)
     ours = loaded.__module__.startswith("gridseval.")
-    torch = sys.modules.get("torch")
-    if torch is None or (ours and not loaded.__module__.startswith(_WITH_TORCH)):
+    if torch is None or (ours and (kind is None or not kind.torch)):
         return None
     return str(torch.__version__)
-
-
-_WITH_TORCH = tuple(
-    f"gridseval.policies.{name}" for name in ("torch_file", "nano", "lerobot_kind", "openvla_kind")
-)
