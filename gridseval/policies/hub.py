@@ -261,7 +261,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _is_kept(name: str) -> bool:
-    return is_read(name) or name in ("run.yaml", _MARK)
+    return is_read(name) or name in (MANIFEST, _MARK)
 
 
 def _line(error: BaseException) -> str:
