@@ -19,32 +19,40 @@ class Box(NamedTuple):
     lines: tuple[str, ...]
 
 
-HEIGHT = 66
+HEIGHT, LOW = 66, 50
+"""Of a box with two lines of text below its name, and with one."""
+
 BOXES = (
     Box("cli", 20, 20, 860, ("click commands: they turn arguments into calls, and print",)),
-    Box("evaluation", 20, 112, 860, ("a run from its arguments to its directory; where the rooms meet",)),
-    Box("suites", 20, 214, 150, ("suites, tasks,", "episodes, protocols")),
-    Box("rollout", 250, 214, 150, ("the loop: reset,", "query, step, report")),
-    Box("results", 480, 214, 170, ("run · stats · tables", "gate · compare")),
-    Box("report, video", 730, 214, 150, ("HTML; frames", "and token overlays")),
-    Box("envs", 160, 330, 150, ("LIBERO, rendering,", "perturbations, pool")),
-    Box("policies", 370, 330, 150, ("kinds, cards,", "loading, remote")),
-    Box("assets", 20, 446, 150, ("LIBERO's models,", "stand-ins")),
-    Box("tokens", 370, 446, 150, ("pruners, traces,", "accounting")),
-    Box("serving, wire", 580, 330, 150, ("a policy behind a", "websocket; messages")),
-    Box("bench, doctor", 580, 446, 150, ("speed; checks of", "this machine")),
+    Box(
+        "evaluation",
+        20,
+        102,
+        860,
+        ("a run from its arguments to its directory; where the rooms meet",),
+    ),
+    Box("suites", 20, 190, 150, ("suites, tasks,", "episodes, protocols")),
+    Box("rollout", 250, 190, 150, ("the loop: reset,", "query, step, report")),
+    Box("results", 480, 190, 170, ("run · stats · tables", "gate · compare")),
+    Box("report, video", 730, 190, 150, ("HTML; frames", "and token overlays")),
+    Box("envs", 160, 306, 150, ("LIBERO, rendering,", "perturbations, pool")),
+    Box("policies", 370, 306, 150, ("kinds, cards,", "loading, remote")),
+    Box("assets", 20, 422, 150, ("meshes, textures,", "stand-ins")),
+    Box("tokens", 370, 422, 150, ("pruners, traces,", "accounting")),
+    Box("serving, wire", 580, 306, 150, ("a policy behind a", "websocket; messages")),
+    Box("bench, doctor", 580, 422, 150, ("speed; checks of", "this machine")),
 )
 ARROWS = (
-    ((170, 247), (250, 247)),  # suites -> rollout
-    ((400, 247), (480, 247)),  # rollout -> results
-    ((650, 247), (730, 247)),  # results -> report, video
-    ((255, 330), (300, 280)),  # envs -> rollout
-    ((425, 330), (380, 280)),  # policies -> rollout
-    ((120, 446), (190, 396)),  # assets -> envs
-    ((445, 446), (445, 396)),  # tokens -> policies
-    ((520, 363), (580, 363)),  # policies -> serving
-    ((450, 86), (450, 112)),  # cli -> evaluation
-    ((325, 178), (325, 214)),  # evaluation -> rollout
+    ((170, 223), (250, 223)),  # suites -> rollout
+    ((400, 223), (480, 223)),  # rollout -> results
+    ((650, 223), (730, 223)),  # results -> report, video
+    ((255, 306), (300, 256)),  # envs -> rollout
+    ((425, 306), (380, 256)),  # policies -> rollout
+    ((120, 422), (190, 372)),  # assets -> envs
+    ((445, 422), (445, 372)),  # tokens -> policies
+    ((520, 339), (580, 339)),  # policies -> serving
+    ((450, 70), (450, 102)),  # cli -> evaluation
+    ((325, 152), (325, 190)),  # evaluation -> rollout
 )
 STYLE = """
 .b{fill:var(--md-code-bg-color,#f2f5f6);stroke:var(--md-default-fg-color--light,#667);stroke-width:1}
@@ -58,7 +66,7 @@ STYLE = """
 def draw() -> str:
     """Return the drawing as SVG."""
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 532" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 508" '
         'font-family="system-ui" role="img">',
         "<title>gridseval's rooms; arrows show which way data flow</title>",
         f"<style>{''.join(STYLE.splitlines())}</style>",
@@ -67,9 +75,10 @@ def draw() -> str:
     ]
     for box in BOXES:
         centre = box.x + box.width // 2
+        height = HEIGHT if len(box.lines) > 1 else LOW
         parts.append(
             f'<rect class="b" x="{box.x}" y="{box.y}" width="{box.width}" '
-            f'height="{HEIGHT}" rx="6"/>'
+            f'height="{height}" rx="6"/>'
             f'<text class="n" x="{centre}" y="{box.y + 22}" text-anchor="middle">{box.name}</text>'
         )
         for number, line in enumerate(box.lines):

@@ -8,6 +8,7 @@ the mark ``<!-- command line -->`` becomes a section for each command.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Return a page's text with drawings inside and links that hold on the site."""
     up = "../" * page.file.src_uri.count("/")
     markdown = _PICTURE.sub(lambda found: f"({up}{found[1]}", markdown)
-    markdown = _DRAWING.sub(lambda found: _drawing(found[1], Path(config.docs_dir) / found[2]), markdown)
+    markdown = _DRAWING.sub(
+        lambda found: _drawing(found[1], Path(config.docs_dir) / found[2]), markdown
+    )
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, "\n\n".join(_commands()))
     return markdown
@@ -58,9 +61,7 @@ def _commands() -> Iterator[str]:
         yield from _command(command, f"gridseval {name}", 2, context)
 
 
-def _command(
-    command: click.Command, name: str, depth: int, parent: click.Context
-) -> Iterator[str]:
+def _command(command: click.Command, name: str, depth: int, parent: click.Context) -> Iterator[str]:
     context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent)
     yield f"{'#' * depth} {name}"
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"
@@ -78,7 +79,7 @@ def _command(
 def _help(text: str) -> str:
     """Return a command's help: paragraphs as text, what click leaves alone as it is."""
     parts = []
-    for paragraph in text.replace("\r", "").split("\n\n"):
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
         if paragraph.startswith("\b"):
             parts.append(f"```text\n{paragraph[1:].strip(chr(10))}\n```")
         else:
