@@ -29,7 +29,7 @@ BOXES = (
         20,
         102,
         860,
-        ("a run from its arguments to its directory; where the rooms meet",),
+        ("a run from its arguments to its directory",),
     ),
     Box("suites", 20, 190, 150, ("suites, tasks,", "episodes, protocols")),
     Box("rollout", 250, 190, 150, ("the loop: reset,", "query, step, report")),
@@ -55,9 +55,9 @@ ARROWS = (
     ((325, 152), (325, 190)),  # evaluation -> rollout
 )
 STYLE = """
-.b{fill:var(--md-code-bg-color,#f2f5f6);stroke:var(--md-default-fg-color--light,#667);stroke-width:1}
+.b{fill:var(--md-code-bg-color,#f2f5f6);stroke:var(--md-default-fg-color--light,#667)}
 .n{font:600 15px ui-monospace,"DejaVu Sans Mono",Menlo,monospace;fill:var(--md-typeset-color,#223)}
-.t{font:12.5px system-ui,"DejaVu Sans",Arial,sans-serif;fill:var(--md-typeset-color,#334);opacity:.85}
+.t{font:12.5px system-ui,"DejaVu Sans",Arial,sans-serif;fill:var(--md-typeset-color,#445)}
 .a{stroke:var(--md-accent-fg-color,#b4541a);stroke-width:1.8;fill:none;marker-end:url(#tip)}
 .p{fill:var(--md-accent-fg-color,#b4541a)}
 """

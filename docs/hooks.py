@@ -32,20 +32,18 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001 - mkdocs gives it
     """Return a page's text with drawings inside and links that hold on the site."""
     up = "../" * page.file.src_uri.count("/")
     markdown = _PICTURE.sub(lambda found: f"({up}{found[1]}", markdown)
-    markdown = _DRAWING.sub(
-        lambda found: _drawing(found[1], Path(config.docs_dir) / found[2]), markdown
-    )
+    markdown = _DRAWING.sub(_drawing, markdown)
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, "\n\n".join(_commands()))
     return markdown
 
 
-def _drawing(title: str, path: Path) -> str:
-    text = path.read_text(encoding="utf8")
+def _drawing(found: re.Match[str]) -> str:
+    title, text = found[1], (ROOT / "docs" / found[2]).read_text(encoding="utf8")
     svg = text[text.index("<svg") :].replace("\n", "")
     return f'<figure class="drawing" role="img" aria-label="{title}">{svg}</figure>'
 

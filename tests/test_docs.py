@@ -157,7 +157,7 @@ def test_fragments_are_few_and_parse() -> None:
     assert len(fragments) <= 2
     for block in fragments:
         ast.parse(block.text)
-    for text, shorter in SHORTER.items():
+    for text in SHORTER:
         assert any(text in block.text for block in PROGRAMS), f"{text} is shortened nowhere"
 
 
