@@ -56,8 +56,8 @@ ARROWS = (
 )
 STYLE = """
 .b{fill:var(--md-code-bg-color,#f2f5f6);stroke:var(--md-default-fg-color--light,#667)}
-.n{font:600 15px ui-monospace,"DejaVu Sans Mono",Menlo,monospace;fill:var(--md-typeset-color,#223)}
-.t{font:12.5px system-ui,"DejaVu Sans",Arial,sans-serif;fill:var(--md-typeset-color,#445)}
+.n{font:600 16px ui-monospace,"DejaVu Sans Mono",Menlo,monospace;fill:var(--md-typeset-color,#223)}
+.t{font:13px system-ui,"DejaVu Sans",Arial,sans-serif;fill:var(--md-typeset-color,#445)}
 .a{stroke:var(--md-accent-fg-color,#b4541a);stroke-width:1.8;fill:none;marker-end:url(#tip)}
 .p{fill:var(--md-accent-fg-color,#b4541a)}
 """

@@ -87,7 +87,7 @@ def _help(text: str) -> str:
 
 def _row(parameter: click.Parameter, context: click.Context) -> str:
     record = parameter.get_help_record(context)
-    if record is None:
+    if record is None or "--help" in parameter.opts:
         return ""
     option, meaning = (" ".join(text.split()) for text in record)
     return f"| `{option}` | {_cell(meaning)} |".replace("`|`", "`\\|`")
