@@ -71,7 +71,13 @@ class OutputError(GridsevalError):
 
 
 def did_you_mean(wrong: str, valid: Iterable[str], at_most: int = 20) -> str:
-    """Return a hint that names the nearest valid choice, else the first ones and their number."""
+    """Return a hint that names the nearest valid choice, else the first ones and their number.
+
+    >>> did_you_mean("gird", ["grid", "dense"])
+    "did you mean 'grid'?"
+    >>> did_you_mean("other", ["grid", "dense", "uniform"], at_most=2)
+    'choose from: grid, dense, … (1 more)'
+    """
     choices = list(valid)
     near = difflib.get_close_matches(wrong, choices, n=1, cutoff=0.5)
     if near:

@@ -147,6 +147,7 @@ def attacks() -> Iterator[tuple[str, str, int]]:
         "not defined": ("(define", "(define2", 1),
         "a list in the instruction": ("the bowl", f"the ({attack}) bowl", 3),
         "a control character in the instruction": ("the bowl", "the \x1b]0;bowl", 3),
+        "an instruction without end": ("the bowl", "the bowl " * 1000, 3),
         "too few brackets": (")))\n)", ")))", 16),
         "too many brackets": (")))\n)", ")))\n))", 17),
         "no goal": ("(:goal (And (On plate_1 main_table_plate_region)))", "", 17),

@@ -57,7 +57,7 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if named:
         yield Path(named)
         return
-    from gridseval.envs.standins import standins_root
+    from gridseval.assets.standins import standins_root
 
     root = standins_root(tmp_path_factory.mktemp("stand-ins"))
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from gridseval.results import EpisodeRecord
-from gridseval.results.runs import Run
+from gridseval.results.run.reading import Run
 
 MANIFEST: dict[str, Any] = {
     "schema": 1,

@@ -16,22 +16,6 @@ import gridseval
 
 PACKAGE = Path(gridseval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = (
-    *(
-        "suites",
-        "envs",
-        "policies",
-        "tokens",
-        "wire",
-        "serving",
-        "rollout",
-        "results",
-        "report",
-        "video",
-        "cli",
-    ),
-    *("evaluation", "bench", "doctor"),
-)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -51,28 +35,61 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
             yield node.module, id(node) not in lazy
 
 
-def room_of(module: str) -> str | None:
-    parts = module.split(".")
-    inside = parts[0] == "gridseval" and len(parts) > 1 and parts[1] in ROOMS
-    return parts[1] if inside else None
-
-
-def test_no_two_rooms_import_each_other() -> None:
+def module_edges() -> set[tuple[str, str]]:
+    """Return which of gridseval's modules imports which, whenever; not what only types need."""
+    names = {name_of(path): path for path in MODULES}
     edges = set()
-    for path in MODULES:
-        source = room_of(".".join(("gridseval", *path.relative_to(PACKAGE).parts)))
-        for module, _ in imports(path):
-            target = room_of(module)
-            if source and target and source != target:
-                edges.add((source, target))
-    assert edges, "the rooms use each other"
+    for name, path in names.items():
+        tree = ast.parse(path.read_text(encoding="utf8"))
+        typing = {
+            id(node)
+            for branch in ast.walk(tree)
+            if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
+            for node in ast.walk(branch)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing:
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    edges.add((name, whole if whole in names else node.module))
+    return {
+        (source, target)
+        for source, target in edges
+        if target in names and source != target and not source.startswith(f"{target}.")
+    }
+
+
+def name_of(path: Path) -> str:
+    parts = ("gridseval", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    targets: dict[str, set[str]] = {}
+    for source, target in module_edges():
+        targets.setdefault(source, set()).add(target)
+    # Kahn's way: leave out, again and again, whoever imports nothing that is left.
+    left = set(targets)
+    while free := {name for name in left if not targets[name] & left}:
+        left -= free
+    assert left == set()
+
+
+def test_no_two_rooms_at_any_level_import_each_other() -> None:
+    edges = set()
+    for source, target in module_edges():
+        one, other = source.split("."), target.split(".")
+        depth = next((i for i, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
+        if depth is not None:
+            edges.add((".".join(one[: depth + 1]), ".".join(other[: depth + 1])))
+    assert len(edges) > 100, "the rooms use each other"
     assert not {edge for edge in edges if edge[::-1] in edges}
 
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("mujoco", ("envs", "bench", "doctor")),
+        ("mujoco", ("assets", "envs", "bench", "doctor")),
         ("robosuite", ("envs", "bench", "doctor")),
         ("torch", ("policies", "tokens")),
     ],
@@ -133,3 +150,15 @@ def test_exported_names_exist_and_are_documented() -> None:
             thing = getattr(module, exported)
             if inspect.isclass(thing) or inspect.isfunction(thing):
                 assert thing.__doc__, f"{name}.{exported}"
+
+
+def test_the_top_level_names_are_loaded_on_first_use() -> None:
+    heavy = "{'torch', 'mujoco', 'libero', 'robosuite'}"
+    code = f"import gridseval, sys; gridseval.load_policy; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert set(gridseval._ROOMS) == set(gridseval.__all__) - {"__version__"}
+    assert set(gridseval.__all__) <= set(dir(gridseval))
+    assert len(gridseval.__all__) <= 25
+    with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
+        _ = gridseval.evalute

@@ -16,7 +16,8 @@ a chunk. Its ``libero_utils.py`` is empty in the repository; the names are those
 so the image chain is OpenVLA's: JPEG, Lanczos to 224 px (no crop: the script never does one).
 
 What differs: upstream counts a chunk as one of at most 500 steps and looks for success after whole
-chunks only. ``--max-steps 2500`` allows as many steps; gridseval looks after every one.
+chunks only. LIBERO's own horizon of 1,000 steps ends its episodes before that, hence the 990 of
+protocol ``nora``. gridseval looks for success after every step.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ weighs exp(−0.1 k). Then the statistics' 1st and 99th percentiles scale it.
 
 What differs: upstream draws all samples from one generator, seeded once. Here every query has a
 seed of its own, of the run's seed, suite, task, trial and step, so that an episode does not depend
-on those before it. Upstream allows 20 to 30 steps more (``--max-steps``, see the card).
+on those before it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ files of Chameleon (tokenizer, base model) lie where its README puts them,
 ``worldvla/ckpts/chameleon``; they need a CUDA device::
 
     PYTHONPATH=WorldVLA:WorldVLA/worldvla gridseval serve \
-        --policy examples/policies/worldvla.py:WorldVla --ckpt model_256/libero_object
+        --policy examples/policies/worldvla.py:WorldVla --ckpt model_256/libero_object \
+        --trust-remote-code
 
     gridseval run --suite libero_object --ckpt ws://127.0.0.1:8000
 
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from recipe_parts import imported
+from recipe_parts import check_trust, imported
 
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, Observations
@@ -56,21 +57,30 @@ class WorldVla:
 
     Args:
         checkpoint: A folder of upstream's model zoo.
+        trust_remote_code: Upstream's loader unpickles Chameleon's image tokenizer, vqgan.ckpt.
         px: Frame size that the checkpoint was trained on, 256 or 512; by default what the
             checkpoint's path says, as in ``model_256``.
         device: A torch device.
 
     Raises:
-        PolicyError: Upstream's code cannot be imported, or nothing says the frame size.
+        PolicyError: Upstream's code cannot be imported or may not unpickle, or nothing says the
+            frame size.
     """
 
     batches = False
     observation_keys = ("agentview",)
     replan = 1
 
-    def __init__(self, checkpoint: str, px: int | None = None, device: str = "cuda") -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        px: int | None = None,
+        device: str = "cuda",
+    ) -> None:
         import torch
 
+        check_trust(trust_remote_code, "WorldVLA", "what Chameleon's vqgan.ckpt pickles")
         where = "WorldVLA and WorldVLA/worldvla"
         self._px = _told_px(checkpoint) if px is None else px
         models = imported("model", where)
@@ -95,7 +105,8 @@ class WorldVla:
             )
         self._episodes: dict[int, _Progress] = {}
         card = load_card("worldvla")
-        self.needs = EnvironmentNeeds(protocol=card.protocol)
+        protocol = "worldvla-512" if self._px == 512 else card.protocol
+        self.needs = EnvironmentNeeds(protocol=protocol)
         self.details = {"card": card.conventions(), "px": self._px}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
@@ -112,7 +123,7 @@ class WorldVla:
         if frame.shape[:2] != (self._px, self._px):
             raise PolicyError(
                 f"this WorldVLA was trained on frames of {self._px} px, not {frame.shape[0]}",
-                f"evaluate with cameras of {self._px} px, or give another --policy-arg px",
+                "leave --protocol out, which then is this checkpoint's, or give another px",
             )
         action = self._next(
             self._episodes[int(observations["slots"][0])],

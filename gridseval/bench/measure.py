@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
+from gridseval.assets import announced_assets
 from gridseval.bench.episode import EpisodeTimes
 from gridseval.bench.measurements import Measurements, Round, Stepping
 from gridseval.bench.ours import run_round, step_without_images, warm_up
@@ -13,7 +14,6 @@ from gridseval.bench.plain_client import PlainProcess
 from gridseval.bench.plan import CHUNKS, BenchPlan, Loop, PlainTask
 from gridseval.bench.state_env import StateEnvSettings
 from gridseval.bench.tape import action_tape
-from gridseval.envs.assets import announced_assets
 from gridseval.envs.pool.pool import WorkerPool
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.task_files import TaskFiles

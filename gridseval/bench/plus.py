@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from gridseval.assets import announced_assets
 from gridseval.bench.episode import cpu_seconds
 from gridseval.bench.plain_client import PlainProcess
 from gridseval.bench.plan import PlainTask
-from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import OBSERVATION_KEYS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -35,4 +35,4 @@ class StateEnvSettings(EnvSettings):
 
     def make(self) -> LiberoEnv:
         """Make the environment in this process."""
-        return StateEnv(**asdict(self))
+        return StateEnv.of(self)

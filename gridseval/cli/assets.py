@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gridseval.envs.assets import Assets
-    from gridseval.envs.assets.inventory import Found
-    from gridseval.envs.assets.verification import Verification
+    from gridseval.assets import Assets
+    from gridseval.assets.inventory import AssetRoot
+    from gridseval.assets.verification import Verification
     from gridseval.suites import Suite
     from gridseval.video.grid import Section
 
@@ -31,7 +31,7 @@ def command() -> None:
     \b
     gridseval assets pull                     # 0.4 GB into the user's cache
     gridseval assets list
-    gridseval assets preview --suite libero_goal --against stand-ins
+    gridseval.envs.preview --suite libero_goal --against stand-ins
     """  # noqa: D301
 
 
@@ -47,12 +47,12 @@ def pull_command(name: str, to: Path | None, revision: str | None, again: bool) 
     """
     from dataclasses import replace
 
-    from gridseval.envs.assets.hub import chosen_hub
-    from gridseval.envs.assets.identity import identify
-    from gridseval.envs.assets.layout import missing_folders, pulled_root
-    from gridseval.envs.assets.meter import shown_meter
-    from gridseval.envs.assets.pull import pull, work_bytes
-    from gridseval.envs.assets.sources import source_of
+    from gridseval.assets.hub import chosen_hub
+    from gridseval.assets.identity import identify
+    from gridseval.assets.layout import missing_folders, pulled_root
+    from gridseval.assets.meter import shown_meter
+    from gridseval.assets.pull import pull, work_bytes
+    from gridseval.assets.sources import source_of
 
     source = source_of(name)
     if revision is not None:
@@ -82,8 +82,8 @@ def verify_command(root: Path | None) -> None:
 
     Exits with 3 if a file differs, or if there is nothing to compare with.
     """
-    from gridseval.envs.assets.roots import checked_assets
-    from gridseval.envs.assets.verification import verify
+    from gridseval.assets.roots import checked_assets
+    from gridseval.assets.verification import verify
 
     folder = _used().root if root is None else checked_assets(root, "ROOT").root
     result = verify(folder)
@@ -101,7 +101,7 @@ def verify_command(root: Path | None) -> None:
 @command.command(name="list", context_settings=HELP)
 def list_command() -> None:
     """List the models on this machine; * marks those that runs use."""
-    from gridseval.envs.assets.inventory import list_assets
+    from gridseval.assets.inventory import list_assets
 
     found = list_assets()
     for each in found:
@@ -148,7 +148,7 @@ def _sections(
 ) -> list[Section]:
     from tqdm import tqdm
 
-    from gridseval.envs.assets.preview import initial_views
+    from gridseval.envs.preview import initial_views
     from gridseval.suites import select_tasks
     from gridseval.video.grid import Cell, Section
 
@@ -171,20 +171,20 @@ def _sections(
 
 
 def _title(roots: Sequence[Path]) -> str:
-    from gridseval.envs.assets.identity import identify
+    from gridseval.assets.identity import identify
 
     names = [_shown(*identify(root)) for root in roots]
     return names[0] if len(names) == 1 else f"left: {names[0]}    right: {names[1]}"
 
 
 def _root_of(text: str, option: str) -> Path:
-    from gridseval.envs.assets.roots import build_standins, checked_assets
+    from gridseval.assets.roots import build_standins, checked_assets
 
     return build_standins().root if text == "stand-ins" else checked_assets(text, option).root
 
 
 def _used() -> Assets:
-    from gridseval.envs.assets.roots import build_standins, named_or_cached
+    from gridseval.assets.roots import build_standins, named_or_cached
 
     assets = named_or_cached() or build_standins()
     if assets.note is not None:
@@ -192,7 +192,7 @@ def _used() -> Assets:
     return assets
 
 
-def _shown_root(found: Found) -> str:
+def _shown_root(found: AssetRoot) -> str:
     if found.identity is not None:
         return _shown(found.identity, str(found.hash))
     what = "not whole" if found.root.is_dir() else "no such folder"

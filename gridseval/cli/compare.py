@@ -10,9 +10,9 @@ import click
 from gridseval.cli.options import HELP
 
 if TYPE_CHECKING:
-    from gridseval.results.compare import Comparison
-    from gridseval.results.record import EpisodeRecord
-    from gridseval.results.runs import Run
+    from gridseval.results.compare.flips import Comparison
+    from gridseval.results.run.reading import Run
+    from gridseval.results.run.record import EpisodeRecord
 
 
 @click.command(name="compare", context_settings=HELP)
@@ -37,10 +37,10 @@ def command(first: str, second: str, form: str, video: Path | None, force: bool)
     Rates with a paired test, tasks, episodes that flipped, and the step at
     which trajectories part (where both were run with --record-actions).
     """
-    from gridseval.results import compare_text
-    from gridseval.results.compare import compare_runs
-    from gridseval.results.models import check_same_models
-    from gridseval.results.runs import read_run, with_distinct_labels
+    from gridseval.results.compare import text as compare_text
+    from gridseval.results.compare.flips import compare_runs
+    from gridseval.results.run.assets_note import check_same_models
+    from gridseval.results.run.reading import read_run, with_distinct_labels
 
     runs = with_distinct_labels([read_run(first), read_run(second)])
     comparison = compare_runs(*runs)

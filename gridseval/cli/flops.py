@@ -10,7 +10,7 @@ import click
 from gridseval.cli.options import HELP, Text
 
 if TYPE_CHECKING:
-    from gridseval.results.document import Document, Section
+    from gridseval.results.tables.document import Document, Section
     from gridseval.tokens.accounting import Convention, ModelDescription
     from gridseval.tokens.accounting.tabulate import Pruning
 
@@ -35,7 +35,7 @@ def command(
     gridseval flops openvla-7b --tokens 128 --layer 3 --convention llm-macs
     """  # noqa: D301
     from gridseval.errors import UsageError
-    from gridseval.results.layout import as_text
+    from gridseval.results.tables.text import as_text
     from gridseval.tokens.accounting import CONVENTIONS, find_convention, list_models, load_model
     from gridseval.tokens.accounting.tabulate import Pruning
 
@@ -63,7 +63,7 @@ def _check_pruner(name: str) -> None:
 
 
 def _overview(models: list[ModelDescription], shown: list[Convention]) -> Document:
-    from gridseval.results.document import Document, Section
+    from gridseval.results.tables.document import Document, Section
     from gridseval.tokens.accounting.tabulate import operations
 
     rows = [
@@ -78,7 +78,7 @@ def _overview(models: list[ModelDescription], shown: list[Convention]) -> Docume
 def _document(
     model: ModelDescription, pruning: Pruning | None, shown: list[Convention]
 ) -> Document:
-    from gridseval.results.document import Document
+    from gridseval.results.tables.document import Document
 
     title = f"{model.title}: {model.visual_tokens} visual tokens"
     if pruning is not None:
@@ -92,7 +92,7 @@ def _document(
 
 
 def _parts(model: ModelDescription, pruning: Pruning | None) -> Section:
-    from gridseval.results.document import Section
+    from gridseval.results.tables.document import Section
     from gridseval.tokens.accounting.tabulate import parts
 
     dense = parts(model)
@@ -109,7 +109,7 @@ def _parts(model: ModelDescription, pruning: Pruning | None) -> Section:
 def _by_convention(
     model: ModelDescription, pruning: Pruning | None, shown: list[Convention]
 ) -> Section:
-    from gridseval.results.document import Section
+    from gridseval.results.tables.document import Section
     from gridseval.tokens.accounting.tabulate import operations
 
     dense = operations(model)

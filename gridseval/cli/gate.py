@@ -13,8 +13,9 @@ from gridseval.cli.options import HELP
 from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
-    from gridseval.results.gate import GateRules, Verdict
-    from gridseval.results.runs import Run
+    from gridseval.results.gate.rules import GateRules
+    from gridseval.results.gate.verdict import Verdict
+    from gridseval.results.run.reading import Run
 
 _PATH = click.Path(path_type=Path)
 
@@ -58,8 +59,8 @@ def command(
     gridseval gate runs/new --min-success 0.95 --summary gate.md
     gridseval gate runs/new --published --family "π0.5 + GridS 16"
     """  # noqa: D301
-    from gridseval.results.gate import GateRules
-    from gridseval.results.runs import read_run
+    from gridseval.results.gate.rules import GateRules
+    from gridseval.results.run.reading import read_run
 
     if (baseline is not None) + (min_success is not None) + published != 1:
         raise UsageError("give exactly one of --baseline, --min-success and --published")
@@ -75,9 +76,13 @@ def command(
 def _judged(
     run: Run, baseline: str | None, min_success: float | None, family: str | None, rules: GateRules
 ) -> Verdict:
-    from gridseval.results.gate import gate_on_baseline, gate_on_published, gate_on_threshold
-    from gridseval.results.published import published_rows
-    from gridseval.results.runs import read_run, with_distinct_labels
+    from gridseval.results.gate.verdict import (
+        gate_on_baseline,
+        gate_on_published,
+        gate_on_threshold,
+    )
+    from gridseval.results.run.published import published_rows
+    from gridseval.results.run.reading import read_run, with_distinct_labels
 
     if baseline is not None:
         run, before = with_distinct_labels([run, read_run(baseline)])
@@ -115,9 +120,9 @@ def _number_or_share(text: str) -> float:
 
 
 def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
-    from gridseval.results.files import output_errors, write_atomically
-    from gridseval.results.gate_markdown import render_gate_markdown
-    from gridseval.results.junit import render_junit
+    from gridseval.results.gate.junit import render_junit
+    from gridseval.results.gate.markdown import render_gate_markdown
+    from gridseval.results.run.files import output_errors, write_atomically
 
     if junit is not None:
         write_atomically(junit, render_junit(verdict))

@@ -99,9 +99,10 @@ def _needs(name: str) -> str:
     """Return which package a kind needs beyond those of every installation, if any."""
     from importlib.util import find_spec
 
-    from gridseval.policies.registry import PACKAGES
+    from gridseval.policies.kinds import kind_of
 
-    package = PACKAGES.get(name)
+    kind = kind_of(name)
+    package = None if kind is None else kind.package
     if package is None:
         return ""
     return package if find_spec(package) else f"{package} (not installed)"
@@ -130,7 +131,7 @@ def _protocol(card: PolicyCard) -> Iterator[str]:
 
 def _published(families: tuple[str, ...]) -> Iterator[str]:
     """Yield a table of the rows of published scores, in percent."""
-    from gridseval.results.published import published_rows
+    from gridseval.results.run.published import published_rows
 
     tables = {family: published_rows(family) for family in families}
     wide = max(len("published, %"), *(len(family) for family in families))

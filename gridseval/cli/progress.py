@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from gridseval.evaluation.prepared import Prepared
+    from gridseval.evaluation.prepared_run import PreparedRun
     from gridseval.results import EpisodeRecord
 
 LINE_EVERY_S = 30.0
@@ -22,7 +22,7 @@ _BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}{postfix}, {rate_hour}, {remaining} l
 class ClosableProgress(Protocol):
     """A ``Progress`` that is told when nothing more comes."""
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """See ``Progress``."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -44,7 +44,7 @@ class ProgressBar:
         self._bar: Any = None
         self._running = RunningRate()
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Show what an earlier start has done already."""
         from tqdm import tqdm
 
@@ -94,7 +94,7 @@ class ProgressLines:
         self._began_s = self._written_s = 0.0
         self._unsaid = False
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Say what an earlier start has done already."""
         _warn(prepared)
         for record in done:
@@ -162,7 +162,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _warn(prepared: Prepared) -> None:
+def _warn(prepared: PreparedRun) -> None:
     for warning in prepared.warnings:
         click.echo(f"gridseval: warning: {warning}", err=True)
 

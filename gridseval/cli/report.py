@@ -26,7 +26,7 @@ def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     gridseval report baseline=runs/1 pruned=runs/2 --out comparison.html
     """  # noqa: D301
     from gridseval.report import read_runs, write_report
-    from gridseval.results.models import check_same_models
+    from gridseval.results.run.assets_note import check_same_models
 
     read = read_runs(runs)
     check_same_models([each.run for each in read], force)  # the page says it among its cautions

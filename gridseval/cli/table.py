@@ -9,7 +9,7 @@ import click
 from gridseval.cli.options import HELP
 
 if TYPE_CHECKING:
-    from gridseval.results.side_by_side import RunsTable
+    from gridseval.results.tables.several_runs import RunsTable
 
 
 @click.command(name="table", context_settings=HELP)
@@ -49,25 +49,25 @@ def command(
     Directories that hold parts of one run, or one policy's suites, are put
     together; equal NAMEs do so where run.yaml does not tell.
     """  # noqa: D301
-    from gridseval.results.merging import arrange_runs
-    from gridseval.results.runs import read_run
-    from gridseval.results.side_by_side import tabulate
+    from gridseval.results.run.reading import read_run
+    from gridseval.results.tables.merging import arrange_runs
+    from gridseval.results.tables.several_runs import tabulate
 
     arranged = arrange_runs([read_run(run) for run in runs], pool, force)
     click.echo(_rendered(tabulate(arranged, _families(published)), form, rows).rstrip("\n"))
 
 
 def _rendered(table: RunsTable, form: str, rows: Any) -> str:
-    from gridseval.results import side_by_side
+    from gridseval.results.tables import several_runs
 
     if form == "csv":
-        return side_by_side.table_csv(table)
+        return several_runs.table_csv(table)
     if form == "json":
-        return side_by_side.table_json(table)
+        return several_runs.table_json(table)
     render = {
-        "text": side_by_side.table_text,
-        "md": side_by_side.table_markdown,
-        "latex": side_by_side.table_latex,
+        "text": several_runs.table_text,
+        "md": several_runs.table_markdown,
+        "latex": several_runs.table_latex,
     }[form]
     return render(table, rows)
 

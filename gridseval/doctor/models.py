@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gridseval.assets import find_assets
 from gridseval.doctor.finding import Finding
-from gridseval.envs.assets import find_assets
-from gridseval.results.models import PUBLISHED_ASSETS
+from gridseval.results.run.assets_note import PUBLISHED_ASSETS
 
 _DIGITS = 12
 _FOREIGN = "not LIBERO's own, so results do not compare with published ones"

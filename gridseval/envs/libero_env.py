@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, cast
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.assets import announced_assets
 from gridseval.envs.arguments import (
     ResetOptions,
-    at_least,
     checked_actions,
     checked_mode,
     checked_seed,
-    one_of,
 )
-from gridseval.envs.assets import announced_assets
+from gridseval.envs.cameras import EpisodeCameras
+from gridseval.envs.config import EnvConfig
 from gridseval.envs.contact import gripper_touches
-from gridseval.envs.episodes import Episodes
-from gridseval.envs.looking import Looking
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
 from gridseval.envs.scene import CONTROL_HZ
-from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.spaces import (
-    ACTIONS,
     CAMERAS,
-    IMAGE_PX,
-    OBSERVATION_KEYS,
     action_space,
-    checked_keys,
-    checked_px,
     observation_space,
 )
 from gridseval.envs.starting import start_episode
-from gridseval.suites import SEEDINGS, Episode, Seeding, Task
-
-DEFAULT_SEED = 0
-"""OpenVLA's, whose protocol is the default."""
+from gridseval.suites import Episode, Task
 
 Observation = dict[str, Any]
 
@@ -71,25 +61,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
-        assets: Folder of LIBERO's models; default: see :func:`gridseval.envs.assets.find_assets`.
-        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
-            Without images no OpenGL is needed.
-        action_chunk: Most actions per step, or ``None`` for single actions.
-        actions: ``"delta"``, or ``"absolute"`` from the first policy step on: settling is as ever.
-        privileged: Whether ``info`` carries the privileged state.
-        seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
-        seeding: ``"task"``: once, before trial 0; ``"trial"``: trial i with ``seed + i`` (LeRobot).
-        image_px: Side of the images, instead of 256.
-        max_steps: Policy steps before truncation; default: the suite's.
-        settle_steps: Steps with an open gripper before the first observation; default: the suite's.
-        draw_last: Whether the observation that ends an episode gets images of its own.
-        max_scenes: Compiled tasks to keep.
-        libero_plus: Folder of LIBERO-Plus's data; default: that of ``GRIDSEVAL_LIBERO_PLUS``.
-        prompts: LIBERO-Plus's instructions: ``"base"``, or ``"upstream"``, with the perturbation.
-        robot_true: Whether the robot dimension's arm really starts at its joint angles.
-        perturb: Perturbations of every episode, such as ``"camera:3"``.
-        backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; default: the first that works.
         render_mode: ``"rgb_array"``, or ``None``.
+        options: See :class:`~gridseval.envs.config.EnvConfig`.
 
     Raises:
         UsageError: An argument names something that does not exist.
@@ -101,53 +74,36 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         "render_fps": CONTROL_HZ,
     }
 
-    def __init__(
-        self,
-        suite: str,
-        *,
-        assets: str | Path | None = None,
-        observations: Sequence[str] = OBSERVATION_KEYS,
-        action_chunk: int | None = None,
-        actions: str = "delta",
-        privileged: bool = False,
-        seed: int = DEFAULT_SEED,
-        seeding: Seeding = "task",
-        image_px: int = IMAGE_PX,
-        max_steps: int | None = None,
-        settle_steps: int | None = None,
-        draw_last: bool = True,
-        max_scenes: int = 2,
-        libero_plus: str | Path | None = None,
-        prompts: str = "base",
-        robot_true: bool = False,
-        perturb: Sequence[str] = (),
-        backend: str | None = None,
-        render_mode: str | None = None,
-    ) -> None:
-        self.assets = announced_assets(assets)
-        root = self.assets.root
-        self._episodes = Episodes(suite, root, libero_plus, prompts, robot_true, perturb)
+    def __init__(self, suite: str, *, render_mode: str | None = None, **options: Any) -> None:
+        self._configure(EnvConfig.of(suite, options), render_mode)
+
+    @classmethod
+    def of(cls, config: EnvConfig) -> LiberoEnv:
+        """Return an environment with these options."""
+        options = {field.name: getattr(config, field.name) for field in fields(EnvConfig)}
+        return cls(**options)
+
+    def _configure(self, config: EnvConfig, render_mode: str | None) -> None:
+        self.config = config
+        self.assets = announced_assets(config.assets)
+        self._episodes = config.episodes(self.assets.root)
         self.suite = self._episodes.suite
-        self.max_steps = at_least(1, "max_steps", max_steps, self.suite.max_steps)
+        self.max_steps = self.suite.max_steps if config.max_steps is None else config.max_steps
+        settle_steps = config.settle_steps
+        self._settle_steps = self.suite.settle_steps if settle_steps is None else settle_steps
         self.render_mode = checked_mode(render_mode)
-        self._settle_steps = at_least(0, "settle_steps", settle_steps, self.suite.settle_steps)
-        self._privileged, self._draw_last = privileged, draw_last
-        self._seed = checked_seed(seed)
-        self._seeding = one_of("way of seeding", seeding, SEEDINGS)
-        self._keys = checked_keys(observations)
-        self._actions = one_of("kind of actions", actions, ACTIONS)
+        self._seed, self._keys = config.seed, config.observations
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
-        kept = at_least(1, "max_scenes", max_scenes)
-        self._scenes = SceneCache(kept, checked_px(image_px), backend_for(backend, draws))
-        self._stage: Stage | None = None
+        backend = backend_for(config.backend, draws)
+        self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
+        self._stage: CompiledTask | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
-        self._eyes: Looking
+        self._eyes: EpisodeCameras
         self._seconds: dict[str, float] = {}
-        self.observation_space = observation_space(observations, image_px)
-        self.action_space = cast("Any", action_space(action_chunk, actions))
-        self._max_actions = action_chunk
+        self.observation_space = observation_space(self._keys, config.image_px)
+        self.action_space = cast("Any", action_space(config.action_chunk, config.actions))
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -171,7 +127,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         self._task, self._trial = chosen.task, chosen.trial
-        if self._seeding == "trial":
+        if self.config.seeding == "trial":
             checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
@@ -179,10 +135,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
         started = start_episode(
-            self._scenes, *setting, episode, self._seed, self._settle_steps, self._seeding
+            self._scenes, *setting, episode, self._seed, self._settle_steps, self.config.seeding
         )
         self._stage, self._eyes = started.stage, started.eyes
-        self._stage.simulation.arm.absolute = self._actions == "absolute"
+        self._stage.simulation.arm.absolute = self.config.actions == "absolute"
         self._seconds |= started.seconds
         self._steps, self._ended = 0, False
         frames = [self._frame()] if self._record_every else []
@@ -200,7 +156,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if self._stage is None or self._ended:
             raise gymnasium.error.ResetNeeded("call reset(): no episode is running")
-        actions = checked_actions(action, self._max_actions)
+        actions = checked_actions(action, self.config.action_chunk)
         frames = []
         success = False
         for one in actions:
@@ -213,7 +169,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         truncated = self._ended and not success
         info = self._info(success, frames)
         return (
-            self._observe(drawn=self._draw_last or not self._ended),
+            self._observe(drawn=self.config.draw_last or not self._ended),
             float(success),
             success,
             truncated,
@@ -253,7 +209,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._scenes.close()
         self._stage = None
 
-    def _running(self) -> Stage:
+    def _running(self) -> CompiledTask:
         if self._stage is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
         return self._stage
@@ -293,7 +249,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "trial": self._trial,
             "mujoco_warnings": self._running().simulation.warnings(),
         }
-        if self._privileged:
+        if self.config.privileged:
             info["privileged"] = privileged_state(self._running().simulation)
         if self._record_every:
             info["frames"] = frames

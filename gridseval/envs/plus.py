@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from gridseval.envs.assets.layout import pulled_root
+from gridseval.assets.layout import pulled_root
 from gridseval.envs.perturbations import (
     NOTHING,
     CameraMove,

@@ -14,7 +14,7 @@ from gridseval.envs.task_files import TaskFiles
 
 
 @dataclass
-class Stage:
+class CompiledTask:
     """One compiled task, ready to run.
 
     Attributes:
@@ -49,12 +49,12 @@ class SceneCache:
 
     def __init__(self, capacity: int, image_px: int, backend: str | None = None) -> None:
         self._capacity, self._image_px, self._backend = capacity, image_px, backend
-        self._stages: OrderedDict[TaskFiles, Stage] = OrderedDict()
+        self._stages: OrderedDict[TaskFiles, CompiledTask] = OrderedDict()
         self._context: GLContext | None = None
         if backend is not None:
             announce_backend(backend)
 
-    def stage(self, files: TaskFiles) -> Stage:
+    def stage(self, files: TaskFiles) -> CompiledTask:
         """Return the task's stage, compiling it if it is not at hand.
 
         Raises:
@@ -63,11 +63,11 @@ class SceneCache:
         if files not in self._stages:
             while len(self._stages) >= self._capacity:
                 self._stages.popitem(last=False)[1].close()
-            self._stages[files] = Stage(Simulation(Scene(files)))
+            self._stages[files] = CompiledTask(Simulation(Scene(files)))
         self._stages.move_to_end(files)
         return self._stages[files]
 
-    def renderer(self, stage: Stage) -> SceneRenderer:
+    def renderer(self, stage: CompiledTask) -> SceneRenderer:
         """Return the stage's renderer, making it and the OpenGL context if need be.
 
         Raises:

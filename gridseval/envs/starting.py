@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gridseval.envs.looking import Looking
+from gridseval.envs.cameras import EpisodeCameras
 from gridseval.envs.perturbations import Perturbation
-from gridseval.envs.scene_cache import SceneCache, Stage
+from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import Episode, Seeding
 
@@ -23,8 +23,8 @@ class Started:
         seconds: Wall time of ``compile`` (0 if the model was at hand) and ``reset``.
     """
 
-    stage: Stage
-    eyes: Looking
+    stage: CompiledTask
+    eyes: EpisodeCameras
     seconds: Mapping[str, float]
 
 
@@ -58,6 +58,6 @@ def start_episode(
     arm = perturbation.joints, perturbation.joints_true
     stage.simulation.start(episode.trial, seed, settle_steps, *arm, seeding=seeding)
     key = (seed, episode.suite, episode.task, episode.trial)
-    eyes = Looking(scenes, stage, perturbation, key)
+    eyes = EpisodeCameras(scenes, stage, perturbation, key)
     seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}
     return Started(stage, eyes, seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from gridseval.envs.assets import find_assets
+from gridseval.assets import find_assets
 from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS
 from gridseval.envs.perturbations.plan import parse_plan

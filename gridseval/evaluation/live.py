@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from gridseval.errors import OutputError
 
@@ -14,23 +13,18 @@ SHARE = 0.01
 """Tables of very long runs take longer to write; they may take up this share of the time."""
 
 
-class WritesTables(Protocol):
-    """What a run directory can do."""
-
-    def write_tables(self) -> object:
-        """Write all tables from the records in memory."""
-
-
 class LiveTables:
     """Writes a run's tables now and then, so that ``summary.json`` can be watched.
 
     Args:
-        run: The run directory; nothing is read from it again.
+        write: Writes all tables from the records in memory.
         clock: Returns seconds.
     """
 
-    def __init__(self, run: WritesTables, clock: Callable[[], float] = time.monotonic) -> None:
-        self._run, self._clock = run, clock
+    def __init__(
+        self, write: Callable[[], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write, self._clock = write, clock
         self._next_s = float("-inf")
 
     def refresh(self) -> None:
@@ -43,6 +37,6 @@ class LiveTables:
         if began_s < self._next_s:
             return
         with contextlib.suppress(OutputError):
-            self._run.write_tables()
+            self._write()
         ended_s = self._clock()
         self._next_s = ended_s + max(EVERY_S, (ended_s - began_s) / SHARE)

@@ -10,22 +10,16 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from gridseval.evaluation.prepared import Prepared
+from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
 
 MANIFEST_SCHEMA = 1
-FREE_KEYS = (
-    *("command", "libero_plus", "machine", "notes", "retry_errors", "started", "stopped"),
-    *("published", "timeout_s", "workers"),
-)
-"""What may differ when a run is resumed: it decides no outcome."""
-
 DEFAULT_VIDEO = "default"
 
 _PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
 
 
-def manifest_of(prepared: Prepared) -> dict[str, Any]:
+def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
     """Return the manifest of a run that is about to start, of plain values."""
     config = prepared.config
     identity, digest = prepared.assets.identity()
@@ -61,14 +55,14 @@ def manifest_of(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _published(prepared: Prepared) -> list[str]:
+def _published(prepared: PreparedRun) -> list[str]:
     """Return the policy's names in tables of published rates, as its card says."""
     card = prepared.loaded.description.get("card")
     name = card.get("name") if isinstance(card, Mapping) else None
     return list(load_card(name).published) if name in list_cards() else []
 
 
-def _versions(prepared: Prepared) -> dict[str, str]:
+def _versions(prepared: PreparedRun) -> dict[str, str]:
     versions = {name: _version(name) for name in _PACKAGES}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}

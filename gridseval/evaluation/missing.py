@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gridseval.results import EpisodeRecord
-from gridseval.tokens.trace_file import FOLDER, trace_name
+from gridseval.run_names import ACTIONS, TRACES
+from gridseval.tokens.trace_file import trace_name
 
 
 def missing_files(
@@ -22,9 +23,9 @@ def missing_files(
     records = tuple(records)
     videos = [run / record.video for record in records if record.video is not None]
     kept = records if record_actions else ()
-    actions = [run / "actions" / actions_name(*record.key) for record in kept]
+    actions = [run / ACTIONS / actions_name(*record.key) for record in kept]
     looked = [record for record in records if says_what_was_kept(record)]
-    traces = [run / FOLDER / trace_name(*record.key) for record in looked]
+    traces = [run / TRACES / trace_name(*record.key) for record in looked]
     kinds = (("videos", videos), ("recorded actions", actions), ("traces", traces))
     for kind, files in kinds:
         missing = sum(not file.exists() for file in files)

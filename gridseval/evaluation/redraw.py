@@ -14,14 +14,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from gridseval.envs.assets import Assets, find_assets
+from gridseval.assets import Assets, find_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
-from gridseval.evaluation.recorded import Recorded, choose_records, find_recorded, name_of
-from gridseval.results.runs import Run, read_run
+from gridseval.evaluation.recorded_episode import (
+    RecordedEpisode,
+    choose_records,
+    find_recorded,
+    name_of,
+)
+from gridseval.results.run.reading import Run, read_run
+from gridseval.run_names import VIDEOS
 from gridseval.suites import Suite, load_suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
@@ -77,7 +83,7 @@ def redraw(
     chosen = [find_recorded(run, record) for record in records]
     assets = find_assets(asked.assets)
     _check_same_machine(run, assets)
-    folder = asked.run / "videos" if asked.out is None else asked.out
+    folder = asked.run / VIDEOS if asked.out is None else asked.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -145,7 +151,7 @@ def _folder_of(recorded: Any) -> str | None:
 def _draw(
     env: LiberoEnv,
     suite: Suite,
-    recorded: Recorded,
+    recorded: RecordedEpisode,
     folder: Path,
     asked: Redrawing,
     on_step: Callable[[int], None],
@@ -171,7 +177,7 @@ def _draw(
         yield write_sheet(sheet, moments.frames(), *ended, mapping)
 
 
-def _replay(env: LiberoEnv, recorded: Recorded, moments: Moments) -> Iterator[Frame]:
+def _replay(env: LiberoEnv, recorded: RecordedEpisode, moments: Moments) -> Iterator[Frame]:
     """Play an episode, yield the frames that its video had, and note what happens between them.
 
     Raises:
@@ -197,7 +203,7 @@ def _frame(given: dict[str, Any]) -> Frame:
     return Frame(given["step"], given["agentview"], given["wrist"])
 
 
-def _differs(recorded: Recorded, how: str) -> MachineError:
+def _differs(recorded: RecordedEpisode, how: str) -> MachineError:
     record = recorded.record
     return MachineError(
         f"{name_of(record)}, recorded as {record.status} after {record.steps} steps, {how} when it "

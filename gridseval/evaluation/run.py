@@ -14,13 +14,15 @@ from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.live import LiveTables
-from gridseval.evaluation.manifest import FREE_KEYS, manifest_of
+from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
-from gridseval.evaluation.prepared import Prepared, prepare
+from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
-from gridseval.results import EpisodeRecord, RunDirectory, Summary
+from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
+from gridseval.results.run.keys import RESUME
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
+from gridseval.run_names import ACTIONS, TRACES, VIDEOS
 from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
 
@@ -32,7 +34,7 @@ _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 class Progress(Protocol):
     """Whoever shows how far a run is."""
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -42,7 +44,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def on_begin(self, prepared: Prepared, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Show nothing."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -63,7 +65,7 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
     prepared, progress = prepare(config), progress or Silent()
-    with RunDirectory.open(config.out, manifest_of(prepared), FREE_KEYS) as run:
+    with RunDirectory.open(config.out, manifest_of(prepared), RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
@@ -78,21 +80,21 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
         except BaseException:
             # The first error is the one to tell of; on a full disk a second one follows.
             with contextlib.suppress(OutputError):
-                run.write_tables()
+                write_tables(run)
             raise
-        return run.write_tables()
+        return write_tables(run)
 
 
 def _run(
-    prepared: Prepared,
+    prepared: PreparedRun,
     episodes: Sequence[Episode],
     run: RunDirectory,
     progress: Progress,
     stop: EarlyStop,
 ) -> None:
     mapping = prepared.loaded.mapping
-    recorder = VideoRecorder(prepared.suite, run.path / "videos", prepared.choice, mapping)
-    traces = TraceRecorder(run.path / "traces", mapping)
+    recorder = VideoRecorder(prepared.suite, run.path / VIDEOS, prepared.choice, mapping)
+    traces = TraceRecorder(run.path / TRACES, mapping)
     # A chunk may be longer than an episode; the environment takes no more steps than one has.
     replan = min(prepared.replan or prepared.max_steps, prepared.max_steps)
     plan = RolloutPlan(
@@ -103,7 +105,7 @@ def _run(
         flops=prepared.loaded.flops,
     )
     workers = min(prepared.workers, len(episodes))
-    live = LiveTables(run)
+    live = LiveTables(lambda: write_tables(run))
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
         opened.callback(traces.close)
@@ -116,7 +118,7 @@ def _run(
             video = recorder.finish(outcome.episode, status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
-                _save_actions(run.folder("actions"), outcome)
+                _save_actions(run.folder(ACTIONS), outcome)
             record = _record(prepared, outcome, status, video)
             run.append(record)
             progress.on_record(record)
@@ -126,7 +128,7 @@ def _run(
 
 
 def _record(
-    prepared: Prepared, outcome: Outcome, status: Status, video: Path | None
+    prepared: PreparedRun, outcome: Outcome, status: Status, video: Path | None
 ) -> EpisodeRecord:
     task = prepared.suite.tasks[outcome.episode.task]
     return EpisodeRecord(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gridseval.errors import UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.results import EpisodeRecord, RunDirectory
-from gridseval.results.sequential import RunMonitor, SequentialRule
+from gridseval.results.stats.sequential import RunMonitor, SequentialRule
 from gridseval.suites import Episode
 
 

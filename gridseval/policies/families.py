@@ -101,14 +101,20 @@ class Family:
         return self.kind.rpartition("/")[2].partition(":")[0]
 
     def versions(self) -> dict[Reference, tuple[str, ...]]:
-        """Return which versions of the original were compared, by reference, strongest first."""
-        found = {
-            reference: tuple(
-                dict.fromkeys(it.version for it in self.compared if it.reference == reference)
-            )
-            for reference in REFERENCES
+        """Return which versions of the original were compared, each by its strongest reference.
+
+        Returns:
+            Strongest reference first; none without a version.
+        """
+        best: dict[str, Reference] = {}
+        for reference in REFERENCES:
+            for compared in self.compared:
+                if compared.reference == reference:
+                    best.setdefault(compared.version, reference)
+        return {
+            reference: tuple(version for version, its in best.items() if its == reference)
+            for reference in dict.fromkeys(best.values())
         }
-        return {reference: versions for reference, versions in found.items() if versions}
 
 
 @dataclass(frozen=True)

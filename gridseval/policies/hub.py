@@ -15,22 +15,19 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from shutil import copyfile
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.policies.identity import is_read
+from gridseval.run_names import MANIFEST
 
 SCHEME = "hf://"
 
 _ID = re.compile(r"(\w[\w.-]{0,95}/\w[\w.-]{0,95})(?:@([\w./-]{1,200}))?", re.ASCII)
 _PROGRAMS = (".pt", ".pt2", ".pth", ".npy", ".py", ".yaml", ".json", ".hdf5", ".safetensors")
-_TEXTS = (".json", ".py", ".txt", ".model", ".jinja", ".md")
-_NAMED = (
-    *("action_head--*", "proprio_projector--*", "vision_backbone--*", "action_decoder*"),
-    *("run.yaml", ".gitattributes"),
-)
+_MARKS = (".gitattributes", MANIFEST)
 _CONFIGS = ("config.json", "adapter_config.json")
 _ANSWER_S = 10.0
 _MOST_FILES = 5000
@@ -260,17 +257,8 @@ def _is_inside(name: str) -> bool:
 
 
 def _is_kept(name: str) -> bool:
-    """Whether some kind reads a file: weights, texts, OFT's networks, a run's actions."""
-    path = PurePosixPath(name)
-    if len(path.parts) > 2:
-        return False
-    inside = path.parts[0] if len(path.parts) == 2 else ""
-    if path.suffix == ".safetensors":
-        return inside in ("", "pretrained_model")
-    if path.suffix == ".npy":
-        return inside == "actions"
-    named = not inside and any(fnmatchcase(name, pattern) for pattern in _NAMED)
-    return named or path.suffix in _TEXTS
+    """Whether to fetch a file: what some kind reads, and what tells that all has been fetched."""
+    return is_read(name) or name in _MARKS
 
 
 def _line(error: BaseException) -> str:

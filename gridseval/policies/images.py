@@ -2,22 +2,23 @@
 
 Each family was trained behind its own chain of decoding, cropping and resizing; a grey level of
 difference is harmless, another crop is another policy. The chains are written in policy cards, this
-module computes them: Pillow where the families use Pillow (or what equals it), simplejpeg where
-TensorFlow decodes, numpy elsewhere.
+module computes them: Pillow where the families use Pillow (or what equals it), numpy elsewhere.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from gridseval.policies.tensorflow_images import (
+    crop_and_resize,
+    jpeg_round_trip,
+    resize_lanczos3,
+)
 from gridseval.tokens.mapping import ImageMapping, centre_crop, resize_with_pad, rotated_by_180
 
 Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "none"]
@@ -88,26 +89,10 @@ class ImagePipeline:
         if self.rotated:
             frame = frame[::-1, ::-1]
         if self.jpeg_quality is not None:
-            frame = _jpeg_round_trip(frame, self.jpeg_quality)
+            frame = jpeg_round_trip(frame, self.jpeg_quality)
         if self.px is not None:
             frame = _resized(frame, self.px, self.resize)
-        return frame if self.crop_area is None else _cropped(frame, self.crop_area)
-
-
-def _jpeg_round_trip(frame: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return a frame as TensorFlow encodes it (4:2:0 chroma) and decodes it again.
-
-    Pillow encodes to TensorFlow's bytes, but decodes otherwise: TensorFlow asks libjpeg for its
-    fast integer cosine transform, and a rendered frame differs by 1.2 grey levels on average.
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(
-        buffer, "JPEG", quality=quality, subsampling="4:2:0"
-    )
-    decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(
-        buffer.getvalue(), fastdct=True, fastupsample=False
-    )
-    return decoded
+        return frame if self.crop_area is None else crop_and_resize(frame, self.crop_area)
 
 
 def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.uint8]:
@@ -115,7 +100,7 @@ def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.ui
     if (height, width) == (px, px):
         return frame
     if resize == "lanczos3":
-        return _lanczos(frame, px)
+        return resize_lanczos3(frame, px)
     image = Image.fromarray(np.ascontiguousarray(frame))
     if resize == "bilinear":
         return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
@@ -129,126 +114,3 @@ def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.ui
     left, top = (px - size[0]) // 2, (px - size[1]) // 2
     padded[top : top + size[1], left : left + size[0]] = resized
     return padded
-
-
-def _lanczos(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
-    """Return TensorFlow's ``resize(method="lanczos3", antialias=True)``, rounded and clipped.
-
-    Pillow's filter is the same but rounds and clips between its two passes, which costs several
-    grey levels where edges overshoot.
-    """
-    height, width = frame.shape[:2]
-    made = np.empty((px, px), "V3")
-    # A strip at a time: arrays beyond malloc's threshold cost more in page faults than in sums.
-    for first, low, weights in _lanczos_blocks(height, px):
-        columns = _turned(weights, frame[low : low + weights.shape[1]])
-        values = np.empty((px, columns.shape[1]), np.float32)
-        for start, left, across in _lanczos_blocks(width, px):
-            count, used = across.shape
-            np.matmul(across, columns[left : left + used], out=values[start : start + count])
-        np.rint(values, out=values)  # halves go to even numbers, as TensorFlow rounds
-        levels = np.clip(values, 0, 255, out=values).astype(np.uint8).view("V3")
-        made[first : first + len(weights)] = levels.T
-    return made.view(np.uint8).reshape(px, px, 3)
-
-
-def _turned(weights: NDArray[np.float32], strip: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the product of weights and a strip's rows, float32 (width, rows · 3).
-
-    Made in pieces so small that BLAS starts no threads: where workers keep all cores busy, waiting
-    for threads takes longer than the sums.
-    """
-    used, width = strip.shape[:2]
-    pieces = _PIECES if width % _PIECES == 0 else 1
-    values = strip.reshape(used, pieces, -1).astype(np.float32)
-    # Pixels move as wholes: numpy transposes 12 bytes at once twice as fast as 3 floats.
-    products = (weights @ values.transpose(1, 0, 2)).view("V12")
-    turned = np.empty((pieces, width // pieces, len(weights)), "V12")
-    turned[:] = products.transpose(0, 2, 1)
-    return turned.view(np.float32).reshape(width, -1)
-
-
-_PIECES = 4
-_BLOCK = 28
-"""Output rows per product: more waste weights that are zero, fewer waste calls."""
-
-
-@lru_cache(maxsize=16)
-def _lanczos_blocks(source: int, length: int) -> tuple[tuple[int, int, NDArray[np.float32]], ...]:
-    """Return first output row, first source row and weights of each block of output rows."""
-    # In float32, step by step: of places around 200 float32 keeps five decimals, and where a sum
-    # falls between two grey levels they decide.
-    one = np.float32(1)
-    shrinkage = one / (np.float32(length) / np.float32(source))
-    stretch = max(shrinkage, one)  # antialias: shrinking widens the kernel
-    places = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * shrinkage
-    centres = np.arange(source, dtype=np.float32) + np.float32(0.5)
-    weights = _lanczos_kernel(np.abs((centres - places[:, None]) * (one / stretch)))
-    weights *= one / weights.sum(axis=1, keepdims=True)
-    blocks = []
-    for first in range(0, length, _BLOCK):
-        part = weights[first : first + _BLOCK]
-        used = np.flatnonzero(part.any(axis=0))
-        band = part[:, used[0] : used[-1] + 1]
-        blocks.append((first, int(used[0]), band))
-    return tuple(blocks)
-
-
-def _lanczos_kernel(distance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the kernel of three lobes at distances of at least 0."""
-    pi, lobes = np.float32(np.pi), np.float32(3)
-    inside = np.where(distance <= np.float32(1e-3), np.float32(1), distance)
-    value = lobes * np.sin(pi * inside) * np.sin(pi * inside / lobes) / (pi * pi * inside * inside)
-    value = np.where(distance <= np.float32(1e-3), np.float32(1), value)
-    return np.where(distance > lobes, np.float32(0), value)
-
-
-def _cropped(frame: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
-    """Return a centre crop, enlarged to the frame's size again, as TensorFlow computes it.
-
-    Its ``crop_and_resize`` samples between pixels in float32, from the box's corner to its corner;
-    its ``convert_image_dtype`` takes v in [0, 1] to ⌊255.5 · v⌋, where rounding would be as likely
-    to give a level less.
-    """
-    height, width = frame.shape[:2]
-    top, bottom, down = _crop_samples(height, area)
-    left, right, across = _crop_samples(width, area)
-    across = np.repeat(across, 3)
-    rows = frame.reshape(height, -1)
-    made = np.empty_like(rows)
-    # A strip at a time, as for Lanczos.
-    for first in range(0, height, _BLOCK):
-        strip = slice(first, first + _BLOCK)
-        lines = _between(rows[top[strip]], rows[bottom[strip]], down[strip, None])
-        pixels = lines.view("V12")  # numpy takes 12 bytes at once faster than 3 floats
-        values = _between(
-            pixels.take(left, 1).view(np.float32), pixels.take(right, 1).view(np.float32), across
-        )
-        values *= np.float32(255.5 / 255)
-        made[strip] = values
-    return made.reshape(frame.shape)
-
-
-def _between(
-    before: NDArray[np.number], after: NDArray[np.number], share: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return ``before + (after − before) · share``, float32."""
-    start, step = before.astype(np.float32, copy=False), after.astype(np.float32, copy=False)
-    step -= start
-    step *= share
-    step += start
-    return step
-
-
-@lru_cache(maxsize=16)
-def _crop_samples(
-    length: int, area: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return the pixels before and after each sample, and its share of the way, in float32."""
-    side = np.sqrt(np.float32(area))
-    low = (1 - side) / 2
-    step = (low + side - low) * (length - 1) / max(length - 1, 1)
-    places = low * np.float32(length - 1) + np.arange(length, dtype=np.float32) * np.float32(step)
-    before = np.floor(places).astype(np.intp)
-    after = np.minimum(np.ceil(places), length - 1).astype(np.intp)
-    return before, after, (places - before).astype(np.float32)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
 from gridseval.policies.arguments import accepted, convert_arguments
-from gridseval.policies.detection import Found, detect
+from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
+from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
+from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
@@ -35,8 +36,9 @@ class LoadedPolicy:
         replan: Policy steps executed per query, at least 1; ``None`` for the whole chunk.
         description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
             file that defines the class (``None`` for gridseval's own), checkpoint, its sha256,
-            arguments as given, the version of ``torch`` (``None`` where nothing loaded it), and
-            the policy's own ``details``: its card, what its server said.
+            arguments as given, hashes of files that they name, the version of ``torch`` (``None``
+            where nothing loaded it), what the hub said, and the policy's own ``details``: its card,
+            what its server said.
         flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
             say.
         mapping: From its input image to the observed frame, for drawing traces.
@@ -90,10 +92,9 @@ def load_policy(
     if repository is None and not elsewhere:
         repository = _repository(checkpoint)
     path = checkpoint
+    own_kind = POLICIES.target(name).startswith("gridseval.")  # other code may read all files
     if repository is not None:
         found += (repository.note,) if repository.note else ()
-        # Code of the user's may read what it likes.
-        own_kind = POLICIES.target(name).startswith("gridseval.")
         path = str(repository.download(everything=not own_kind))
     elif checkpoint is not None and not (elsewhere or "://" in checkpoint):
         _check_exists(checkpoint)
@@ -109,12 +110,14 @@ def load_policy(
         "class": POLICIES.target(name),
         "source_sha256": _source_sha256(loaded),
         "checkpoint": checkpoint,
-        "sha256": _sha256(path),
+        "sha256": checkpoint_sha256(path, own_kind),
         "arguments": given,
-        "torch": _torch_version(loaded),
+        "torch": _torch_version(loaded, name),
     }
     if repository is not None:
         own["hub"] = repository.origin
+    if files := named_files(given):
+        own["argument_files"] = files
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
@@ -139,7 +142,7 @@ def _check_exists(checkpoint: str) -> None:
         raise PolicyError(f"checkpoint {checkpoint} does not exist")
 
 
-def _detected(checkpoint: str, repository: Repository | None) -> Found:
+def _detected(checkpoint: str, repository: Repository | None) -> Detection:
     if repository is None:
         return detect(checkpoint)
     with repository.outline() as folder:
@@ -235,63 +238,20 @@ def _needs(policy: Policy, name: str) -> EnvironmentNeeds:
     raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
 
 
-def _sha256(checkpoint: str | None) -> str | None:
-    """Return the hash of a file, or of a folder's weights or recorded actions, else ``None``."""
-    digest, path = hashlib.sha256(), Path(checkpoint or "")
-    if checkpoint and path.is_file():
-        return _file_sha256(path)
-    files = sorted((path / "actions").glob("*.npy")) if checkpoint else []
-    if checkpoint and not files:
-        folder = next((p for p in (path / "pretrained_model",) if p.is_dir()), path)
-        files = [file for pattern in _DECIDING for file in sorted(folder.glob(pattern))]
-    for file in files:
-        digest.update(file.name.encode())
-        for block in _blocks(file):
-            digest.update(block)
-    return digest.hexdigest() if files else None
-
-
-_DECIDING = (
-    *("config.json", "*.safetensors"),
-    *("dataset_statistics.json", "action_head--*", "proprio_projector--*", "*.py"),
-    *("policy_preprocessor.json", "policy_postprocessor.json"),
-)
-"""Files of a checkpoint by which it acts: weights, normalisation, its own code."""
-
-
 def _source_sha256(loaded: type[Any]) -> str | None:
     """Return the hash of the file that defines a class: edited, it is another policy."""
     file = getattr(sys.modules.get(loaded.__module__), "__file__", None)
     own = loaded.__module__.partition(".")[0] == "gridseval"
-    return None if own or file is None else _file_sha256(Path(file))
+    return None if own or file is None else file_sha256(Path(file))
 
 
-def _torch_version(loaded: type) -> str | None:
+def _torch_version(loaded: type, name: str) -> str | None:
     """Return the version of torch if the policy can have to do with it, else ``None``.
 
     Of our own kinds only few have, whatever else loaded torch into this process before.
     """
+    torch, kind = sys.modules.get("torch"), kind_of(name)
     ours = loaded.__module__.startswith("gridseval.")
-    torch = sys.modules.get("torch")
-    if torch is None or (ours and not loaded.__module__.startswith(_WITH_TORCH)):
+    if torch is None or (ours and (kind is None or not kind.torch)):
         return None
     return str(torch.__version__)
-
-
-_WITH_TORCH = tuple(
-    f"gridseval.policies.{name}" for name in ("torch_file", "nano", "lerobot_kind", "openvla_kind")
-)
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    for block in _blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Yield a file in pieces: checkpoints are larger than memory at times."""
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            yield block

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from gridseval.errors import PolicyError, did_you_mean
+from gridseval.policies.kinds import KINDS
 
 
 class Registry:
@@ -189,33 +190,9 @@ def _on_path(folder: Path) -> Iterator[None]:
 # seen here.
 POLICIES = Registry(
     "gridseval.policies",
-    {
-        "lerobot": "gridseval.policies.lerobot_kind.policy:LerobotPolicy",
-        "nano": "gridseval.policies.nano.policy:NanoPolicy",
-        "openpi": "gridseval.policies.remote.openpi:OpenpiPolicy",
-        "lightvla": "gridseval.policies.openvla_kind.policy:LightVlaPolicy",
-        "openvla": "gridseval.policies.openvla_kind.policy:OpenVlaPolicy",
-        "openvla-oft": "gridseval.policies.openvla_kind.policy:OpenVlaOftPolicy",
-        "oracle": "gridseval.policies.oracle:OraclePolicy",
-        "random": "gridseval.policies.random:RandomPolicy",
-        "replay": "gridseval.policies.replay:ReplayPolicy",
-        "torch": "gridseval.policies.torch_file:TorchPolicy",
-        "vla-eval": "gridseval.policies.remote.vla_eval:VlaEvalPolicy",
-        "zero": "gridseval.policies.zero:ZeroPolicy",
-    },
+    {kind.name: kind.entry_point for kind in KINDS},
     methods=("reset", "act"),
 )
-
-
-PACKAGES = {
-    "lerobot": "lerobot",
-    "lightvla": "transformers",
-    "nano": "torch",
-    "openvla": "transformers",
-    "openvla-oft": "transformers",
-    "torch": "torch",
-}
-"""What kinds import besides the packages that every installation has."""
 
 
 def register(name: str, entry_point: str) -> None:

@@ -21,6 +21,7 @@ from gridseval.policies.protocol import (
     Observations,
     at_least,
 )
+from gridseval.run_names import ACTIONS, MANIFEST
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
@@ -48,7 +49,7 @@ class ReplayPolicy:
 
     def __init__(self, checkpoint: str, chunk: int = 8) -> None:
         self._checkpoint = checkpoint
-        self._folder = Path(checkpoint) / "actions"
+        self._folder = Path(checkpoint) / ACTIONS
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
         self._run: dict[str, Any] = {}
@@ -61,7 +62,7 @@ class ReplayPolicy:
                 f"{checkpoint} holds no recorded actions ({self._folder} is not a folder)",
                 "record them with: gridseval run … --record-actions",
             )
-        self._run = _read_manifest(Path(checkpoint) / "run.yaml")
+        self._run = _read_manifest(Path(checkpoint) / MANIFEST)
         self.needs = _needs(self._run)
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
@@ -79,7 +80,7 @@ class ReplayPolicy:
         """Return float32 (B, chunk, 7): what was recorded from each slot's current step on."""
         slots, steps = observations["slots"], observations["steps"]
         chunks = [
-            _cut(self._recordings[int(slot)], int(step), self._chunk)
+            _cut(self._recordings[int(slot)], int(step), self._chunk, self.needs.actions)
             for slot, step in zip(slots, steps, strict=True)
         ]
         return ActionChunk(np.stack(chunks))
@@ -147,10 +148,22 @@ def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
     )
 
 
-def _cut(recorded: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
-    """Return float32 (count, 7) from step ``start`` on, standing still after the end."""
+def _cut(
+    recorded: NDArray[np.float32], start: int, count: int, actions: str
+) -> NDArray[np.float32]:
+    """Return float32 (count, 7) from step ``start`` on, standing still after the end.
+
+    Zeros are no motion, but as a goal they are the world's origin: there the last pose is held.
+
+    Raises:
+        PolicyError: There is no pose to hold.
+    """
     cut = np.zeros((count, ACTION_SIZE), np.float32)
     cut[:, 6] = recorded[-1, 6] if len(recorded) else -1
+    if actions == "absolute":
+        if not len(recorded):
+            raise PolicyError("an empty recording of absolute actions has no pose to hold")
+        cut[:] = recorded[-1]
     played = recorded[start : start + count]
     cut[: len(played)] = played
     return cut

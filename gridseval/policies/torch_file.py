@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies import exported, scripted
+from gridseval.policies import exported, exported_weights, scripted, scripted_weights
 from gridseval.policies.protocol import ActionChunk, Observations, at_least, check_actions
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def _load_script(path: Path, device: str) -> _Program:
     jit: Any = torch.jit  # only partly typed
     with tempfile.TemporaryFile() as copy, warnings.catch_warnings():
         scripted.copy_harmless(path, copy)
+        scripted_weights.check_weights(copy, str(path))
         copy.seek(0)
         # torch 2.13 deprecates TorchScript; who has such a file wants it evaluated all the same.
         warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
@@ -190,8 +191,10 @@ def _load_exported(path: Path, device: str) -> _Program:
 
     with tempfile.TemporaryFile() as copy:
         exported.copy_harmless(path, copy)
+        exported_weights.check_members(copy, str(path))
         copy.seek(0)
         program = torch.export.load(copy)
+    exported_weights.check_weights(program, str(path))
     inputs = program.graph_signature.user_inputs
     if len(inputs) != len(TorchPolicy.observation_keys):
         raise PolicyError(

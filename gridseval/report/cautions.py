@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gridseval.report.source import ReportRun
-from gridseval.results.comparable import published_differences, run_differences
-
-_TOLD_BY_KEY = " was not measured on what "
+from gridseval.results.run.comparable import published_differences, run_differences
+from gridseval.results.run.notes import kind_of
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ def _state(run: ReportRun) -> Iterator[str]:
 
 def _notes(run: ReportRun) -> Iterator[str]:
     """Yield the tables' notes, but for those that the page says elsewhere."""
-    yield from (note for note in run.run.notes if _TOLD_BY_KEY not in note)
-    yield from (note for note in run.summary.notes if not note.startswith("mean over the tasks"))
+    yield from (note for note in run.run.notes if kind_of(note) != "measured on")
+    yield from (note for note in run.summary.notes if kind_of(note) != "mean over tasks")
 
 
 def _protocol(run: ReportRun) -> Iterator[str]:

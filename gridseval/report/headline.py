@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from gridseval.report.source import ReportRun
 from gridseval.report.text import bounds, duration, number, percent
 from gridseval.results import EpisodeRecord, Tally, mean_over_tasks, tally
-from gridseval.results.aggregate import suite_interval
-from gridseval.results.columns import mean_steps_to_success
-from gridseval.results.paired import count_pairs, matched, mcnemar_two_sided, paired_difference
+from gridseval.results.stats.paired import (
+    count_pairs,
+    matched,
+    mcnemar_two_sided,
+    paired_difference,
+)
+from gridseval.results.stats.task_means import suite_interval
+from gridseval.results.tables.columns import mean_steps_to_success
 
 
 @dataclass(frozen=True)

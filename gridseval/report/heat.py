@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gridseval.report.source import ReportRun
 from gridseval.report.text import MISSING, bounds
 from gridseval.results import EpisodeRecord, tally
-from gridseval.results import pivot as pivots
+from gridseval.results.tables import pivot as pivots
 
 ALL = "all"
 

@@ -21,9 +21,9 @@ from gridseval.report.heat import HeatMap, heat_map
 from gridseval.report.provenance import Entry, provenance
 from gridseval.report.source import ReportRun
 from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
-from gridseval.results.files import write_atomically
+from gridseval.results.run.files import write_atomically
+from gridseval.run_names import REPORT
 
-REPORT = "report.html"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord, Summary, summarise
-from gridseval.results.merging import arrange_runs
-from gridseval.results.runs import Run, read_run
+from gridseval.results.run.reading import Run, read_run
+from gridseval.results.tables.merging import arrange_runs
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies import LoadedPolicy
+from gridseval.policies import EnvironmentNeeds, LoadedPolicy
 from gridseval.serving.batching import Answered
 from gridseval.serving.session import Asked, checked_image, checked_state
-from gridseval.suites import Episode
+from gridseval.suites import Episode, load_protocol
 from gridseval.wire import vla_eval
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS
@@ -42,8 +42,9 @@ def declaration(loaded: LoadedPolicy) -> dict[str, Any]:
     params: dict[str, Any] = {"send_wrist_image": "wrist" in keys, "send_state": state}
     if state:
         params["quat_no_antipodal"] = True
-    if loaded.needs.env_seed is not None:
-        params["env_seed"] = loaded.needs.env_seed
+    seed = _env_seed(loaded.needs)
+    if seed is not None:
+        params["env_seed"] = seed
     if loaded.needs.actions == "absolute":
         params["absolute_action"] = True
     return {
@@ -55,6 +56,17 @@ def declaration(loaded: LoadedPolicy) -> dict[str, Any]:
         "action_spec": _action_spec(loaded.needs.actions),
         "observation_spec": _observation_spec(keys, state),
     }
+
+
+def _env_seed(needs: EnvironmentNeeds) -> int | None:
+    """Return the seed that the policy needs, or its family's protocol has, if any.
+
+    vla-eval seeds once per task; a protocol that seeds every trial cannot be said there.
+    """
+    if needs.env_seed is not None or needs.protocol is None:
+        return needs.env_seed
+    protocol = load_protocol(needs.protocol)
+    return protocol.env_seed if protocol.seeding == "task" else None
 
 
 def _action_spec(actions: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 _MAX_TERMS = 8
+_MAX_LETTERS = 2000  # of an instruction; LIBERO-Plus's longest has 331
 
 _NAME = re.compile(r"[a-z0-9_]{1,200}(?:[.-][a-z0-9_]{1,200}){0,20}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:e[+-]?\d{1,3})?", re.ASCII)
@@ -44,7 +45,7 @@ class TokenReader:
             "problem": lambda: [self._name("a problem")],
             ":domain": self._domain,
             ":requirements": lambda: self._until_closed(self._requirement),
-            ":language": lambda: self._until_closed(self._word),
+            ":language": self._language,
             ":regions": lambda: self._until_closed(self._region),
             ":fixtures": self._typed,
             ":objects": self._typed,
@@ -81,6 +82,12 @@ class TokenReader:
         if self._peek() != "robosuite":
             self._refuse("the domain must be robosuite, not {}")
         return [self._next()]
+
+    def _language(self) -> list[str]:
+        words = self._until_closed(self._word)
+        if sum(map(len, words)) > _MAX_LETTERS:
+            self._refuse(f"an instruction of more than {_MAX_LETTERS} letters, before {{}}")
+        return words
 
     def _region(self) -> str:
         self._expect("(")

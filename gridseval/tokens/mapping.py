@@ -33,11 +33,19 @@ class ImageMapping:
         """Return places on the frame, float64 (..., 2), of places on the model's input image.
 
         They may lie outside [0, 1]: padding is on the model's image and not on the frame.
+
+        >>> rotated_by_180().to_frame(np.array([[0.25, 0.0], [0.5, 0.5]])).tolist()
+        [[0.75, 1.0], [0.5, 0.5]]
         """
         return np.asarray(points, np.float64) * self.scale + self.offset
 
     def after(self, earlier: ImageMapping) -> ImageMapping:
-        """Return the map of two steps: frame → ``earlier`` → this → model image."""
+        """Return the map of two steps: frame → ``earlier`` → this → model image.
+
+        >>> quarter = centre_crop(0.25)
+        >>> quarter.after(quarter) == centre_crop(0.0625)
+        True
+        """
         scale = tuple(a * b for a, b in zip(earlier.scale, self.scale, strict=True))
         offset = tuple(
             a * b + c for a, b, c in zip(earlier.scale, self.offset, earlier.offset, strict=True)
@@ -46,7 +54,11 @@ class ImageMapping:
 
 
 def centre_crop(area: float) -> ImageMapping:
-    """Return the map of a centre crop that keeps this share of the area, in (0, 1]."""
+    """Return the map of a centre crop that keeps this share of the area, in (0, 1].
+
+    >>> centre_crop(0.25)
+    ImageMapping(scale=(0.5, 0.5), offset=(0.25, 0.25))
+    """
     side = float(np.sqrt(area))
     return ImageMapping((side, side), ((1 - side) / 2,) * 2)
 
@@ -62,6 +74,11 @@ def resize_with_pad(frame: tuple[int, int], model: tuple[int, int]) -> ImageMapp
     Args:
         frame: Width and height of the frame in pixels.
         model: Width and height of the model's input image in pixels.
+
+    A frame twice as wide as high fills the middle half of a square model image:
+
+    >>> resize_with_pad((256, 128), (224, 224))
+    ImageMapping(scale=(1.0, 2.0), offset=(0.0, -0.5))
     """
     ratio = max(frame[0] / model[0], frame[1] / model[1])
     scale = (model[0] * ratio / frame[0], model[1] * ratio / frame[1])

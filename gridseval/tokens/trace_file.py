@@ -28,7 +28,6 @@ from gridseval.tokens.trace import TokenTrace
 from gridseval.tokens.trace_json import pair_of, trace_from_json, trace_to_json, whole_number
 
 SCHEMA = 1
-FOLDER = "traces"
 
 
 def trace_name(suite: str, task: int, trial: int) -> str:

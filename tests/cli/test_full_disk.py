@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 PAGE = 4096
 

@@ -64,7 +64,7 @@ def test_a_card_says_its_protocol_and_how_its_families_are_reached(
 ) -> None:
     status, out, _ = run(capsys, "show", "lightvla")  # whose file leaves the default out
     assert status == 0
-    assert "\nprotocol: openvla\n" in out
+    assert "\nprotocol openvla: " in out
     _, out, _ = run(capsys, "show", "nora")
     (nora,) = (family for family in load_families() if family.family == "NORA")
     assert f"in the model's environment:  {nora.serve}" in out

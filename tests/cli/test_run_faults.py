@@ -11,7 +11,7 @@ import pytest
 
 from gridseval.errors import OutputError
 from gridseval.evaluation.run import _save_actions
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 from gridseval.rollout import Outcome
 from gridseval.suites import Episode
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gridseval.cli.signals import Terminated, sigterm_raises
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 
 def _wait_for_two_records(process: Any, log: Path) -> None:

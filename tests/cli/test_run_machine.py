@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 Words = Callable[..., list[object]]
 NO_EGL = {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_FILENAMES": "/no/such/vendor.json"}

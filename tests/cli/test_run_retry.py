@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 Words = Callable[..., list[object]]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gridseval.assets import content_hash
+from gridseval.assets.manifest import Manifest, write_manifest
 from gridseval.doctor.models import check_models
-from gridseval.envs.assets import content_hash
-from gridseval.envs.assets.manifest import Manifest, write_manifest
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
 

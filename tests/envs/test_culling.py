@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from gridseval.envs.assets import find_assets
+from gridseval.assets import find_assets
 from gridseval.envs.rendering.backend import GLContext, choose_backend
 from gridseval.envs.rendering.culling import Culler
 from gridseval.envs.rendering.renderer import SceneRenderer

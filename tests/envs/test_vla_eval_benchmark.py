@@ -19,11 +19,12 @@ import gymnasium
 import numpy as np
 import pytest
 from comparison import assert_same, tape
+from served import policy_server
 from vla_eval.protocol.messages import unpack_message
 from vla_eval_double import Model, served
 
 import gridseval  # noqa: F401
-from gridseval.policies import load_policy
+from gridseval.policies import ActionChunk, EnvironmentNeeds, LoadedPolicy, load_policy
 from gridseval.suites import Episode
 
 pytestmark = pytest.mark.slow
@@ -65,12 +66,48 @@ JOBS = {
 }
 
 
+class Following:
+    """Chunks of 4 that follow from all that is seen, of which 3 are executed."""
+
+    observation_keys = ("agentview", "wrist", "state")
+
+    def reset(self, slots: Any, episodes: Any) -> None:
+        """Keep nothing."""
+
+    def act(self, observations: Any) -> ActionChunk:
+        """Move by the state and by what the cameras show."""
+        (state,), step = observations["state"], observations["steps"][0]
+        actions = np.zeros((1, 4, 7), np.float32)
+        actions[0, :, :3] = state[:3] - np.float32(0.5)
+        actions[0, :, 3:5] = [observations[key].mean() / 512 for key in ("agentview", "wrist")]
+        actions[0, :, 5] = np.arange(4) / 10 - step / 100 + state[3] / 100
+        actions[0, :, 6] = -1 if step < 6 else 0.3
+        return ActionChunk(actions)
+
+
+SERVED = LoadedPolicy(
+    *(Following(), "following", Following.observation_keys, 3, {}),
+    needs=EnvironmentNeeds(env_seed=5),
+)
+STEPS = 8
+
+
 @pytest.fixture(scope="module")
 def references(
     assets: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, np.ndarray]]:
     folder = tmp_path_factory.mktemp("benchmark")
-    (folder / "jobs.json").write_text(json.dumps({k: vars(v) for k, v in JOBS.items()}))
+    with policy_server(SERVED) as address:
+        served = {"suite": "libero_object", "task": 1, "steps": STEPS, "address": address}
+        jobs = {key: vars(job) for key, job in JOBS.items()} | {"served": served}
+        return run_benchmark(jobs, folder, assets)
+
+
+def run_benchmark(
+    jobs: Mapping[str, Any], folder: Path, assets: Path
+) -> dict[str, dict[str, np.ndarray]]:
+    """Run jobs in another process and return their arrays."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
     with (folder / "log.txt").open("wb") as log:
         done = subprocess.run(
             [sys.executable, LOOP, folder / "jobs.json", folder, folder / "config", assets],
@@ -81,7 +118,7 @@ def references(
         )
     assert done.returncode == 0, (folder / "log.txt").read_text(encoding="utf8")[-4000:]
     found = {}
-    for label in JOBS:
+    for label in jobs:
         with np.load(folder / f"{label}.npz") as arrays:
             found[label] = dict(arrays)
     return found
@@ -123,6 +160,24 @@ def test_observations_actions_and_states_are_the_benchmarks(
             assert_same(made.astype(np.float64), executed, f"{label}: action {step}")
             observation, *_ = env.step(made)
         env.close()
+
+
+def test_a_policy_served_to_its_runner_acts_as_it_does_here(
+    assets: Path, references: dict[str, dict[str, np.ndarray]]
+) -> None:
+    """vla-eval's LIBERO, runner and connection against ``gridseval serve``: the same episode."""
+    reference = references["served"]
+    env: Any = gymnasium.make("gridseval/libero_object-v0", assets=assets, seed=5)
+    observation, _ = env.reset(options={"task": 1, "trial": 0})
+    for step in range(STEPS):
+        assert_same(env.unwrapped.sim_state(), reference["states"][step], f"state at {step}")
+        if step % 3 == 0:
+            chunk = Following().act(batch(observation, step)).actions[0]
+        assert_same(chunk[step % 3], reference["executed"][step], f"action {step}")
+        observation, *_ = env.step(chunk[step % 3])
+    assert_same(env.unwrapped.sim_state(), reference["states"][STEPS], "last state")
+    assert len(reference["executed"]) == STEPS
+    env.close()
 
 
 def batch(observation: Mapping[str, Any], step: int) -> dict[str, Any]:

@@ -52,6 +52,38 @@ async def run_job(job: dict[str, Any], drawing: Drawing) -> dict[str, np.ndarray
     return arrays
 
 
+async def run_served(job: dict[str, Any], drawing: Drawing) -> dict[str, np.ndarray]:
+    """Run one episode of a policy behind an address, on vla-eval's connection and runner."""
+    from vla_eval.benchmarks.libero.benchmark import LIBEROBenchmark
+    from vla_eval.connection import Connection
+    from vla_eval.runners.sync_runner import SyncEpisodeRunner
+
+    drawing.always = True
+    states: list[Any] = []
+    executed: list[Any] = []
+
+    class Noting(LIBEROBenchmark):
+        def reset(self, task: Any) -> Any:
+            observation = super().reset(task)
+            states.append(self._env.get_sim_state())
+            return observation
+
+        def step(self, action: Any) -> Any:
+            executed.append(action["actions"])
+            result = super().step(action)
+            states.append(self._env.get_sim_state())
+            return result
+
+    async with Connection(job["address"], max_retries=1) as connection:
+        params = connection.server_info["observation_params"]
+        benchmark = Noting(suite=job["suite"], **params)
+        task = {**benchmark.get_tasks()[job["task"]], "episode_idx": 0}
+        await SyncEpisodeRunner().run_episode(benchmark, task, connection, max_steps=job["steps"])
+    benchmark.cleanup()
+    drawing.always = False
+    return {"states": np.array(states), "executed": np.array(executed)}
+
+
 def _keep(arrays: dict[str, np.ndarray], where: str, observation: dict[str, Any]) -> None:
     for key, image in observation["images"].items():
         arrays[f"{where}/images/{key}"] = image
@@ -66,7 +98,8 @@ def main() -> None:
     import_libero(config, assets)
     drawing = Drawing()
     for label, job in json.loads(jobs.read_text(encoding="utf8")).items():
-        np.savez(out / f"{label}.npz", **asyncio.run(run_job(job, drawing)))
+        run = run_served if "address" in job else run_job
+        np.savez(out / f"{label}.npz", **asyncio.run(run(job, drawing)))
         sys.stdout.write(f"{label}\n")
         sys.stdout.flush()
 

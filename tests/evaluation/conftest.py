@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 DOUBLES = Path(__file__).with_name("evaluation_doubles.py")
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 
 COMMON = ("--tasks", "0,1", "--trials", "3", "--max-steps", "100", "--record-actions")
 EPISODES = {(task, trial) for task in (0, 1) for trial in range(3)}

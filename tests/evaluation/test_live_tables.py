@@ -12,7 +12,7 @@ import pytest
 
 from gridseval.errors import OutputError
 from gridseval.evaluation.live import EVERY_S, SHARE, LiveTables
-from gridseval.results import EpisodeRecord, RunDirectory
+from gridseval.results import EpisodeRecord, RunDirectory, write_tables
 
 
 class Run:
@@ -29,7 +29,7 @@ class Run:
 def test_at_most_every_few_seconds() -> None:
     clock = [0.0]
     run = Run(clock)
-    live = LiveTables(run, lambda: clock[0])
+    live = LiveTables(run.write_tables, lambda: clock[0])
     for _ in range(600):
         live.refresh()
         clock[0] += 0.1
@@ -39,7 +39,7 @@ def test_at_most_every_few_seconds() -> None:
 def test_slow_tables_take_a_small_share_of_the_time() -> None:
     clock = [0.0]
     run = Run(clock, cost_s=2.0)
-    live = LiveTables(run, lambda: clock[0])
+    live = LiveTables(run.write_tables, lambda: clock[0])
     for _ in range(10_000):
         live.refresh()
         clock[0] += 1.0
@@ -52,7 +52,7 @@ def test_a_full_disk_does_not_stop_a_run() -> None:
         def write_tables(self) -> None:
             raise OutputError("cannot write table.md: No space left on device")
 
-    LiveTables(Full()).refresh()
+    LiveTables(Full().write_tables).refresh()
 
 
 def test_summary_json_follows_and_the_records_are_not_read_again(
@@ -60,7 +60,7 @@ def test_summary_json_follows_and_the_records_are_not_read_again(
 ) -> None:
     clock = [0.0]
     with RunDirectory.open(tmp_path / "run", {"suite": "s", "episodes": 9}) as run:
-        live = LiveTables(run, lambda: clock[0])
+        live = LiveTables(lambda: write_tables(run), lambda: clock[0])
         for trial in range(2):
             run.append(live_record(trial))
             live.refresh()
@@ -81,7 +81,7 @@ def test_a_record_costs_little_while_tables_wait(
     with RunDirectory.open(tmp_path / "run", {"suite": "s"}) as run:
         for trial in range(300):
             run.append(live_record(trial))
-        live = LiveTables(run)
+        live = LiveTables(lambda: write_tables(run))
         live.refresh()
         began_s = time.process_time()  # others on this machine do not count
         for _ in range(1000):

@@ -16,7 +16,7 @@ from evaluation_doubles import Witness
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.pool import WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 from gridseval.rollout import Outcome, RolloutPlan, run_episodes
 from gridseval.suites import Episode
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gridseval.cli import main
-from gridseval.results.jsonl import read_records
+from gridseval.results.run.jsonl import read_records
 from gridseval.suites import Episode, Suite, Task
 
 TRIAL = 11
@@ -37,7 +37,7 @@ def test_the_oracle_solves_nearly_all(
 ) -> None:
     monkeypatch.setenv("GRIDSEVAL_ASSETS", str(assets))
     # The command runs trials 0 to n - 1; those before would take a quarter of an hour.
-    monkeypatch.setattr("gridseval.evaluation.prepared.list_episodes", _one_trial_each)
+    monkeypatch.setattr("gridseval.evaluation.prepared_run.list_episodes", _one_trial_each)
     solved = {suite: _successes(suite, tmp_path / suite) for suite in LEAST}
     assert all(solved[suite] >= least for suite, least in LEAST.items()), solved
     assert sum(solved.values()) >= LEAST_OF_BOTH, solved

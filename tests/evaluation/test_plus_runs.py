@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gridseval.envs.assets import layout
+from gridseval.assets import layout
 from gridseval.errors import MachineError, OutputError, UsageError
 from gridseval.evaluation import RunConfig, evaluate
-from gridseval.evaluation.chosen import choose
-from gridseval.results.jsonl import read_records
+from gridseval.evaluation.task_selection import choose
+from gridseval.results.run.jsonl import read_records
 from gridseval.suites import Episode, Selection, Suite, load_suite
 
 BASE = "turn_on_the_stove"

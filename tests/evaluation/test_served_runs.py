@@ -19,8 +19,8 @@ from gridseval.cli import main
 from gridseval.errors import OutputError, PolicyError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.policies import load_policy
-from gridseval.results.jsonl import read_records
-from gridseval.results.runs import read_run
+from gridseval.results.run.jsonl import read_records
+from gridseval.results.run.reading import read_run
 from gridseval.tokens import ImageMapping
 from gridseval.wire import openpi
 from gridseval.wire.own import ServedPolicy

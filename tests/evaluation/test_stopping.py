@@ -14,7 +14,7 @@ from gridseval.errors import UsageError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.results import EpisodeRecord, read_records
-from gridseval.results.sequential import SequentialRule
+from gridseval.results.stats.sequential import SequentialRule
 from gridseval.rollout import Outcome, RolloutPlan
 from gridseval.suites import Episode
 

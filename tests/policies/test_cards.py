@@ -12,7 +12,7 @@ import yaml
 from gridseval.errors import UsageError
 from gridseval.policies.cards import PolicyCard, list_cards, load_card
 from gridseval.policies.cost import card_flops, dense_trace
-from gridseval.results.published import load_published
+from gridseval.results.run.published import load_published
 from gridseval.tokens import CameraTrace, TokenTrace
 
 SHIPPED = [

@@ -295,17 +295,3 @@ def test_what_a_policy_says_of_itself_is_recorded_but_replaces_nothing(tmp_path:
     file.write_text(f"{head}    details = 'raw'\n")
     with pytest.raises(PolicyError, match="has details 'raw'"):
         load_policy(f"{file}:Own", None, {}, 7)
-
-
-@pytest.mark.parametrize(
-    "name", ["config.json", "a.safetensors", "dataset_statistics.json", "action_head--1.pt", "m.py"]
-)
-def test_whatever_a_checkpoint_acts_by_is_in_its_hash(name: str, tmp_path: Path) -> None:
-    from gridseval.policies.loading import _sha256
-
-    (tmp_path / "config.json").write_text("{}")
-    before = _sha256(str(tmp_path))
-    (tmp_path / "README.md").write_text("text")
-    assert _sha256(str(tmp_path)) == before
-    (tmp_path / name).write_text("other")
-    assert _sha256(str(tmp_path)) != before

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gridseval.evaluation import RunConfig, evaluate
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 
 CLASS = """
 import numpy as np

@@ -88,6 +88,23 @@ def test_an_empty_recording_stands_still_with_an_open_gripper(
     np.testing.assert_array_equal(policy.act(asking([0])).actions, [[[0, 0, 0, 0, 0, 0, -1]]])
 
 
+def test_recorded_goals_are_held_after_the_end_not_given_up_for_the_origin(
+    recorded: Callable[[Episode, Any], Path],
+) -> None:
+    goals = np.random.default_rng(0).uniform(-1, 1, (3, 7)).astype(np.float32)
+    folder = recorded(A, goals)
+    (folder / "run.yaml").write_text("actions: absolute\n")
+    policy = ReplayPolicy(str(folder), chunk=5)
+    assert policy.needs.actions == "absolute"
+    policy.reset([0], [A])
+    played = policy.act(asking([0])).actions[0]
+    np.testing.assert_array_equal(played, goals[[0, 1, 2, 2, 2]])
+    recorded(A, goals[:0])
+    policy.reset([0], [A])
+    with pytest.raises(PolicyError, match="no pose to hold"):
+        policy.act(asking([0]))
+
+
 def test_replay_names_the_episode_that_was_not_recorded(
     recorded: Callable[[Episode, Any], Path],
 ) -> None:

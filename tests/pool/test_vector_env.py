@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from pool_doubles import TRIALS, FakeSettings
 
+from gridseval.envs.config import EnvConfig
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool import vector_env
 from gridseval.envs.pool.settings import EnvSettings
@@ -234,8 +235,8 @@ def test_all_arguments_of_an_environment_reach_the_workers(make_env: MakeEnv) ->
     settings = env._pool._workers[0]._settings
     assert {name: getattr(settings, name) for name in given} == given
     assert settings.assets == "/models"
-    single = set(inspect.signature(LiberoEnv).parameters) - {"render_mode"}
-    assert single == {field.name for field in fields(EnvSettings)}
+    assert list(inspect.signature(LiberoEnv).parameters) == ["suite", "render_mode", "options"]
+    assert fields(EnvSettings) == fields(EnvConfig), "one table of options for both"
 
 
 def test_closed_environments_say_so(make_env: MakeEnv) -> None:

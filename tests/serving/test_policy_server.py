@@ -355,3 +355,18 @@ def test_a_server_that_serves_another_policy_later_is_not_believed() -> None:
         client.reset([1], EPISODES[:1])
         chunk = client.act(observe([1]))
     assert "serves another policy" in chunk.failures[0]
+
+
+def test_the_controllers_state_reaches_a_served_policy() -> None:
+    class Controlled(Looking):
+        observation_keys = ("state", "controller_state", "agentview")  # type: ignore[assignment]
+
+    seen = observe([0])
+    seen["controller_state"] = seen["state"] / 2
+    with policy_server(loaded(Controlled())) as address:
+        client = load_policy("openpi", address, {}, 7)
+        assert client.observation_keys == Controlled.observation_keys
+        client.policy.reset([0], EPISODES[:1])
+        made = client.policy.act(seen).actions
+    assert np.array_equal(made, Controlled().act(seen).actions)
+    assert made[0, 0, 1] == made[0, 0, 0] / 2

@@ -213,6 +213,16 @@ def hello(policy: LoadedPolicy) -> dict[str, Any]:
         ),
         (("agentview",), EnvironmentNeeds(), {"send_wrist_image": False, "send_state": False}),
         (
+            ("agentview",),
+            EnvironmentNeeds(protocol="openvla"),
+            {"send_wrist_image": False, "send_state": False, "env_seed": 0},
+        ),
+        (
+            ("agentview",),
+            EnvironmentNeeds(protocol="lerobot"),  # seeds every trial, for which there is no word
+            {"send_wrist_image": False, "send_state": False},
+        ),
+        (
             ("agentview", "state"),
             EnvironmentNeeds(actions="absolute"),
             {"send_wrist_image": False, "send_state": True, "quat_no_antipodal": True}

@@ -2,125 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-from gridseval.envs.arguments import at_least, checked_seed, one_of
-from gridseval.envs.episodes import Episodes
-from gridseval.envs.libero_env import DEFAULT_SEED, LiberoEnv
-from gridseval.envs.perturbations.plan import parse_plan
-from gridseval.envs.rendering.backend import BACKENDS
-from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
-from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import PROMPTS, SEEDINGS, Seeding
-
-_Settings = TypeVar("_Settings", bound="EnvSettings")
-_LEAST = {"action_chunk": 1, "max_steps": 1, "settle_steps": 0, "max_scenes": 1}
+from gridseval.envs.config import EnvConfig
+from gridseval.envs.libero_env import LiberoEnv
 
 
 @dataclass(frozen=True)
-class EnvSettings:
-    """The arguments of :class:`~gridseval.envs.libero_env.LiberoEnv`, as data.
-
-    Attributes:
-        suite: Name of the suite.
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
-        observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state``.
-        action_chunk: Most actions per step, or ``None`` for single actions.
-        actions: ``"delta"`` or ``"absolute"``.
-        privileged: Whether to report poses and the parsed goal.
-        seed: LIBERO's seed.
-        seeding: ``"task"`` or ``"trial"``.
-        image_px: Side of images.
-        max_steps: Policy steps before truncation, or ``None`` for the suite's.
-        settle_steps: Settle steps, or ``None`` for the suite's.
-        draw_last: Whether the observation that ends an episode gets images of its own.
-        max_scenes: Compiled tasks to keep.
-        libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
-        prompts: ``"base"`` or ``"upstream"``.
-        robot_true: Whether the robot dimension's arm really starts at its joint angles.
-        perturb: Perturbations of every episode.
-        backend: OpenGL back end, or ``None`` to find one.
-
-    Raises:
-        UsageError: A value is none that the environment takes.
-    """
-
-    suite: str
-    assets: str | None = None
-    observations: tuple[str, ...] = OBSERVATION_KEYS
-    action_chunk: int | None = None
-    actions: str = "delta"
-    privileged: bool = False
-    seed: int = DEFAULT_SEED
-    seeding: Seeding = "task"
-    image_px: int = IMAGE_PX
-    max_steps: int | None = None
-    settle_steps: int | None = None
-    draw_last: bool = True
-    max_scenes: int = 2
-    libero_plus: str | None = None
-    prompts: str = "base"
-    robot_true: bool = False
-    perturb: tuple[str, ...] = ()
-    backend: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check here, before there are workers that would have to refuse."""
-        checked_keys(self.observations)
-        checked_seed(self.seed)
-        one_of("way of seeding", self.seeding, SEEDINGS)
-        checked_px(self.image_px)
-        for name, least in _LEAST.items():
-            if getattr(self, name) is not None:
-                at_least(least, name, getattr(self, name))
-        one_of("kind of actions", self.actions, ACTIONS)
-        one_of("sort of prompts", self.prompts, PROMPTS)
-        parse_plan(self.perturb)
-        if self.backend is not None:
-            one_of("OpenGL back end", self.backend, BACKENDS)
-
-    @classmethod
-    def of(cls: type[_Settings], suite: str, given: Mapping[str, Any]) -> _Settings:
-        """Return settings from the keyword arguments of a caller.
-
-        Args:
-            suite: Name of the suite.
-            given: Values of other attributes; ``assets`` and ``libero_plus`` may be paths,
-                ``observations`` and ``perturb`` any sequence.
-
-        Raises:
-            UsageError: There is no such argument, or it has no such value.
-        """
-        names = [field.name for field in fields(cls) if field.name != "suite"]
-        for name in given:
-            if name not in names:
-                raise UsageError(f"there is no argument {name!r}", did_you_mean(name, names))
-        chosen = dict(given)
-        for name in ("assets", "libero_plus"):
-            if chosen.get(name) is not None:
-                chosen[name] = str(chosen[name])
-        chosen["perturb"] = tuple(chosen.get("perturb", ()))
-        chosen["observations"] = checked_keys(chosen.get("observations", OBSERVATION_KEYS))
-        return cls(suite, **chosen)
-
-    def episodes(self) -> Episodes:
-        """Return the episodes that such an environment can start.
-
-        Raises:
-            UsageError: A value is none that the environment takes.
-        """
-        return Episodes(
-            self.suite,
-            Path(self.assets or ""),
-            self.libero_plus,
-            self.prompts,
-            self.robot_true,
-            self.perturb,
-        )
+class EnvSettings(EnvConfig):
+    """An environment's options, and how to make it; a subclass may make another one."""
 
     def make(self) -> LiberoEnv:
         """Make the environment in this process."""
-        return LiberoEnv(**asdict(self))
+        return LiberoEnv.of(self)

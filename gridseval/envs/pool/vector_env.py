@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from gridseval.assets import announced_assets
 from gridseval.envs.arguments import at_least, checked_episode, checked_mode, checked_seed
-from gridseval.envs.assets import announced_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool

@@ -8,12 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import GridsevalError, PolicyError
 from gridseval.policies.cards import load_card
 from gridseval.policies.cost import Flops, card_flops
+from gridseval.policies.lerobot_kind.adapters import load_adapted
+from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
+from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
+from gridseval.policies.lerobot_kind.places import ADAPTER
+from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE
 
+STATE = "observation.state"
 STATE_SIZE = 8
+
+PADDING = ("pi0", "pi05", "pi0_fast", "smolvla", "xvla")
+"""Types that go without an image, and pad states and cut actions to the sizes they are given."""
 
 
 @dataclass(frozen=True)
@@ -25,52 +34,81 @@ class Checkpoint:
         config: Its configuration.
         before: From a batch of observations to the model's.
         after: From the model's actions to the environment's.
-        cameras: Image feature to ``"agentview"`` or ``"wrist"``, in the model's order.
-        has_state: Whether it sees the proprioceptive state.
+        environment: What LeRobot's LIBERO environment does before and after those two.
+        images: What its image features are.
+        state: Key under which it sees the proprioceptive state, or ``None``.
+        absolute_state: Whether its actions are added to the state of the step that they are
+            executed at, so that it must be asked at each.
     """
 
     policy: Any
     config: Any
     before: Any
     after: Any
-    cameras: Mapping[str, str]
-    has_state: bool
+    environment: EnvironmentSteps
+    images: CameraFeatures
+    state: str | None
+    absolute_state: bool
+
+    @property
+    def cameras(self) -> Mapping[str, str]:
+        """Image feature to ``"agentview"`` or ``"wrist"``, in the model's order."""
+        return self.images.cameras
 
 
-def load_checkpoint(name: str, device: str, cameras: str | None) -> Checkpoint:
+def load_checkpoint(folder: Path, device: str, cameras: str | None, environment: str) -> Checkpoint:
     """Return a checkpoint, loaded by LeRobot itself.
 
     Args:
-        name: A directory with ``config.json`` and ``model.safetensors`` (or a training checkpoint
-            with ``pretrained_model/`` in it), or a hub id.
+        folder: A directory with ``config.json`` and ``model.safetensors``, or an adapter's files.
         device: A torch device.
         cameras: ``feature=agentview,feature=wrist``, or ``None`` to tell by the features' names.
+        environment: See :func:`environment_steps`.
 
     Raises:
-        PolicyError: LeRobot is not installed, the checkpoint cannot be read, or it wants what
-            LIBERO does not have.
+        PolicyError: LeRobot is not installed, the checkpoint cannot be read, a weight is missing,
+            or it wants what LIBERO does not have.
     """
-    configs, factory = (_lerobot(module) for module in ("configs.policies", "policies.factory"))
-    path = Path(name) / "pretrained_model"
-    where = str(path) if path.is_dir() else name
+    configs, factory = (lerobot_module(name) for name in ("configs.policies", "policies.factory"))
+    where = str(folder)
     try:
         config = configs.PreTrainedConfig.from_pretrained(where)
         config.device = device
+        steps = environment_steps(config, lerobot_module, environment)
+        _check_sizes(config, steps)
         kind = factory.get_policy_class(config.type)
-        policy = kind.from_pretrained(where, config=config, strict=True)
+        adapted = config.use_peft or (folder / ADAPTER).is_file()
+        policy = (load_adapted if adapted else load_whole)(kind, where, config)
         overrides = {"device_processor": {"device": device}}
         before, after = factory.make_pre_post_processors(
             config, pretrained_path=where, preprocessor_overrides=overrides
         )
+    except GridsevalError:
+        raise
     except Exception as error:  # draccus, safetensors, the hub, torch: each has its own
+        newer = "are not valid for" in str(error) or "is not valid for" in str(error)
         raise PolicyError(
-            f"LeRobot cannot load {name}: {type(error).__name__}: {_short(error)}",
-            "its own reason is shown with --debug",
+            f"LeRobot cannot load {folder}: {type(error).__name__}: {_short(error)}",
+            "a newer LeRobot wrote it: install that one"
+            if newer
+            else "its own reason is shown with --debug",
         ) from error
     policy.to(device).eval()
-    _check_sizes(config)
-    named = _named(tuple(config.image_features), cameras)
-    return Checkpoint(policy, config, before, after, named, config.robot_state_feature is not None)
+    steps.check_single(before)
+    renamed = _renamed(before)
+    images = find_cameras(tuple(config.image_features), renamed, cameras)
+    _check_unfilled(config, images)
+    state = next((old for old, new in renamed.items() if new == STATE), STATE)
+    return Checkpoint(
+        policy=policy,
+        config=config,
+        before=before,
+        after=after,
+        environment=steps,
+        images=images,
+        state=state if config.robot_state_feature is not None else None,
+        absolute_state=_adds_state(before),
+    )
 
 
 def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
@@ -81,7 +119,7 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
         sampled: Whether GridS samples its tokens, at a cost of its own.
     """
     kind, cameras = checkpoint.config.type, tuple(checkpoint.cameras.values())
-    if kind not in ("pi0", "pi05", "smolvla"):
+    if kind not in ("pi0", "pi05", "smolvla") or checkpoint.images.unfilled:
         return None
     card = load_card(kind)
     widths = {
@@ -94,9 +132,14 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
     return card_flops(replace(card, pruner="grids" if sampled else None), width) if fits else None
 
 
-def _lerobot(module: str) -> Any:
+def lerobot_module(name: str) -> Any:
+    """Import a module of LeRobot.
+
+    Raises:
+        PolicyError: It is not installed, or lacks a package of its own.
+    """
     try:
-        return importlib.import_module(f"lerobot.{module}")
+        return importlib.import_module(f"lerobot.{name}")
     except ImportError as error:
         raise PolicyError(
             f"policy 'lerobot' needs the package lerobot: {error}",
@@ -110,20 +153,27 @@ def _short(error: Exception) -> str:
     return text if len(text) <= 400 else f"{text[:399]}…"
 
 
-def _check_sizes(config: Any) -> None:
-    """Refuse a checkpoint of another robot.
+def _check_sizes(config: Any, steps: EnvironmentSteps) -> None:
+    """Refuse a checkpoint of another robot, and cut actions that are padded in the file.
+
+    LeRobot's own evaluation gives a policy the environment's action size, whatever its file says.
 
     Raises:
         PolicyError: Its state, actions or further inputs are not LIBERO's.
     """
     state, action = config.robot_state_feature, config.action_feature
-    if state is not None and tuple(state.shape) != (STATE_SIZE,):
+    padded = config.type in PADDING
+    sizes = {STATE_SIZE, getattr(config, "max_state_dim", 0) if padded else STATE_SIZE}
+    own = steps.before is not None  # LeRobot's steps make it
+    if state is not None and not own and not (len(state.shape) == 1 and state.shape[0] in sizes):
         raise PolicyError(
             f"the checkpoint's state has shape {tuple(state.shape)}, LIBERO's is ({STATE_SIZE},)",
             "was it trained on LIBERO with eef position, axis-angle and gripper?",
         )
-    if action is None or tuple(action.shape) != (ACTION_SIZE,):
-        shape = None if action is None else tuple(action.shape)
+    shape = None if action is None else tuple(action.shape)
+    if padded and shape == (config.max_action_dim,):
+        action.shape = (ACTION_SIZE,)
+    elif shape != (ACTION_SIZE,):
         raise PolicyError(f"the checkpoint's actions have shape {shape}, LIBERO's ({ACTION_SIZE},)")
     if config.env_state_feature is not None:
         raise PolicyError(
@@ -131,40 +181,33 @@ def _check_sizes(config: Any) -> None:
         )
 
 
-def _named(features: tuple[str, ...], cameras: str | None) -> dict[str, str]:
-    """Return which camera each image feature is.
+def _check_unfilled(config: Any, images: CameraFeatures) -> None:
+    """Refuse a checkpoint that needs an image which LIBERO lacks.
 
     Raises:
-        PolicyError: Names do not tell, or tell the same twice, or ``cameras`` names no feature.
+        PolicyError: An image feature stays unfilled, and the type does not go without.
     """
-    if cameras is not None:
-        named = _parsed(cameras, features)
-    else:
-        named = {feature: _guessed(feature) for feature in features}
-    if len(set(named.values())) < len(named):
-        some = ",".join(f"{feature}=agentview" for feature in features[:1])
+    if images.unfilled and config.type not in PADDING:
         raise PolicyError(
-            f"cannot tell which cameras the image features {', '.join(features)} are",
-            f"say so: --policy-arg cameras={some},…=wrist",
+            f"LIBERO has no camera for {', '.join(images.unfilled)}, and LeRobot's "
+            f"{config.type!r} needs every image",
+            "if it is one of LIBERO's: --policy-arg cameras=FEATURE=agentview,FEATURE=wrist",
         )
-    return named
 
 
-def _guessed(feature: str) -> str:
-    # LeRobot's LIBERO datasets have image and image2 or wrist_image.
-    last = feature.rpartition(".")[2]
-    wrist = any(sign in last for sign in ("wrist", "hand", "image2", "gripper"))
-    return "wrist" if wrist else "agentview"
+def _renamed(before: Any) -> dict[str, str]:
+    """Return what a preprocessor renames, old name to new."""
+    renamed: dict[str, str] = {}
+    for step in before.steps:
+        names = getattr(step, "rename_map", None)
+        if isinstance(names, Mapping):
+            renamed |= names
+    return renamed
 
 
-def _parsed(text: str, features: tuple[str, ...]) -> dict[str, str]:
-    pairs = dict(pair.partition("=")[::2] for pair in text.split(","))
-    for feature, camera in pairs.items():
-        if feature not in features:
-            raise PolicyError(
-                f"cameras: the checkpoint has no image feature {feature!r}",
-                did_you_mean(feature, features),
-            )
-        if camera not in ("agentview", "wrist"):
-            raise PolicyError(f"cameras: {camera!r} is neither agentview nor wrist")
-    return {feature: pairs[feature] for feature in features if feature in pairs}
+def _adds_state(before: Any) -> bool:
+    steps = lerobot_module("processor")
+    relative = getattr(steps, "RelativeActionsProcessorStep", None)
+    return relative is not None and any(
+        isinstance(step, relative) and step.enabled for step in before.steps
+    )

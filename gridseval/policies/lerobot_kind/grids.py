@@ -35,38 +35,38 @@ class Split(NamedTuple):
         sampler: ``None`` for a checkpoint without.
     """
 
-    folder: str
+    folder: Path
     sampler: GridSampler | None
 
 
 @contextlib.contextmanager
-def split_sampler(checkpoint: str, grids: str | None, convention: str) -> Iterator[Split]:
+def split_sampler(checkpoint: Path, grids: str | None, convention: str) -> Iterator[Split]:
     """Yield a checkpoint that LeRobot can load strictly, and the sampler's parameters beside it.
 
     Loaded as it is, a checkpoint with a sampler is refused, or loses the sampler without a word and
     runs on all tokens.
 
     Args:
-        checkpoint: A directory or hub id.
+        checkpoint: A checkpoint's folder.
         grids: A file with a sampler's parameters; the checkpoint then must have none.
         convention: The sampler's.
 
     Raises:
         PolicyError: Keys or shapes are not a sampler's, or there are two samplers.
     """
-    folder = _model_folder(Path(checkpoint))
-    keys = () if folder is None else _sampler_keys(folder / "model.safetensors")
+    file = checkpoint / "model.safetensors"
+    keys = _sampler_keys(file) if file.is_file() else ()  # an adapter has another
     if grids is not None:
         if keys:
             raise PolicyError(f"{checkpoint} has a sampler of its own", "leave grids out")
         from gridseval.tokens.pruners.grids_checkpoint import load_grids
 
         yield Split(checkpoint, load_grids(grids, convention=convention))
-    elif folder is None or not keys:
+    elif not keys:
         yield Split(checkpoint, None)
     else:
         with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
-            yield Split(made, _split(folder, Path(made), convention))
+            yield Split(Path(made), _split(checkpoint, Path(made), convention))
 
 
 class GridsHook:
@@ -92,7 +92,12 @@ class GridsHook:
         self._embed = host.embed_image
         self._sampler = sampler and sampler.to(checkpoint.config.device).eval()
         self._taken: list[tuple[CameraTrace, ...]] = []
+        self._images = 0
         host.embed_image = self._sample
+
+    def begin(self) -> None:
+        """Expect the images of a query: those of cameras, in order, then what stays unfilled."""
+        self._images = 0
 
     def forget(self) -> None:
         """Drop what a call noted that failed half-way."""
@@ -101,10 +106,10 @@ class GridsHook:
     def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
         """Return the traces of what was embedded since the last call, one per slot.
 
-        ``None`` where that is not every camera once, as with LeRobot's empty cameras.
+        ``None`` where that is not every camera once; nobody looks through LeRobot's empty cameras.
 
         Raises:
-            PolicyError: The same, for sampled tokens.
+            PolicyError: Not every camera once, of sampled tokens.
         """
         calls, self._taken = self._taken, []
         per_camera = len(self._cameras)
@@ -131,27 +136,24 @@ class GridsHook:
             if self._sampler is None:
                 return tokens
             raise PolicyError(f"GridS needs a square grid of tokens, not {tokens.shape[1]}")
-        camera = self._cameras[len(self._taken) % len(self._cameras)]
+        number, self._images = self._images, self._images + 1
+        empty = number >= len(self._cameras)
+        camera = "empty" if empty else self._cameras[number]
         if self._sampler is None:
             kept = CameraTrace(camera, (side, side), kept=np.ones(side * side, np.bool_))
-            self._taken.append((kept,) * len(tokens))
-            return tokens
-        pruned = self._sampler(PrunerInput(tokens, (CameraGrid(camera, side, side),)))
-        self._taken.append(tuple(trace.cameras[0] for trace in pruned.traces))
-        return pruned.tokens
+            traces = (kept,) * len(tokens)
+        else:
+            pruned = self._sampler(PrunerInput(tokens, (CameraGrid(camera, side, side),)))
+            tokens, traces = pruned.tokens, tuple(trace.cameras[0] for trace in pruned.traces)
+        if not empty:
+            self._taken.append(traces)
+        return tokens
 
 
 def embeds_images(checkpoint: Checkpoint) -> bool:
     """Return whether a policy embeds images one at a time, by LeRobot's method for that."""
     model = getattr(checkpoint.policy, "model", None)
     return any(hasattr(getattr(model, name, None), "embed_image") for name in _HOSTS)
-
-
-def _model_folder(path: Path) -> Path | None:
-    for folder in (path / "pretrained_model", path):
-        if (folder / "model.safetensors").is_file():
-            return folder
-    return None
 
 
 def _sampler_keys(file: Path) -> tuple[str, ...]:

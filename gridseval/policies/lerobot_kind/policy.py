@@ -2,52 +2,79 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gridseval.errors import PolicyError
-from gridseval.policies.images import ImagePipeline
-from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, checkpoint_flops, load_checkpoint
+from gridseval.policies.cards import load_card
+from gridseval.policies.lerobot_kind.adapters import base_checkpoint
+from gridseval.policies.lerobot_kind.batches import policy_batch
+from gridseval.policies.lerobot_kind.checkpoint import (
+    PADDING,
+    Checkpoint,
+    checkpoint_flops,
+    lerobot_module,
+    load_checkpoint,
+)
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
-from gridseval.policies.protocol import ActionChunk, Observations, at_least
+from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
+from gridseval.policies.lerobot_kind.places import ADAPTER, find_checkpoint
+from gridseval.policies.protocol import (
+    ActionChunk,
+    EnvironmentNeeds,
+    Observations,
+    at_least,
+)
 from gridseval.versions import versions_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gridseval.suites import Episode
 
-# What a policy remembers of an episode, by the names that LeRobot's classes use.
-_MEMORY = ("_queues", "_action_queue", "temporal_ensembler", "_prev_mean")
+_CHUNKED = ("act", "pi0", "pi05", "pi0_fast", "smolvla", "xvla")
+"""Kinds whose chunk is all that they see of an observation: their queue is emptied before they look
+again. Every other kind is asked at every step, as LeRobot's own evaluation asks all."""
 
-# Kinds that take their noise as an argument: (chunk, action width) of the configuration.
+_APART = (*_CHUNKED, "diffusion", "vqbet", "tdmpc", "multi_task_dit")
+"""Kinds that remember nothing of an episode but what is an attribute of the policy."""
+
 _NOISE = dict.fromkeys(("pi0", "pi05", "smolvla"), ("chunk_size", "max_action_dim"))
+"""Kinds that take their noise as an argument: (chunk, action width) of the configuration."""
 
-# Kinds that draw no random numbers when they act.
 _CERTAIN = ("act",)
+"""Kinds that draw no random numbers when they act."""
 
 
 class LerobotPolicy:
     """Any LeRobot policy (ACT, diffusion, SmolVLA, π0, π0.5, …), through LeRobot's own processors.
 
     A policy that sees one observation at a time is asked for chunks and executes its
-    ``n_action_steps``. One that sees a history (``n_obs_steps`` > 1, temporal ensembling) is asked
-    at every step, as LeRobot's own evaluation does. Random numbers are drawn per episode and step,
-    so that neither the batch nor what ran before matters.
+    ``n_action_steps``. One that sees a history (``n_obs_steps`` > 1, temporal ensembling), adds its
+    actions to the state, or is of a kind of which that is not known, is asked at every step, as
+    LeRobot's own evaluation does. Random numbers are drawn per episode and step, so that neither
+    the batch nor what ran before matters.
 
     With GridS the checkpoint's image tokens are sampled by a ``GridSampler``: of its own parameters
     ``active_token_sampler.*`` if it has some, or of the file ``grids``.
 
     Args:
-        checkpoint: A directory.
+        checkpoint: A directory, a hub id ``owner/name``, or ``owner/name@revision``.
         seed: Of the random numbers.
         batch: Slots per call, at least 1; default: one, so that outcomes do not depend on company
             (matrix products round differently for different batch sizes).
         device: A torch device, such as ``"cpu"`` or ``"cuda"``.
         replan: Policy steps between queries; default: the checkpoint's ``n_action_steps``.
-        cameras: ``feature=agentview,feature=wrist`` where names do not tell.
+        cameras: ``feature=agentview,feature=wrist`` where names do not tell; ``none`` leaves one
+            unfilled.
+        resize: Side to which frames are resized before the policy sees them; default: as they are,
+            which is what LeRobot's own evaluation does.
+        environment: ``"lerobot"`` runs what LeRobot's own LIBERO environment does for this kind of
+            policy (X-VLA: another state, image values, goal poses); ``"libero"`` does not.
+        actions: ``"delta"`` or ``"absolute"``, for the environment's controller; default: what
+            LeRobot's evaluation needs for this kind of policy.
         grids: A file with a sampler's parameters, safetensors or npz.
         convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``.
 
@@ -63,46 +90,56 @@ class LerobotPolicy:
         device: str = "cpu",
         replan: int | None = None,
         cameras: str | None = None,
+        resize: int | None = None,
+        environment: str = "lerobot",
+        actions: str | None = None,
         grids: str | None = None,
         convention: str = "lerobot",
     ) -> None:
         self._seed = seed
-        with split_sampler(checkpoint, grids, convention) as (folder, sampler):
-            self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras)
+        self._resize = None if resize is None else at_least(1, "resize", resize)
+        lerobot_module("policies.factory")  # nothing is downloaded for nothing
+        place = find_checkpoint(checkpoint)
+        with split_sampler(place.folder, grids, convention) as (folder, sampler):
+            self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras, environment)
         self._hook: GridsHook | None = None
         if sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)
         self.flops = checkpoint_flops(self._checkpoint, sampled=sampler is not None)
-        config = self._checkpoint.config
         self._steps_at_once = self._chunks()
         self.replan = self._checked_replan(replan)
-        wanted = (*self._checkpoint.cameras.values(), *(["state"] * self._checkpoint.has_state))
-        self.observation_keys: tuple[str, ...] = wanted
-        self._rows = 1 if batch is None else at_least(1, "batch", batch)
-        # Without a way to hand it its noise, a policy draws it for one episode at a time.
-        able = self._steps_at_once and config.type in (*_NOISE, *_CERTAIN)
-        if self._rows > 1 and not able:
-            raise PolicyError(f"LeRobot's {config.type!r} cannot batch", "leave batch out")
-        self.details = {
-            "type": config.type,
-            "cameras": dict(self._checkpoint.cameras),
-            "packages": versions_of("lerobot", "transformers"),
-        }
-        self.notes: tuple[str, ...] = ()
-        if self._rows == 1:
-            self.notes = ("LeRobot's policy is asked for one environment at a time",)
+        self._rows = self._checked_rows(batch)
+        self.observation_keys = self._keys()
+        self.needs = self._needs(actions)
+        self.details = self._details(place.folder, place.revision)
+        self.notes = self._notes()
         self._episodes: dict[int, Episode] = {}
         self._memories: dict[int, dict[str, Any]] = {}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
-        """Begin episodes with an empty history."""
+        """Begin episodes with an empty history.
+
+        Raises:
+            PolicyError: Two slots play at once, and the policy's memory cannot be kept apart.
+        """
         for slot, episode in zip(slots, episodes, strict=True):
             self._episodes[slot] = episode
             self._checkpoint.policy.reset()
-            self._memories[slot] = self._memory()
+            self._memories[slot] = remembered(self._checkpoint.policy)
+        kind = self._checkpoint.config.type
+        if len(self._episodes) > 1 and kind not in _APART:
+            raise PolicyError(
+                f"LeRobot's {kind!r} may remember an episode where gridseval cannot keep it apart "
+                "from others'",
+                "run one environment: --workers 1",
+            )
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return unnormalised actions, float32 (B, H, 7), H = 1 for policies with a history."""
+        """Return unnormalised actions, float32 (B, H, 7), H = 1 for policies with a history.
+
+        Raises:
+            PolicyError: The policy cannot take frames of this size.
+        """
         import torch
 
         slots = [int(slot) for slot in observations["slots"]]
@@ -112,7 +149,7 @@ class LerobotPolicy:
         ]
         if self._hook is not None:
             self._hook.forget()
-        with torch.inference_mode():
+        with torch.no_grad(), self._precision(), self._named_sizes(observations):
             parts = [
                 self._answer(observations, slice(first, first + self._rows), seeds)
                 for first in range(0, len(slots), self._rows)
@@ -124,48 +161,118 @@ class LerobotPolicy:
     def _chunks(self) -> bool:
         """Return whether the policy is asked for chunks, of one observation each."""
         config = self._checkpoint.config
+        if config.type not in _CHUNKED or self._checkpoint.absolute_state:
+            return False
         ensembles = getattr(config, "temporal_ensemble_coeff", None) is not None
-        has_chunks = hasattr(self._checkpoint.policy, "predict_action_chunk")
-        return has_chunks and not ensembles and getattr(config, "n_obs_steps", 1) == 1
+        return not ensembles and getattr(config, "n_obs_steps", 1) == 1
 
     def _checked_replan(self, replan: int | None) -> int:
         if not self._steps_at_once:
             if replan not in (None, 1):
-                raise PolicyError(f"a policy with a history is asked at every step, not {replan}")
+                raise PolicyError(
+                    f"LeRobot's {self._checkpoint.config.type!r} is asked at every step here, not "
+                    f"every {replan}",
+                    "it decides itself when it plans anew (n_action_steps)",
+                )
             return 1
         config = self._checkpoint.config
-        steps = getattr(config, "n_action_steps", 1) if replan is None else replan
-        most = getattr(config, "chunk_size", None) or getattr(config, "horizon", None) or steps
-        if not 1 <= steps <= most:
-            raise PolicyError(f"replan must be within 1 and the chunk's {most}, not {steps}")
+        steps = config.n_action_steps if replan is None else replan
+        if not 1 <= steps <= config.chunk_size:
+            raise PolicyError(
+                f"replan must be within 1 and the chunk's {config.chunk_size}, not {steps}"
+            )
         return int(steps)
 
-    def _memory(self) -> dict[str, Any]:
-        """Return what the policy remembers now, as a copy of its own."""
-        policy = self._checkpoint.policy
+    def _checked_rows(self, batch: int | None) -> int:
+        kind = self._checkpoint.config.type
+        rows = 1 if batch is None else at_least(1, "batch", batch)
+        # Without a way to hand it its noise, a policy draws it for one episode at a time.
+        if rows > 1 and not (self._steps_at_once and kind in (*_NOISE, *_CERTAIN)):
+            raise PolicyError(f"LeRobot's {kind!r} cannot batch", "leave batch out")
+        return rows
+
+    def _keys(self) -> tuple[str, ...]:
+        checkpoint = self._checkpoint
+        state = () if checkpoint.state is None else ("state",)
+        keys = (*checkpoint.cameras.values(), *state, *checkpoint.environment.keys)
+        return tuple(dict.fromkeys(keys))
+
+    def _needs(self, actions: str | None) -> EnvironmentNeeds:
+        goals = self._checkpoint.environment.absolute or self._checkpoint.absolute_state
+        told = actions or ("absolute" if goals else "delta")
+        if told not in ("delta", "absolute"):
+            raise PolicyError(f"actions must be delta or absolute, not {told!r}")
+        protocol = load_card("lerobot").protocol
+        return EnvironmentNeeds(
+            protocol=protocol, actions="absolute" if told == "absolute" else "delta"
+        )
+
+    def _details(self, folder: Path, revision: str | None) -> dict[str, Any]:
+        checkpoint = self._checkpoint
+        images = checkpoint.images
         return {
-            name: copy.deepcopy(getattr(policy, name)) for name in _MEMORY if hasattr(policy, name)
+            "type": checkpoint.config.type,
+            "cameras": dict(images.cameras),
+            "renamed_from": {k: v for k, v in images.sources.items() if k != v},
+            "unfilled": list(images.unfilled),
+            "resize": self._resize,
+            "actions": self.needs.actions,
+            "use_amp": bool(checkpoint.config.use_amp),
+            "adapter_of": base_checkpoint(folder) if (folder / ADAPTER).is_file() else None,
+            "revision": revision,
+            "packages": versions_of("lerobot", "transformers", "peft"),
         }
+
+    def _notes(self) -> tuple[str, ...]:
+        config, notes = self._checkpoint.config, []
+        if self._checkpoint.cameras:
+            notes.append(f"image features: {self._checkpoint.images.described()}")
+        sides = {feature.shape[1:] for feature in config.image_features.values()}
+        if self._resize is None and config.type not in PADDING and sides - {(256, 256)}:
+            shown = " and ".join("×".join(map(str, side)) for side in sorted(sides))
+            notes.append(
+                f"frames go to {config.type!r} as they are, as in LeRobot's own evaluation; its "
+                f"config says {shown}: --policy-arg resize=PX resizes them"
+            )
+        if self.needs.actions == "absolute":
+            notes.append("its actions are goal poses: the arm's controller takes them as absolute")
+        if config.use_amp:
+            notes.append("its config says use_amp: it runs under torch.autocast, as in LeRobot")
+        if self._rows == 1:
+            notes.append("LeRobot's policy is asked for one environment at a time")
+        return tuple(notes)
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what LeRobot's own evaluation runs a policy in."""
+        import torch
+
+        config = self._checkpoint.config
+        if not config.use_amp:
+            return contextlib.nullcontext()
+        return torch.autocast(device_type=torch.device(config.device).type)
+
+    @contextlib.contextmanager
+    def _named_sizes(self, observations: Observations) -> Iterator[None]:
+        """Say what may help where a policy fails on frames of another size than its config's."""
+        try:
+            yield
+        except Exception as error:
+            config, seen = self._checkpoint.config, self._checkpoint.cameras
+            told = {tuple(config.image_features[name].shape[1:]) for name in seen}
+            given = {tuple(observations[camera].shape[1:3]) for camera in seen.values()}
+            if self._resize is not None or told == given or config.type in PADDING:
+                raise
+            sizes = [" and ".join(f"{h}×{w}" for h, w in sorted(s)) for s in (given, told)]
+            raise PolicyError(
+                f"LeRobot's {config.type!r} failed on frames of {sizes[0]} px; its config says "
+                f"{sizes[1]} ({type(error).__name__}: {' '.join(str(error).split())[:200]})",
+                f"--policy-arg resize={min(told)[0]} resizes them first",
+            ) from error
 
     def _query_seed(self, slot: int, step: int) -> int:
         episode = self._episodes[slot]
         words = f"{self._seed} {episode.suite} {episode.task} {episode.trial} {step}"
         return zlib.crc32(words.encode())
-
-    def _batch(self, observations: Observations) -> dict[str, Any]:
-        """Return a batch as LeRobot's environments give it, run through its processors."""
-        import torch
-
-        batch: dict[str, Any] = {"task": list(observations["instruction"])}
-        for feature, camera in self._checkpoint.cameras.items():
-            height = self._checkpoint.config.image_features[feature].shape[1]
-            resized = ImagePipeline(height, resize="bilinear_pad").apply(observations[camera])
-            image = torch.from_numpy(np.ascontiguousarray(resized))
-            batch[feature] = image.permute(0, 3, 1, 2).float() / 255
-        if self._checkpoint.has_state:
-            batch["observation.state"] = torch.from_numpy(observations["state"].astype(np.float32))
-        processed: dict[str, Any] = self._checkpoint.before(batch)
-        return processed
 
     def _chunk(self, batch: dict[str, Any], seeds: Sequence[int]) -> Any:
         """Return chunks of a batch, float (B, H, 7)."""
@@ -179,18 +286,25 @@ class LerobotPolicy:
             drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
             extra["noise"] = torch.stack(drawn).to(config.device)
         if config.type in (*_NOISE, *_CERTAIN):
-            chunk = policy.predict_action_chunk(batch, **extra)
+            with torch.inference_mode():
+                chunk = policy.predict_action_chunk(batch, **extra)
         else:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(), torch.inference_mode():
                 torch.manual_seed(seeds[0])
                 chunk = policy.predict_action_chunk(batch)
         count, steps = chunk.shape[:2]
         # One step a row: that is the shape for which processors are written.
-        return self._checkpoint.after(chunk.flatten(0, 1)).view(count, steps, -1)
+        return self._executed(chunk.flatten(0, 1)).view(count, steps, -1)
+
+    def _executed(self, actions: Any) -> Any:
+        return self._checkpoint.environment.executed(self._checkpoint.after(actions))
 
     def _answer(self, observations: Observations, rows: slice, seeds: Sequence[int]) -> Any:
         """Return the actions of some slots, float (n, H, 7)."""
-        batch = self._batch({key: value[rows] for key, value in observations.items()})
+        some = {key: value[rows] for key, value in observations.items()}
+        batch = policy_batch(self._checkpoint, some, self._resize)
+        if self._hook is not None:
+            self._hook.begin()
         if self._steps_at_once:
             return self._chunk(batch, seeds[rows])
         return self._step(batch, int(observations["slots"][rows][0]), seeds[rows][0])
@@ -200,10 +314,9 @@ class LerobotPolicy:
         import torch
 
         policy = self._checkpoint.policy
-        for name, value in self._memories[slot].items():
-            setattr(policy, name, value)
-        with torch.random.fork_rng():
+        recall(policy, self._memories[slot])
+        with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             action = policy.select_action(batch)
-        self._memories[slot] = {name: getattr(policy, name) for name in self._memories[slot]}
-        return self._checkpoint.after(action)[:, None]
+        self._memories[slot] = changed(policy, self._memories[slot])
+        return self._executed(action)[:, None]

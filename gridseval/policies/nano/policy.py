@@ -110,6 +110,11 @@ class NanoPolicy:
         self.observation_keys = (*config.cameras, "state", "instruction")
         self.replan = min(self._card.replan, config.chunk)
         self.image_mapping = self._card.image.mapping()
+        self.notes = tuple(
+            f"{part} is untrained: its weights are drawn from seed {seed}"
+            for part in self._untrained
+        )
+        self.details = {"untrained": list(self._untrained)} if self._untrained else {}
         self._running: dict[int, _Running] = {}
         self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
             WeakKeyDictionary()
@@ -153,11 +158,18 @@ class NanoPolicy:
     def _load(
         self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]
     ) -> NanoModel:
+        self._untrained: tuple[str, ...] = ()
         if checkpoint is not None:
-            return replace_pruner(load_nano(checkpoint), pruner, arguments, self._seed)
+            model = load_nano(checkpoint)
+            own = model.config.pruner.name
+            model = replace_pruner(model, pruner, arguments, self._seed)
+            if pruner not in (None, own) and model.pruner.state_dict():
+                self._untrained = (f"the pruner {pruner}",)
+            return model
         if pruner is None:
             _check_none(arguments)
         config = NanoConfig(pruner=PrunerChoice(pruner or "dense", arguments))
+        self._untrained = ("the whole model nano",)
         return new_nano(config, self._seed)
 
     def _rows_of(self, observations: Observations) -> _Rows:

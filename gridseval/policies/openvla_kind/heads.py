@@ -5,7 +5,7 @@ Source: moojink/openvla-oft; keys and shapes decide, the code is written anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
+from gridseval.policies.openvla_kind.folder import raise_vla_adapter
 from gridseval.policies.protocol import ACTION_SIZE
 
 
@@ -90,13 +91,21 @@ def load_action_head(folder: Path, width: int) -> ActionHead | None:
     Raises:
         PolicyError: The file is damaged, would run code, or is of another head or width.
     """
-    state, file = _read(folder, "action_head")
+    state, file = read_parameters(folder, "action_head")
     if state is None:
         return None
-    hidden = _rows(state, "model.fc1.weight", file)
-    blocks = len({key.split(".")[2] for key in state if key.startswith("model.mlp_resnet_blocks.")})
-    head = ActionHead(width, hidden, blocks)
-    _fill(head, state, file)
+    kinds = {key.split(".")[0] for key in state}
+    if "noise_predictor" in kinds:
+        raise PolicyError(
+            f"{file} is a diffusion head, which is not supported",
+            "serve it with a class of your own: gridseval serve --policy file.py:Class",
+        )
+    blocks = {key.split(".")[2] for key in state if key.startswith("model.mlp_resnet_blocks.")}
+    other = [key for key in state if ".mlp_resnet_blocks." in key and ".ffn." not in key]
+    if other:
+        raise_vla_adapter(folder, f"a head with {other[0]}")
+    head = ActionHead(width, _rows(state, "model.fc1.weight", file), len(blocks))
+    fill(head, state, file)
     return head
 
 
@@ -106,15 +115,20 @@ def load_proprio_projector(folder: Path, width: int, size: int) -> ProprioProjec
     Raises:
         PolicyError: As :func:`load_action_head` does.
     """
-    state, file = _read(folder, "proprio_projector")
+    state, file = read_parameters(folder, "proprio_projector")
     if state is None:
         return None
     projector = ProprioProjector(size, width)
-    _fill(projector, state, file)
+    fill(projector, state, file)
     return projector
 
 
-def _read(folder: Path, name: str) -> tuple[dict[str, Tensor] | None, Path]:
+def read_parameters(folder: Path, name: str) -> tuple[dict[str, Tensor] | None, Path]:
+    """Return the parameters of ``name--*`` and the file; ``None`` and the folder without one.
+
+    Raises:
+        PolicyError: There are several, or the file is damaged, would run code or holds no tensors.
+    """
     files = sorted(folder.glob(f"{name}--*"))
     if not files:
         return None, folder
@@ -138,10 +152,42 @@ def _rows(state: Mapping[str, Tensor], key: str, file: Path) -> int:
     return int(state[key].shape[0])
 
 
-def _fill(network: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise PolicyError(f"{file} does not fit: {reason}") from error
+def fill(network: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
+    """Fill a network with a file's parameters and set it to evaluation mode.
+
+    Raises:
+        PolicyError: A parameter is missing, unexpected or of another shape (names the first few).
+    """
+    own = network.state_dict()
+    reshaped = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in own.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    check_complete(file, set(own) - set(state), set(state) - set(own), reshaped)
+    network.load_state_dict(state, strict=True)
     network.eval()
+
+
+def check_complete(
+    what: Path, missing: Collection[str], unexpected: Collection[str], reshaped: Collection[str]
+) -> None:
+    """Refuse parameters that did not load: what is not the file's is of the initialisation.
+
+    Raises:
+        PolicyError: There are some (names the first few of each).
+    """
+    parts = [
+        f"{len(names)} {word}: {', '.join(sorted(names)[:3])}" + (", …" if len(names) > 3 else "")
+        for word, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", reshaped),
+        )
+        if names
+    ]
+    if parts:
+        raise PolicyError(
+            f"{what} does not fit the model's code, parameters {'; '.join(parts)}",
+            "is the code beside it that of its training, and was it copied whole?",
+        )

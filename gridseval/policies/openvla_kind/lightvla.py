@@ -1,21 +1,94 @@
-"""LightVLA's pruning in front of an OpenVLA-OFT's language model."""
+"""LightVLA's pruning in front of an OpenVLA-OFT's language model, and what its head reads."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from gridseval.errors import PolicyError
+from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.cards import PolicyCard
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import Pruned, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Role
 from gridseval.tokens.pruners.lightvla import LightVla
 
+Indexing = Literal["lightvla", "oft"]
+"""Which hidden states are a chunk's: ``"lightvla"``, the last 56, as LightVLA's ``predict_action``
+reads, or ``"oft"``, those of the last prompt token to action slot 55, as OpenVLA-OFT's reads and as
+LightVLA trains."""
+
 _BEFORE = 1
 """Tokens before the visual ones: the first, which is never pruned."""
+_LATER = 2
+"""By how much LightVLA's reading is later: the last action slot and the stop token follow."""
+
+
+def check_indexing(text: str) -> Indexing:
+    """Return a name of an indexing.
+
+    Raises:
+        PolicyError: There is no such indexing.
+    """
+    known: tuple[Indexing, ...] = get_args(Indexing)
+    for name in known:
+        if text == name:
+            return name
+    raise PolicyError(
+        f"indexing {text!r} is neither {' nor '.join(map(repr, known))}", did_you_mean(text, known)
+    )
+
+
+class LastStates:
+    """Keeps the last hidden states of a language model's last query, as it gave them.
+
+    Args:
+        language_model: A language model of transformers; its ``forward`` is replaced.
+    """
+
+    def __init__(self, language_model: Any) -> None:
+        self._forward = language_model.forward
+        self._states: Tensor | None = None
+        language_model.forward = self._watched
+
+    def take(self) -> Tensor:
+        """Return them, (B, T, width); T without what was pruned."""
+        if self._states is None:
+            raise PolicyError("the model's code did not ask its language model for hidden states")
+        states, self._states = self._states, None
+        return states
+
+    def _watched(self, *positional: Any, **named: Any) -> Any:
+        output = self._forward(*positional, **named)
+        if output.get("hidden_states") is not None:
+            self._states = output["hidden_states"][-1]
+        return output
+
+
+class IndexedHead(torch.nn.Module):
+    """An action head that reads the states of an indexing, whatever the model's code hands it.
+
+    Args:
+        head: The checkpoint's.
+        states: Those of the language model.
+        indexing: Which of them count.
+    """
+
+    def __init__(self, head: Any, states: LastStates, indexing: Indexing) -> None:
+        super().__init__()
+        self._head, self._states, self._indexing = head, states, indexing
+
+    def predict_action(self, states: Tensor) -> Tensor:
+        """Return normalised actions, (B, H, 7).
+
+        Args:
+            states: (B, H · 7, width), of which only the number counts.
+        """
+        count, own = states.shape[1], self._states.take()
+        end = own.shape[1] - (0 if self._indexing == "lightvla" else _LATER)
+        actions: Tensor = self._head.predict_action(own[:, end - count : end])
+        return actions
 
 
 class LightVlaHook:
@@ -65,10 +138,15 @@ class LightVlaHook:
                 torch.arange(end, length, device=embeds.device),
             ]
         )
-        shorter = {**arguments, "inputs_embeds": embeds[:, places], "position_ids": places[None]}
         mask = arguments.get("attention_mask")
-        if mask is not None:
-            shorter["attention_mask"] = mask[:, places]
+        if mask is None:  # without one, newer transformers takes gaps for several sequences
+            mask = torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device)
+        shorter = {
+            **arguments,
+            "inputs_embeds": embeds[:, places],
+            "position_ids": places[None],
+            "attention_mask": mask[:, places],
+        }
         return _at_full_length(self._forward(**shorter), places, length)
 
 

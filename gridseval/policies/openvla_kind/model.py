@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,19 +34,23 @@ class LoadedModel:
         return self.processor(prompt, image).to(self.device, dtype=self.dtype)
 
 
-def load_model(folder: Path, trusted: bool, device: str, dtype: str) -> LoadedModel:
+def load_model(
+    folder: Path, config: Mapping[str, Any], trusted: bool, device: str, dtype: str
+) -> LoadedModel:
     """Return the model of a checkpoint.
 
     Args:
-        folder: With ``config.json``, weights in safetensors and the model's code.
+        folder: With weights in safetensors and the model's code.
+        config: Its ``config.json``.
         trusted: Whether that code may run.
         device: A torch device.
         dtype: ``"bfloat16"``, ``"float16"`` or ``"float32"``.
 
     Raises:
-        PolicyError: The code may not run, transformers is missing, or loading fails.
+        PolicyError: The code may not run, transformers is missing, loading fails, or some
+            parameter is not the checkpoint's (names the first few).
     """
-    reference = _class_reference(folder)
+    reference = _class_reference(folder, config)
     if not trusted:
         raise PolicyError(
             f"{folder} brings the model's code ({reference}), which would run on this machine",
@@ -55,13 +59,21 @@ def load_model(folder: Path, trusted: bool, device: str, dtype: str) -> LoadedMo
     modules, transformers = (_import(name) for name in ("dynamic_module_utils", ""))
     import torch
 
+    from gridseval.policies.openvla_kind.heads import check_complete
+
     kind = getattr(torch, dtype, None)
     if dtype not in ("bfloat16", "float16", "float32") or kind is None:
         raise PolicyError(f"dtype {dtype!r} is none of bfloat16, float16 and float32")
     try:
         model_class = modules.get_class_from_dynamic_module(reference, str(folder))
-        model = model_class.from_pretrained(
-            str(folder), torch_dtype=kind, use_safetensors=True, local_files_only=True
+        model, said = model_class.from_pretrained(
+            str(folder),
+            torch_dtype=kind,
+            use_safetensors=True,
+            local_files_only=True,
+            # Told below instead, by name.
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
         processor = transformers.AutoProcessor.from_pretrained(
             str(folder), trust_remote_code=True, local_files_only=True
@@ -72,6 +84,13 @@ def load_model(folder: Path, trusted: bool, device: str, dtype: str) -> LoadedMo
             "OpenVLA's code wants transformers 4.40 and timm 0.9: serve it from an environment of "
             "its own (gridseval serve); see where with --debug",
         ) from error
+    reshaped = [
+        f"{key} {tuple(found)} instead of {tuple(own)}"
+        for key, found, own in said["mismatched_keys"]
+    ]
+    check_complete(folder, said["missing_keys"], said["unexpected_keys"], reshaped)
+    if said["error_msgs"]:
+        raise PolicyError(f"cannot load {folder}: {' '.join(str(said['error_msgs'][0]).split())}")
     if not callable(getattr(model, "predict_action", None)):
         raise PolicyError(f"{folder}: {reference} has no method predict_action()")
     return LoadedModel(model.to(device).eval(), processor, device, kind)
@@ -83,13 +102,9 @@ def is_plain(model: Any) -> bool:
     return type(language_model).__module__.startswith("transformers.models.")
 
 
-def _class_reference(folder: Path) -> str:
+def _class_reference(folder: Path, config: Mapping[str, Any]) -> str:
     """Return ``module.Class`` of the checkpoint's own code."""
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise PolicyError(f"cannot read {folder / 'config.json'}: {error}") from error
-    named = config.get("auto_map") if isinstance(config, dict) else None
+    named = config.get("auto_map")
     for name in _CLASSES:
         reference = named.get(name) if isinstance(named, dict) else None
         if isinstance(reference, str):

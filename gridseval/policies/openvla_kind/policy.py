@@ -1,32 +1,32 @@
-"""OpenVLA, OpenVLA-OFT and LightVLA."""
+"""OpenVLA, and what its family has in common."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from gridseval.errors import PolicyError
 from gridseval.policies.cards import load_card
 from gridseval.policies.cost import card_flops, dense_trace
+from gridseval.policies.openvla_kind.folder import check_folder, read_config
 from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
-from gridseval.policies.openvla_kind.statistics import (
-    choose_key,
-    read_bounds,
-    read_statistics,
+from gridseval.policies.openvla_kind.statistics import choose_key, read_statistics
+from gridseval.policies.protocol import (
+    ACTION_SIZE,
+    ActionChunk,
+    EnvironmentNeeds,
+    Observations,
 )
-from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
 from gridseval.tokens import TokenTrace
 from gridseval.versions import versions_of
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
-
-_STATE_SIZE = 8
 
 
 class OpenVlaPolicy:
@@ -38,13 +38,18 @@ class OpenVlaPolicy:
         device: A torch device.
         dtype: ``"bfloat16"``, ``"float16"`` or ``"float32"``.
         unnorm_key: Key of the statistics; default: the suite's.
+        center_crop: Whether images are cropped, as models trained with random crops need it: all
+            published ones.
 
     Raises:
-        PolicyError: The code may not run, or the checkpoint cannot be loaded.
+        PolicyError: The code may not run, or the checkpoint cannot be loaded, is another family's,
+            or would act with a parameter that is not its own.
     """
 
     card_name = "openvla"
     batches = False
+    _heads = False
+    """Whether the kind reads what lies beside the model."""
 
     def __init__(
         self,
@@ -53,30 +58,51 @@ class OpenVlaPolicy:
         device: str = "cpu",
         dtype: str = "bfloat16",
         unnorm_key: str | None = None,
+        center_crop: bool = True,
     ) -> None:
         self._folder = Path(checkpoint)
+        self._config = read_config(self._folder)
+        check_folder(self._folder, self._config, self._heads)
         self._card = load_card(self.card_name)
+        if not center_crop:
+            self._card = replace(self._card, image=replace(self._card.image, crop_area=None))
         self._asked_key = unnorm_key
-        self._statistics = read_statistics(self._folder)
+        self._statistics = read_statistics(self._folder, self._config)
         if unnorm_key is not None:
             choose_key(self._statistics, "", unnorm_key)
-        self._loaded: LoadedModel = load_model(self._folder, trust_remote_code, device, dtype)
+        self._loaded: LoadedModel = load_model(
+            self._folder, self._config, trust_remote_code, device, dtype
+        )
         # OpenVLA's own evaluation overwrites what the model's configuration says.
         self._loaded.model.norm_stats = self._statistics
         self._keys: dict[int, str] = {}  # a server may have clients of several suites
+        self.details: dict[str, Any] = {"packages": versions_of("transformers", "timm")}
+        self._complete()
         self._dense = dense_trace(self._card)
-        self.observation_keys: tuple[str, ...] = self._card.cameras
+        self.observation_keys: tuple[str, ...] = self._observed()
         self.replan: int | None = self._card.replan
         self.image_mapping = self._card.image.mapping()
-        self.flops = card_flops(self._card, _width(self._loaded.model))
-        self.details = {
-            "card": self._card.conventions(),
-            "packages": versions_of("transformers", "timm"),
-        }
-        self._complete()
+        self.flops = card_flops(self._card, width_of(self._loaded.model))
+        self.needs = EnvironmentNeeds(protocol=self._card.protocol)
+        self.details |= {"card": self._card.conventions(), "images": len(self._card.cameras)}
 
     def _complete(self) -> None:
-        """Add what a later member of the family has beside the model."""
+        """Add what a member of the family has beside the model, and check how it attends."""
+        from gridseval.policies.openvla_kind.attention import attend_to_the_left
+
+        self.details["attention"] = attend_to_the_left(*self._language_model())
+
+    def _observed(self) -> tuple[str, ...]:
+        return self._card.cameras
+
+    def _language_model(self) -> tuple[Any, int]:
+        """Return the language model, and how many of its tokens it may prune by itself."""
+        model = self._loaded.model
+        if not hasattr(model, "language_model"):
+            raise PolicyError(f"{self._folder}: its model has no language_model, as OpenVLA's has")
+        rows, columns = self._card.token_grid
+        own = 0 if is_plain(model) else rows * columns * len(self._card.cameras)
+        return model.language_model, own
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Choose the statistics of the episodes' suite.
@@ -89,7 +115,11 @@ class OpenVlaPolicy:
             self._keys[int(slot)] = key
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return one slot's actions, float32 (1, H, 7)."""
+        """Return one slot's actions, float32 (1, H, 7).
+
+        Raises:
+            PolicyError: The model's code answers with another chunk than the family's.
+        """
         import torch
 
         images = [
@@ -100,9 +130,16 @@ class OpenVlaPolicy:
         task = observations["instruction"][0].lower()
         prompt = f"In: What action should the robot take to {task}?\nOut:"
         with torch.inference_mode():
-            actions = self._predict(prompt, images, observations)
-        if actions.ndim != 2 or actions.shape[1] != ACTION_SIZE:
-            raise PolicyError(f"the model's predict_action gave shape {actions.shape}, not (H, 7)")
+            answer = self._predict(prompt, images, observations)
+        # OpenVLA-OFT's code gives hidden states second.
+        actions = np.atleast_2d(np.asarray(answer[0] if isinstance(answer, tuple) else answer))
+        if actions.shape != (self._card.chunk, ACTION_SIZE):
+            raise PolicyError(
+                f"the model's predict_action gave shape {actions.shape}, and "
+                f"{self._card.title}'s is ({self._card.chunk}, {ACTION_SIZE})",
+                "OpenVLA-OFT's code (prismatic.vla.constants) chooses its constants by words of "
+                "the command line: leave aloha and bridge out of it",
+            )
         return ActionChunk(self._card.gripped(actions[None].astype(np.float32)), self._traces())
 
     def _predict(
@@ -110,100 +147,17 @@ class OpenVlaPolicy:
         prompt: str,
         images: Sequence[Any],
         observations: Observations,
-    ) -> NDArray[Any]:
-        """Return unnormalised actions, (H, 7)."""
+    ) -> Any:
+        """Return the model's answer: unnormalised actions, (H, 7), or a pair with them."""
         key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
-        answer = self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
-        return np.atleast_2d(np.asarray(answer))
+        return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         # Of a language model that is the checkpoint's own nobody knows what it keeps.
         return (self._dense,) if is_plain(self._loaded.model) else None
 
 
-class OpenVlaOftPolicy(OpenVlaPolicy):
-    """OpenVLA-OFT: two images, state and instruction in, a chunk of eight actions out.
-
-    Beside the model lie ``action_head--*`` (L1 regression) and ``proprio_projector--*``; without
-    the second the model sees no state.
-
-    Arguments and errors are :class:`OpenVlaPolicy`'s.
-    """
-
-    card_name = "openvla_oft"
-
-    def _complete(self) -> None:
-        from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
-
-        model = self._loaded.model
-        width = _width(model)
-        head = load_action_head(self._folder, width)
-        proprio = load_proprio_projector(self._folder, width, _STATE_SIZE)
-        self._head, self._proprio = (
-            part if part is None else part.to(self._loaded.device, self._loaded.dtype)
-            for part in (head, proprio)
-        )
-        backbone: Any = getattr(model, "vision_backbone", None)
-        if hasattr(backbone, "set_num_images_in_input"):
-            backbone.set_num_images_in_input(len(self._card.cameras))
-        if self._proprio is not None:
-            self.observation_keys = (*self._card.cameras, "state")
-
-    def _predict(
-        self, prompt: str, images: Sequence[Any], observations: Observations
-    ) -> NDArray[Any]:
-        import torch
-
-        key = self._keys[int(observations["slots"][0])]
-        inputs = self._loaded.inputs(prompt, images[0])
-        wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
-        inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
-        state = None
-        if self._proprio is not None:
-            bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
-            state = bounds.normalise(observations["state"][0])
-        answer = self._loaded.model.predict_action(
-            **inputs,
-            unnorm_key=key,
-            do_sample=False,
-            proprio=state,
-            proprio_projector=self._proprio,
-            action_head=self._head,
-            use_film=False,
-        )
-        # The hidden states come second.
-        actions = answer[0] if isinstance(answer, tuple) else answer
-        return np.atleast_2d(np.asarray(actions))
-
-
-class LightVlaPolicy(OpenVlaOftPolicy):
-    """LightVLA: an OpenVLA-OFT whose language model sees the visual tokens that it asks for.
-
-    The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
-    language model unless the checkpoint's own code replaces that, which then prunes by itself and
-    tells nobody what it kept.
-
-    Arguments and errors are :class:`OpenVlaPolicy`'s.
-    """
-
-    card_name = "lightvla"
-
-    def _complete(self) -> None:
-        super()._complete()
-        from gridseval.policies.openvla_kind.lightvla import LightVlaHook
-
-        self._hook: LightVlaHook | None = None
-        self.notes: tuple[str, ...] = ()
-        if is_plain(self._loaded.model):
-            self._hook = LightVlaHook(self._loaded.model.language_model, self._card)
-        else:
-            self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
-
-    def _traces(self) -> tuple[TokenTrace | None, ...] | None:
-        return None if self._hook is None else (self._hook.trace(),)
-
-
-def _width(model: Any) -> int:
+def width_of(model: Any) -> int:
     """Return the language model's width."""
     return int(getattr(model, "llm_dim", 0) or model.config.text_config.hidden_size)

@@ -1,4 +1,4 @@
-"""Normalisation of OpenVLA's family: ``dataset_statistics.json`` and which of its keys counts."""
+"""Normalisation of OpenVLA's family: whose statistics, and which of their keys counts."""
 
 from __future__ import annotations
 
@@ -36,13 +36,21 @@ class Bounds:
         return np.clip(np.where(self.mask, scaled, values), -1, 1)
 
 
-def read_statistics(folder: Path) -> dict[str, Any]:
+def read_statistics(folder: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a checkpoint's statistics, by key.
 
+    Args:
+        folder: The checkpoint.
+        config: Its ``config.json``, whose ``norm_stats`` count where the file is missing, as in
+            OpenVLA's own evaluation.
+
     Raises:
-        PolicyError: The file is missing or no JSON object.
+        PolicyError: Neither is there, or it is no JSON object.
     """
     file = folder / FILE
+    inner = (config or {}).get("norm_stats")
+    if not file.exists() and isinstance(inner, dict) and inner:
+        return inner
     try:
         statistics = json.loads(file.read_bytes())
     except FileNotFoundError as error:

@@ -81,7 +81,7 @@ def read_parameters(
     wanted = {key: v for key, v in wanted.items() if key not in ignored and v is not None}
     dropped = [name for name in _NOT_LIBEROS if wanted.pop(name, None) is not None]
     for name, value in wanted.items():
-        _check(name, value)
+        _check(name, value, "you give" if name in given else "the server declares")
     listed = ", ".join(dropped)
     note = f"the server declares {listed}: SimplerEnv's, without a meaning in LIBERO"
     return Parameters(
@@ -95,28 +95,28 @@ def read_parameters(
     )
 
 
-def _check(name: str, value: Any) -> None:
+def _check(name: str, value: Any, who: str) -> None:
     """Refuse a parameter that cannot be honoured."""
+    name = str(name)[:60]  # a server's word
     if name not in PARAMETERS:
         raise PolicyError(
-            f"the server declares {name}={repr(value)[:60]}, for which LIBERO has no meaning",
+            f"{who} {name}={repr(value)[:60]}, for which LIBERO has no meaning",
             f"serve the model for LIBERO, or, if it does without: --policy-arg ignore={name}",
         )
     kind, _ = PARAMETERS[name]
     if type(value) is not kind:
         expected = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
-        raise PolicyError(f"the server declares {name}={repr(value)[:60]}, not {expected}")
+        raise PolicyError(f"{who} {name}={repr(value)[:60]}, not {expected}")
     if isinstance(value, int) and not 0 <= value < 2**32:
-        raise PolicyError(f"the server declares {name}={value}, not within 0 and {2**32 - 1}")
+        raise PolicyError(f"{who} {name}={value}, not within 0 and {2**32 - 1}")
     if name == "max_steps":
         raise PolicyError(
-            f"the server declares max_steps={value}, which a run must ask for",
+            f"{who} max_steps={value}, which a run must ask for",
             f"--max-steps {value} --policy-arg ignore=max_steps",
         )
     if name == "num_steps_wait" and value != _SETTLE_STEPS:
         raise PolicyError(
-            f"the server declares num_steps_wait={value}, but episodes settle for "
-            f"{_SETTLE_STEPS} steps",
+            f"{who} num_steps_wait={value}, but episodes settle for {_SETTLE_STEPS} steps",
             "run it in a --protocol with these settle_steps, with "
             "--policy-arg ignore=num_steps_wait",
         )

@@ -32,7 +32,8 @@ class Execution:
 
     Attributes:
         absolute: Whether 0–5 are a goal pose.
-        euler: Whether 3–5 are converted from Euler angles.
+        euler: Whether 3–5 are converted from Euler angles, taken for radians as vla-eval's own
+            conversions take them.
         gripper: The rule of the seventh number.
         notes: What the user should know.
     """

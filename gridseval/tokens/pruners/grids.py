@@ -23,6 +23,7 @@ from gridseval.tokens.pruners.checks import (
     check_number,
 )
 from gridseval.tokens.pruners.grids_sampling import CONVENTIONS, place_on_image, sample
+from gridseval.tokens.pruners.grids_state import find_sizes, read_state
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
 
@@ -98,14 +99,12 @@ class GridSampler(Pruner):
 
         Args:
             state: Key to array or tensor, in any of the published key sets or this class's own; see
-                :func:`~gridseval.tokens.pruners.grids_checkpoint.read_state`.
+                :func:`~gridseval.tokens.pruners.grids_state.read_state`.
             **arguments: The constructor's ``convention`` and ``margin``.
 
         Raises:
             PolicyError: Keys are missing or too many, or shapes do not fit each other.
         """
-        from gridseval.tokens.pruners.grids_checkpoint import find_sizes, read_state
-
         tensors = read_state(state)
         sampler = cls(**find_sizes(tensors), **arguments)
         sampler.load_state_dict(tensors, strict=True)

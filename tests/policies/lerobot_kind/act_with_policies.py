@@ -5,25 +5,58 @@ Usage: python act_with_policies.py FOLDER
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from served import EPISODES, observe
+from tiny_models import shrink
+from upstream import by_gridseval, by_lerobot, difference, gridsevals, raw_observation
 
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, load_policy
+
+OPENPI = {"image": "base_0_rgb", "image2": "left_wrist_0_rgb"}
+COMPARED: dict[str, dict[str, str]] = {
+    "act": {},
+    "act_ensemble": {},
+    "diffusion": {},
+    "vqbet": {"image": "front"},
+    "smolvla": {"image2": "wrist_image"},
+    "smolvla_amp": {"image2": "wrist"},
+    "smolvla_three": {"image": "camera1", "image2": "camera2"},
+    "smolvla_lora": {"image2": "wrist_image"},
+    "pi0": {},
+    "pi0_relative": {},
+    "pi05": OPENPI,
+    "pi0_fast": OPENPI,
+    "xvla": {},
+}
+"""Checkpoint to the ``--rename_map`` that lerobot-eval needs for it."""
+
+WHOLE = ("act", "diffusion", "vqbet", "smolvla", "pi0", "pi05", "pi0_fast", "xvla")
 
 
 def play(name: str, slots: list[int], steps: tuple[int, ...] = (0,), **arguments: str) -> Any:
     """Return the answers to these episodes (slot i plays episode i) and the loaded policy."""
     loaded = load_policy(None, str(FOLDER / name), arguments, 7)
     loaded.policy.reset(slots, [EPISODES[slot] for slot in slots])
-    chunks: list[ActionChunk] = [loaded.policy.act(observe(slots, step)) for step in steps]
+    chunks: list[ActionChunk] = [loaded.policy.act(seen(slots, step)) for step in steps]
     return loaded, chunks
+
+
+def seen(slots: list[int], step: int) -> dict[str, Any]:
+    """Return observations with frames so small that a ResNet is quick."""
+    batch = observe(slots, step)
+    batch |= {camera: batch[camera][:, :96, :96] for camera in ("agentview", "wrist")}
+    return batch | {"controller_state": batch["state"] / 2}
 
 
 def refused(*arguments: Any, **keywords: Any) -> str:
@@ -34,29 +67,118 @@ def refused(*arguments: Any, **keywords: Any) -> str:
     return ""
 
 
-def by_lerobot_itself() -> list[float]:
-    """Return ACT's first action in slot 0, by LeRobot's own loop."""
-    from lerobot.policies.act.modeling_act import ACTPolicy
-    from lerobot.policies.factory import make_pre_post_processors
+def compared(name: str, renamed: dict[str, str]) -> dict[str, Any]:
+    """Return how far gridseval's actions are from LeRobot's own, over more than two chunks."""
+    px = 96 if name.startswith(("act", "diffusion", "vqbet")) else 256
+    loaded = load_policy(None, str(FOLDER / name), {}, 7)
+    exactly = name == "smolvla_amp"
+    ours = by_gridseval(loaded, 9, px, exactly=exactly)
+    turned = by_gridseval(loaded, 9, px, turned=True, exactly=exactly)
+    with contextlib.redirect_stdout(sys.stderr):
+        theirs = by_lerobot(FOLDER / name, 9, px, renamed)
+        full = by_lerobot(FOLDER / name, 9, px, renamed, use_amp="false") if exactly else theirs
+    return {
+        "difference": difference(ours, theirs),
+        "equal": float((np.array(ours) == np.array(theirs)).mean()),
+        "equal_in_float32": float((np.array(ours) == np.array(full)).mean()),
+        "sensitivity": difference(ours, turned),
+        "shape": np.shape(theirs),
+        "replan": loaded.replan,
+        "actions": loaded.needs.actions,
+        "protocol": loaded.needs.protocol,
+        "notes": loaded.notes,
+        "cameras": loaded.description["cameras"],
+        "unfilled": loaded.description["unfilled"],
+        "details": {k: loaded.description[k] for k in ("use_amp", "adapter_of", "renamed_from")},
+    }
 
-    policy = ACTPolicy.from_pretrained(FOLDER / "act")
-    before, after = make_pre_post_processors(policy.config, pretrained_path=str(FOLDER / "act"))
-    seen = observe([0])
-    batch: dict[str, Any] = {"observation.state": torch.from_numpy(seen["state"])}
-    for name, camera in (("image", "agentview"), ("image2", "wrist")):
-        from PIL import Image
 
-        small = Image.fromarray(seen[camera][0]).resize((96, 96), Image.Resampling.BILINEAR)
-        pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float() / 255
-        batch[f"observation.images.{name}"] = pixels
-    with torch.inference_mode():
-        action: list[float] = after(policy.select_action(before(batch)))[0].tolist()
-    return action
+def broken(name: str) -> dict[str, str]:
+    """Return what is said of a checkpoint of which one tensor was removed, renamed, reshaped."""
+    file = "adapter_model.safetensors" if name == "smolvla_lora" else "model.safetensors"
+    tensors = load_file(FOLDER / name / file)
+    key = sorted(tensors)[len(tensors) // 2]
+    value = tensors[key]
+    rest = {other: tensor for other, tensor in tensors.items() if other != key}
+    changes: dict[str, dict[str, torch.Tensor]] = {
+        "removed": rest,
+        "renamed": rest | {f"{key}_": value},
+        "reshaped": rest | {key: torch.zeros((*value.shape, 2))},
+        "added": tensors | {"model.another.weight": torch.zeros(3)},
+    }
+    said = {"key": key}
+    for change, made in changes.items():
+        folder = copied(name, f"{name}_{change}")
+        save_file(made, folder / file)
+        said[change] = refused(folder.name, [0])
+    return said
+
+
+def copied(name: str, new: str, change: Callable[[Path], Any] | None = None) -> Path:
+    shutil.copytree(FOLDER / name, FOLDER / new, dirs_exist_ok=True)
+    if change is not None:
+        change(FOLDER / new)
+    return FOLDER / new
+
+
+def truncate(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def without_peft() -> str:
+    had = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("peft")}
+    sys.modules["peft"] = None  # type: ignore[assignment]
+    try:
+        return refused("smolvla_lora", [0])
+    finally:
+        sys.modules.update(had)
+
+
+def grids_told() -> dict[str, Any]:
+    sampler = str(FOLDER / "sampler.safetensors")
+    _, (together,) = play("smolvla", [0, 1], grids=sampler)
+    _, (own,) = play("smolvla_grids", [0, 1])
+    _, (three,) = play("smolvla_three", [0, 1], grids=sampler)
+    _, (dense,) = play("pi0", [0])
+    points = [
+        [(camera.camera, camera.grid, camera.points.tolist()) for camera in trace.cameras]
+        for trace in own.traces
+    ]
+    return {
+        "file": together.actions.tolist(),
+        "own": own.actions.tolist(),
+        "traces": points,
+        "with_empty": [[camera.camera for camera in t.cameras] for t in three.traces],
+        "dense": [(camera.camera, camera.grid) for camera in dense.traces[0].cameras],
+    }
+
+
+def resized_told() -> dict[str, Any]:
+    """Return what becomes of frames that are larger than a policy's configuration says."""
+    raw = gridsevals(raw_observation(0, 128), 0)
+    told: dict[str, Any] = {}
+    for px in ("", "64"):
+        loaded = load_policy(None, str(FOLDER / "diffusion"), {"resize": px} if px else {}, 7)
+        loaded.policy.reset([0], [EPISODES[0]])
+        told[px or "none"] = loaded.policy.act(raw).actions.tolist()
+        told[f"{px or 'none'}_notes"] = loaded.notes
+    whole = load_policy(None, str(FOLDER / "diffusion_whole"), {"resize": "64"}, 7)
+    whole.policy.reset([0], [EPISODES[0]])
+    told["whole"] = np.shape(whole.policy.act(raw).actions)
+    return told
 
 
 def main() -> dict[str, Any]:
-    told: dict[str, Any] = {"by_lerobot": by_lerobot_itself()}
-    for name in ("act", "diffusion", "smolvla", "smolvla_grids"):
+    shrink()
+    torch.set_num_threads(1)
+    told: dict[str, Any] = {"compared": {}, "broken": {}}
+    for name, renamed in COMPARED.items():
+        if (FOLDER / name).exists():
+            told["compared"][name] = compared(name, renamed)
+    for name in (*WHOLE, "smolvla_lora"):
+        told["broken"][name] = broken(name)
+    for name in ("act", "diffusion", "smolvla", "smolvla_grids", "pi0", "xvla"):
         loaded, (first, *_) = play(name, [0, 1])
         _, (alone, *_) = play(name, [1])
         told[name] = {
@@ -67,30 +189,41 @@ def main() -> dict[str, Any]:
             "actions": first.actions.tolist(),
             "alone": alone.actions.tolist(),
         }
-    _, history = play("diffusion", [0, 1], (0, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+    _, history = play("diffusion", [0, 1], tuple(range(10)))
     told["history"] = [chunk.actions[:, 0].tolist() for chunk in history]
-    _, alone = play("diffusion", [1], (0, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+    _, alone = play("diffusion", [1], tuple(range(10)))
     told["history_alone"] = [chunk.actions[:, 0].tolist() for chunk in alone]
     _, (together,) = play("smolvla", [0, 1], batch="2")
     told["batched"] = together.actions.tolist()
-    _, (sampled,) = play("smolvla", [0, 1], grids=str(FOLDER / "sampler.safetensors"))
-    told["grids_file"] = sampled.actions.tolist()
-    _, (sampled,) = play("smolvla_grids", [0, 1])
-    told["traces"] = [
-        [(camera.camera, camera.grid, camera.points.tolist()) for camera in trace.cameras]
-        for trace in sampled.traces
-    ]
+    told["grids"], told["resized"] = grids_told(), resized_told()
+    copied("act", "act_truncated", truncate)
+    copied("pi0", "pi0_truncated", truncate)
+    sampler = str(FOLDER / "sampler.safetensors")
     told["refused"] = {
         "lacking": refused("smolvla_lacking", [0]),
-        "act": refused("act", [0], grids=str(FOLDER / "sampler.safetensors")),
-        "twice": refused("smolvla_grids", [0], grids=str(FOLDER / "sampler.safetensors")),
+        "act": refused("act", [0], grids=sampler),
+        "twice": refused("smolvla_grids", [0], grids=sampler),
         "camera": refused("act", [0], cameras="observation.images.imag=wrist"),
+        "unfilled": refused("act", [0], cameras="image=agentview"),
         "replan": refused("act", [0], replan="9"),
+        "every step": refused("diffusion", [0], replan="2"),
         "batch": refused("diffusion", [0], batch="2"),
         "truncated": refused("act_truncated", [0]),
+        "pi0 truncated": refused("pi0_truncated", [0]),
+        "size": refused("diffusion_whole", [0]),
+        "mode": refused("xvla_auto", [0]),
+        "twice normalised": refused("xvla_twice", [0]),
+        "peft": without_peft(),
     }
+    plain, _ = play("xvla_auto", [0], environment="libero")
+    told["xvla_plain"] = [plain.observation_keys, plain.needs.actions]
+    try:
+        load_policy("lerobot", "nobody/nothing", {}, 7)
+    except PolicyError as error:
+        told["refused"]["offline"] = f"{error.message} ({error.hint})"
     return told
 
 
 FOLDER = Path(sys.argv[1])
-sys.stdout.write("told:" + json.dumps(main()))
+if __name__ == "__main__":
+    sys.stdout.write("told:" + json.dumps(main()))

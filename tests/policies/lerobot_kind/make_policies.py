@@ -5,6 +5,7 @@ Usage: python make_policies.py FOLDER
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import torch
 from lerobot.configs.types import FeatureType, PolicyFeature
 from lerobot.policies.act.configuration_act import ACTConfig
-from lerobot.policies.act.modeling_act import ACTPolicy
 from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
-from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy
-from lerobot.policies.factory import make_pre_post_processors
+from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from lerobot.policies.pi0.configuration_pi0 import PI0Config
+from lerobot.policies.pi0_fast.configuration_pi0_fast import PI0FastConfig
+from lerobot.policies.pi05.configuration_pi05 import PI05Config
 from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
-from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+from lerobot.policies.vqbet.configuration_vqbet import VQBeTConfig
+from lerobot.policies.xvla.configuration_xvla import XVLAConfig
 from safetensors.torch import load_file, save_file
+from tiny_models import SIDE, letters, shrink
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     PreTrainedTokenizerFast,
@@ -28,73 +32,113 @@ from transformers import (
     SmolVLMVideoProcessor,
 )
 
-ACTION = {"action": PolicyFeature(FeatureType.ACTION, (7,))}
+CHUNK = {"chunk_size": 8, "n_action_steps": 4, "device": "cpu"}
+
+LOUDER = {"smolvla": 4, "vqbet": 3, "pi0": 2, "pi05": 2}
 
 
-def features(px: int, *cameras: str) -> dict[str, PolicyFeature]:
-    made = {
+def features(px: int, *cameras: str, action: int = 7, state: int = 8) -> dict[str, Any]:
+    """Return a configuration's features."""
+    images = {
         f"observation.images.{name}": PolicyFeature(FeatureType.VISUAL, (3, px, px))
         for name in cameras
     }
-    return made | {"observation.state": PolicyFeature(FeatureType.STATE, (8,))}
+    return {
+        "input_features": images
+        | {"observation.state": PolicyFeature(FeatureType.STATE, (state,))},
+        "output_features": {"action": PolicyFeature(FeatureType.ACTION, (action,))},
+    }
 
 
-def save(kind: type[Any], config: Any, folder: Path) -> None:
+def save(config: Any, folder: Path, renamed: dict[str, str] | None = None) -> None:
     torch.manual_seed(0)
-    policy = kind(config).float()
+    policy = get_policy_class(config.type)(config).float()
+    with torch.no_grad():
+        for name, weight in policy.named_parameters():
+            if name.endswith("image_projection"):
+                weight.normal_(0, 0.2)  # X-VLA of 0.4.4 leaves it to the memory's contents
+            elif weight.ndim > 1:  # as they begin, these models hardly look
+                weight.mul_(LOUDER.get(config.type, 1))
     scale = {"mean": torch.zeros(8), "std": torch.ones(8)}
     scale |= {"min": -torch.ones(8), "max": torch.ones(8)}
-    stats = {
+    scale |= {"q01": torch.full((8,), -0.5), "q99": torch.full((8,), 1.5)}
+    low, high = torch.full((7,), -0.5), torch.full((7,), 0.5)
+    stats: dict[str, Any] = {
         "observation.state": scale,
         "action": {"mean": torch.full((7,), 0.1), "std": torch.full((7,), 0.2)}
-        | {"min": torch.full((7,), -0.5), "max": torch.full((7,), 0.5)},
+        | {"min": low, "max": high, "q01": low, "q99": high},
     }
     image = {"mean": torch.full((3, 1, 1), 0.4), "std": torch.full((3, 1, 1), 0.3)}
+    image |= {"min": torch.zeros(3, 1, 1), "max": torch.ones(3, 1, 1)}
     stats |= dict.fromkeys(config.image_features, image)
     for part in (policy, *make_pre_post_processors(config, dataset_stats=stats)):
         part.save_pretrained(folder)
+    if renamed is not None:
+        rename(folder, renamed)
 
 
-def make_act(folder: Path) -> None:
-    config = ACTConfig(
-        input_features=features(96, "image", "image2"),
-        output_features=ACTION,
-        chunk_size=8,
-        n_action_steps=4,
-        dim_model=32,
-        n_heads=2,
-        dim_feedforward=32,
-        n_encoder_layers=1,
-        n_vae_encoder_layers=1,
-        pretrained_backbone_weights=None,
-        device="cpu",
-    )
-    save(ACTPolicy, config, folder)
+def rename(folder: Path, names: dict[str, str]) -> None:
+    """Write what LeRobot's training writes with ``--rename_map``."""
+    file = folder / "policy_preprocessor.json"
+    told = json.loads(file.read_text())
+    (step,) = [s for s in told["steps"] if s["registry_name"] == "rename_observations_processor"]
+    step["config"]["rename_map"] = {
+        f"observation.images.{old}": f"observation.images.{new}" for old, new in names.items()
+    }
+    file.write_text(json.dumps(told))
 
 
-def make_diffusion(folder: Path) -> None:
-    config = DiffusionConfig(
-        input_features=features(64, "image"),
-        output_features=ACTION,
+def leave_out(folder: Path, *steps: str) -> None:
+    """Remove steps from a saved preprocessor, whose state files are numbered by their places."""
+    file = folder / "policy_preprocessor.json"
+    told = json.loads(file.read_text())
+    told["steps"] = [step for step in told["steps"] if step["registry_name"] not in steps]
+    file.write_text(json.dumps(told))
+
+
+def act(**changed: Any) -> ACTConfig:
+    sizes = {"dim_model": 32, "n_heads": 2, "dim_feedforward": 32}
+    layers = {"n_encoder_layers": 1, "n_vae_encoder_layers": 1}
+    weights = {"pretrained_backbone_weights": None}
+    seen = features(96, "image", "image2")
+    return ACTConfig(**(seen | CHUNK | sizes | layers | weights | changed))
+
+
+def diffusion(**changed: Any) -> DiffusionConfig:
+    return DiffusionConfig(
+        **features(64, "image"),
         down_dims=(16, 32),
-        crop_shape=(60, 60),
         pretrained_backbone_weights=None,
         spatial_softmax_num_keypoints=4,
         num_inference_steps=2,
         diffusion_step_embed_dim=16,
         device="cpu",
+        **changed,
     )
-    save(DiffusionPolicy, config, folder)
 
 
-def make_smolvla(folder: Path) -> None:
-    vlm = folder.parent / "tiny-smolvlm"
-    save_tiny_smolvlm(vlm)
-    config = SmolVLAConfig(
-        input_features=features(256, "image", "wrist_image"),
-        output_features=ACTION,
-        chunk_size=8,
-        n_action_steps=4,
+def vqbet() -> VQBeTConfig:
+    gpt = {"gpt_block_size": 50, "gpt_input_dim": 16, "gpt_output_dim": 16, "gpt_hidden_dim": 16}
+    codes = {"vqvae_embedding_dim": 8, "vqvae_enc_hidden_dim": 8, "vqvae_n_embed": 4}
+    return VQBeTConfig(
+        **(features(96, "front") | gpt | codes),
+        crop_shape=(84, 84),
+        pretrained_backbone_weights=None,
+        use_group_norm=True,
+        gpt_n_layer=1,
+        gpt_n_head=2,
+        spatial_softmax_num_keypoints=4,
+        device="cpu",
+    )
+
+
+def smolvla(folder: Path, *cameras: str, **changed: Any) -> SmolVLAConfig:
+    vlm = folder / "tiny-smolvlm"
+    if not vlm.exists():
+        save_tiny_smolvlm(vlm)
+    return SmolVLAConfig(
+        **features(256, *cameras),
+        **CHUNK,
         num_steps=2,
         vlm_model_name=str(vlm),
         load_vlm_weights=False,
@@ -102,9 +146,54 @@ def make_smolvla(folder: Path) -> None:
         resize_imgs_with_padding=(128, 128),
         expert_width_multiplier=1.0,
         tokenizer_max_length=24,
-        device="cpu",
+        **changed,
     )
-    save(SmolVLAPolicy, config, folder)
+
+
+def pi(kind: type[Any], *cameras: str, action: int = 7, state: int = 8, **changed: Any) -> Any:
+    return kind(
+        **features(224, *cameras, action=action, state=state),
+        **CHUNK,
+        image_resolution=(SIDE, SIDE),
+        max_state_dim=16,
+        max_action_dim=12,
+        **changed,
+    )
+
+
+def xvla(folder: Path, **changed: Any) -> XVLAConfig:
+    tokenizer = folder / "letters"
+    letters().save_pretrained(tokenizer)
+    vision = {"depths": [1, 1], "dim_embed": [8, 16], "num_heads": [2, 2], "num_groups": [2, 2]}
+    vision |= {"patch_size": [7, 3], "patch_stride": [8, 4], "patch_padding": [3, 1]}
+    vision |= {"patch_prenorm": [False, True], "window_size": 4, "projection_dim": 16}
+    vision |= {
+        "model_type": "davit",
+        "visual_temporal_embedding": {"type": "COSINE", "max_temporal_embeddings": 10},
+        "image_pos_embed": {"type": "learned_abs_2d", "max_pos_embeddings": 16},
+        "image_feature_source": ["spatial_avg_pool", "temporal_avg_pool"],
+    }
+    text = {"vocab_size": 400, "d_model": 16, "max_position_embeddings": 128}
+    text |= {"encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 16}
+    text |= {"decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16}
+    florence = {"vision_config": vision, "text_config": text, "projection_dim": 16}
+    return XVLAConfig(
+        **features(256, "image", "image2", "image3", action=20),
+        **CHUNK,
+        florence_config=florence | {"vocab_size": 400},
+        tokenizer_name=str(tokenizer),
+        tokenizer_max_length=24,
+        hidden_size=16,
+        depth=1,
+        num_heads=2,
+        num_domains=4,
+        len_soft_prompts=2,
+        dim_time=8,
+        max_len_seq=256,
+        num_denoising_steps=2,
+        resize_imgs_with_padding=(64, 64),
+        **changed,
+    )
 
 
 def save_tiny_smolvlm(folder: Path) -> None:
@@ -157,12 +246,26 @@ def add_sampler(source: Path, folder: Path, sampler: Path, leave_out: str = "") 
     save_file(tensors, folder / "model.safetensors")
 
 
-def main(folder: Path) -> None:
+def save_adapter(base: Path, folder: Path) -> None:
+    """Write a LoRA of a saved policy, with peft and as LeRobot's training does."""
+    from peft import LoraConfig, get_peft_model
+
+    policy = get_policy_class("smolvla").from_pretrained(str(base))
+    policy.config.pretrained_path = base
+    policy.name_or_path = str(base)
+    torch.manual_seed(2)
+    wanted = LoraConfig(r=2, target_modules=r".*lm_expert\..*\.(q|v)_proj", init_lora_weights=False)
+    adapted = get_peft_model(policy, wanted)
+    policy.config.use_peft = True
+    adapted.save_pretrained(folder)
+    policy.config.save_pretrained(folder)
+    for file in base.glob("policy_*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+
+
+def make_samplers(folder: Path) -> None:
     from gridseval.tokens.pruners.grids import GridSampler
 
-    make_act(folder / "act")
-    make_diffusion(folder / "diffusion")
-    make_smolvla(folder / "smolvla")
     torch.manual_seed(1)
     sampler = folder / "sampler.safetensors"
     save_file(GridSampler(k=4, dim=48, convention="lerobot").state_dict(), sampler)
@@ -170,4 +273,32 @@ def main(folder: Path) -> None:
     add_sampler(folder / "smolvla", folder / "smolvla_lacking", sampler, "scout_mlp.0.weight")
 
 
-main(Path(sys.argv[1]))
+def main(folder: Path) -> None:
+    shrink()
+    save(act(), folder / "act")
+    save(act(temporal_ensemble_coeff=0.01, n_action_steps=1), folder / "act_ensemble")
+    save(diffusion(crop_shape=(60, 60)), folder / "diffusion")
+    save(diffusion(crop_shape=None), folder / "diffusion_whole")
+    save(vqbet(), folder / "vqbet")
+    save(smolvla(folder, "image", "wrist_image"), folder / "smolvla")
+    save(smolvla(folder, "image", "wrist", use_amp=True), folder / "smolvla_amp")
+    three = smolvla(folder, "camera1", "camera2", "camera3", empty_cameras=1)
+    save(three, folder / "smolvla_three", {"image": "camera1", "image2": "camera2"})
+    save(pi(PI0Config, "image", "image2", empty_cameras=1), folder / "pi0")
+    if hasattr(PI0Config, "use_relative_actions"):
+        relative = pi(PI0Config, "image", "image2", use_relative_actions=True)
+        save(relative, folder / "pi0_relative")
+    openpi = ("base_0_rgb", "left_wrist_0_rgb", "right_wrist_0_rgb")
+    save(pi(PI05Config, *openpi, action=12, state=16), folder / "pi05")
+    fast = {"validate_action_token_prefix": False, "max_decoding_steps": 60}
+    save(pi(PI0FastConfig, *openpi[:2], empty_cameras=1, **fast), folder / "pi0_fast")
+    for name in ("xvla", "xvla_twice"):
+        save(xvla(folder), folder / name)
+    leave_out(folder / "xvla", "xvla_image_to_float", "xvla_imagenet_normalize")
+    save(xvla(folder, action_mode="auto"), folder / "xvla_auto")
+    save_adapter(folder / "smolvla", folder / "smolvla_lora")
+    make_samplers(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""LeRobot's own packages in their own environment: made, saved, loaded, served, evaluated."""
+"""LeRobot's own packages in their own environments: made, saved, loaded, compared, served."""
 
 from __future__ import annotations
 
@@ -14,29 +14,97 @@ from served import run_a_task
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 
 pytestmark = pytest.mark.slow
 
-
-def test_act_acts_as_in_lerobots_own_loop(told: Any) -> None:
-    act = told["act"]
-    assert act["kind"] == "lerobot"
-    assert act["keys"] == ["agentview", "wrist", "state"]
-    assert act["replan"] == 4
-    assert np.shape(act["actions"]) == (2, 8, 7)
-    assert act["actions"][0][0] == pytest.approx(told["by_lerobot"], abs=1e-5)
-    assert any('type "act"' in note for note in act["notes"])
+COMPARED = (
+    *("act", "act_ensemble", "diffusion", "vqbet", "smolvla", "smolvla_three", "smolvla_lora"),
+    *("pi0", "pi05", "pi0_fast", "xvla"),
+)
+WHOLE = ("act", "diffusion", "vqbet", "smolvla", "pi0", "pi05", "pi0_fast", "xvla", "smolvla_lora")
 
 
-@pytest.mark.parametrize("name", ["act", "diffusion", "smolvla", "smolvla_grids"])
+@pytest.mark.parametrize("name", COMPARED)
+def test_actions_are_those_of_lerobots_own_evaluation(name: str, told: Any) -> None:
+    compared = told["compared"][name]
+    assert compared["shape"] == [9, 7]
+    assert compared["difference"] <= 1e-5
+    # With frames the wrong way up the actions are others: these models do look.
+    assert compared["sensitivity"] > 1e-3
+    assert compared["protocol"] == "lerobot"
+    assert not compared["details"]["use_amp"]
+    assert (compared["details"]["adapter_of"] is not None) == (name == "smolvla_lora")
+
+
+def test_mixed_precision_is_lerobots(told: Any) -> None:
+    compared = told["compared"]["smolvla_amp"]
+    assert compared["details"]["use_amp"]
+    assert any("torch.autocast" in note for note in compared["notes"])
+    # Same inputs to the last bit; where sums round otherwise, it is by a unit of bfloat16.
+    assert compared["equal"] > 0.75
+    assert compared["difference"] < 4e-3
+    assert compared["equal_in_float32"] < 0.25
+
+
+def test_actions_relative_to_the_state_are_asked_for_at_every_step(told: Any) -> None:
+    compared = told["compared"].get("pi0_relative")
+    if compared is not None:  # LeRobot 0.6 and later
+        assert compared["difference"] <= 1e-5
+        assert (compared["replan"], compared["actions"]) == (1, "absolute")
+
+
+def test_a_policy_is_asked_as_often_as_it_looks(told: Any) -> None:
+    replan = {name: compared["replan"] for name, compared in told["compared"].items()}
+    every_step = ("act_ensemble", "diffusion", "vqbet", "pi0_relative")
+    assert {name for name, steps in replan.items() if steps == 1} == set(every_step) & set(replan)
+    assert {steps for name, steps in replan.items() if name not in every_step} == {4}
+
+
+def test_only_xvla_takes_goal_poses_and_the_controllers_state(told: Any) -> None:
+    absolute = {n for n, c in told["compared"].items() if c["actions"] == "absolute"}
+    assert absolute == {"xvla", "pi0_relative"} & set(told["compared"])
+    assert told["xvla"]["keys"] == ["agentview", "wrist", "state", "controller_state"]
+    assert any("goal poses" in note for note in told["xvla"]["notes"])
+    assert told["xvla_plain"] == [["agentview", "wrist", "state"], "delta"]
+
+
+def test_runs_say_what_each_image_feature_is(told: Any) -> None:
+    three = told["compared"]["smolvla_three"]
+    assert list(three["cameras"].values()) == ["agentview", "wrist"]
+    assert three["unfilled"] == ["observation.images.camera3"]
+    assert three["details"]["renamed_from"] == {
+        "observation.images.camera1": "observation.images.image",
+        "observation.images.camera2": "observation.images.image2",
+    }
+    assert any("camera1 is agentview (renamed from image)" in note for note in three["notes"])
+    assert told["compared"]["pi0"]["unfilled"] == ["observation.images.empty_camera_0"]
+    assert told["compared"]["xvla"]["unfilled"] == ["observation.images.image3"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_weight_that_did_not_load_is_refused(name: str, told: Any) -> None:
+    said = told["broken"][name]
+    key = said["key"].removeprefix("base_model.model.")
+    for change in ("removed", "renamed", "reshaped", "added"):
+        assert "do not fit" in said[change], change
+        assert key in said[change] or change == "added", change
+    if name != "smolvla_lora":
+        assert "1 missing" in said["removed"]
+        assert "1 missing" in said["renamed"]
+        assert "1 unexpected" in said["renamed"]
+        assert "1 of another shape" in said["reshaped"]
+        assert "1 unexpected (model.another.weight)" in said["added"]
+
+
+@pytest.mark.parametrize("name", ["act", "diffusion", "smolvla", "smolvla_grids", "pi0", "xvla"])
 def test_an_episode_does_not_depend_on_its_company(name: str, told: Any) -> None:
+    assert told[name]["kind"] == "lerobot"
     assert told[name]["actions"][1] == told[name]["alone"][0]
     assert told[name]["actions"][0] != told[name]["actions"][1]
 
 
 def test_a_history_is_each_slots_own(told: Any) -> None:
-    assert told["diffusion"]["replan"] == 1
     together, alone = np.array(told["history"]), np.array(told["history_alone"])
     assert np.array_equal(together[:, 1], alone[:, 0])
     assert len({tuple(action) for action in alone[:, 0]}) == 10
@@ -47,13 +115,26 @@ def test_smolvla_in_a_batch_is_the_same_to_rounding(told: Any) -> None:
 
 
 def test_grids_samples_smolvlas_tokens(told: Any) -> None:
-    assert told["grids_file"] == told["smolvla_grids"]["actions"]
-    assert told["grids_file"] != told["smolvla"]["actions"]
-    for trace in told["traces"]:
+    grids = told["grids"]
+    assert grids["file"] == grids["own"]
+    assert grids["file"] != told["smolvla"]["actions"]
+    for trace in grids["traces"]:
         assert [camera for camera, _, _ in trace] == ["agentview", "wrist"]
-        for _, grid, points in trace:
-            assert grid == [8, 8]
-            assert np.shape(points) == (4, 2)
+        assert [grid for _, grid, _ in trace] == [[8, 8], [8, 8]]
+        assert [np.shape(points) for _, _, points in trace] == [(4, 2), (4, 2)]
+
+
+def test_empty_cameras_are_in_no_trace(told: Any) -> None:
+    assert told["grids"]["with_empty"] == [["agentview", "wrist"]] * 2
+    assert [camera for camera, _ in told["grids"]["dense"]] == ["agentview", "wrist"]
+
+
+def test_frames_are_resized_only_when_asked(told: Any) -> None:
+    resized = told["resized"]
+    assert resized["none"] != resized["64"]
+    assert any("config says 64×64: --policy-arg resize" in n for n in resized["none_notes"])
+    assert not any("resize" in note for note in resized["64_notes"])
+    assert resized["whole"] == [1, 1, 7]
 
 
 @pytest.mark.parametrize(
@@ -63,13 +144,24 @@ def test_grids_samples_smolvlas_tokens(told: Any) -> None:
         ("act", "GridS cannot be put into LeRobot's 'act'"),
         ("twice", "has a sampler of its own"),
         ("camera", "did you mean 'observation.images.image'"),
+        ("unfilled", "no camera for observation.images.image2, and LeRobot's 'act' needs every"),
         ("replan", "replan must be within 1 and the chunk's 8, not 9"),
+        ("every step", "'diffusion' is asked at every step here, not every 2"),
         ("batch", "'diffusion' cannot batch"),
         ("truncated", "act_truncated"),
+        ("pi0 truncated", "cannot read"),
+        ("size", "failed on frames of 96×96 px; its config says 64×64"),
+        ("size", "--policy-arg resize=64"),
+        ("mode", "its action_mode is 'auto'"),
+        ("mode", "--policy-arg environment=libero"),
+        ("twice normalised", "does XVLAImageNetNormalizeProcessorStep too"),
+        ("peft", "pip install peft"),
+        ("offline", "there is no folder nobody/nothing, and the hub cannot be reached"),
     ],
 )
 def test_what_does_not_fit_is_said(case: str, said: str, told: Any) -> None:
     assert said in told["refused"][case]
+    assert "\n" not in told["refused"][case]
 
 
 @pytest.mark.parametrize(("name", "kept"), [("act", None), ("smolvla_grids", [8, 8, 8])])

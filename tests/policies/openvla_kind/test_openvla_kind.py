@@ -20,7 +20,7 @@ from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
 from gridseval.policies.openvla_kind.statistics import choose_key
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 from gridseval.suites import Episode
 
 Make = Callable[..., Path]
@@ -124,6 +124,7 @@ def oft_by_hand(folder: Path, seen: dict[str, Any]) -> NDArray[Any]:
     prompt = "In: What action should the robot take to do 0?\nOut:"
     inputs = [processor(prompt, image) for image in images]
     pixels = torch.cat([each["pixel_values"] for each in inputs], 1)
+    both_ways(model.language_model)
     scaled = np.clip(2 * (seen["state"][0].astype(float) + 1) / (4 + 1e-8) - 1, -1, 1)
     with torch.inference_mode():
         actions, _ = model.predict_action(
@@ -138,11 +139,26 @@ def oft_by_hand(folder: Path, seen: dict[str, Any]) -> NDArray[Any]:
     return np.asarray(actions)
 
 
-def test_lightvla_equals_masking_what_it_pruned(family: Path) -> None:
+def both_ways(language_model: Any) -> None:
+    """Let a language model attend to both sides by a mask of four axes."""
+    import torch
+
+    forward = language_model.forward
+
+    def whole(**arguments: Any) -> Any:
+        count = arguments["inputs_embeds"].shape[1]
+        return forward(**(arguments | {"attention_mask": torch.zeros(1, 1, count, count)}))
+
+    language_model.forward = whole
+
+
+@pytest.mark.parametrize("indexing", ["oft", "lightvla"])
+def test_lightvla_equals_masking_what_it_pruned(indexing: str, family: Path) -> None:
     """A language model that may not attend to a token computes as if it was not there."""
     import torch
 
-    loaded = load(family / "oft", "lightvla")
+    loaded = load(family / "oft", "lightvla", indexing=indexing)
+    assert loaded.description["indexing"] == indexing
     chunk = ask(loaded, [0])
     assert chunk.traces is not None
     kept = np.concatenate([camera.kept for camera in chunk.traces[0].cameras])
@@ -157,12 +173,40 @@ def test_lightvla_equals_masking_what_it_pruned(family: Path) -> None:
         mask[0, 1:513] = torch.from_numpy(kept.astype(np.int64))
         count = arguments["inputs_embeds"].shape[1]
         places = torch.arange(count)[None]
-        return forward(**(arguments | {"attention_mask": mask, "position_ids": places}))
+        output = forward(**(arguments | {"attention_mask": mask, "position_ids": places}))
+        if indexing == "lightvla":  # the last 56 stand where OFT's code reads
+            moved = output["hidden_states"][-1].roll(-2, dims=1)
+            output["hidden_states"] = (*output["hidden_states"][:-1], moved)
+        return output
 
     language_model.forward = masked
     assert np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
     language_model.forward = forward
     assert not np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
+
+
+def test_lightvla_reads_as_its_published_evaluation_unless_asked(family: Path) -> None:
+    default = ask(load(family / "oft", "lightvla"), [0]).actions
+    theirs = ask(load(family / "oft", "lightvla", indexing="lightvla"), [0]).actions
+    ofts = ask(load(family / "oft", "lightvla", indexing="oft"), [0]).actions
+    assert np.array_equal(default, theirs)
+    assert np.abs(ofts - theirs).max() > 1e-3
+    with pytest.raises(PolicyError, match="indexing 'ofts' is neither 'lightvla' nor 'oft'"):
+        load(family / "oft", "lightvla", indexing="ofts")
+
+
+def test_what_a_run_must_say_of_them(family: Path) -> None:
+    said = {name: load(family / "oft", name) for name in ("openvla-oft", "lightvla")}
+    said["openvla"] = load(family / "openvla")
+    for loaded in said.values():
+        assert loaded.needs.protocol == "openvla"
+        assert loaded.description["packages"]["transformers"]
+    assert said["openvla"].description["attention"] == "causal"
+    assert said["openvla"].description["images"] == 1
+    for name in ("openvla-oft", "lightvla"):
+        described = said[name].description
+        assert described["attention"] == "bidirectional, by gridseval"
+        assert (described["images"], described["film"], described["proprio"]) == (2, False, True)
 
 
 def test_code_of_a_checkpoint_runs_only_when_asked(

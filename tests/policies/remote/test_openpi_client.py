@@ -22,7 +22,7 @@ from gridseval.errors import PolicyError, UsageError
 from gridseval.policies import load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.remote.client import FAILURES_IN_A_ROW
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 from gridseval.suites import Episode
 
 Answer = Callable[[dict[str, Any]], Any]

@@ -14,7 +14,7 @@ from vla_eval_double import Model, served
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
-from gridseval.results.runs import read_run
+from gridseval.results.run.reading import read_run
 from gridseval.suites import Episode
 
 

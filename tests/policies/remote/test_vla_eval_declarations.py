@@ -324,6 +324,8 @@ def test_the_users_values_win_as_in_vla_evals_configuration() -> None:
     assert load(Model({"seed": 3})).needs.env_seed == 3
     with pytest.raises(PolicyError, match="no argument 'send_wrist'"):
         load(model, send_wrist="true")
+    with pytest.raises(PolicyError, match="you give env_seed='x', not a whole number"):
+        load(model, env_seed="x")
 
 
 def test_a_suite_is_the_only_one_that_runs() -> None:

@@ -8,10 +8,47 @@ from transformers import LlamaForCausalLM, PreTrainedModel
 from .configuration_tiny import TinyConfig
 
 
+class Block(nn.Module):
+    """Named as timm's; attention is a linear layer."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn, self.mlp = nn.Linear(width, width), nn.Linear(width, width)
+        self.ls1, self.ls2, self.drop_path1, self.drop_path2 = (nn.Identity() for _ in range(4))
+
+    def forward(self, x):
+        x = x + self.drop_path1(self.ls1(self.attn(self.norm1(x))))
+        return x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))))
+
+
+class PatchEmbed(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, 14, 14)
+
+    def forward(self, x):
+        return self.proj(x).flatten(2).mT
+
+
+class Vit(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.num_features = width
+        self.patch_embed = PatchEmbed(width)
+        self.blocks = nn.Sequential(Block(width), Block(width))
+
+    def forward(self, pixels):
+        x = self.patch_embed(pixels)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
 class Backbone(nn.Module):
     def __init__(self, width):
         super().__init__()
-        self.patches = nn.Conv2d(3, width, 14, 14)
+        self.featurizer = Vit(width)
         self.images = 1
 
     def set_num_images_in_input(self, number):
@@ -20,7 +57,7 @@ class Backbone(nn.Module):
     def forward(self, pixels):
         parts = pixels.split(3, dim=1)
         assert len(parts) == self.images
-        return torch.cat([self.patches(part).flatten(2).mT for part in parts], 1)
+        return torch.cat([self.featurizer(part) for part in parts], 1)
 
 
 class TinyVla(PreTrainedModel):
@@ -56,12 +93,14 @@ class TinyVla(PreTrainedModel):
     ):
         assert do_sample is False
         embed = self.language_model.get_input_embeddings()
-        patches = self.vision_backbone(pixel_values)
+        film = (embed(input_ids),) if use_film else ()
+        patches = self.vision_backbone(pixel_values, *film)
         if proprio is not None:
             state = torch.tensor(proprio, dtype=patches.dtype)[None]
             patches = torch.cat([patches, proprio_projector(state)[:, None]], 1)
         slots = torch.full((1, 56 if self.config.oft else 7), 199)
-        words = embed(torch.cat([input_ids, slots], 1))
+        stop = torch.full((1, 1), 2)
+        words = embed(torch.cat([input_ids, slots, stop], 1))
         joined = torch.cat([words[:, :1], patches, words[:, 1:]], 1)
         output = self.language_model(
             input_ids=None,
@@ -71,7 +110,9 @@ class TinyVla(PreTrainedModel):
             output_hidden_states=True,
             return_dict=True,
         )
-        states = output.hidden_states[-1][:, -slots.shape[1] :]
+        # From the last token of the prompt to the last slot but one.
+        first = patches.shape[1] + input_ids.shape[1] - 1
+        states = output.hidden_states[-1][:, first : first + slots.shape[1]]
         if not self.config.oft:
             return self._unnormalise(torch.tanh(states[0, :, 0]).float().numpy(), unnorm_key)
         actions = action_head.predict_action(states)[0]

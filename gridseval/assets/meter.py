@@ -1,0 +1,30 @@
+"""A bar for transfers, where somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from gridseval.assets.transfer import Meter
+
+
+@contextlib.contextmanager
+def shown_meter(what: str, size_bytes: int) -> Iterator[Meter]:
+    """Show a bar on standard error if that is a terminal; nothing otherwise.
+
+    Args:
+        what: Is being transferred.
+        size_bytes: Of all of it.
+    """
+    from tqdm import tqdm
+
+    lock = threading.Lock()
+    # disable=None: a log has no use for a bar that is drawn again and again.
+    with tqdm(total=size_bytes, desc=what, unit="B", unit_scale=True, disable=None) as bar:
+
+        def advance(count: int) -> None:
+            with lock:
+                bar.update(count)
+
+        yield advance

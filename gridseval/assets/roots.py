@@ -1,0 +1,166 @@
+"""Find the models to use.
+
+MuJoCo counts visual geoms into a body's mass, so another pack of models is another benchmark
+(protocol facts, version trap 9): every run records the content hash of the one it used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridseval.assets.hub import ask_quickly, chosen_hub
+from gridseval.assets.identity import Identity, identify
+from gridseval.assets.layout import (
+    cache_dir,
+    is_interrupted,
+    libero_package_cache,
+    missing_folders,
+    pulled_root,
+    temporary_cache_dir,
+)
+from gridseval.assets.meter import shown_meter
+from gridseval.assets.pull import pull, work_bytes
+from gridseval.assets.sources import LIBERO
+from gridseval.assets.transfer import Pace
+from gridseval.errors import MachineError
+
+_LOG = logging.getLogger("gridseval")
+ENVIRONMENT_VARIABLE = "GRIDSEVAL_ASSETS"
+PATIENCE_S = 4.0
+"""How long a hub may take to answer before a run starts without it."""
+
+PACE = Pace()
+"""How fast its files must come, too."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """An asset root.
+
+    Attributes:
+        root: The folder with ``scenes/``, ``stable_hope_objects/`` and so on.
+        source: What named it: an argument, the environment variable, a cache, the hub.
+        note: What a user must know about them before a run starts, one sentence; or ``None``.
+    """
+
+    root: Path
+    source: str
+    note: str | None = None
+
+    def identity(self) -> Identity:
+        """Return the name of these models (``"custom"`` if unknown) and their content hash."""
+        return identify(self.root)
+
+
+def find_assets(explicit: str | Path | None = None) -> Assets:
+    """Return the models to use.
+
+    The argument's, the environment variable's, those in a cache, a download if the hub answers
+    within :data:`PATIENCE_S` and goes on at :data:`PACE`, else the embedded stand-ins.
+
+    Args:
+        explicit: A folder, or ``None`` to look further.
+
+    Raises:
+        MachineError: The named folder holds no models, or nothing can be written, neither in the
+            cache nor in the folder for temporary files.
+    """
+    return named_or_cached(explicit) or _downloaded_or_built()
+
+
+def announced_assets(explicit: str | Path | None = None) -> Assets:
+    """Return what :func:`find_assets` does, and log the note: for callers without a place for it.
+
+    Raises:
+        MachineError: As there.
+    """
+    assets = find_assets(explicit)
+    if assets.note is not None:
+        _LOG.warning(assets.note)
+    return assets
+
+
+def named_or_cached(explicit: str | Path | None = None) -> Assets | None:
+    """Return the models that are on this machine; ``None`` if there are none but stand-ins.
+
+    Raises:
+        MachineError: The named folder holds no models.
+    """
+    if explicit is not None:
+        return checked_assets(explicit, "--assets")
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        return checked_assets(named, ENVIRONMENT_VARIABLE)
+    for folder in (pulled_root("libero"), libero_package_cache()):
+        if not missing_folders(folder) and not is_interrupted(folder):
+            return Assets(folder, "cache")
+    return None
+
+
+def checked_assets(root: str | Path, source: str) -> Assets:
+    """Return the models in a folder.
+
+    Args:
+        root: The folder.
+        source: What named it, for messages.
+
+    Raises:
+        MachineError: It holds no models.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise MachineError(f"{source}: no such folder: {root}", "name LIBERO's asset root")
+    missing = missing_folders(root)
+    if missing:
+        raise MachineError(
+            f"{source}: {root} is not LIBERO's asset root: it has no folder {missing[0]!r}",
+            "name the folder that holds scenes/, textures/, stable_hope_objects/, …",
+        )
+    return Assets(root.resolve(), source)
+
+
+def build_standins(reason: str = "") -> Assets:
+    """Return the embedded stand-ins, built into the user's cache when they are first needed.
+
+    Where the cache cannot be written (another user's home, a read-only one), they are built into
+    a temporary folder.
+
+    Args:
+        reason: Why LIBERO's own models are not used, for the note.
+
+    Raises:
+        MachineError: Neither can be written.
+    """
+    # Building them takes numpy and some seconds; who has models need not load any of it.
+    from gridseval.assets.standins import standins_root
+
+    try:
+        root = standins_root(cache_dir())
+    except MachineError as refused:
+        try:
+            root = standins_root(temporary_cache_dir())
+        except MachineError as error:
+            raise refused from error
+    why = f" ({reason})" if reason else ""
+    note = (
+        f"stand-ins are used, LIBERO's models are not here{why}: results do not compare with "
+        "any on LIBERO's models; gridseval assets pull gets those"
+    )
+    return Assets(root, "built-in stand-ins", note)
+
+
+def _downloaded_or_built() -> Assets:
+    hub = chosen_hub()
+    if hub is None:
+        return build_standins("HF_HUB_OFFLINE is set")
+    try:
+        snapshot = ask_quickly(hub, LIBERO, PATIENCE_S)
+        size = work_bytes(LIBERO, snapshot)
+        _LOG.warning("LIBERO's models are fetched from %s: %.0f MB", hub.endpoint, size / 1e6)
+        with shown_meter("LIBERO's models", size) as meter:
+            return Assets(pull(LIBERO, hub, snapshot, meter=meter, pace=PACE), hub.endpoint)
+    except MachineError as error:
+        return build_standins(error.message.partition("\n")[0].rstrip(":"))

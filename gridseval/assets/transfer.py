@@ -1,0 +1,148 @@
+"""Several transfers at a time, that end together: done, failed, interrupted, or too slow.
+
+Threads of our own, not those of ``concurrent.futures``: these are waited for when a program ends,
+so that a connection on which nothing comes would hold up Ctrl-C for minutes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from gridseval.assets.hub import PatienceError
+
+Meter = Callable[[int], None]
+"""Told of bytes as they come; negative if some have to be fetched again."""
+
+_CONNECTIONS = 8
+_TICK_S = 0.1
+_GRACE_S = 1.0
+# What asking for a file costs, in bytes that could have come instead: folders of small files are
+# not taken for a slow hub.
+_ASKING_BYTES = 200_000
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One file's transfer.
+
+    Attributes:
+        size: In bytes.
+        run: Fetches it; called with a meter, whose exceptions it lets through.
+    """
+
+    size: int
+    run: Callable[[Meter], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a transfer must be if nobody asked for it.
+
+    Attributes:
+        look_s: Seconds between two looks at its speed.
+        rest_s: Seconds that the rest may take, at the speed since the last look.
+    """
+
+    look_s: float = 5.0
+    rest_s: float = 300.0
+
+    def is_kept(self, came: int, left: int, elapsed_s: float) -> bool:
+        """Whether what is left comes in time, at the speed of what came (bytes)."""
+        return left * elapsed_s <= came * self.rest_s
+
+
+def transfer_all(transfers: Sequence[Transfer], meter: Meter, pace: Pace | None = None) -> None:
+    """Run transfers, eight at a time; the first failure ends all, within about a second.
+
+    Args:
+        transfers: What to fetch.
+        meter: Told of bytes as they come; what it raises ends all, too.
+        pace: How fast they must be; ``None``: they may take as long as they take.
+
+    Raises:
+        PatienceError: They are too slow.
+        Exception: What the first of them to fail raised.
+    """
+    team = _Team(transfers, meter)
+    threads = [
+        threading.Thread(target=team.work, daemon=True)
+        for _ in range(min(_CONNECTIONS, len(transfers)))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        team.wait(len(transfers), pace)
+    finally:
+        team.stopped.set()
+        for thread in threads:
+            thread.join(_GRACE_S / len(threads))
+
+
+class _StoppedError(Exception):
+    """Ends a transfer that nobody waits for any more."""
+
+
+class _Team:
+    """What the threads share: transfers to do, outcomes, and how much has come."""
+
+    def __init__(self, transfers: Sequence[Transfer], meter: Meter) -> None:
+        self.stopped = threading.Event()
+        self._waiting: SimpleQueue[Transfer | None] = SimpleQueue()
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._meter = meter
+        self._lock = threading.Lock()
+        self._left = sum(each.size + _ASKING_BYTES for each in transfers)
+        for each in (*transfers, *[None] * _CONNECTIONS):  # each thread ends at its None
+            self._waiting.put(each)
+
+    def work(self) -> None:
+        """Do one transfer after another, until there are none or somebody else has failed."""
+        while (transfer := self._waiting.get()) is not None and not self.stopped.is_set():
+            self._ended.put(self._outcome(transfer))
+
+    def wait(self, number: int, pace: Pace | None) -> None:
+        """Return when all have ended well; raise what ended one of them, or that it takes long."""
+        looked_s, left = time.monotonic(), self._left
+        while number:
+            try:
+                failure = self._ended.get(timeout=_TICK_S)
+            except Empty:
+                pass
+            else:
+                number -= 1
+                if failure is not None:
+                    raise failure
+            if pace is not None and time.monotonic() - looked_s >= pace.look_s:
+                now_s, left_now = time.monotonic(), self._left
+                if not pace.is_kept(left - left_now, left_now, now_s - looked_s):
+                    raise _too_slow(pace)
+                looked_s, left = now_s, left_now
+
+    def _outcome(self, transfer: Transfer) -> BaseException | None:
+        try:
+            transfer.run(self._count)
+        except BaseException as error:
+            return error
+        self._came(_ASKING_BYTES)
+        return None
+
+    def _count(self, count: int) -> None:
+        if self.stopped.is_set():
+            raise _StoppedError
+        self._came(count)
+        self._meter(count)
+
+    def _came(self, count: int) -> None:
+        with self._lock:
+            self._left -= count
+
+
+def _too_slow(pace: Pace) -> PatienceError:
+    return PatienceError(
+        f"fetching them would take more than {pace.rest_s / 60:g} min longer",
+        "gridseval assets pull fetches them however long it takes; what came is kept",
+    )

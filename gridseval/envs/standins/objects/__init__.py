@@ -1,5 +1,0 @@
-"""Everything that LIBERO's tasks let a robot move."""
-
-from gridseval.envs.standins.objects.building import build_objects
-
-__all__ = ["build_objects"]

@@ -1,0 +1,199 @@
+"""Turn a run's arguments into what it needs, cheapest checks first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+
+from gridseval.assets import Assets, find_assets
+from gridseval.envs.pool.pool import default_workers
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
+from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.conditions import (
+    Conditions,
+    at_least,
+    checked_max_steps,
+    policy_seed,
+)
+from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.stopping import stopping_rule
+from gridseval.evaluation.task_selection import TaskSelection, choose
+from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.results.stats.sequential import SequentialRule
+from gridseval.suites import Episode, Suite, Task, list_episodes, load_protocol
+from gridseval.versions import check_mujoco_version
+from gridseval.video import VideoChoice
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that can start.
+
+    Attributes:
+        config: What was asked for.
+        chosen: The tasks, and what is perturbed in them.
+        trials: Trials per task.
+        episodes: All episodes, in order: task by task, or trial by trial with a rule.
+        loaded: The policy.
+        assets: The models.
+        conditions: The protocol of its episodes.
+        replan: Policy steps between queries, or ``None`` for whole chunks.
+        workers: Worker processes, 0 for none.
+        choice: Which episodes get a video.
+        rule: When to stop early, or ``None``.
+        probe: The OpenGL back end, or ``None`` if nothing is drawn.
+        warnings: What the user should know before it starts.
+    """
+
+    config: RunConfig
+    chosen: TaskSelection
+    trials: int
+    episodes: tuple[Episode, ...]
+    loaded: LoadedPolicy
+    assets: Assets
+    conditions: Conditions
+    replan: int | None
+    workers: int
+    choice: VideoChoice
+    rule: SequentialRule | None
+    probe: Probe | None
+    warnings: tuple[str, ...]
+
+    @property
+    def suite(self) -> Suite:
+        """The suite."""
+        return self.chosen.suite
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that are run."""
+        return self.chosen.tasks
+
+    @property
+    def max_steps(self) -> int:
+        """Policy steps per episode."""
+        return self.conditions.max_steps
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """What environments observe for the policy."""
+        wanted = self.loaded.observation_keys
+        return tuple(key for key in ALL_OBSERVATION_KEYS if key in wanted)
+
+    @property
+    def renderer(self) -> str | None:
+        """Who draws the policy's images, or ``None`` if it sees none: pixels decide outcomes."""
+        if self.probe is None or CAMERAS.keys().isdisjoint(self.observations):
+            return None
+        return f"{self.probe.backend}: {self.probe.renderer}"
+
+    @property
+    def settings(self) -> EnvSettings:
+        """The environments' settings."""
+        protocol = self.conditions.protocol
+        return EnvSettings(
+            suite=self.suite.name,
+            assets=str(self.assets.root),
+            observations=self.observations,
+            action_chunk=self.max_steps,
+            actions=self.loaded.needs.actions,
+            privileged="privileged" in self.loaded.observation_keys,
+            seed=self.conditions.env_seed,
+            seeding=protocol.seeding,
+            image_px=protocol.image_px,
+            max_steps=self.max_steps,
+            settle_steps=protocol.settle_steps,
+            draw_last=False,
+            libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
+            prompts=self.chosen.prompts,
+            robot_true=self.chosen.robot_true,
+            perturb=self.chosen.plan.texts,
+            backend=None if self.probe is None else self.probe.backend,
+        )
+
+
+def prepare(config: RunConfig) -> PreparedRun:
+    """Check the arguments and load what they name.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
+        MachineError: Models, OpenGL or a supported MuJoCo are missing.
+        PolicyError: The checkpoint cannot be loaded.
+    """
+    chosen = choose(config)
+    suite, tasks = chosen.suite, chosen.tasks
+    trials = suite.trials if config.trials is None else config.trials
+    rule = stopping_rule(config)
+    episodes = list_episodes(suite, tasks, trials)
+    if rule is not None:
+        episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
+    cores = config.workers
+    workers = default_workers() if cores is None else at_least(0, "--workers", cores)
+    # One per task unless something else is asked for, in LIBERO-Plus one per base task.
+    choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
+    _check_numbers(config)
+    warning = check_mujoco_version(metadata.version("mujoco"), config.force)
+    assets = find_assets(config.assets)
+    loaded = load_policy(
+        config.policy,
+        config.checkpoint,
+        config.policy_arguments,
+        policy_seed(config),
+        config.trust_remote_code,
+    )
+    conditions = Conditions.of(config, loaded.needs, suite)
+    choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
+    return PreparedRun(
+        config=config,
+        chosen=chosen,
+        trials=trials,
+        episodes=episodes,
+        loaded=loaded,
+        assets=assets,
+        conditions=conditions,
+        replan=loaded.replan if config.replan is None else at_least(1, "--replan", config.replan),
+        workers=workers,
+        choice=choice,
+        rule=rule,
+        probe=probe,
+        warnings=tuple(
+            filter(
+                None,
+                (
+                    *(warning, assets.note, *loaded.notes, *conditions.notes(config.protocol)),
+                    *(*video_warnings, *chosen.warnings),
+                ),
+            )
+        ),
+    )
+
+
+def _check_numbers(config: RunConfig) -> None:
+    policy_seed(config)
+    if config.max_steps is not None:
+        checked_max_steps(config.max_steps)
+    if config.protocol is not None:
+        load_protocol(config.protocol)
+    if not config.timeout_s > 0:  # true for nan, too
+        raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
+
+
+def _drawn(
+    choice: VideoChoice, asked: bool, loaded: LoadedPolicy
+) -> tuple[VideoChoice, Probe | None, tuple[str, ...]]:
+    """Return which videos are made, the OpenGL back end if any is needed, and warnings.
+
+    Videos that nobody asked for are left out where nothing can draw them; a policy that sees images
+    cannot do without.
+    """
+    sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
+    if not choice.recorded and not sees_images:
+        return choice, None, ()
+    try:
+        return choice, choose_backend(), ()
+    except MachineError as error:
+        if sees_images or asked:
+            raise
+        return VideoChoice(frozenset()), None, (f"no videos are made: {error.message}",)

@@ -1,0 +1,143 @@
+"""Which tasks a run is about, what its episodes perturb, and which tasks it has to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from gridseval.envs.arguments import one_of
+from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
+from gridseval.envs.plus import find_plus
+from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.config import RunConfig
+from gridseval.suites import (
+    PROMPTS,
+    Episode,
+    Missing,
+    PlusFolder,
+    Selection,
+    Suite,
+    Task,
+    check_problems,
+    count_strata,
+    instruct,
+    load_suite,
+    reasons,
+    split_available,
+)
+
+_OWN_SCENES = ("background", "layout")
+"""Dimensions whose tasks each have a compiled model of their own."""
+
+
+@dataclass(frozen=True)
+class TaskSelection:
+    """The tasks of a run.
+
+    Attributes:
+        suite: The suite, with the instructions that policies are told.
+        tasks: Those that can be run, in the suite's order.
+        lacking: Those that were asked for, too, but lack files.
+        selection: What was asked for.
+        plan: What every episode is perturbed with, beside what its task perturbs.
+        folder: LIBERO-Plus's files.
+        prompts: Which instructions.
+        robot_true: Whether the robot dimension's arm really starts at its joint angles.
+    """
+
+    suite: Suite
+    tasks: tuple[Task, ...]
+    lacking: tuple[Missing, ...]
+    selection: Selection
+    plan: PerturbationPlan
+    folder: PlusFolder
+    prompts: str
+    robot_true: bool
+
+    @property
+    def is_plus(self) -> bool:
+        """Whether the suite is one of LIBERO-Plus."""
+        return self.tasks[0].variant is not None
+
+    @property
+    def bases(self) -> int:
+        """How many different base tasks there are."""
+        return len({task.variant.base if task.variant else task.name for task in self.tasks})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before the run starts: which tasks are left out, and why."""
+        if not self.lacking:
+            return ()
+        asked = len(self.tasks) + len(self.lacking)
+        first = f"{len(self.lacking)} of {asked} tasks are unavailable and are left out"
+        return (first, *(f"{key}: {reason}" for key, reason in reasons(self.lacking).items()))
+
+    def scene(self, episode: Episode) -> Hashable:
+        """Return what episodes have in common that share a compiled model."""
+        variant = self.suite.tasks[episode.task].variant
+        if variant is None or variant.dimension in _OWN_SCENES:
+            return episode.task
+        return variant.base
+
+    def describe(self, episode: Episode, seed: int) -> dict[str, Any]:
+        """Return what an episode's record says about perturbations; nothing if there are none."""
+        variant = self.suite.tasks[episode.task].variant
+        extra: dict[str, Any] = {}
+        if variant is not None:
+            # Another benchmark than the leaderboard's robot dimension, so under another name.
+            real = self.robot_true and variant.dimension == "robot"
+            extra["dimension"] = "robot_true" if real else variant.dimension
+            extra["level"] = variant.level
+        record = self.plan.draw(seed, episode.suite, episode.task, episode.trial).record
+        return {**extra, "perturb": record} if record else extra
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what ``run.yaml`` says about it, of plain values."""
+        keys: dict[str, Any] = {}
+        if self.selection.narrows:
+            keys["selection"] = self.selection.narrows
+        if self.plan.texts:
+            keys["perturb"] = list(self.plan.texts)
+        if self.is_plus:
+            keys["prompts"] = self.prompts
+            keys["robot_true"] = self.robot_true
+            keys["libero_plus"] = str(self.folder.root) if self.folder.root else None
+        if self.lacking:
+            keys["unavailable"] = count_strata(lack.task for lack in self.lacking)
+            keys["unavailable_because"] = dict(reasons(self.lacking))
+        return keys
+
+
+def choose(config: RunConfig) -> TaskSelection:
+    """Return the tasks that a run's arguments name.
+
+    Raises:
+        UsageError: An argument names something that does not exist.
+        MachineError: No task of them can be run with the files at hand, or a file is refused.
+    """
+    folder = find_plus(config.libero_plus)
+    prompts = one_of("sort of prompts", config.prompts, PROMPTS)
+    suite = instruct(load_suite(config.suite), folder, prompts)
+    selection = Selection(config.tasks, config.dimension, config.level, config.sample)
+    plan = parse_plan(config.perturb)
+    tasks, lacking = split_available(selection.of(suite), folder)
+    if not tasks:
+        lack = lacking[0]
+        raise MachineError(
+            f"none of these {len(lacking)} tasks of {suite.name} is available here: "
+            f"{lack.what} is missing",
+            lack.where,
+        )
+    check_problems(tasks, folder)
+    if tasks[0].variant is None:
+        _refuse_plus_options(config, suite)
+    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)
+
+
+def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:
+    given = {"--prompts upstream": config.prompts != "base", "--robot-true": config.robot_true}
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(f"{option} is for the suites of LIBERO-Plus, not for {suite.name}")

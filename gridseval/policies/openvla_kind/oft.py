@@ -1,0 +1,194 @@
+"""OpenVLA-OFT and LightVLA."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from gridseval.errors import PolicyError
+from gridseval.policies.openvla_kind.folder import image_count
+from gridseval.policies.openvla_kind.model import is_plain
+from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, width_of
+from gridseval.policies.openvla_kind.statistics import read_bounds
+from gridseval.policies.protocol import Observations
+from gridseval.tokens import TokenTrace
+
+_STATE_SIZE = 8
+
+
+class OpenVlaOftPolicy(OpenVlaPolicy):
+    """OpenVLA-OFT: two images, state and instruction in, a chunk of eight actions out.
+
+    Beside the model lie ``action_head--*`` (L1 regression), ``proprio_projector--*``, without which
+    the model sees no state, and ``vision_backbone--*``, where the instruction modulates the vision
+    (FiLM).
+
+    Args:
+        checkpoint: As :class:`OpenVlaPolicy`'s.
+        trust_remote_code: As :class:`OpenVlaPolicy`'s.
+        device: As :class:`OpenVlaPolicy`'s.
+        dtype: As :class:`OpenVlaPolicy`'s.
+        unnorm_key: As :class:`OpenVlaPolicy`'s.
+        center_crop: As :class:`OpenVlaPolicy`'s.
+        images: 1 for agentview alone, 2 with the wrist camera; default: as the checkpoint's files
+            say, else 2.
+
+    Raises:
+        PolicyError: As :class:`OpenVlaPolicy`'s, or its language model cannot attend to both sides.
+    """
+
+    card_name = "openvla_oft"
+    _heads = True
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+        center_crop: bool = True,
+        images: int | None = None,
+    ) -> None:
+        self._asked_images = images
+        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop)
+
+    def _complete(self) -> None:
+        from gridseval.policies.openvla_kind.attention import attend_to_both_sides
+        from gridseval.policies.openvla_kind.film import load_film
+        from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
+
+        self._check_code()
+        model, width = self._loaded.model, width_of(self._loaded.model)
+        parts = (
+            load_action_head(self._folder, width),
+            load_proprio_projector(self._folder, width, _STATE_SIZE),
+            load_film(self._folder, model.vision_backbone, width),
+        )
+        self._head, self._proprio, film = (
+            part if part is None else part.to(self._loaded.device, self._loaded.dtype)
+            for part in parts
+        )
+        self._film = film is not None
+        if film is not None:
+            model.vision_backbone = film
+        count = image_count(self._folder, self._config, self._asked_images)
+        self._card = replace(self._card, cameras=self._card.cameras[:count])
+        # LightVLA's model must know it too, for its pruner.
+        taker = model if hasattr(model, "set_num_images_in_input") else model.vision_backbone
+        taker.set_num_images_in_input(count)
+        self.details |= {
+            "attention": attend_to_both_sides(*self._language_model()),
+            "film": self._film,
+            "proprio": self._proprio is not None,
+        }
+
+    def _check_code(self) -> None:
+        """Refuse OpenVLA's code beside OpenVLA-OFT's weights.
+
+        OpenVLA-OFT's training saves no code, and its evaluation copies its own into the folder.
+        """
+        model = self._loaded.model
+        taken = inspect.signature(model.predict_action).parameters
+        backbone = getattr(model, "vision_backbone", None)
+        if "action_head" not in taken or not hasattr(backbone, "set_num_images_in_input"):
+            raise PolicyError(
+                f"the code in {self._folder} is not OpenVLA-OFT's: its predict_action takes no "
+                "action_head",
+                "copy modeling_prismatic.py and configuration_prismatic.py of openvla-oft's "
+                "prismatic/extern/hf into the folder, as its own evaluation does",
+            )
+
+    def _observed(self) -> tuple[str, ...]:
+        cameras = self._card.cameras
+        return cameras if self._proprio is None else (*cameras, "state")
+
+    def _predict(self, prompt: str, images: Sequence[Any], observations: Observations) -> Any:
+        import torch
+
+        key = self._keys[int(observations["slots"][0])]
+        inputs = self._loaded.inputs(prompt, images[0])
+        wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
+        inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
+        more: dict[str, Any] = {}
+        if self._head is not None:  # discrete actions are asked for without all that
+            state = None
+            if self._proprio is not None:
+                bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
+                state = bounds.normalise(observations["state"][0])
+            more = {
+                "proprio": state,
+                "proprio_projector": self._proprio,
+                "action_head": self._head,
+                "use_film": self._film,
+            }
+        return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False, **more)
+
+
+class LightVlaPolicy(OpenVlaOftPolicy):
+    """LightVLA: an OpenVLA-OFT whose language model sees the visual tokens that it asks for.
+
+    The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
+    language model unless the checkpoint's own code replaces that, which then prunes by itself and
+    tells nobody what it kept.
+
+    Args:
+        checkpoint: As :class:`OpenVlaPolicy`'s.
+        trust_remote_code: As :class:`OpenVlaPolicy`'s.
+        device: As :class:`OpenVlaPolicy`'s.
+        dtype: As :class:`OpenVlaPolicy`'s.
+        unnorm_key: As :class:`OpenVlaPolicy`'s.
+        center_crop: As :class:`OpenVlaPolicy`'s.
+        images: As :class:`OpenVlaOftPolicy`'s.
+        indexing: Which hidden states the action head reads: ``"lightvla"``, the last 56, as
+            LightVLA's published evaluation, or ``"oft"``, the 56 from the last prompt token, as
+            OpenVLA-OFT's and as LightVLA's training.
+
+    Raises:
+        PolicyError: As :class:`OpenVlaOftPolicy`'s, or there is no action head.
+    """
+
+    card_name = "lightvla"
+
+    def __init__(
+        self,
+        checkpoint: str,
+        trust_remote_code: bool = False,
+        device: str = "cpu",
+        dtype: str = "bfloat16",
+        unnorm_key: str | None = None,
+        center_crop: bool = True,
+        images: int | None = None,
+        indexing: str = "lightvla",
+    ) -> None:
+        self._asked_indexing = indexing
+        super().__init__(
+            checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop, images
+        )
+
+    def _complete(self) -> None:
+        from gridseval.policies.openvla_kind.lightvla import (
+            IndexedHead,
+            LastStates,
+            LightVlaHook,
+            check_indexing,
+        )
+
+        indexing = check_indexing(self._asked_indexing)
+        super()._complete()
+        if self._head is None:
+            raise PolicyError(f"{self._folder} has no action_head--*, which LightVLA's have")
+        language_model = self._loaded.model.language_model
+        self._head = IndexedHead(self._head, LastStates(language_model), indexing)
+        self.details["indexing"] = indexing
+        self._hook: LightVlaHook | None = None
+        self.notes: tuple[str, ...] = ()
+        if is_plain(self._loaded.model):
+            self._hook = LightVlaHook(language_model, self._card)
+        else:
+            self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
+
+    def _traces(self) -> tuple[TokenTrace | None, ...] | None:
+        return None if self._hook is None else (self._hook.trace(),)

@@ -1,0 +1,1 @@
+"""Which episodes of two runs flipped, and where their trajectories part."""

@@ -1,0 +1,1 @@
+"""A run's directory: its records, its ``run.yaml``, and what may be compared with what."""

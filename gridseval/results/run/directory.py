@@ -1,0 +1,193 @@
+"""The directory of a run: ``run.yaml``, ``episodes.jsonl``, and what is derived from them.
+
+A run may be killed at any moment and resumed by the same command, and two processes must never
+write one run. So a lock of the operating system guards the directory (it is released even on
+SIGKILL; a lock file with a process id would outlive it), every episode is one appended line that
+is on the disk before the next begins, and everything else is replaced atomically.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gridseval.errors import OutputError
+from gridseval.results.run.files import append_line, output_errors, temporary_name
+from gridseval.results.run.jsonl import read_log
+from gridseval.results.run.manifest import settle_manifest, write_manifest
+from gridseval.results.run.record import EpisodeKey, EpisodeRecord
+from gridseval.run_names import EPISODES, LOCK, MANIFEST
+
+
+class RunDirectory:
+    """A run that this process writes; made by ``open``, a context manager.
+
+    Start worker processes by spawning: a forked child would hold the lock on after its parent.
+
+    Attributes:
+        path: The directory.
+        manifest: The stored ``run.yaml``.
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], lock: int, episodes: int) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._lock = lock
+        self._episodes = episodes
+        self._records: dict[EpisodeKey, EpisodeRecord] = {}
+        self._maybe_torn = True
+        self._cut_torn_line()
+
+    @classmethod
+    def open(
+        cls, path: Path, manifest: Mapping[str, Any], free_keys: Collection[str] = ()
+    ) -> RunDirectory:
+        """Create a run, or resume the one that is there.
+
+        Args:
+            path: Absent or empty for a new run; parents are made.
+            manifest: What is needed to repeat the run, of plain values.
+            free_keys: Dotted keys of the manifest that may differ when resuming.
+
+        Raises:
+            OutputError: The directory holds another run (shows each difference) or something
+                else, another process writes it, a line of it is broken, or it cannot be written.
+        """
+        with contextlib.ExitStack() as opened:
+            with output_errors("write to", path):
+                _refuse_foreign(path)
+                path.mkdir(parents=True, exist_ok=True)
+                lock = _locked(path / LOCK)
+                opened.callback(os.close, lock)
+            stored = settle_manifest(path / MANIFEST, manifest, free_keys)
+            with output_errors("write to", path / EPISODES):
+                flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                episodes = os.open(path / EPISODES, flags, 0o666)
+                opened.callback(os.close, episodes)
+            run = cls(path, stored, lock, episodes)
+            opened.pop_all()
+        return run
+
+    def append(self, record: EpisodeRecord) -> None:
+        """Add an episode, or replace its error; when this returns, it is on the disk.
+
+        Raises:
+            OutputError: The episode is recorded already, or the line could not be written whole;
+                earlier lines are as they were.
+        """
+        if self._maybe_torn:
+            self._cut_torn_line()
+        earlier = self._records.get(record.key)
+        if earlier is not None and earlier.status != "error":
+            suite, task, trial = record.key
+            raise OutputError(
+                f"{self.path / EPISODES} already has trial {trial} of task {task} of {suite}"
+            )
+        line = f"{record.to_json()}\n".encode("ascii")
+        self._maybe_torn = True
+        append_line(self._episodes, line, self.path / EPISODES)
+        self._maybe_torn = False
+        self._records.pop(record.key, None)
+        self._records[record.key] = record
+
+    def records(self) -> tuple[EpisodeRecord, ...]:
+        """Return the records in the order in which the episodes finished."""
+        return tuple(self._records.values())
+
+    def done(self, retry_errors: bool = False) -> set[EpisodeKey]:
+        """Return suite, task and trial of every recorded episode.
+
+        Args:
+            retry_errors: Leave out those that ended as error.
+        """
+        records = self.records()
+        return {r.key for r in records if not (retry_errors and r.status == "error")}
+
+    def annotate(self, **values: Any) -> None:
+        """Set keys of ``run.yaml`` that say how the run went; they must be free on resuming.
+
+        Raises:
+            OutputError: It cannot be written; the old one is kept.
+        """
+        manifest = {**self.manifest, **values}
+        if manifest != self.manifest:
+            write_manifest(self.path / MANIFEST, manifest)
+            self.manifest = manifest
+
+    def folder(self, name: str) -> Path:
+        """Return a folder of the run, such as ``"videos"`` or ``"actions"``; makes it if absent.
+
+        Raises:
+            OutputError: It cannot be made.
+        """
+        folder = self.path / name
+        with output_errors("create", folder):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Give the directory back to other processes; closing twice does nothing."""
+        for descriptor in (self._episodes, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._episodes = self._lock = -1
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _cut_torn_line(self) -> None:
+        path = self.path / EPISODES
+        log = read_log(path)
+        with output_errors("write to", path):
+            if os.fstat(self._episodes).st_size > log.whole_bytes:
+                os.ftruncate(self._episodes, log.whole_bytes)
+        self._records = {record.key: record for record in log.records}
+        self._maybe_torn = False
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse what is no run, lest its files are mixed with a run's."""
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"cannot write to {path}: it is a file", "name a directory")
+    if not path.exists() or (path / MANIFEST).exists():
+        return
+    # A run that was killed before its manifest was in place has left no more than these.
+    found = sorted({entry.name for entry in path.iterdir()} - {LOCK, temporary_name(MANIFEST)})
+    if found:
+        raise OutputError(
+            f"{path} is not empty and has no {MANIFEST} (it has {', '.join(found[:3])}"
+            + (", …)" if len(found) > 3 else ")"),
+            "name a new or empty directory",
+        )
+
+
+def _locked(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except BlockingIOError:
+        owner = os.read(descriptor, 32).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise OutputError(
+            f"another process ({owner or 'unknown'}) is writing the run {path.parent}",
+            "wait for it, or name another directory",
+        ) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -1,0 +1,85 @@
+"""Which keys of ``run.yaml`` may differ, and where: the one table that all comparisons read.
+
+A key that is not listed decides outcomes: it must be equal to resume a run, to merge parts of one,
+and to compare two. So a key that a later version adds cannot be overlooked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FreeKey:
+    """A key that may differ in some places.
+
+    Args:
+        name: Dotted; all keys below it are meant, too.
+        resume: Whether a run may be resumed with another value.
+        merge: Whether parts of one run may have other values.
+        compare: Whether two runs with other values may be compared and gated.
+        by_suite: Whether parts of one run may have other values if they are of other suites.
+        pool: Whether runs with other values are one run where seeds are pooled.
+    """
+
+    name: str
+    resume: bool = False
+    merge: bool = False
+    compare: bool = False
+    by_suite: bool = False
+    pool: bool = False
+
+
+KEYS = (
+    # How and when it was run.
+    FreeKey("command", resume=True, merge=True, compare=True),
+    FreeKey("machine", resume=True, merge=True, compare=True),
+    FreeKey("notes", resume=True, merge=True, compare=True),
+    FreeKey("retry_errors", resume=True, merge=True, compare=True),
+    FreeKey("started", resume=True, merge=True, compare=True),
+    FreeKey("stopped", resume=True, merge=True, compare=True),
+    FreeKey("timeout_s", resume=True, merge=True, compare=True),
+    FreeKey("workers", resume=True, merge=True, compare=True),
+    FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
+    FreeKey("published", resume=True, merge=True, compare=True),
+    # How much was run, and what was kept of it.
+    FreeKey("episodes", merge=True, compare=True),
+    FreeKey("record_actions", merge=True, compare=True),
+    FreeKey("schema", merge=True, compare=True),
+    FreeKey("selection", merge=True, compare=True),
+    FreeKey("sequential", merge=True, compare=True),
+    FreeKey("shard", merge=True),
+    FreeKey("tasks", merge=True, compare=True),
+    FreeKey("trials", merge=True, compare=True),
+    FreeKey("unavailable", merge=True, compare=True),
+    FreeKey("unavailable_because", merge=True, compare=True),
+    FreeKey("video", merge=True, compare=True),
+    # Whose values the run has is written; the values themselves are compared.
+    FreeKey("protocol", merge=True, compare=True),
+    # What is measured.
+    FreeKey("policy", compare=True),
+    FreeKey("replan", compare=True),
+    FreeKey("suite", by_suite=True),
+    FreeKey("max_steps", by_suite=True),
+    FreeKey("settle_steps", by_suite=True),
+    FreeKey("seed", pool=True),
+    FreeKey("env_seed", pool=True),
+    FreeKey("policy.arguments.seed", pool=True),
+)
+
+RESUME = tuple(key.name for key in KEYS if key.resume)
+COMPARE = tuple(key.name for key in KEYS if key.compare)
+
+
+def merge_keys(other_suite: bool, pool: bool) -> tuple[str, ...]:
+    """Return the keys in which parts of one run may differ.
+
+    Args:
+        other_suite: Whether the parts are of different suites.
+        pool: Whether runs that differ in their seeds are one run.
+    """
+    return tuple(
+        key.name
+        for key in KEYS
+        if key.merge or (other_suite and key.by_suite) or (pool and key.pool)
+    )

@@ -1,0 +1,108 @@
+"""``run.yaml``: what is needed to repeat a run, and the check that a resumed run is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gridseval.config import read_yaml
+from gridseval.errors import OutputError, UsageError
+from gridseval.results.run.files import write_atomically
+
+ABSENT = "(absent)"
+
+
+def settle_manifest(
+    path: Path, manifest: Mapping[str, Any], free_keys: Collection[str] = ()
+) -> dict[str, Any]:
+    """Store the manifest of a new run, or check that an existing one is the same.
+
+    Args:
+        path: The ``run.yaml``.
+        manifest: Nested mappings, lists and plain values.
+        free_keys: Dotted keys that may differ, each with all that is below it, e.g. ``"machine"``.
+
+    Returns:
+        The stored manifest; where free keys differ it keeps the values of the run's first start.
+
+    Raises:
+        OutputError: Another manifest is stored (shows each difference), or the file cannot be
+            read or written.
+    """
+    text = _to_yaml(manifest)
+    if not path.exists():
+        write_atomically(path, text)
+        return read_manifest(path)
+    stored = read_manifest(path)
+    # Through YAML and back, so that a tuple and the list it was stored as are the same.
+    given = yaml.safe_load(text)
+    differences = list(manifest_differences(stored, given, free_keys))
+    if differences:
+        shown = "".join(f"\n  {line}" for line in differences)
+        raise OutputError(
+            f"{path.parent} holds another run (stored -> given):{shown}",
+            "give the stored values to resume it, or another directory for a new run",
+        )
+    return stored
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the content of a ``run.yaml``.
+
+    Raises:
+        OutputError: It cannot be read, is not YAML, or is no mapping.
+    """
+    try:
+        stored = read_yaml(path)
+    except UsageError as error:
+        raise OutputError(error.message, error.hint) from error
+    if not isinstance(stored, dict):
+        raise OutputError(f"{path}: not the manifest of a run")
+    return stored
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace a ``run.yaml``.
+
+    Raises:
+        OutputError: It cannot be written; the old one is kept.
+    """
+    write_atomically(path, _to_yaml(manifest))
+
+
+def manifest_differences(
+    stored: Mapping[str, Any], given: Mapping[str, Any], free_keys: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield a line ``key: stored -> given`` for every key that differs, in order of keys.
+
+    Args:
+        stored: Nested mappings of plain values.
+        given: Likewise.
+        free_keys: Dotted keys to leave out, with all below them.
+    """
+    before, after = _flat(stored), _flat(given)
+    for key in sorted(before | after):
+        if any(key == free or key.startswith(f"{free}.") for free in free_keys):
+            continue
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if old != new:
+            yield f"{key}: {old} -> {new}"
+
+
+def _to_yaml(manifest: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Map dotted keys to their values' text: repr tells 1 from 1.0 and True, and nan equals nan."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{name}.")
+        else:
+            flat[name] = repr(value)
+    return flat

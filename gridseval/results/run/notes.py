@@ -1,0 +1,31 @@
+"""What a reader must know to judge numbers: a sentence, and what kind of thing it tells."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+NoteKind = Literal["general", "measured on", "mean over tasks"]
+
+
+class Note(str):
+    """A sentence for people; outputs that show one kind elsewhere leave it out by ``kind``.
+
+    Args:
+        text: The sentence.
+        kind: ``"measured on"`` for other models or versions, ``"mean over tasks"`` for a suite's
+            mean, ``"general"`` else.
+    """
+
+    __slots__ = ("kind",)
+    kind: NoteKind
+
+    def __new__(cls, text: str, kind: NoteKind = "general") -> Note:
+        """Make a note."""
+        note = super().__new__(cls, text)
+        note.kind = kind
+        return note
+
+
+def kind_of(note: str) -> NoteKind:
+    """Return a note's kind; a plain text is a general one."""
+    return note.kind if isinstance(note, Note) else "general"

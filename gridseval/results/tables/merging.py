@@ -1,0 +1,182 @@
+"""Which directories are one run, and which runs may stand in one table.
+
+Shards of one run lie in several directories, suites of one policy in others, and the same episodes
+with another seed in others again. What ``run.yaml`` says decides: two directories belong together
+if nothing that decides outcomes differs, and each has episodes that the other lacks (so that a run
+and its repetition stay side by side).
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gridseval.errors import UsageError
+from gridseval.results.run.keys import merge_keys
+from gridseval.results.run.manifest import manifest_differences
+from gridseval.results.run.notes import Note
+from gridseval.results.run.reading import Run, with_distinct_labels
+from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.stats.rates import tally
+
+_MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
+
+
+def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -> tuple[Run, ...]:
+    """Put together what belongs together, and give the rest names of their own.
+
+    Args:
+        runs: In the user's order, at least one; equal chosen names mean one run.
+        pool: Whether runs that differ in nothing but their seeds are one run, too.
+        force: Accept other models, MuJoCo versions and, under one name, other settings.
+
+    Returns:
+        In order of the first of each; of two records of an episode the first is kept.
+
+    Raises:
+        UsageError: Runs were measured on other models or versions, or those with one name are not
+            of one run; shows each difference.
+    """
+    mixed = _mixed(runs)
+    if mixed and not force:
+        raise UsageError(
+            f"{mixed[0]}", "such rates do not compare; --force puts them into one table anyway"
+        )
+    groups: list[list[Run]] = []
+    for run in runs:
+        for group in groups:
+            if all(_belong_together(member, run, pool, force) for member in group):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    arranged = with_distinct_labels([_merged(group, pool) for group in groups])
+    return (replace(arranged[0], notes=(*mixed, *arranged[0].notes)), *arranged[1:])
+
+
+def measured_differences(first: Run, second: Run) -> list[str]:
+    """Return how models and versions of two runs differ; empty where one has no ``run.yaml``."""
+    if not first.manifest or not second.manifest:
+        return []
+    return [
+        line
+        for line in manifest_differences(first.manifest, second.manifest)
+        if _is_below(line.partition(": ")[0], _MEASURED_ON)
+    ]
+
+
+def _mixed(runs: Sequence[Run]) -> list[str]:
+    known = [run for run in runs if run.manifest]
+    notes: list[str] = []
+    for run in known[1:]:
+        differences = measured_differences(known[0], run)
+        if differences:
+            shown = "".join(f"\n  {line}" for line in differences)
+            sentence = f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}"
+            notes.append(Note(sentence, "measured on"))
+    return notes
+
+
+def _belong_together(first: Run, second: Run, pool: bool, force: bool) -> bool:
+    if first.named or second.named:
+        if first.label != second.label:
+            return False
+        _check_one_run(first, second, pool, force)
+        return True
+    if not first.manifest or not second.manifest or _settings_differ(first, second, pool):
+        return False
+    of_first, of_second = (_keys(run.records, pool) for run in (first, second))
+    return bool(of_first - of_second) and bool(of_second - of_first)
+
+
+def _check_one_run(first: Run, second: Run, pool: bool, force: bool) -> None:
+    differences = _settings_differ(first, second, pool)
+    if differences and not force:
+        shown = "".join(f"\n  {line}" for line in differences)
+        raise UsageError(
+            f"{first.paths[0]} and {second.paths[0]} are not of one run {first.label!r}:{shown}",
+            "give them different names, or --force",
+        )
+
+
+def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
+    other_suite = first.manifest.get("suite") != second.manifest.get("suite")
+    free = merge_keys(other_suite, pool)
+    return list(manifest_differences(first.manifest, second.manifest, free))
+
+
+def _is_below(key: str, prefixes: Collection[str]) -> bool:
+    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def _keys(records: Iterable[EpisodeRecord], pool: bool) -> set[Hashable]:
+    return {(record.key, record.seed) if pool else record.key for record in records}
+
+
+def _merged(group: Sequence[Run], pool: bool) -> Run:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    records: dict[Hashable, EpisodeRecord] = {}
+    for run in group:
+        for record in run.records:
+            records.setdefault((record.key, record.seed) if pool else record.key, record)
+    doubles = sum(len(run.records) for run in group) - len(records)
+    notes = [note for run in group for note in run.notes]
+    notes.append(f"{first.label} is put together from {len(group)} directories")
+    if doubles:
+        notes.append(f"{doubles} episodes of {first.label} were there twice; the first counts")
+    merged = replace(
+        first,
+        paths=tuple(path for run in group for path in run.paths),
+        manifest=_common_manifest(group),
+        records=tuple(records.values()),
+    )
+    return replace(merged, notes=(*notes, *_seed_notes(merged)))
+
+
+def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
+    """Keep the number of expected episodes only where it is surely that of the whole."""
+    manifest = dict(group[0].manifest)
+    if any(
+        manifest.get(key) != run.manifest.get(key)
+        for run in group
+        for key in ("suite", "tasks", "trials", "seed", "episodes")
+    ):
+        manifest.pop("episodes", None)
+    suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
+    lacking = _unavailable(group)
+    return (
+        manifest
+        | ({"suite": ", ".join(suites)} if suites else {})
+        | ({"unavailable": lacking} if lacking else {})
+    )
+
+
+def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
+    """Add up over suites what could not be run; shards of one suite may say the same twice."""
+    cells: dict[tuple[str, str, str], int] = {}
+    for run in group:
+        for dimension, levels in (run.manifest.get("unavailable") or {}).items():
+            for level, count in levels.items():
+                cell = str(run.manifest.get("suite")), dimension, level
+                cells[cell] = max(count, cells.get(cell, 0))
+    total: dict[str, dict[str, int]] = {}
+    for (_, dimension, level), count in cells.items():
+        sums = total.setdefault(dimension, {})
+        sums[level] = sums.get(level, 0) + count
+    return total
+
+
+def _seed_notes(run: Run) -> list[str]:
+    by_seed: dict[int, list[EpisodeRecord]] = {}
+    for record in run.records:
+        by_seed.setdefault(record.seed, []).append(record)
+    rates = [rate for group in by_seed.values() if (rate := tally(group).rate) is not None]
+    if len(rates) < 2:
+        return []
+    mean, sd = 100 * statistics.fmean(rates), 100 * statistics.stdev(rates)
+    seeds = ", ".join(map(str, sorted(by_seed)))
+    return [f"{run.label} pools the seeds {seeds}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]

@@ -1,0 +1,96 @@
+"""What helps contributors is true: commands are CI's, links lead somewhere, forms are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+FORMS = sorted(
+    form for form in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if form.stem != "config"
+)
+PAGES = ("CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "CODE_OF_CONDUCT.md")
+
+
+def commands_of(target: str) -> list[str]:
+    """Return the commands of a target of the Makefile, with variables filled in."""
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, flags=re.MULTILINE)
+    assert recipe, target
+    variable = re.search(r"^BIN := (.*)$", text, flags=re.MULTILINE)
+    assert variable
+    return [line.strip().replace("$(BIN)", variable[1]) for line in recipe[1].splitlines()]
+
+
+@pytest.mark.parametrize("target", ["check", "test"])
+def test_make_runs_what_ci_runs(target: str) -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    ci = [command.strip() for line in lines for command in line.split("&&")]
+    for command in commands_of(target):
+        assert command in ci, f"'make {target}' runs {command!r}, .ci/run does not"
+
+
+def test_the_workflow_runs_ci_on_every_supported_version() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf8"))
+    job = workflow["jobs"]["ci"]
+    assert job["steps"][-1]["run"] == "bash .ci/run"
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf8")
+    bounds = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', project)
+    assert bounds
+    supported = [f"3.{minor}" for minor in range(int(bounds[1]), int(bounds[2]))]
+    assert job["strategy"]["matrix"]["python"] == supported
+    for version in supported:
+        assert f'"Programming Language :: Python :: {version}"' in project
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
+def test_issue_forms_are_what_the_host_accepts(form: Path) -> None:
+    read = yaml.safe_load(form.read_text(encoding="utf8"))
+    assert read["name"]
+    assert read["description"]
+    inputs = [part for part in read["body"] if part["type"] != "markdown"]
+    assert inputs
+    assert len({part["id"] for part in inputs}) == len(inputs)
+    for part in read["body"]:
+        assert part["type"] in {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+        assert part["attributes"].get("value" if part["type"] == "markdown" else "label")
+
+
+def test_reports_of_faults_ask_for_the_machine_and_the_run() -> None:
+    for name in ("bug", "wrong_number"):
+        text = (ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text(encoding="utf8")
+        assert "gridseval doctor" in text
+        assert "run.yaml" in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_paths_lead_to_files(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf8")
+    places = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    places += re.findall(r"`((?:tests|gridseval|policies|suites|\.ci|\.github)/[\w./-]+)`", text)
+    # The pages of docs/developing come with the documentation; from then on they must be there.
+    if not (ROOT / "docs" / "developing").is_dir():
+        places = [place for place in places if not place.startswith("docs/developing/")]
+    missing = [place for place in places if not (ROOT / place).exists()]
+    assert not missing
+
+
+def test_targets_named_in_pages_exist() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf8")
+        for target in re.findall(r"\bmake ([a-z]+)\b *(?:`|#|$)", text, flags=re.MULTILINE):
+            assert commands_of(target)
+
+
+def test_hooks_name_programs_that_the_environment_has() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf8"))["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"]
+    named = {hook["id"]: hook for hook in hooks[0]["hooks"]}
+    checks = [command.split()[0] for command in commands_of("check")]
+    assert {named[name]["entry"].split()[0] for name in ("ruff", "ruff-format", "mypy")} == set(
+        checks
+    )
