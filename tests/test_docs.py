@@ -120,6 +120,31 @@ def test_every_command_in_a_sentence_or_table_has_these_options() -> None:
             pytest.fail(f"{page}: gridseval {text}: {error.format_message()}")
 
 
+def test_every_command_in_a_help_text_has_these_options() -> None:
+    lines = [line for command in all_commands() for line in (command.help or "").splitlines()]
+    examples = [line.strip() for line in lines if re.match(r"\s*gridseval\b", line)]
+    assert len(examples) > 15
+    for example in examples:
+        words = shlex.split(re.split(r"\s{4,}", example)[0], comments=True)
+        assert words[0] == "gridseval", example
+        command, rest = find_command(words[1:])
+        command.make_parser(click.Context(command)).parse_args(list(rest))
+
+
+def all_commands() -> Iterator[click.Command]:
+    from gridseval.cli import group
+
+    left = [group]
+    while left:
+        parent = left.pop()
+        for name in parent.list_commands(click.Context(parent)):
+            command = parent.get_command(click.Context(parent), name)
+            assert command is not None
+            yield command
+            if isinstance(command, click.Group):
+                left.append(command)
+
+
 def test_the_shell_is_a_shells() -> None:
     for block in blocks("bash"):
         subprocess.run(["bash", "-n", "-c", block.text], check=True)
