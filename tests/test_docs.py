@@ -1,29 +1,334 @@
-"""What the docs say, against what the package says."""
+"""What README and docs say, against what the package does."""
 
 from __future__ import annotations
 
+import ast
+import copy
+import dataclasses
+import json
 import re
+import shlex
+import subprocess
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+import yaml
 
 from gridseval.policies.families import families_markdown
 from gridseval.suites import list_protocols, load_protocol
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 STEPS = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 
 
-def test_the_table_of_comparisons_is_the_packages() -> None:
-    page = (ROOT / "docs" / "faithfulness.md").read_text(encoding="utf8")
-    table = page.partition("<!-- families -->")[2].partition("<!-- end -->")[0]
-    assert table.strip() == families_markdown().strip(), (
-        "print it anew: gridseval policies --markdown"
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: str
+    language: str
+    text: str
+    fragment: bool
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf8")
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Return all blocks in these languages, of all pages."""
+    return [block for page in PAGES for block in page_blocks(page) if block.language in languages]
+
+
+def page_blocks(page: Path) -> Iterator[Block]:
+    name, text = page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf8")
+    fences = re.finditer(r"^( *)```(\w+)\n(.*?)^\1```$", text, flags=re.DOTALL | re.MULTILINE)
+    for found in fences:
+        before = text[: found.start()].rstrip().rpartition("\n")[2]
+        fragment = before.strip().startswith("<!-- fragment: ")
+        yield Block(name, found[2], textwrap.dedent(found[3]), fragment)
+
+
+# Commands.
+
+
+def command_lines() -> list[tuple[str, list[str]]]:
+    """Return page and words of every gridseval command in a block, without comments."""
+    lines = []
+    for block in blocks("bash", "yaml"):
+        for line in block.text.splitlines():
+            if "gridseval " not in line:
+                continue
+            words = shlex.split(line.partition(" || ")[0], comments=True)
+            while any(is_program(word) for word in words):
+                start = next(number for number, word in enumerate(words) if is_program(word))
+                words = words[start + 1 :]
+                end = words.index("&&") if "&&" in words else len(words)
+                if words[:end]:
+                    lines.append((block.page, words[:end]))
+    return lines
+
+
+def is_program(word: str) -> bool:
+    return word in ("gridseval", ".venv/bin/gridseval", "/tmp/empty/bin/gridseval")
+
+
+def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that words name, and the words that are left for it."""
+    from gridseval.cli import group
+
+    command = group.get_command(click.Context(group), words[0])
+    assert command is not None, f"there is no gridseval {words[0]}"
+    words = words[1:]
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    # A copy, since click keeps the help option that it made for a command's first context.
+    return copy.copy(command), words
+
+
+def test_every_command_shown_has_these_options() -> None:
+    lines = command_lines()
+    assert {words[0] for _, words in lines} >= {"run", "report", "gate", "table", "serve", "flops"}
+    for page, words in lines:
+        command, rest = find_command(words)
+        try:
+            # Also converts values and asks for required options; runs nothing.
+            command.make_context(words[0], list(rest))
+        except click.ClickException as error:
+            pytest.fail(f"{page}: gridseval {shlex.join(words)}: {error.format_message()}")
+
+
+def test_every_command_in_a_sentence_or_table_has_these_options() -> None:
+    shown = [
+        (page.name, words)
+        for page in PAGES
+        for words in re.findall(r"`gridseval ([a-z][^`]*)`", page.read_text(encoding="utf8"))
+    ]
+    assert len(shown) > 40
+    for page, text in shown:
+        command, rest = find_command(shlex.split(text))
+        try:
+            command.make_parser(click.Context(command)).parse_args(list(rest))
+        except click.ClickException as error:
+            pytest.fail(f"{page}: gridseval {text}: {error.format_message()}")
+
+
+def test_every_command_in_a_help_text_has_these_options() -> None:
+    lines = [line for command in all_commands() for line in (command.help or "").splitlines()]
+    examples = [line.strip() for line in lines if re.match(r"\s*gridseval\b", line)]
+    assert len(examples) > 15
+    for example in examples:
+        words = shlex.split(re.split(r"\s{4,}", example)[0], comments=True)
+        assert words[0] == "gridseval", example
+        command, rest = find_command(words[1:])
+        command.make_parser(click.Context(command)).parse_args(list(rest))
+
+
+def all_commands() -> Iterator[click.Command]:
+    from gridseval.cli import group
+
+    left = [group]
+    while left:
+        parent = left.pop()
+        for name in parent.list_commands(click.Context(parent)):
+            command = parent.get_command(click.Context(parent), name)
+            assert command is not None
+            yield command
+            if isinstance(command, click.Group):
+                left.append(command)
+
+
+def test_the_shell_is_a_shells() -> None:
+    for block in blocks("bash"):
+        subprocess.run(["bash", "-n", "-c", block.text], check=True)
+
+
+def test_the_workflow_is_yaml_and_gates_on_a_run() -> None:
+    (workflow,) = (yaml.safe_load(block.text) for block in blocks("yaml") if "jobs:" in block.text)
+    steps = [step.get("run", "") for step in workflow["jobs"]["smoke"]["steps"]]
+    run, gate = (
+        next(index for index, step in enumerate(steps) if f"gridseval {name} " in step)
+        for name in ("run", "gate")
     )
+    assert run < gate
+    assert any("gridseval gate" in block.text for block in blocks("bash"))
 
 
-def test_the_readmes_protocols_are_the_shipped_ones() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf8")
-    section = readme.partition("\n## Protocols\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("| `")]
+def test_yaml_is_yaml() -> None:
+    for block in blocks("yaml"):
+        assert isinstance(yaml.safe_load(block.text), dict), block.page
+
+
+# Programs.
+
+
+PROGRAMS = [block for block in blocks("python") if not block.fragment]
+SHORTER = {
+    "range(100)": "range(3)",
+    "trials=5)": "trials=1, workers=0, max_steps=4, video='none')",
+}
+"""Loops and runs that take minutes as they stand on the page."""
+
+
+def test_fragments_are_few_and_parse() -> None:
+    fragments = [block for block in blocks("python") if block.fragment]
+    assert len(fragments) <= 2
+    for block in fragments:
+        ast.parse(block.text)
+    for text in SHORTER:
+        assert any(text in block.text for block in PROGRAMS), f"{text} is shortened nowhere"
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: f"{block.page}:{block.text[:20]}")
+def test_programs_run_as_written(block: Block, assets: Path, tmp_path: Path) -> None:
+    text = block.text
+    for long, short in SHORTER.items():
+        text = text.replace(long, short)
+    if "read_run(" in text:
+        write_run(tmp_path / "runs" / "mine")
+    (tmp_path / "program.py").write_text(text, encoding="utf8")
+    done = subprocess.run(
+        [sys.executable, "program.py"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    if "evaluate(config)" in text:
+        assert done.stdout.startswith("0 2 models: ")
+        assert (tmp_path / "runs" / "mine" / "table.md").is_file()
+    if "torch.Size" in text:
+        assert done.stdout.splitlines()[0] == "torch.Size([4, 32, 2048])"
+    if "read_run(" in text:
+        assert done.stdout == "oracle ('libero_object',) Tally(successes=1, failures=0, errors=0)\n"
+
+
+def write_run(folder: Path) -> None:
+    from gridseval.results import EpisodeRecord
+
+    folder.mkdir(parents=True)
+    record = EpisodeRecord(
+        suite="libero_object",
+        task=0,
+        task_name="pick_up_the_milk",
+        trial=0,
+        instruction="pick up the milk",
+        status="success",
+        success=True,
+        steps=80,
+        seed=7,
+    )
+    (folder / "episodes.jsonl").write_text(record.to_json() + "\n")
+    (folder / "run.yaml").write_text(json.dumps({"policy": {"name": "oracle"}}))
+
+
+def test_the_loop_and_the_run_are_shown() -> None:
+    assert any("make_vec" in block.text for block in PROGRAMS)
+    assert any("RunConfig" in block.text for block in PROGRAMS)
+
+
+def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:
+    import numpy as np
+
+    from gridseval.policies import check_actions, load_policy
+
+    example = next(block.text for block in PROGRAMS if "class Hold" in block.text)
+    path = tmp_path / "hold.py"
+    path.write_text(example, encoding="utf8")
+    loaded = load_policy(f"{path}:Hold", None, {}, seed=7)
+    assert loaded.observation_keys == ("state",)
+    chunk = loaded.policy.act({"slots": np.arange(2), "state": np.zeros((2, 8), np.float32)})
+    assert check_actions(chunk, 2).shape == (2, 8, 7)
+
+
+def test_the_pruner_example_is_a_pruner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from gridseval.tokens.pruners import CameraGrid, Host, build_pruner
+    from gridseval.tokens.pruners.interface import PrunerInput
+
+    example = next(block.text for block in PROGRAMS if "class EveryOther" in block.text)
+    (tmp_path / "every_other.py").write_text(example, encoding="utf8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cameras = (CameraGrid("agentview", 4, 4),)
+    host = Host(dim=8, layers=4, cameras=cameras, encoder_dim=8)
+    pruner = build_pruner("every_other:EveryOther", host)
+    pruned = pruner(PrunerInput(tokens=torch.zeros(2, 16, 8), cameras=cameras))
+    assert pruned.indices.tolist() == [list(range(0, 16, 2))] * 2
+
+
+def test_the_suite_example_is_a_suite(tmp_path: Path) -> None:
+    from gridseval.suites import read_suite
+
+    example = next(block for block in blocks("yaml") if "name: libero_short" in block.text)
+    path = tmp_path / "libero_short.yaml"
+    path.write_text(example.text, encoding="utf8")
+    assert len(read_suite(path).tasks) == 2
+
+
+def test_the_card_shown_is_the_shipped_one() -> None:
+    shown = next(block.text for block in blocks("yaml") if "name: pi05_grids" in block.text)
+    assert shown == read("policies/cards/pi05_grids.yaml")
+
+
+# What must be documented.
+
+
+def test_every_policy_kind_and_option_is_named() -> None:
+    from gridseval.cli.run import command
+    from gridseval.policies import list_policies
+
+    kinds, options = read("docs/reference/policies.md"), read("docs/reference/run-options.md")
+    for name in list_policies():
+        assert f"`{name}`" in kinds, name
+    for option in command.params:
+        assert f"`{option.opts[0]}" in options, option.opts[0]
+
+
+def test_every_exit_code_is_named() -> None:
+    from gridseval import errors
+
+    codes = read("docs/reference/exit-codes.md")
+    of_errors = [getattr(value, "exit_code", None) for value in vars(errors).values()]
+    for code in {0, 1, 2, 3, 4, 5, 6, 130, 143, *(code for code in of_errors if code)}:
+        assert re.search(rf"^\| {code} \| ", codes, flags=re.MULTILINE), code
+
+
+def test_every_pruner_perturbation_convention_and_model_is_named() -> None:
+    from gridseval.envs.perturbations.kinds import KINDS
+    from gridseval.tokens.accounting import CONVENTIONS, list_models
+    from gridseval.tokens.pruners import list_pruners
+
+    named = {
+        "docs/reference/pruners.md": list_pruners(),
+        "docs/guides/perturb.md": KINDS,
+        "docs/explanation/flops.md": [*CONVENTIONS, *list_models()],
+    }
+    for page, names in named.items():
+        for name in names:
+            assert f"`{name}`" in read(page), f"{page} lacks {name}"
+
+
+def test_every_key_of_a_record_and_of_a_card_is_named() -> None:
+    from gridseval.policies.cards import PolicyCard
+    from gridseval.results import EpisodeRecord
+
+    for page, described in (
+        ("docs/reference/run-directory.md", EpisodeRecord),
+        ("docs/reference/policies.md", PolicyCard),
+    ):
+        for field in dataclasses.fields(described):
+            assert f"`{field.name}`" in read(page), f"{page} lacks {field.name}"
+
+
+def test_the_protocols_shown_are_the_shipped_ones() -> None:
+    page = read("docs/reference/protocols.md")
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
     assert sorted(row[0].split("`")[1] for row in rows) == sorted(list_protocols())
     steps = ""
@@ -36,3 +341,94 @@ def test_the_readmes_protocols_are_the_shipped_ones() -> None:
         assert int(settle) == protocol.settle_steps
         shown = " / ".join(str(protocol.max_steps[suite]) for suite in STEPS)
         assert steps == shown
+
+
+def test_the_table_of_comparisons_is_the_packages() -> None:
+    page = read("docs/explanation/faithfulness.md")
+    table = page.partition("<!-- families -->")[2].partition("<!-- end -->")[0]
+    assert table.strip() == families_markdown().strip(), (
+        "print it anew: gridseval policies --markdown"
+    )
+
+
+# Links, paths, pictures.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_anchors_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    for link in links:
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {slug(heading) for heading in headings}
+
+
+def slug(heading: str) -> str:
+    """Return a heading's anchor, which mkdocs and GitHub make in the same way of plain ones."""
+    plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode()
+    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())
+
+
+def test_every_path_named_exists() -> None:
+    folders = "gridseval|suites|policies|tests|docs|examples|serve"
+    named = [
+        (page.name, path)
+        for page in PAGES
+        for path in re.findall(rf"`((?:{folders})/[\w./-]*\w)`", page.read_text(encoding="utf8"))
+    ]
+    assert len(named) > 80
+    placeholder = re.compile("NAME|MINE")
+    missing = {
+        (page, path)
+        for page, path in named
+        if not placeholder.search(path) and not (ROOT / path).exists()
+    }
+    assert missing == set()
+
+
+def test_every_room_is_on_the_architecture_page_and_in_its_drawing() -> None:
+    page, drawing = read("docs/developing/architecture.md"), read("docs/images/rooms.svg")
+    rooms = [path.parent.name for path in (ROOT / "gridseval").glob("*/__init__.py")]
+    assert len(rooms) > 10
+    for room in rooms:
+        assert f"`{room}`" in page, room
+        assert re.search(rf">(\w+, )?{room}(, \w+)?<", drawing), room
+
+
+def test_the_drawing_is_what_its_program_draws() -> None:
+    namespace: dict[str, Any] = {"__name__": "figures", "__file__": str(DOCS / "figures.py")}
+    exec(compile(read("docs/figures.py"), "figures.py", "exec"), namespace)
+    assert read("docs/images/rooms.svg") == namespace["draw"]()
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    settings = yaml.safe_load(read("mkdocs.yml"))
+
+    def leaves(nav: Any) -> Iterator[str]:
+        if isinstance(nav, str):
+            yield nav
+        else:
+            for item in nav.values() if isinstance(nav, dict) else nav:
+                yield from leaves(item)
+
+    listed = sorted(leaves(settings["nav"]))
+    assert listed == sorted(page.relative_to(DOCS).as_posix() for page in PAGES[1:])
+    assert settings["strict"] is True
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    settings = yaml.safe_load(read("mkdocs.yml"))
+    assert settings["theme"]["font"] is False
+    assert "http" not in json.dumps([settings["extra_css"], settings.get("extra_javascript", [])])
+    assert not [block.page for block in blocks("mermaid")]

@@ -31,7 +31,7 @@ def command() -> None:
     \b
     gridseval assets pull                     # 0.4 GB into the user's cache
     gridseval assets list
-    gridseval.envs.preview --suite libero_goal --against stand-ins
+    gridseval assets preview --suite libero_goal --against stand-ins
     """  # noqa: D301
 
 
