@@ -21,6 +21,7 @@ from typing import Any
 
 from gridseval.errors import PolicyError
 from gridseval.policies.identity import is_read
+from gridseval.run_names import MANIFEST
 
 SCHEME = "hf://"
 
