@@ -39,7 +39,10 @@ def load_adapted(kind: type[Any], where: str, config: Any) -> Any:
         ) from error
     policy = load_whole(kind, str(find_checkpoint(base).folder), config)
     adapter = peft.PeftConfig.from_pretrained(where)
-    adapted = peft.PeftModel.from_pretrained(policy, where, config=adapter)
+    try:
+        adapted = peft.PeftModel.from_pretrained(policy, where, config=adapter)
+    except RuntimeError as error:  # torch's, of shapes
+        raise _misfit(folder, " ".join(str(error).split())[:300]) from error
     _check_adapter(folder, peft.get_peft_model_state_dict(adapted))
     # The layers were replaced in the policy itself, which is what LeRobot's methods expect.
     return adapted.get_base_model()
@@ -78,7 +81,11 @@ def _check_adapter(folder: Path, own: Mapping[str, Any]) -> None:
         or not torch.equal(own[name].cpu().to(file[name].dtype), file[name])
     ]
     if wrong:
-        raise PolicyError(
-            f"{folder}: {len(wrong)} weights do not fit the adapter ({', '.join(wrong[:3])})",
-            "is the file whole, and of this version of peft?",
-        )
+        raise _misfit(folder, f"{len(wrong)} of them: {', '.join(wrong[:3])}")
+
+
+def _misfit(folder: Path, reason: str) -> PolicyError:
+    return PolicyError(
+        f"{folder}: weights do not fit the adapter ({reason})",
+        "is the file whole, and of this version of peft?",
+    )

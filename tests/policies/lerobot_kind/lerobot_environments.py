@@ -115,7 +115,7 @@ def run(words: list[str], variables: dict[str, str]) -> str:
         env=variables,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout

@@ -34,7 +34,8 @@ from transformers import (
 
 CHUNK = {"chunk_size": 8, "n_action_steps": 4, "device": "cpu"}
 
-LOUDER = {"smolvla": 4, "vqbet": 3, "pi0": 2, "pi05": 2}
+LOUDER = {"smolvla": 4, "vqbet": 3, "pi0": 2, "pi05": 5, "pi0_fast": 8}
+LOUDER |= dict.fromkeys(("act", "diffusion", "xvla"), 1)
 
 
 def features(px: int, *cameras: str, action: int = 7, state: int = 8) -> dict[str, Any]:
@@ -58,7 +59,8 @@ def save(config: Any, folder: Path, renamed: dict[str, str] | None = None) -> No
             if name.endswith("image_projection"):
                 weight.normal_(0, 0.2)  # X-VLA of 0.4.4 leaves it to the memory's contents
             elif weight.ndim > 1:  # as they begin, these models hardly look
-                weight.mul_(LOUDER.get(config.type, 1))
+                word = "embed_tokens" in name or "lm_head" in name  # tied: it answers with itself
+                weight.mul_(0.02 if word and config.type == "pi0_fast" else LOUDER[config.type])
     scale = {"mean": torch.zeros(8), "std": torch.ones(8)}
     scale |= {"min": -torch.ones(8), "max": torch.ones(8)}
     scale |= {"q01": torch.full((8,), -0.5), "q99": torch.full((8,), 1.5)}
