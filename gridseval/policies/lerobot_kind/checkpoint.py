@@ -15,6 +15,7 @@ from gridseval.policies.lerobot_kind.adapters import load_adapted
 from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
 from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
 from gridseval.policies.lerobot_kind.places import ADAPTER
+from gridseval.policies.lerobot_kind.trust import check_trust
 from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE
 
@@ -56,7 +57,9 @@ class Checkpoint:
         return self.images.cameras
 
 
-def load_checkpoint(folder: Path, device: str, cameras: str | None, environment: str) -> Checkpoint:
+def load_checkpoint(
+    folder: Path, device: str, cameras: str | None, environment: str, trusted: bool = False
+) -> Checkpoint:
     """Return a checkpoint, loaded by LeRobot itself.
 
     Args:
@@ -64,10 +67,11 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None, environment:
         device: A torch device.
         cameras: ``feature=agentview,feature=wrist``, or ``None`` to tell by the features' names.
         environment: See :func:`environment_steps`.
+        trusted: Whether code that the checkpoint names may run.
 
     Raises:
-        PolicyError: LeRobot is not installed, the checkpoint cannot be read, a weight is missing,
-            or it wants what LIBERO does not have.
+        PolicyError: LeRobot is not installed, the checkpoint cannot be read or would run code, a
+            weight is missing, or it wants what LIBERO does not have.
     """
     configs, factory = (lerobot_module(name) for name in ("configs.policies", "policies.factory"))
     where = str(folder)
@@ -77,6 +81,7 @@ def load_checkpoint(folder: Path, device: str, cameras: str | None, environment:
         steps = environment_steps(config, lerobot_module, environment)
         _check_sizes(config, steps)
         kind = factory.get_policy_class(config.type)
+        check_trust(folder, config.type, trusted)
         adapted = config.use_peft or (folder / ADAPTER).is_file()
         policy = (load_adapted if adapted else load_whole)(kind, where, config)
         overrides = {"device_processor": {"device": device}}

@@ -74,6 +74,7 @@ class LerobotPolicy:
             LeRobot's evaluation needs for this kind of policy.
         grids: A file with a sampler's parameters, safetensors or npz.
         convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``.
+        trust_remote_code: Whether code that the checkpoint names may run.
 
     Raises:
         PolicyError: LeRobot is missing, or the checkpoint or an argument does not fit.
@@ -92,13 +93,16 @@ class LerobotPolicy:
         actions: str | None = None,
         grids: str | None = None,
         convention: str = "lerobot",
+        trust_remote_code: bool = False,
     ) -> None:
         self._seed = seed
         self._resize = None if resize is None else at_least(1, "resize", resize)
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
         place = find_checkpoint(checkpoint)
         with split_sampler(place.folder, grids, convention) as (folder, sampler):
-            self._checkpoint: Checkpoint = load_checkpoint(folder, device, cameras, environment)
+            self._checkpoint: Checkpoint = load_checkpoint(
+                folder, device, cameras, environment, trust_remote_code
+            )
         self._hook: GridsHook | None = None
         if sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)

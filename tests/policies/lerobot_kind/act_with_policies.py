@@ -46,7 +46,7 @@ WHOLE = ("act", "diffusion", "vqbet", "smolvla", "pi0", "pi05", "pi0_fast", "xvl
 
 def play(name: str, slots: list[int], steps: tuple[int, ...] = (0,), **arguments: str) -> Any:
     """Return the answers to these episodes (slot i plays episode i) and the loaded policy."""
-    loaded = load_policy(None, str(FOLDER / name), arguments, 7)
+    loaded = load_policy(None, str(FOLDER / name), arguments, 7, trusted="fast" in name)
     loaded.policy.reset(slots, [EPISODES[slot] for slot in slots])
     chunks: list[ActionChunk] = [loaded.policy.act(seen(slots, step)) for step in steps]
     return loaded, chunks
@@ -70,7 +70,7 @@ def refused(*arguments: Any, **keywords: Any) -> str:
 def compared(name: str, renamed: dict[str, str]) -> dict[str, Any]:
     """Return how far gridseval's actions are from LeRobot's own, over more than two chunks."""
     px = 96 if name.startswith(("act", "diffusion", "vqbet")) else 256
-    loaded = load_policy(None, str(FOLDER / name), {}, 7)
+    loaded = load_policy(None, str(FOLDER / name), {}, 7, trusted="fast" in name)
     exactly = name == "smolvla_amp"
     ours = by_gridseval(loaded, 9, px, exactly=exactly)
     turned = by_gridseval(loaded, 9, px, turned=True, exactly=exactly)
