@@ -28,6 +28,7 @@ class ModelHubDouble:
         revisions: Branches and tags with their commits.
         refusal: Status and ``X-Error-Code`` of every answer, e.g. (401, "GatedRepo").
         file_refusal: The same, of files' contents only.
+        broken: Files whose content cannot be had.
         downloaded: Names of files whose content was sent.
     """
 
@@ -36,6 +37,7 @@ class ModelHubDouble:
     revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
     refusal: tuple[int, str] | None = None
     file_refusal: tuple[int, str] | None = None
+    broken: set[str] = field(default_factory=set)
     downloaded: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,7 +97,9 @@ def _handler(hub: ModelHubDouble) -> type[BaseHTTPRequestHandler]:
 
         def content(self, revision: str, name: str) -> None:
             commit = hub.commit(revision)
-            if hub.file_refusal is not None:
+            if name in hub.broken:
+                self.answer(403, b"")
+            elif hub.file_refusal is not None:
                 self.answer(hub.file_refusal[0], b"", {"X-Error-Code": hub.file_refusal[1]})
             elif commit is None or name not in hub.files:
                 self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})

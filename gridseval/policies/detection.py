@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gridseval.errors import PolicyError
+from gridseval.policies.elsewhere import FOREIGN
 from gridseval.policies.kinds import KINDS
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
 
@@ -47,15 +48,18 @@ def detect(checkpoint: str) -> Detection:
             f"checkpoint {checkpoint} does not exist",
             "name a file, a folder, a hub id (owner/name) or ws://host:port",
         )
+    for family in FOREIGN:
+        found = family.sign(path)
+        if found is not None:
+            raise PolicyError(
+                f"{checkpoint} looks like a checkpoint of {family.title} ({found}), which runs in "
+                "its authors' own code",
+                family.hint,
+            )
     for kind in KINDS:
         why = None if kind.sign is None else kind.sign(path)
         if why is not None:
             return Detection(kind.name, why)
-    if (path / "params").is_dir() and not (path / "config.json").exists():
-        raise PolicyError(
-            f"{checkpoint} looks like a checkpoint of openpi, which runs in openpi's own code",
-            "start openpi's scripts/serve_policy.py with it, then give --ckpt ws://127.0.0.1:8000",
-        )
     looked = "; ".join(f"{kind.looks_for} ({kind.name})" for kind in KINDS if kind.sign)
     raise PolicyError(
         f"cannot tell what kind of policy {checkpoint} is; looked for {looked}",

@@ -27,7 +27,9 @@ SCHEME = "hf://"
 
 _ID = re.compile(r"(\w[\w.-]{0,95}/\w[\w.-]{0,95})(?:@([\w./-]{1,200}))?", re.ASCII)
 _PROGRAMS = (".pt", ".pt2", ".pth", ".npy", ".py", ".yaml", ".json", ".hdf5", ".safetensors")
-_MARKS = (".gitattributes", MANIFEST)
+_MARK = ".gitattributes"
+"""In every repository, and of no use to those that fetch single files."""
+
 _CONFIGS = ("config.json", "adapter_config.json")
 _ANSWER_S = 10.0
 _MOST_FILES = 5000
@@ -101,7 +103,10 @@ class Repository:
         Raises:
             PolicyError: They cannot be fetched.
         """
-        return self._fetched([name for name in self.files if everything or _is_kept(name)])
+        wanted = [name for name in self.files if everything or _is_kept(name)]
+        # What tells that all has been fetched comes last.
+        self._fetched([name for name in wanted if name != _MARK])
+        return self._fetched(wanted)
 
     def _fetched(self, names: Iterable[str]) -> Path:
         wanted = list(names)
@@ -232,7 +237,7 @@ def _cached(hub: HubId, package: Any, reason: str) -> Repository:
         folder = Path(incomplete)
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     listed = _listed(hub, package, folder.name)
-    if listed is None and ".gitattributes" not in present:
+    if listed is None and _MARK not in present:
         # Other programs fetch single files: OpenVLA-OFT without its heads looks like OpenVLA.
         raise PolicyError(
             f"the hub's cache may have only a part of {hub}, and the hub cannot be asked: {reason}",
@@ -257,8 +262,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _is_kept(name: str) -> bool:
-    """Whether to fetch a file: what some kind reads, and what tells that all has been fetched."""
-    return is_read(name) or name in _MARKS
+    return is_read(name) or name in (MANIFEST, _MARK)
 
 
 def _line(error: BaseException) -> str:

@@ -27,7 +27,7 @@ def recording(path: Path) -> str | None:
 
 def nano(path: Path) -> str | None:
     """Return that a folder is nano's."""
-    return 'kind "nano" in config.json' if _config(path).get("kind") == "nano" else None
+    return 'kind "nano" in config.json' if read_config(path).get("kind") == "nano" else None
 
 
 def lightvla(path: Path) -> str | None:
@@ -36,7 +36,7 @@ def lightvla(path: Path) -> str | None:
     # of the folder or of the classes in its code.
     if not oft(path):
         return None
-    named = [path.resolve().name, str(_config(path).get("_name_or_path", ""))]
+    named = [path.resolve().name, str(read_config(path).get("_name_or_path", ""))]
     if any("lightvla" in name.lower().replace("-", "") for name in named):
         return "a name with LightVLA, and action_head--*"
     for code in sorted(path.glob("*.py")):
@@ -53,14 +53,14 @@ def oft(path: Path) -> str | None:
 
 def openvla(path: Path) -> str | None:
     """Return that a folder is OpenVLA's."""
-    model = _config(path).get("model_type")
+    model = read_config(path).get("model_type")
     return 'model_type "openvla" in config.json' if model == "openvla" else None
 
 
 def lerobot(path: Path) -> str | None:
     """Return which policy of LeRobot's a folder holds."""
     for folder in (path, path / "pretrained_model"):
-        kind = _config(folder).get("type")
+        kind = read_config(folder).get("type")
         weights = (folder / "model.safetensors", folder / "adapter_model.safetensors")
         if isinstance(kind, str) and any(file.is_file() for file in weights):
             return f'type "{kind}" in {folder.relative_to(path) / "config.json"}'
@@ -71,7 +71,7 @@ def _ends(path: Path, *endings: str) -> bool:
     return path.is_file() and path.suffix in endings
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     """Return a folder's ``config.json``; nothing where there is none that can be read."""
     try:
         config = json.loads((folder / "config.json").read_bytes())

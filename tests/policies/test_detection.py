@@ -89,3 +89,49 @@ def test_openpis_own_checkpoint_is_sent_to_openpis_server(tmp_path: Path) -> Non
     with pytest.raises(PolicyError, match="checkpoint of openpi") as caught:
         detect(str(tmp_path))
     assert "ws://" in (caught.value.hint or "")
+
+
+FOREIGN: dict[str, tuple[dict[str, str], str, str]] = {
+    "NORA": (
+        {
+            "config.json": '{"model_type": "qwen2_5_vl"}',
+            "added_tokens.json": '{"<robot_action_0>": 151665}',
+        },
+        "checkpoint of NORA",
+        "nora.py:Nora",
+    ),
+    "WorldVLA": (
+        {"config.json": '{"model_type": "chameleon", "z_loss_weight": 1e-05}'},
+        "checkpoint of WorldVLA",
+        "worldvla.py:WorldVla",
+    ),
+    "InternVLA-M1": (
+        {
+            "config.yaml": "",
+            "dataset_statistics.json": "{}",
+            "checkpoints/steps_30000_pytorch_model.pt": "",
+        },
+        "checkpoint of InternVLA-M1 or StarVLA",
+        "internvla_m1.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FOREIGN)
+def test_what_runs_elsewhere_is_named_with_its_recipe(family: str, tmp_path: Path) -> None:
+    files, said, hint = FOREIGN[family]
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    named = [tmp_path, *tmp_path.glob("checkpoints/*.pt")]
+    for path in named:
+        with pytest.raises(PolicyError, match=said) as caught:
+            detect(str(path))
+        assert hint in (caught.value.hint or "")
+
+
+def test_a_plain_qwen_is_not_taken_for_nora(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(PolicyError, match="looked for"):
+        detect(str(tmp_path))

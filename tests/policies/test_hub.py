@@ -252,6 +252,20 @@ def test_offline_what_was_fetched_is_found(
     assert caught.value.hint == "fetch it where there is a network: hf download someone/else"
 
 
+def test_a_transfer_that_ends_early_leaves_no_whole_checkpoint(
+    hub: ModelHubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.files = dict(OFT) | {".gitattributes": b"x"}
+    hub.broken.add("action_head--150000_checkpoint.pt")
+    with pytest.raises(PolicyError, match="cannot be fetched from the hub"):
+        look_up(HubId(NAME)).download()
+    offline(monkeypatch)
+    for tree in (getattr(huggingface_hub, "get_cached_repo_tree", None), None):
+        monkeypatch.setattr(huggingface_hub, "get_cached_repo_tree", tree, raising=False)
+        with pytest.raises(PolicyError, match=r"lacks action_head|only a part"):
+            look_up(HubId(NAME)).download()
+
+
 def test_offline_a_part_of_a_checkpoint_is_no_checkpoint(
     hub: ModelHubDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -260,10 +274,10 @@ def test_offline_a_part_of_a_checkpoint_is_no_checkpoint(
     some = ["config.json", "*.safetensors", "*.json", "*.py"]
     huggingface_hub.snapshot_download(NAME, allow_patterns=some)
     offline(monkeypatch)
-    with pytest.raises(PolicyError, match=r"lacks .*, and 3 more files"):
+    with pytest.raises(PolicyError, match=r"lacks .*, and 3 more files|only a part"):
         look_up(HubId(NAME)).download()
     # Versions of huggingface_hub before 2 keep no list of files.
-    monkeypatch.setattr(huggingface_hub, "get_cached_repo_tree", None)
+    monkeypatch.setattr(huggingface_hub, "get_cached_repo_tree", None, raising=False)
     with pytest.raises(PolicyError, match="may have only a part"):
         look_up(HubId(NAME))
 

@@ -7,9 +7,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gridseval.errors import PolicyError
+from gridseval.errors import GridsevalError, PolicyError
 from gridseval.policies.cards import load_card
-from gridseval.policies.lerobot_kind.adapters import base_checkpoint
 from gridseval.policies.lerobot_kind.batches import policy_batch
 from gridseval.policies.lerobot_kind.checkpoint import (
     PADDING,
@@ -18,20 +17,18 @@ from gridseval.policies.lerobot_kind.checkpoint import (
     lerobot_module,
     load_checkpoint,
 )
+from gridseval.policies.lerobot_kind.description import policy_details, policy_notes, shown
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
-from gridseval.policies.lerobot_kind.places import ADAPTER, find_checkpoint
+from gridseval.policies.lerobot_kind.places import find_checkpoint
 from gridseval.policies.protocol import (
     ActionChunk,
     EnvironmentNeeds,
     Observations,
     at_least,
 )
-from gridseval.versions import versions_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gridseval.suites import Episode
 
 _CHUNKED = ("act", "pi0", "pi05", "pi0_fast", "smolvla", "xvla")
@@ -111,8 +108,8 @@ class LerobotPolicy:
         self._rows = self._checked_rows(batch)
         self.observation_keys = self._keys()
         self.needs = self._needs(actions)
-        self.details = self._details(place.folder, place.revision)
-        self.notes = self._notes()
+        self.details = policy_details(self._checkpoint, place.folder, self._resize, self.needs)
+        self.notes = policy_notes(self._checkpoint, self._resize, self.needs, self._rows)
         self._episodes: dict[int, Episode] = {}
         self._memories: dict[int, dict[str, Any]] = {}
 
@@ -207,41 +204,6 @@ class LerobotPolicy:
             protocol=protocol, actions="absolute" if told == "absolute" else "delta"
         )
 
-    def _details(self, folder: Path, revision: str | None) -> dict[str, Any]:
-        checkpoint = self._checkpoint
-        images = checkpoint.images
-        return {
-            "type": checkpoint.config.type,
-            "cameras": dict(images.cameras),
-            "renamed_from": {k: v for k, v in images.sources.items() if k != v},
-            "unfilled": list(images.unfilled),
-            "resize": self._resize,
-            "actions": self.needs.actions,
-            "use_amp": bool(checkpoint.config.use_amp),
-            "adapter_of": base_checkpoint(folder) if (folder / ADAPTER).is_file() else None,
-            "revision": revision,
-            "packages": versions_of("lerobot", "transformers", "peft"),
-        }
-
-    def _notes(self) -> tuple[str, ...]:
-        config, notes = self._checkpoint.config, []
-        if self._checkpoint.cameras:
-            notes.append(f"image features: {self._checkpoint.images.described()}")
-        sides = {feature.shape[1:] for feature in config.image_features.values()}
-        if self._resize is None and config.type not in PADDING and sides - {(256, 256)}:
-            shown = " and ".join("×".join(map(str, side)) for side in sorted(sides))
-            notes.append(
-                f"frames go to {config.type!r} as they are, as in LeRobot's own evaluation; its "
-                f"config says {shown}: --policy-arg resize=PX resizes them"
-            )
-        if self.needs.actions == "absolute":
-            notes.append("its actions are goal poses: the arm's controller takes them as absolute")
-        if config.use_amp:
-            notes.append("its config says use_amp: it runs under torch.autocast, as in LeRobot")
-        if self._rows == 1:
-            notes.append("LeRobot's policy is asked for one environment at a time")
-        return tuple(notes)
-
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         """Return what LeRobot's own evaluation runs a policy in."""
         import torch
@@ -256,16 +218,17 @@ class LerobotPolicy:
         """Say what may help where a policy fails on frames of another size than its config's."""
         try:
             yield
+        except GridsevalError:
+            raise
         except Exception as error:
             config, seen = self._checkpoint.config, self._checkpoint.cameras
             told = {tuple(config.image_features[name].shape[1:]) for name in seen}
             given = {tuple(observations[camera].shape[1:3]) for camera in seen.values()}
             if self._resize is not None or told == given or config.type in PADDING:
                 raise
-            sizes = [" and ".join(f"{h}×{w}" for h, w in sorted(s)) for s in (given, told)]
             raise PolicyError(
-                f"LeRobot's {config.type!r} failed on frames of {sizes[0]} px; its config says "
-                f"{sizes[1]} ({type(error).__name__}: {' '.join(str(error).split())[:200]})",
+                f"LeRobot's {config.type!r} failed on frames of {shown(given)} px; its config says "
+                f"{shown(told)} ({type(error).__name__}: {' '.join(str(error).split())[:200]})",
                 f"--policy-arg resize={min(told)[0]} resizes them first",
             ) from error
 

@@ -156,7 +156,7 @@ def test_frames_are_resized_only_when_asked(told: Any) -> None:
         ("mode", "--policy-arg environment=libero"),
         ("twice normalised", "does XVLAImageNetNormalizeProcessorStep too"),
         ("peft", "pip install peft"),
-        ("offline", "there is no folder nobody/nothing, and the hub cannot be reached"),
+        ("offline", "nobody/nothing is neither a path here nor in the hub's cache"),
     ],
 )
 def test_what_does_not_fit_is_said(case: str, said: str, told: Any) -> None:
@@ -200,7 +200,9 @@ def test_it_is_served_from_its_environment_and_evaluated_here(
     assert served["seed"] == 7
 
 
-def test_without_lerobot_the_way_to_it_is_named() -> None:
+def test_without_lerobot_the_way_to_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"type": "smolvla"}')
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(PolicyError, match="needs the package lerobot") as caught:
-        load_policy("lerobot", "lerobot/smolvla_base", {}, 7)
+        load_policy(None, str(tmp_path), {}, 7)
     assert "gridseval serve" in (caught.value.hint or "")

@@ -90,6 +90,8 @@ def test_a_server_gets_what_openpis_libero_example_sends(openpi_packing: ModuleT
 def test_a_card_says_how_often_and_what(openpi_packing: ModuleType) -> None:
     with scripted_server(handler(openpi_packing, good)) as address:
         assert load_policy("openpi", address, {"card": "pi05_grids"}, 7).replan == 10
+        fast = load_policy("openpi", address, {"card": "pi0_fast"}, 7)
+        assert (fast.replan, fast.needs.protocol) == (5, "openpi")
         with pytest.raises(UsageError, match="unknown policy card 'pi05_grid'") as caught:
             load_policy("openpi", address, {"card": "pi05_grid"}, 7)
     assert "did you mean 'pi05_grids'" in (caught.value.hint or "")
