@@ -19,6 +19,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 _COMMAND_LINE = "<!-- command line -->"
 _PICTURE = re.compile(r"\((?:\.\./)+(videos/[\w.-]+)")
+_ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):<code>(~?)([\w.]+)</code>")
 _DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(images/[\w.-]+\.svg)\)")
 
 
@@ -40,6 +41,13 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, "\n\n".join(_commands()))
     return markdown
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001
+    """Return a page with the names that docstrings mark by Sphinx's roles as plain code."""
+    return _ROLE.sub(
+        lambda found: f"<code>{found[2].rpartition('.')[2] if found[1] else found[2]}</code>", html
+    )
 
 
 def _drawing(found: re.Match[str]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from gridseval.results import read_run, tally
+from gridseval import read_run
+from gridseval.results import tally
 from gridseval.results.gate.rules import GateRules
 from gridseval.results.gate.verdict import gate_on_baseline
 

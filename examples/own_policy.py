@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.evaluation import RunConfig, evaluate
-from gridseval.policies import ActionChunk
-from gridseval.suites import Episode
+from gridseval import ActionChunk, Episode, RunConfig, evaluate
 
 
 class Reach:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gridseval.policies import load_policy
-from gridseval.suites import Episode
+from gridseval import Episode, load_policy
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.selection import select
 

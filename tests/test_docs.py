@@ -290,6 +290,33 @@ def test_every_policy_kind_and_option_is_named() -> None:
         assert f"`{option.opts[0]}" in options, option.opts[0]
 
 
+def test_every_argument_of_a_kind_is_named() -> None:
+    from gridseval.policies import list_policies
+    from gridseval.policies.arguments import PROVIDED, accepted
+    from gridseval.policies.registry import POLICIES
+
+    section = read("docs/reference/policies.md").partition("## Arguments")[2].partition("\n## ")[0]
+    told: dict[str, set[str]] = {}
+    kinds: list[str] = []
+    for line in section.splitlines():
+        if line.startswith("| ") and line.count("`") > 1:
+            first, second = line.split(" | ")[:2]
+            kinds = re.findall("`([^`]+)`", first) or kinds
+            for kind in kinds:
+                told.setdefault(kind, set()).update(re.findall("`([^`]+)`", second))
+    for kind in list_policies():
+        taken = set(accepted(POLICIES.load(kind))) - set(PROVIDED)
+        assert told.get(kind, set()) == taken, kind
+
+
+def test_every_name_at_the_top_is_named() -> None:
+    import gridseval
+
+    page = read("docs/guides/python.md").partition("## Names at the top")[2]
+    for name in gridseval.__all__:
+        assert name == "__version__" or f"`{name}`" in page, name
+
+
 def test_every_exit_code_is_named() -> None:
     from gridseval import errors
 
