@@ -154,8 +154,8 @@ def _lanczos_weights(source: int, length: int) -> NDArray[np.float32]:
     weights = _lanczos_kernel(np.abs((centres - places[:, None]) * np.float32(one / stretch)))
     # Summed from the start: numpy's own sum adds halves.
     total = np.add.accumulate(weights, axis=1)[:, -1:]
-    scaled: NDArray[np.float32] = weights * (one / total)
-    return scaled
+    weights *= one / total
+    return weights
 
 
 def _lanczos_kernel(distance: NDArray[np.float32]) -> NDArray[np.float32]:

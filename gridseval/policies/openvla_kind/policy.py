@@ -137,8 +137,9 @@ class OpenVlaPolicy:
             raise PolicyError(
                 f"the model's predict_action gave shape {actions.shape}, and "
                 f"{self._card.title}'s is ({self._card.chunk}, {ACTION_SIZE})",
-                "OpenVLA-OFT's code (prismatic.vla.constants) chooses its constants by words of "
-                "the command line: leave aloha and bridge out of it",
+                "if its code is OpenVLA-OFT's, give --policy openvla-oft; that code "
+                "(prismatic.vla.constants) chooses its constants by words of the command line: "
+                "leave aloha and bridge out of it",
             )
         return ActionChunk(self._card.gripped(actions[None].astype(np.float32)), self._traces())
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightvla_tokens import COUNT, ROWS, SEEDS, lightvla_tokens
 from pruner_doubles import (
     DTYPES,
     Floats,
@@ -19,6 +21,7 @@ from pruner_doubles import (
 
 from gridseval.tokens.pruners import Role
 from gridseval.tokens.pruners.interface import PrunerInput
+from gridseval.tokens.pruners.layout import CameraGrid
 from gridseval.tokens.pruners.lightvla import LightVla
 from gridseval.tokens.pruners.queries import take_softly
 
@@ -151,3 +154,24 @@ def test_training_reaches_the_visual_and_the_other_tokens() -> None:
     LightVla()(inputs).tokens.square().sum().backward()
     assert tokens.grad is not None and bool(tokens.grad.any())
     assert text.grad is not None and bool(text.grad.any())
+
+
+LIGHTVLAS = np.load(Path(__file__).parent / "lightvla_kept.npz")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_scores_bfloat16_as_lightvlas_own_code(seed: int) -> None:
+    """The recording is its ``TokenPruner``'s; ``record_lightvla.py`` says how."""
+    visual, text = (torch.from_numpy(part).bfloat16() for part in lightvla_tokens(seed))
+    inputs = PrunerInput(
+        visual,
+        (CameraGrid("agentview", 16, 16), CameraGrid("wrist", 16, 16)),
+        text=text,
+        text_roles=torch.full(text.shape[:2], int(Role.OTHER)),
+    )
+    scores = LightVla().eval().score(inputs)[0, :ROWS].float().numpy()
+    theirs = LIGHTVLAS[f"score/{seed}"]
+    # Another torch may round a sum otherwise; a product rounded before the softmax is 5 % or more.
+    assert (scores != theirs).mean() <= 0.01
+    kept = np.unpackbits(LIGHTVLAS[f"kept/{seed}"])[:COUNT]
+    assert len(set(kept_of(LightVla().eval()(inputs), 0)) ^ set(np.flatnonzero(kept))) <= 1
