@@ -31,7 +31,7 @@ _ERRORS_EXIT_CODE = 6
 @click.option("--perturb", multiple=True, help="camera:3, light:2, noise:number=35, …; repeatable.")
 @click.option("--prompts", type=Text(), default="base", show_default=True, help="base or upstream.")
 @click.option("--robot-true", is_flag=True, help="Really start at the robot dimension's joints.")
-@click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, folder, hub id or address.")
+@click.option("--ckpt", "checkpoint", type=Text(), help="File, folder, hub id or address.")
 @click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
 @click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")

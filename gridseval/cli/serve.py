@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="serve", context_settings=HELP)
-@click.option("--ckpt", "checkpoint", type=Text(), help="Checkpoint file, folder, hub id or address.")
+@click.option("--ckpt", "checkpoint", type=Text(), help="File, folder, hub id or address.")
 @click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
 @click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
 @click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")

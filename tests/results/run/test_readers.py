@@ -80,7 +80,7 @@ def test_what_happens_to_files_changes_nothing(
     assert compared == comparison(clean, clean)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_shards_in_any_order_are_one_run(
     tmp_path_factory: pytest.TempPathFactory, make_record: MakeRecord, rng: random.Random
