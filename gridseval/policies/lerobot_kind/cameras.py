@@ -185,8 +185,10 @@ def _numbered(
 
 def _parsed(text: str, sources: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
     """Return the user's word, by full name or by its last part."""
-    names = {_short(feature): feature for feature in sources}
-    names |= {old: feature for feature, olds in sources.items() for old in (*olds, feature)}
+    names: dict[str, str] = {}
+    for feature, olds in sources.items():
+        names |= {word: feature for old in olds for word in (old, _short(old))}
+    names |= {word: feature for feature in sources for word in (feature, _short(feature))}
     told: dict[str, str | None] = {}
     for pair in text.split(","):
         name, _, camera = (part.strip() for part in pair.partition("="))
