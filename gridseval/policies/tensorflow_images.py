@@ -8,6 +8,7 @@ values recorded from it.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -39,32 +40,29 @@ def resize_lanczos3(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
     grey levels where edges overshoot.
     """
     height, width = frame.shape[:2]
-    made = np.empty((px, px), "V3")
+    flat = frame.reshape(height, width * 3)
+    image = np.empty((px, px * 3), np.uint8)
     near: list[NDArray[np.intp]] = []
-    strips: list[tuple[int, int]] = []
     # A strip at a time: arrays beyond malloc's threshold cost more in page faults than in sums.
-    for first, low, weights in _lanczos_blocks(height, px):
-        columns = _turned(weights, frame[low : low + weights.shape[1]])
-        values = np.empty((px, columns.shape[1]), np.float32)
-        for start, left, across in _lanczos_blocks(width, px):
-            count, used = across.shape
-            np.matmul(across, columns[left : left + used], out=values[start : start + count])
+    for first, low, weights in _lanczos_rows(height, px):
+        lines = _product(weights, flat[low : low + weights.shape[1]])
+        values = np.empty((len(weights), px * 3), np.float32)
+        for start, left, across in _lanczos_columns(width, px):
+            used, count = across.shape
+            out = values[:, start : start + count]
+            np.matmul(lines[:, left : left + used], across, out=out)
         np.clip(values, 0, 255, out=values)
-        # Added a half, the cut to uint8 rounds; where it does not with a little more, it is unsure.
+        # Added a half, the cut to uint8 rounds; what with a little more would not is unsure.
         values += np.float32(0.5 - _UNSURE)
-        levels = values.astype(np.uint8)
-        values += np.float32(2 * _UNSURE)
-        near.append(np.flatnonzero(levels != values.astype(np.uint8)))
-        strips.append((first, columns.shape[1]))
-        made[first : first + len(weights)] = levels.view("V3").T
-    image = made.view(np.uint8).reshape(px, px, 3)
+        levels = image[first : first + len(weights)]
+        levels[...] = values
+        values -= levels
+        near.append(np.flatnonzero(values >= np.float32(1 - 2 * _UNSURE)) + first * px * 3)
     unsure = np.concatenate(near)
     if len(unsure):
-        first_row, length = np.repeat(strips, [len(part) for part in near], axis=0).T
-        column, rest = np.divmod(unsure, length)
-        row, channel = first_row + rest // 3, rest % 3
-        image[row, column, channel] = _lanczos_at(frame, px, row, column, channel)
-    return image
+        row, rest = np.divmod(unsure, px * 3)
+        image[row, rest] = _lanczos_at(frame, px, row, *np.divmod(rest, 3))
+    return image.reshape(px, px, 3)
 
 
 _UNSURE = 1e-4
@@ -95,37 +93,57 @@ def _lanczos_at(
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def _turned(weights: NDArray[np.float32], strip: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the product of weights and a strip's rows, float32 (width, rows · 3).
-
-    Made in pieces so small that BLAS starts no threads: where workers keep all cores busy, waiting
-    for threads takes longer than the sums.
-    """
-    used, width = strip.shape[:2]
-    pieces = _PIECES if width % _PIECES == 0 else 1
-    values = strip.reshape(used, pieces, -1).astype(np.float32)
-    # Pixels move as wholes: numpy transposes 12 bytes at once twice as fast as 3 floats.
-    products = (weights @ values.transpose(1, 0, 2)).view("V12")
-    turned = np.empty((pieces, width // pieces, len(weights)), "V12")
-    turned[:] = products.transpose(0, 2, 1)
-    return turned.view(np.float32).reshape(width, -1)
+def _product(weights: NDArray[np.float32], strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the product of weights (rows, used) and a strip (used, n), in pieces."""
+    rows, used = weights.shape
+    values = strip.astype(np.float32)
+    made = np.empty((rows, values.shape[1]), np.float32)
+    step = max(1, _MOST_PRODUCTS // (rows * used))
+    for start in range(0, values.shape[1], step):
+        piece = slice(start, start + step)
+        np.matmul(weights, values[:, piece], out=made[:, piece])
+    return made
 
 
-_PIECES = 4
-_BLOCK = 28
-"""Output rows per product: more waste weights that are zero, fewer waste calls."""
+_MOST_PRODUCTS = 1 << 18
+"""Products of numbers above which OpenBLAS starts threads: where workers keep all cores busy,
+waiting for threads takes longer than the sums."""
+
+_ROWS, _COLUMNS = 56, 16
+"""Output rows and columns per product: more waste weights that are zero, fewer waste calls."""
+
+_Block = tuple[int, int, NDArray[np.float32]]
+"""First output, first source, and weights of a block of outputs."""
 
 
 @lru_cache(maxsize=16)
-def _lanczos_blocks(source: int, length: int) -> tuple[tuple[int, int, NDArray[np.float32]], ...]:
-    """Return first output row, first source row and weights of each block of output rows."""
+def _lanczos_rows(source: int, length: int) -> tuple[_Block, ...]:
+    """Return blocks of output rows; weights are (rows, used)."""
+    return tuple(_lanczos_blocks(source, length, _ROWS))
+
+
+@lru_cache(maxsize=16)
+def _lanczos_columns(source: int, length: int) -> tuple[_Block, ...]:
+    """Return blocks of output columns of three channels side by side; weights are (used, columns).
+
+    Multiplying by zeros of the other channels costs less than turning the image to keep them apart.
+    """
+    columns = _COLUMNS
+    while columns > 1 and _ROWS * 9 * columns * (columns + 6) * source > _MOST_PRODUCTS * length:
+        columns //= 2
+    channels = np.eye(3, dtype=np.float32)
+    return tuple(
+        (3 * first, 3 * left, np.kron(weights.T, channels))
+        for first, left, weights in _lanczos_blocks(source, length, columns)
+    )
+
+
+def _lanczos_blocks(source: int, length: int, count: int) -> Iterator[_Block]:
     weights = _lanczos_weights(source, length)
-    blocks = []
-    for first in range(0, length, _BLOCK):
-        part = weights[first : first + _BLOCK]
+    for first in range(0, length, count):
+        part = weights[first : first + count]
         used = np.flatnonzero(part.any(axis=0))
-        blocks.append((first, int(used[0]), np.asfortranarray(part[:, used[0] : used[-1] + 1])))
-    return tuple(blocks)
+        yield first, int(used[0]), np.ascontiguousarray(part[:, used[0] : used[-1] + 1])
 
 
 @lru_cache(maxsize=16)
@@ -185,8 +203,8 @@ def crop_and_resize(frame: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
     pixels = np.ascontiguousarray(frame).view("V3")[..., 0]  # numpy takes wholes faster
     made = np.empty((height, width * 3), np.uint8)
     # A strip at a time, as for Lanczos.
-    for first in range(0, height, _BLOCK):
-        strip = slice(first, first + _BLOCK)
+    for first in range(0, height, _STRIP):
+        strip = slice(first, first + _STRIP)
         low = top[first]
         part = pixels[low : bottom[strip][-1] + 1]
         lines, after = (
@@ -208,6 +226,9 @@ def _go_on(
     end -= start
     end *= share
     start += end
+
+
+_STRIP = 28
 
 
 @lru_cache(maxsize=16)
