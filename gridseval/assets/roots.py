@@ -1,7 +1,7 @@
 """Find the models to use.
 
 MuJoCo counts visual geoms into a body's mass, so another pack of models is another benchmark
-(protocol facts, version trap 9): every run records the content hash of the one it used.
+(docs: protocol and traps, no. 9): every run records the content hash of the one it used.
 """
 
 from __future__ import annotations

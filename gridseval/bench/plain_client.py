@@ -29,7 +29,7 @@ class PlainProcess:
             "MUJOCO_GL": backend,
             "PYOPENGL_PLATFORM": backend,
         }
-        # robosuite takes it for the number of the EGL device (protocol facts, version trap 7).
+        # robosuite takes it for the number of the EGL device (docs: protocol and traps, no. 7).
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603

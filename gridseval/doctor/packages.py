@@ -1,4 +1,4 @@
-"""Python and packages, against the version traps of the protocol facts."""
+"""Python and packages, against the version traps (docs: protocol and traps)."""
 
 from __future__ import annotations
 

@@ -48,7 +48,9 @@ def is_software(renderer: str) -> bool:
 
 
 def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Report ``CUDA_VISIBLE_DEVICES`` (trap 7), which does not choose what EGL draws on.
+    """Report ``CUDA_VISIBLE_DEVICES``, which does not choose what EGL draws on.
+
+    Docs: protocol and traps, no. 7.
 
     Args:
         environment: Default: the process's.

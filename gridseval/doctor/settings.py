@@ -10,7 +10,9 @@ from gridseval.doctor.finding import Finding
 
 
 def check_libero_config(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Report a configuration file of ``libero`` (trap 5), which gridseval does not use.
+    """Report a configuration file of ``libero``, which gridseval does not use.
+
+    Docs: protocol and traps, no. 5.
 
     Args:
         environment: Default: the process's.

@@ -1,6 +1,6 @@
 """Read LIBERO's initial-state files without running what they contain.
 
-The files are zip archives with one pickle of one float64 array (protocol facts, version trap 6);
+The files are zip archives with one pickle of one float64 array (docs: protocol and traps, no. 6);
 ``torch.load(weights_only=False)``, which everyone uses, would execute any pickle put there.
 """
 

@@ -1,7 +1,7 @@
 """Bring in the ``libero`` package without its side effects.
 
 Importing ``libero.libero`` asks a question on standard input when no configuration file exists, and
-trusts a stale one (protocol facts, version trap 5); robosuite prints three warnings and refuses to
+trusts a stale one (docs: protocol and traps, no. 5); robosuite prints three warnings and refuses to
 load where there is no OpenGL, although a simulation without images needs none. Here both are
 imported with a configuration of our own in the user's cache, quietly, and nothing else is touched.
 """
