@@ -65,11 +65,16 @@ def find_cameras(
     # What is renamed away, with nothing renamed to it, no batch can bring.
     sources = {feature: names for feature, names in reached.items() if names}
     told = _told_by_names(sources) if given is None else _parsed(given, sources)
-    cameras = {feature: told[feature] for feature in features if told.get(feature) is not None}
-    if (features and not cameras) or len(set(cameras.values())) < len(cameras):
-        raise _doubt(features)
+    cameras = {f: camera for f in features if (camera := told.get(f)) is not None}
+    roles = list(cameras.values())
+    untold = () if given is not None else [f for f in sources if f not in told]
+    in_doubt = {*untold, *(f for f, camera in cameras.items() if roles.count(camera) > 1)}
+    if features and not cameras and not in_doubt:
+        in_doubt = set(sources)
+    if in_doubt:
+        raise _doubt(features, [f for f in features if f in in_doubt], cameras)
     return CameraFeatures(
-        cameras={feature: str(camera) for feature, camera in cameras.items()},
+        cameras=cameras,
         sources={feature: sources[feature][0] for feature in cameras},
         unfilled=tuple(feature for feature in features if feature not in cameras),
     )
@@ -127,11 +132,7 @@ def _meaning(name: str) -> _Meaning:
 
 
 def _told_by_names(sources: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
-    """Return each feature's camera, ``None`` for those that stay unfilled.
-
-    Raises:
-        PolicyError: The names leave a doubt.
-    """
+    """Return each feature's camera, ``None`` for those that stay unfilled; not those in doubt."""
     meanings = {feature: _most_telling(names) for feature, names in sources.items()}
     told: dict[str, str | None] = {}
     for feature, meaning in meanings.items():
@@ -147,8 +148,6 @@ def _told_by_names(sources: Mapping[str, tuple[str, ...]]) -> dict[str, str | No
         needed = {"right_wrist": "wrist", "more": "agentview"}.get(meaning.role)
         if needed is not None and needed in filled:
             told[feature] = None
-    if len(told) < len(meanings):
-        raise _doubt(tuple(sources), tuple(feature for feature in sources if feature not in told))
     return told
 
 
@@ -207,13 +206,26 @@ def _short(feature: str) -> str:
     return feature.removeprefix("observation.images.").rpartition(".")[2]
 
 
-def _doubt(features: Sequence[str], which: Sequence[str] = ()) -> PolicyError:
-    listed = ", ".join(features) or "none"
-    about = f" (in doubt: {', '.join(map(_short, which))})" if which else ""
-    example = ",".join(
-        f"{_short(feature)}={camera}" for feature, camera in zip(features, CAMERAS, strict=False)
-    )
+def _doubt(
+    features: Sequence[str], which: Sequence[str], cameras: Mapping[str, str]
+) -> PolicyError:
+    """Return the refusal, with an argument to complete: nothing in doubt is proposed.
+
+    Args:
+        features: All image features.
+        which: Those in doubt.
+        cameras: What names say of some; the others stay unfilled.
+    """
+    sure = {feature: camera for feature, camera in cameras.items() if feature not in which}
+    free = [camera for camera in CAMERAS if camera not in sure.values()]
+    choices = "|".join(free if len(sure) + len(which) == 1 else (*free, "none"))
+    words = [
+        f"{_short(feature)}={sure.get(feature, choices)}"
+        for feature in features
+        if feature in sure or feature in which
+    ]
+    listed, doubtful = ", ".join(features), ", ".join(map(_short, which))
     return PolicyError(
-        f"cannot tell which cameras the image features {listed} are{about}",
-        f"say so: --policy-arg cameras={example or 'FEATURE=agentview'}",
+        f"cannot tell which cameras the image features {listed} are (in doubt: {doubtful})",
+        f"say so, one choice for each: --policy-arg cameras={','.join(words)}",
     )

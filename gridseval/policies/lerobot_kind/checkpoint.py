@@ -15,12 +15,14 @@ from gridseval.policies.lerobot_kind.adapters import load_adapted
 from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
 from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
 from gridseval.policies.lerobot_kind.places import ADAPTER
+from gridseval.policies.lerobot_kind.statistics import Normalised, check_statistics
 from gridseval.policies.lerobot_kind.trust import check_trust
 from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE
 
 STATE = "observation.state"
 STATE_SIZE = 8
+COLOURS = 3
 
 PADDING = ("pi0", "pi05", "pi0_fast", "smolvla", "xvla")
 """Types that go without an image, and pad states and cut actions to the sizes they are given."""
@@ -40,6 +42,7 @@ class Checkpoint:
         state: Key under which it sees the proprioceptive state, or ``None``.
         absolute_state: Whether its actions are added to the state of the step that they are
             executed at, so that it must be asked at each.
+        notes: What the user should know of its statistics.
     """
 
     policy: Any
@@ -50,6 +53,7 @@ class Checkpoint:
     images: CameraFeatures
     state: str | None
     absolute_state: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def cameras(self) -> Mapping[str, str]:
@@ -71,7 +75,7 @@ def load_checkpoint(
 
     Raises:
         PolicyError: LeRobot is not installed, the checkpoint cannot be read or would run code, a
-            weight is missing, or it wants what LIBERO does not have.
+            weight or statistic is missing, or it wants what LIBERO does not have.
     """
     configs, factory = (lerobot_module(name) for name in ("configs.policies", "policies.factory"))
     where = str(folder)
@@ -113,6 +117,7 @@ def load_checkpoint(
         images=images,
         state=state if config.robot_state_feature is not None else None,
         absolute_state=_adds_state(before),
+        notes=_check_normalised(folder, config, (before, after), steps, images, renamed),
     )
 
 
@@ -198,6 +203,28 @@ def _check_unfilled(config: Any, images: CameraFeatures) -> None:
             f"{config.type!r} needs every image",
             "if it is one of LIBERO's: --policy-arg cameras=FEATURE=agentview,FEATURE=wrist",
         )
+
+
+def _check_normalised(
+    folder: Path,
+    config: Any,
+    processors: tuple[Any, Any],
+    steps: EnvironmentSteps,
+    images: CameraFeatures,
+    renamed: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Refuse a checkpoint without statistics for what LIBERO gives it; see the check itself."""
+    before, after = processors
+    inputs = dict.fromkeys(images.cameras, COLOURS)
+    state = config.robot_state_feature
+    if state is not None:
+        # Values of padded models come as long as LIBERO has them, but for LeRobot's own steps.
+        inputs[STATE] = STATE_SIZE if steps.before is None else int(state.shape[0])
+    action = ACTION_SIZE if steps.after is None else int(config.max_action_dim)
+    return check_statistics(
+        Normalised(str(folder), before, after, inputs, action, renamed),
+        config.normalization_mapping,
+    )
 
 
 def _renamed(before: Any) -> dict[str, str]:

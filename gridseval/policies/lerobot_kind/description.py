@@ -50,7 +50,7 @@ def policy_notes(
         needs: The same.
         rows: Environments that it is asked for at once.
     """
-    config, notes = checkpoint.config, []
+    config, notes = checkpoint.config, list(checkpoint.notes)
     if checkpoint.cameras:
         notes.append(f"image features: {checkpoint.images.described()}")
     sides = {tuple(config.image_features[name].shape[1:]) for name in checkpoint.cameras}

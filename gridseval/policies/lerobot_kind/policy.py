@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ _NOISE = dict.fromkeys(("pi0", "pi05", "smolvla"), ("chunk_size", "max_action_di
 
 _CERTAIN = ("act",)
 """Kinds that draw no random numbers when they act."""
+
+_OF_SIZE = re.compile("size|shape|dimension", re.IGNORECASE)
 
 
 class LerobotPolicy:
@@ -150,7 +153,7 @@ class LerobotPolicy:
         ]
         if self._hook is not None:
             self._hook.forget()
-        with torch.no_grad(), self._precision(), self._named_sizes(observations):
+        with torch.no_grad(), self._precision():
             parts = [
                 self._answer(observations, slice(first, first + self._rows), seeds)
                 for first in range(0, len(slots), self._rows)
@@ -219,20 +222,23 @@ class LerobotPolicy:
 
     @contextlib.contextmanager
     def _named_sizes(self, observations: Observations) -> Iterator[None]:
-        """Say what may help where a policy fails on frames of another size than its config's."""
+        """Say what may help where a model fails on frames of another size than its config's."""
         try:
             yield
         except GridsevalError:
             raise
         except Exception as error:
             config, seen = self._checkpoint.config, self._checkpoint.cameras
+            said = " ".join(str(error).split())
             told = {tuple(config.image_features[name].shape[1:]) for name in seen}
             given = {tuple(observations[camera].shape[1:3]) for camera in seen.values()}
             if self._resize is not None or told == given or config.type in PADDING:
                 raise
+            if said and not _OF_SIZE.search(said):
+                raise
             raise PolicyError(
                 f"LeRobot's {config.type!r} failed on frames of {shown(given)} px; its config says "
-                f"{shown(told)} ({type(error).__name__}: {' '.join(str(error).split())[:200]})",
+                f"{shown(told)} ({type(error).__name__}: {said[:200]})",
                 f"--policy-arg resize={min(told)[0]} resizes them first",
             ) from error
 
@@ -242,7 +248,7 @@ class LerobotPolicy:
         return zlib.crc32(words.encode())
 
     def _chunk(self, batch: dict[str, Any], seeds: Sequence[int]) -> Any:
-        """Return chunks of a batch, float (B, H, 7)."""
+        """Return chunks of a batch, float (B, H, n), as the model gives them."""
         import torch
 
         config, policy = self._checkpoint.config, self._checkpoint.policy
@@ -259,12 +265,7 @@ class LerobotPolicy:
             with torch.random.fork_rng(), torch.inference_mode():
                 torch.manual_seed(seeds[0])
                 chunk = policy.predict_action_chunk(batch)
-        count, steps = chunk.shape[:2]
-        # One step a row: that is the shape for which processors are written.
-        return self._executed(chunk.flatten(0, 1)).view(count, steps, -1)
-
-    def _executed(self, actions: Any) -> Any:
-        return self._checkpoint.environment.executed(self._checkpoint.after(actions))
+        return chunk
 
     def _answer(self, observations: Observations, rows: slice, seeds: Sequence[int]) -> Any:
         """Return the actions of some slots, float (n, H, 7)."""
@@ -272,12 +273,18 @@ class LerobotPolicy:
         batch = policy_batch(self._checkpoint, some, self._resize)
         if self._hook is not None:
             self._hook.begin()
-        if self._steps_at_once:
-            return self._chunk(batch, seeds[rows])
-        return self._step(batch, int(observations["slots"][rows][0]), seeds[rows][0])
+        with self._named_sizes(observations):
+            if self._steps_at_once:
+                actions = self._chunk(batch, seeds[rows])
+            else:
+                actions = self._step(batch, int(observations["slots"][rows][0]), seeds[rows][0])
+        count, steps = actions.shape[:2]
+        # One step a row: that is the shape for which processors are written.
+        done = self._checkpoint.after(actions.flatten(0, 1))
+        return self._checkpoint.environment.executed(done).view(count, steps, -1)
 
     def _step(self, batch: dict[str, Any], slot: int, seed: int) -> Any:
-        """Return one action of a policy with a history, float (1, 1, 7)."""
+        """Return one action of a policy with a history, float (1, 1, n), as the model gives it."""
         import torch
 
         policy = self._checkpoint.policy
@@ -286,4 +293,4 @@ class LerobotPolicy:
             torch.manual_seed(seed)
             action = policy.select_action(batch)
         self._memories[slot] = changed(policy, self._memories[slot])
-        return self._executed(action)[:, None]
+        return action[:, None]

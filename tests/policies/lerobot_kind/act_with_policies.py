@@ -169,6 +169,25 @@ def resized_told() -> dict[str, Any]:
     return told
 
 
+def of_other_reasons() -> list[str]:
+    """Return what is said where frames have another size, and that is not what fails."""
+    told = []
+    for place in ("before", "model"):
+        loaded = load_policy(None, str(FOLDER / "diffusion"), {}, 7)
+        loaded.policy.reset([0], [EPISODES[0]])
+        checkpoint = loaded.policy._checkpoint
+        if place == "before":
+            for step in checkpoint.before.steps:
+                getattr(step, "_tensor_stats", {}).get("observation.state", {}).pop("max", None)
+        else:
+            checkpoint.policy.select_action = lambda batch: [][int(batch is None)]
+        try:
+            loaded.policy.act(seen([0], 0))
+        except Exception as error:
+            told.append(f"{type(error).__name__}: {error}")
+    return told
+
+
 def main() -> dict[str, Any]:
     shrink()
     torch.set_num_threads(1)
@@ -196,6 +215,7 @@ def main() -> dict[str, Any]:
     _, (together,) = play("smolvla", [0, 1], batch="2")
     told["batched"] = together.actions.tolist()
     told["grids"], told["resized"] = grids_told(), resized_told()
+    told["of_other_reasons"] = of_other_reasons()
     copied("act", "act_truncated", truncate)
     copied("pi0", "pi0_truncated", truncate)
     sampler = str(FOLDER / "sampler.safetensors")

@@ -79,6 +79,27 @@ def test_names_in_doubt_are_refused_with_the_argument_that_tells(names: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("names", "proposed"),
+    [
+        ("camera2", "camera2=agentview|wrist"),
+        ("camera1 empty_camera_0", "camera1=agentview|wrist"),
+        ("empty_camera_0 camera2 empty_camera_1", "camera2=agentview|wrist"),
+        ("camera2 wrist", "camera2=agentview|none,wrist=wrist"),
+        ("image camera2", "image=agentview,camera2=wrist|none"),
+        ("image front", "image=agentview|wrist|none,front=agentview|wrist|none"),
+        ("image front phone wrist", "image={0},front={0},phone={0},wrist=wrist"),
+        ("cam_high cam_low cam_left_wrist", "cam_high=agentview,cam_low=none,cam_left_wrist=wrist"),
+        ("laptop phone", "laptop=agentview|wrist|none,phone=agentview|wrist|none"),
+    ],
+)
+def test_the_argument_proposes_nothing_that_is_in_doubt(names: str, proposed: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        told(names)
+    expected = proposed.format("agentview|none")
+    assert (caught.value.hint or "").endswith(f"--policy-arg cameras={expected}")
+
+
+@pytest.mark.parametrize(
     ("names", "renamed", "expected"),
     [
         ("camera1 camera2 camera3", {"image": "camera1", "image2": "camera2"}, (A, W, None)),

@@ -138,6 +138,12 @@ def test_frames_are_resized_only_when_asked(told: Any) -> None:
     assert resized["whole"] == [1, 1, 7]
 
 
+def test_frames_are_not_blamed_for_other_failures(told: Any) -> None:
+    before, model = told["of_other_reasons"]
+    assert before.startswith("ValueError: MIN_MAX normalization mode requires min and max stats")
+    assert model == "IndexError: list index out of range"
+
+
 @pytest.mark.parametrize(
     ("case", "said"),
     [
