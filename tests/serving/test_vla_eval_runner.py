@@ -313,6 +313,22 @@ def test_our_own_client_of_vla_evals_protocol_gets_the_same_actions() -> None:
     assert np.array_equal(made, expected)
 
 
+def test_the_served_gripper_is_executed_whatever_a_card_says() -> None:
+    class Closing(Counting):
+        def act(self, observations: Any) -> ActionChunk:
+            chunk = super().act(observations)
+            chunk.actions[..., 6] = 1
+            return chunk
+
+    with policy_server(loaded(Closing(("agentview",)))) as address:
+        for arguments in ({}, {"card": "nora"}, {"card": "worldvla"}):
+            client = load_policy("vla-eval", address, arguments, 7)
+            client.policy.reset([0], EPISODES[:1])
+            assert client.policy.act(observe([0])).actions[0, 0, 6] == 1
+        with pytest.raises(PolicyError, match="card 'openvla_oft' is for policy 'openvla-oft'"):
+            load_policy("vla-eval", address, {"card": "openvla_oft"}, 7)
+
+
 def test_rubbish_ends_the_connection_in_words() -> None:
     log: list[str] = []
     with (

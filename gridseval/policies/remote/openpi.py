@@ -9,10 +9,15 @@ import numpy as np
 
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
-from gridseval.policies.cards import PolicyCard, load_card
 from gridseval.policies.cost import Flops, card_flops
 from gridseval.policies.protocol import ActionChunk, EnvironmentNeeds, Observations
-from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
+from gridseval.policies.remote.client import (
+    Answer,
+    RemotePolicy,
+    card_for,
+    checked_actions,
+    plain,
+)
 from gridseval.policies.remote.line import Line, LineError
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
@@ -44,7 +49,7 @@ class OpenpiPolicy(RemotePolicy):
     def __init__(
         self, checkpoint: str, card: str = "pi05", timeout_s: float = 120.0, connect_s: float = 10.0
     ) -> None:
-        self._card: PolicyCard = load_card(card)
+        self._card = card_for("openpi", card)
         self._served: ServedPolicy | None = None
         self._greeted = False
         self.metadata: Mapping[str, Any] = {}
