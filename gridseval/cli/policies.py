@@ -46,7 +46,10 @@ def show(name: str) -> None:
     from gridseval.policies.families import load_families
 
     card = load_card(name)
-    click.echo(card_path(name).read_text(encoding="utf8").rstrip())
+    for line in card_path(name).read_text(encoding="utf8").rstrip().splitlines():
+        # Indented, what follows is the same value of YAML.
+        wrapped = textwrap.wrap(line, _COLUMNS, subsequent_indent="  ", break_long_words=False)
+        click.echo("\n".join(wrapped))
     click.echo("\n" + "\n".join(_protocol(card)))
     if card.published:
         click.echo("\n" + "\n".join(_published(card.published)))
@@ -111,14 +114,14 @@ def _needs(name: str) -> str:
 def _cards() -> Iterator[str]:
     from gridseval.policies.cards import list_cards, load_card
 
-    yield f"{'card':<14}{'family':<19}{'kind':<12}{'image':<17}{'gripper':<9}{'replan':>6}"
+    yield f"{'card':<14}{'family':<21}{'kind':<12}{'image':<17}{'gripper':<9}{'replan':>6}"
     for name in list_cards():
         card = load_card(name)
         size = "as observed" if card.image.px is None else f"{card.image.px} px"
         crop = "" if card.image.crop_area is None else f", crop {card.image.crop_area:.0%}"
         image = f"{size}{crop}"
         kind = card.kind or "any"
-        yield (f"{name:<14}{card.title:<19}{kind:<12}{image:<17}{card.gripper:<9}{card.replan:>6}")
+        yield (f"{name:<14}{card.title:<21}{kind:<12}{image:<17}{card.gripper:<9}{card.replan:>6}")
 
 
 def _protocol(card: PolicyCard) -> Iterator[str]:

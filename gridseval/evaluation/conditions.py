@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.policies import EnvironmentNeeds
-from gridseval.suites import DEFAULT_PROTOCOL, EvaluationProtocol, Suite, load_protocol
+from gridseval.suites import (
+    DEFAULT_PROTOCOL,
+    MOST_STEPS,
+    EvaluationProtocol,
+    Suite,
+    list_protocols,
+    load_protocol,
+)
 
 POLICY_SEED = 7
 """OpenVLA's, OpenVLA-OFT's and openpi's own default for everything but the environment."""
-
-MOST_STEPS = 100_000
-"""Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,7 @@ class Conditions:
         Raises:
             UsageError: There is no such protocol, or an option contradicts what the policy needs.
         """
-        if needs.strict and config.protocol not in (None, needs.protocol or DEFAULT_PROTOCOL):
-            raise UsageError(
-                f"the policy acts under protocol {needs.protocol or DEFAULT_PROTOCOL!r} only, not "
-                f"{config.protocol!r}",
-                "leave --protocol out",
-            )
-        protocol = load_protocol(config.protocol or needs.protocol or DEFAULT_PROTOCOL)
+        protocol = _protocol(config.protocol, needs)
         steps = config.max_steps
         return cls(
             protocol=protocol,
@@ -71,22 +69,50 @@ class Conditions:
             "actions": self.needs.actions,
         }
 
-    def notes(self, asked: str | None) -> tuple[str, ...]:
-        """Return what the user should know: a protocol that only the policy's card has named.
-
-        Args:
-            asked: The protocol that the user named.
-        """
+    def notes(self, config: RunConfig) -> tuple[str, ...]:
+        """Return what the user should know: what the policy's card or an option has changed."""
+        name, per_trial = self.protocol.name, self.protocol.seeding == "trial"
+        seeded = f"env.seed({self.env_seed}{' + trial' if per_trial else ''})"
         notes = []
-        if asked is None and self.protocol.name != DEFAULT_PROTOCOL:
+        if config.protocol is None and name != DEFAULT_PROTOCOL:
             notes.append(
-                f"protocol {self.protocol.name!r}, the policy's family's: images of "
-                f"{self.protocol.image_px} px, env.seed({self.env_seed}), {self.max_steps} policy "
-                "steps; --protocol names another"
+                f"protocol {name!r}, the policy's family's: images of {self.protocol.image_px} px, "
+                f"{seeded}, {self.max_steps} policy steps; --protocol names another"
+            )
+        if self.env_seed not in (self.protocol.env_seed, config.env_seed, self.needs.env_seed):
+            notes.append(
+                f"--seed seeds LIBERO, too: fixtures stand elsewhere than under protocol {name!r}; "
+                f"--env-seed {self.protocol.env_seed} keeps its scenes"
             )
         if self.needs.actions == "absolute":
             notes.append("the policy's actions are absolute poses, and are executed as such")
         return tuple(notes)
+
+
+def _protocol(asked: str | None, needs: EnvironmentNeeds) -> EvaluationProtocol:
+    if not needs.strict:
+        return load_protocol(asked or needs.protocol or DEFAULT_PROTOCOL)
+    name = needs.protocol or DEFAULT_PROTOCOL
+    known = load_protocol(name if name in list_protocols() else DEFAULT_PROTOCOL)
+    recorded = replace(
+        known,
+        name=name,
+        seeding=needs.seeding or known.seeding,
+        image_px=needs.image_px or known.image_px,
+        settle_steps=known.settle_steps if needs.settle_steps is None else needs.settle_steps,
+    )
+    if asked is None:
+        return recorded
+    chosen = load_protocol(asked)
+    for key in ("seeding", "settle_steps"):
+        theirs, ours = getattr(recorded, key), getattr(chosen, key)
+        if theirs != ours:
+            raise UsageError(
+                f"the policy acts under protocol {name!r} with {key} {theirs}, not {ours} as in "
+                f"{asked!r}",
+                "leave --protocol out",
+            )
+    return chosen
 
 
 def policy_seed(config: RunConfig) -> int:

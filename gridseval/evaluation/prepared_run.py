@@ -162,7 +162,7 @@ def prepare(config: RunConfig) -> PreparedRun:
             filter(
                 None,
                 (
-                    *(warning, assets.note, *loaded.notes, *conditions.notes(config.protocol)),
+                    *(warning, assets.note, *loaded.notes, *conditions.notes(config)),
                     *(*video_warnings, *chosen.warnings),
                 ),
             )

@@ -67,13 +67,20 @@ class EnvironmentNeeds:
         env_seed: What LIBERO's ``env.seed`` must be given, or ``None`` for the protocol's.
         actions: ``"delta"``: 0–5 of an action are a motion, as LIBERO's demonstrations have it;
             ``"absolute"``: they are a goal pose in the world (m; axis-angle, rad).
-        strict: Whether another protocol would make the policy's actions meaningless.
+        strict: Whether the policy acts in episodes of one kind only, as recorded actions do: then
+            these three, and ``env_seed``, are theirs, whatever the protocol's file says now.
+        seeding: ``"task"`` or ``"trial"``; ``None`` for the protocol's.
+        image_px: Side of images; ``None`` for the protocol's.
+        settle_steps: Control steps before the policy's first; ``None`` for the protocol's.
     """
 
     protocol: str | None = None
     env_seed: int | None = None
     actions: Literal["delta", "absolute"] = "delta"
     strict: bool = False
+    seeding: Literal["task", "trial"] | None = None
+    image_px: int | None = None
+    settle_steps: int | None = None
 
     def told(self) -> dict[str, Any]:
         """Return what differs from the defaults, for whoever serves the policy."""

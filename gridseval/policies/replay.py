@@ -140,11 +140,15 @@ def _read_manifest(file: Path) -> dict[str, Any]:
 def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
     """Return what a run's environments were like; one of before protocols has one seed for all."""
     seed, protocol = run.get("env_seed", run.get("seed")), run.get("protocol")
+    image_px, settle_steps = run.get("image_px"), run.get("settle_steps")
     return EnvironmentNeeds(
         protocol=protocol if isinstance(protocol, str) else None,
         env_seed=seed if isinstance(seed, int) else None,
         actions="absolute" if run.get("actions") == "absolute" else "delta",
         strict=True,
+        seeding="trial" if run.get("seeding") == "trial" else "task",
+        image_px=image_px if isinstance(image_px, int) else None,
+        settle_steps=settle_steps if isinstance(settle_steps, int) else None,
     )
 
 

@@ -16,6 +16,7 @@ from gridseval.suites.catalogue import list_suites, load_suite, read_suite
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
     DEFAULT_PROTOCOL,
+    MOST_STEPS,
     SEEDINGS,
     EvaluationProtocol,
     Seeding,
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
+    "MOST_STEPS",
     "PROMPTS",
     "SEEDINGS",
     "Background",

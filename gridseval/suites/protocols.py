@@ -15,6 +15,7 @@ from typing import Literal
 from gridseval.config import load_yaml
 from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites.catalogue import list_suites
 from gridseval.suites.suite import Suite
 
 DEFAULT_PROTOCOL = "openvla"
@@ -22,6 +23,11 @@ DEFAULT_PROTOCOL = "openvla"
 
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
+
+MOST_STEPS = 100_000
+"""Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
+
+_MOST_SETTLE_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,14 @@ class EvaluationProtocol:
             raise ValueError(f"env_seed must be within 0 and {2**32 - 1}, not {self.env_seed}")
         if not 1 <= self.image_px <= 4096:
             raise ValueError(f"image_px must be within 1 and 4096, not {self.image_px}")
-        if self.settle_steps < 0:
-            raise ValueError(f"settle_steps must be at least 0, not {self.settle_steps}")
+        if not 0 <= self.settle_steps <= _MOST_SETTLE_STEPS:
+            most = _MOST_SETTLE_STEPS
+            raise ValueError(f"settle_steps must be within 0 and {most}, not {self.settle_steps}")
         for suite, steps in self.max_steps.items():
-            if steps < 1:
-                raise ValueError(f"max_steps of {suite} must be at least 1, not {steps}")
+            if not 1 <= steps <= MOST_STEPS:
+                raise ValueError(
+                    f"max_steps of {suite} must be within 1 and {MOST_STEPS}, not {steps}"
+                )
 
     def steps_of(self, suite: Suite) -> int:
         """Return the policy steps of an episode; LIBERO-Plus has those of LIBERO."""
@@ -105,6 +114,15 @@ def load_protocol(name: str) -> EvaluationProtocol:
     protocol = load_yaml(path, EvaluationProtocol)
     if protocol.name != path.stem:
         raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {protocol.name!r}")
+    if path.parent != _folder() and path.stem in list_protocols():
+        raise UsageError(
+            f"{path}: {path.stem!r} is a protocol that ships with gridseval",
+            "give yours another name",
+        )
+    for suite in protocol.max_steps:
+        if suite not in list_suites():
+            hint = did_you_mean(suite, list_suites())
+            raise UsageError(f"{path}: max_steps: there is no suite {suite!r}", hint)
     return protocol
 
 

@@ -60,13 +60,24 @@ def test_a_seed_that_the_policy_cannot_have_is_refused() -> None:
         conditions(EnvironmentNeeds(env_seed=0), env_seed=7)
 
 
-def test_recorded_actions_are_played_under_their_own_protocol_only() -> None:
-    needs = EnvironmentNeeds("lerobot", env_seed=1000, strict=True)
-    assert conditions(needs, protocol="lerobot").max_steps == 280
-    with pytest.raises(UsageError, match="under protocol 'lerobot' only, not 'openvla'"):
+def test_recorded_actions_are_played_in_their_own_episodes_only() -> None:
+    values = {"seeding": "trial", "image_px": 360, "settle_steps": 10}
+    needs = EnvironmentNeeds("lerobot", env_seed=1000, strict=True, **values)  # type: ignore[arg-type]
+    assert conditions(needs).max_steps == 280
+    assert conditions(needs, protocol="lerobot-0.4").protocol.image_px == 256
+    with pytest.raises(UsageError, match="'lerobot' with seeding trial, not task as in 'openvla'"):
         conditions(needs, protocol="openvla")
-    with pytest.raises(UsageError, match="under protocol 'openvla' only, not 'lerobot'"):
-        conditions(EnvironmentNeeds(strict=True), protocol="lerobot")
+
+
+def test_a_protocol_of_ones_own_is_played_by_its_recorded_values() -> None:
+    """Its file may be elsewhere or say something else by now; a name that ships is no excuse."""
+    for name in ("mine", "openvla"):
+        needs = EnvironmentNeeds(
+            name, env_seed=4, strict=True, seeding="trial", image_px=128, settle_steps=5
+        )
+        found = conditions(needs).manifest()
+        assert (found["protocol"], found["env_seed"]) == (name, 4)
+        assert [found[key] for key in ("seeding", "image_px", "settle_steps")] == ["trial", 128, 5]
 
 
 def test_max_steps_is_the_option_or_the_protocols() -> None:
@@ -74,9 +85,21 @@ def test_max_steps_is_the_option_or_the_protocols() -> None:
     assert conditions(EnvironmentNeeds("lerobot"), max_steps=5).max_steps == 5
 
 
+def told(needs: EnvironmentNeeds | None = None, **options: Any) -> tuple[str, ...]:
+    config = RunConfig("libero_spatial", Path("out"), **options)
+    return conditions(needs, **options).notes(config)
+
+
 def test_a_protocol_that_only_the_card_names_is_told() -> None:
-    found = conditions(EnvironmentNeeds("lerobot"))
-    (note,) = found.notes(asked=None)
-    assert "protocol 'lerobot', the policy's family's: images of 360 px, env.seed(1000)" in note
-    assert found.notes(asked="lerobot") == ()
-    assert conditions().notes(asked=None) == ()
+    (note,) = told(EnvironmentNeeds("lerobot"))
+    assert "protocol 'lerobot', the policy's family's: images of 360 px" in note
+    assert "env.seed(1000 + trial), 280 policy steps" in note
+    assert told(EnvironmentNeeds("lerobot"), protocol="lerobot") == ()
+    assert told() == ()
+
+
+def test_a_seed_that_moves_the_scenes_is_told() -> None:
+    (note,) = told(seed=7)
+    assert "--seed seeds LIBERO, too" in note
+    assert "--env-seed 0 keeps its scenes" in note
+    assert told(seed=7, env_seed=0) == told(env_seed=7) == told(seed=0) == ()

@@ -154,7 +154,8 @@ def test_replay_refuses_a_recording_of_another_run(
     folder = recorded(A, np.zeros((1, 7), np.float32))
     (folder / "run.yaml").write_text("suite: libero_goal\nseed: 7\n")
     ReplayPolicy(str(folder)).reset([0], [A])
-    assert ReplayPolicy(str(folder)).needs.env_seed == 7
+    needs = ReplayPolicy(str(folder)).needs
+    assert (needs.env_seed, needs.seeding, needs.strict) == (7, "task", True)
     with pytest.raises(PolicyError, match="with suite libero_goal, but this run has libero_10"):
         ReplayPolicy(str(folder)).reset([0], [B])
 

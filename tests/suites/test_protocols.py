@@ -78,8 +78,11 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
         ("env_seed: 3", "env_sede: 3", "unknown key 'env_sede'.*'env_seed'"),
         ("image_px: 128", "image_px: 0", "image_px must be within 1 and 4096"),
         ("image_px: 128", "image_px: 9999", "image_px must be within 1 and 4096"),
-        ("settle_steps: 0", "settle_steps: -1", "settle_steps must be at least 0"),
-        ("libero_goal: 9", "libero_goal: 0", "max_steps of libero_goal must be at least 1"),
+        ("settle_steps: 0", "settle_steps: -1", "settle_steps must be within 0 and"),
+        ("libero_goal: 9", "libero_goal: 0", "max_steps of libero_goal must be within 1 and"),
+        ("libero_goal: 9", "libero_goal: 1000000", "must be within 1 and 100000, not 1000000"),
+        ("libero_goal: 9", "libero_gaol: 9", "no suite 'libero_gaol'.*'libero_goal'"),
+        ("settle_steps: 0", "settle_steps: 2000000", "settle_steps must be within 0 and 10000"),
         ("name: mine", "name: yours", "expected 'mine', the file's"),
         ("source: me", "source: me\nseeding: never", "not a choice"),
     ],
@@ -88,4 +91,11 @@ def test_a_broken_protocol_is_refused(tmp_path: Path, old: str, new: str, messag
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD.replace(old, new))
     with pytest.raises(UsageError, match=message):
+        load_protocol(str(file))
+
+
+def test_a_file_may_not_bear_the_name_of_a_shipped_protocol(tmp_path: Path) -> None:
+    file = tmp_path / "openvla.yaml"
+    file.write_text(GOOD.replace("name: mine", "name: openvla"))
+    with pytest.raises(UsageError, match="'openvla' is a protocol that ships"):
         load_protocol(str(file))

@@ -12,6 +12,9 @@ from typing import Any
 
 from gridseval.errors import PolicyError
 
+_PARTS = ("action_head--*", "proprio_projector--*", "vision_backbone--*")
+"""What OpenVLA-OFT saves beside its model."""
+
 _RECIPE = "gridseval serve --policy examples/policies/{} --ckpt {}"
 
 
@@ -26,7 +29,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(file.read_bytes())
     except FileNotFoundError as error:
         _check_adapter(folder)
-        raise PolicyError(f"{folder} has no config.json", "name the merged checkpoint") from error
+        raise PolicyError(
+            f"{folder} has no config.json", "name the folder with the model's weights and code"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error
     if not isinstance(config, dict):
@@ -50,6 +55,7 @@ def check_folder(folder: Path, config: dict[str, Any], heads: bool) -> None:
     _check_vla_adapter(folder, config)
     _check_diffusion(folder)
     _check_adapter(folder)
+    _check_unknown(folder)
     beside = _beside(folder)
     if beside and not heads:
         raise PolicyError(
@@ -125,6 +131,16 @@ def _check_diffusion(folder: Path) -> None:
         )
 
 
+def _check_unknown(folder: Path) -> None:
+    """Refuse a network beside the model that nobody here reads: its model would act without it."""
+    for file in sorted(folder.glob("*--*_checkpoint.pt")):
+        if not any(file.match(pattern) for pattern in _PARTS):
+            raise PolicyError(
+                f"{folder} has {file.name}, a part that neither OpenVLA nor OpenVLA-OFT has",
+                "serve it with the code that wrote it: gridseval serve --policy file.py:Class",
+            )
+
+
 def _check_adapter(folder: Path) -> None:
     if any(folder.glob("*.safetensors*")) and not (folder / "adapter_config.json").exists():
         return
@@ -138,8 +154,7 @@ def _check_adapter(folder: Path) -> None:
 
 
 def _beside(folder: Path) -> list[Path]:
-    names = ("action_head--*", "proprio_projector--*", "vision_backbone--*")
-    return [file for name in names for file in sorted(folder.glob(name))]
+    return [file for pattern in _PARTS for file in sorted(folder.glob(pattern))]
 
 
 def _text(file: Path) -> str:

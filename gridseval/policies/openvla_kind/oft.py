@@ -79,6 +79,14 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         # LightVLA's model must know it too, for its pruner.
         taker = model if hasattr(model, "set_num_images_in_input") else model.vision_backbone
         taker.set_num_images_in_input(count)
+        self.notes: tuple[str, ...] = tuple(
+            f"{self._folder} has no {pattern}: {meaning}"
+            for part, pattern, meaning in (
+                (self._head, "action_head--*", "actions are decoded from discrete tokens"),
+                (self._proprio, "proprio_projector--*", "the model sees no state"),
+            )
+            if part is None
+        )
         self.details |= {
             "attention": attend_to_both_sides(*self._language_model()),
             "film": self._film,
@@ -184,11 +192,11 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         self._head = IndexedHead(self._head, LastStates(language_model), indexing)
         self.details["indexing"] = indexing
         self._hook: LightVlaHook | None = None
-        self.notes: tuple[str, ...] = ()
         if is_plain(self._loaded.model):
             self._hook = LightVlaHook(language_model, self._card)
         else:
-            self.notes = ("the checkpoint's own language model prunes; its choice is not traced",)
+            told = "the checkpoint's own language model prunes; its choice is not traced"
+            self.notes = (*self.notes, told)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         return None if self._hook is None else (self._hook.trace(),)

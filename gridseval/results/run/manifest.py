@@ -11,6 +11,7 @@ import yaml
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
 from gridseval.results.run.files import write_atomically
+from gridseval.results.run.protocols import protocol_values
 
 ABSENT = "(absent)"
 
@@ -39,7 +40,7 @@ def settle_manifest(
     stored = read_manifest(path)
     # Through YAML and back, so that a tuple and the list it was stored as are the same.
     given = yaml.safe_load(text)
-    differences = list(manifest_differences(stored, given, free_keys))
+    differences = list(manifest_differences(_filled(stored, given), given, free_keys))
     if differences:
         shown = "".join(f"\n  {line}" for line in differences)
         raise OutputError(
@@ -47,6 +48,13 @@ def settle_manifest(
             "give the stored values to resume it, or another directory for a new run",
         )
     return stored
+
+
+def _filled(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored manifest with what it said by saying nothing, before there were protocols."""
+    if "env_seed" in stored or "env_seed" not in given:
+        return stored
+    return {**stored, **protocol_values(stored), "protocol": given.get("protocol")}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -75,6 +75,25 @@ def named_protocol(manifest: Mapping[str, Any]) -> EvaluationProtocol | None:
         return None
 
 
+def mixed_protocols(manifests: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return how the protocols of runs in one table differ; ``None`` if they do not.
+
+    Policy steps are compared of runs of one suite only.
+
+    Args:
+        manifests: By the runs' labels; runs without one are left out.
+    """
+    known = [manifest for manifest in manifests.values() if manifest]
+    same_suite = len({str(manifest.get("suite")) for manifest in known}) == 1
+    values = [protocol_values(manifest) for manifest in known]
+    differ = [
+        f"{key} {' / '.join(str(each[key]) for each in values)}"
+        for key in (values[0] if values else ())
+        if len({repr(each[key]) for each in values}) > 1 and (same_suite or key != "max_steps")
+    ]
+    return f"the runs' protocols differ: {'; '.join(differ)}" if differ else None
+
+
 def protocol_notes(
     manifests: Mapping[str, Mapping[str, Any]], rows: Iterable[PublishedRow]
 ) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.results.run.protocols import protocol_notes, row_differences
+from gridseval.results.run.protocols import mixed_protocols, protocol_notes, row_differences
 from gridseval.results.run.published import PublishedRow, load_published
 from gridseval.results.run.reading import Run
 from gridseval.results.stats.rates import tally
@@ -168,6 +168,9 @@ def _only(table: RunsTable) -> Summary:
 def _notes(table: RunsTable) -> Iterable[str]:
     """Say once what holds for all runs, and of which run the rest is said."""
     several = len(table.runs) > 1
+    mixed = mixed_protocols({run.label: run.manifest for run in table.runs})
+    if mixed is not None:
+        yield mixed
     for run in table.runs:
         yield from run.notes
     if not several:

@@ -304,7 +304,16 @@ def test_oft_without_a_projector_sees_no_state(checkpoint: Make) -> None:
     loaded = load(folder)
     assert loaded.observation_keys == ("agentview", "wrist")
     assert loaded.description["proprio"] is False
+    assert any("no proprio_projector--*: the model sees no state" in note for note in loaded.notes)
     assert ask(loaded, [0]).actions.shape == (1, 8, 7)
+
+
+@pytest.mark.parametrize("kind", ["oft", "openvla"])
+def test_an_unknown_part_beside_the_model_is_refused(checkpoint: Make, kind: str) -> None:
+    folder = checkpoint(kind)
+    (folder / "latent_planner--1_checkpoint.pt").write_bytes(b"")
+    with pytest.raises(PolicyError, match=r"has latent_planner--1_checkpoint\.pt, a part that"):
+        load(folder)
 
 
 def test_statistics_of_the_configuration_count_where_the_file_is_missing(checkpoint: Make) -> None:

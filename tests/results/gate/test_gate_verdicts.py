@@ -254,6 +254,16 @@ def test_a_run_of_before_protocols_has_one_seed_for_all() -> None:
     assert "env_seed: 0 -> 7" in verdict.sentence
 
 
+def test_a_baseline_of_before_protocols_still_counts() -> None:
+    keys = ("protocol", "env_seed", "seeding", "image_px", "actions")
+    old = make_run(_outcomes(), "old")
+    manifest = {key: value for key, value in old.manifest.items() if key not in keys}
+    new = make_run(_outcomes(), env_seed=manifest["seed"])
+    assert gate_on_baseline(new, replace(old, manifest=manifest), RULES).exit_code == 0
+    moved = gate_on_baseline(make_run(_outcomes()), replace(old, manifest=manifest), RULES)
+    assert "env_seed: 7 -> 0" in moved.sentence
+
+
 def test_published_rates_are_of_all_tasks() -> None:
     verdict = gate_on_published(make_run(_outcomes(tasks=3)), ROWS, RULES)
     assert "tasks of libero_goal: 10 -> 3" in verdict.sentence

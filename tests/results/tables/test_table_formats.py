@@ -233,6 +233,14 @@ def test_published_rates_stand_beside_and_are_marked(make_record: MakeRecord) ->
     assert (row["level"], row["success_rate"], row["counted"]) == ("published", "0.96", "")
 
 
+def test_runs_of_other_protocols_are_told_apart(make_record: MakeRecord) -> None:
+    other = {"env_seed": 1000, "seeding": "trial", "image_px": 360}
+    runs = [run_of("a", [make_record()]), run_of("b", [make_record()], **other)]
+    text = words(table_text(tabulate(runs, [])))
+    assert "protocols differ: env_seed 0 / 1000; seeding task / trial; image_px 256 / 360" in text
+    assert "protocols differ" not in table_text(tabulate([runs[0], run_of("c", [make_record()])]))
+
+
 def test_published_rates_of_a_runs_own_policy_are_found(make_record: MakeRecord) -> None:
     run = run_of("a", [make_record()], policy={"name": "OpenVLA-OFT"})
     assert {row.family for row in tabulate([run]).published} == {"OpenVLA-OFT"}
