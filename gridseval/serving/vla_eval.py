@@ -13,7 +13,7 @@ from gridseval.errors import PolicyError
 from gridseval.policies import EnvironmentNeeds, LoadedPolicy
 from gridseval.serving.batching import Answered
 from gridseval.serving.session import Asked, checked_image, checked_state
-from gridseval.suites import Episode, load_protocol
+from gridseval.suites import Episode, list_protocols, load_protocol
 from gridseval.wire import vla_eval
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS
@@ -63,8 +63,8 @@ def _env_seed(needs: EnvironmentNeeds) -> int | None:
 
     vla-eval seeds once per task; a protocol that seeds every trial cannot be said there.
     """
-    if needs.env_seed is not None or needs.protocol is None:
-        return needs.env_seed
+    if needs.env_seed is not None or needs.protocol not in list_protocols():
+        return needs.env_seed  # a protocol that is not here is a recording's own
     protocol = load_protocol(needs.protocol)
     return protocol.env_seed if protocol.seeding == "task" else None
 

@@ -219,6 +219,11 @@ def hello(policy: LoadedPolicy) -> dict[str, Any]:
         ),
         (
             ("agentview",),
+            EnvironmentNeeds(protocol="my-own", strict=True),  # a recording's, of a user's file
+            {"send_wrist_image": False, "send_state": False},
+        ),
+        (
+            ("agentview",),
             EnvironmentNeeds(protocol="lerobot"),  # seeds every trial, for which there is no word
             {"send_wrist_image": False, "send_state": False},
         ),

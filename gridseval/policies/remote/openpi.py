@@ -10,6 +10,7 @@ import numpy as np
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
 from gridseval.policies.cost import Flops, card_flops
+from gridseval.policies.needs import checked_needs
 from gridseval.policies.protocol import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.remote.client import (
     Answer,
@@ -135,10 +136,12 @@ def _needs_of(served: ServedPolicy) -> EnvironmentNeeds:
     Raises:
         PolicyError: The server says what is unknown here.
     """
+    hint = "update gridseval here, or there"
     try:
-        return build(EnvironmentNeeds, served.needs, "the server's needs")
+        needs = build(EnvironmentNeeds, served.needs, "the server's needs")
     except UsageError as error:
-        raise PolicyError(error.message, "update gridseval here, or there") from error
+        raise PolicyError(error.message, hint) from error
+    return checked_needs(needs, f"the server of policy {served.policy[:60]!r}", hint)
 
 
 def _checked_cost(value: Any) -> float:
