@@ -14,6 +14,7 @@ from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
 from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
 from gridseval.policies.kinds import kind_of
+from gridseval.policies.needs import checked_needs
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
@@ -78,7 +79,8 @@ def load_policy(
     Raises:
         UsageError: Neither a name nor a checkpoint is given.
         PolicyError: The checkpoint does not exist or is of no known kind, the class cannot be
-            imported, an argument does not fit, or the constructor raises.
+            imported, an argument does not fit, the constructor raises, or the policy asks for an
+            environment that there is not.
     """
     found: tuple[str, ...] = ()
     repository = None if name is not None else _repository(checkpoint)
@@ -234,7 +236,7 @@ def _mapping(policy: Policy, name: str) -> ImageMapping:
 def _needs(policy: Policy, name: str) -> EnvironmentNeeds:
     needs = getattr(policy, "needs", EnvironmentNeeds())
     if isinstance(needs, EnvironmentNeeds):
-        return needs
+        return checked_needs(needs, f"policy {name!r}")
     raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
 
 

@@ -19,7 +19,7 @@ from gridseval.errors import MachineError, PolicyError, UsageError
 from gridseval.policies import LoadedPolicy
 from gridseval.serving.batching import Batcher
 from gridseval.serving.session import Session
-from gridseval.serving.vla_eval import PATH, VlaEvalSession
+from gridseval.serving.vla_eval import PATH, VlaEvalSession, unfollowed
 from gridseval.wire import openpi, vla_eval
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CLIENT, ServedPolicy
@@ -199,6 +199,8 @@ class PolicyServer:
                 continue
             if answer.type == vla_eval.ERROR:
                 self._log(f"client {slot} got an error: {answer.payload['error']}")
+            elif answer.type == vla_eval.HELLO and (told := unfollowed(self._loaded.needs)):
+                self._log(f"client {slot}: {told}")
             await connection.send(vla_eval.pack(answer))
 
     async def _reply(self, session: Session, frame: bytes | str) -> bytes:

@@ -13,7 +13,13 @@ from gridseval.errors import PolicyError
 from gridseval.policies import EnvironmentNeeds, LoadedPolicy
 from gridseval.serving.batching import Answered
 from gridseval.serving.session import Asked, checked_image, checked_state
-from gridseval.suites import Episode, load_protocol
+from gridseval.suites import (
+    DEFAULT_PROTOCOL,
+    Episode,
+    EvaluationProtocol,
+    list_protocols,
+    load_protocol,
+)
 from gridseval.wire import vla_eval
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS
@@ -63,10 +69,56 @@ def _env_seed(needs: EnvironmentNeeds) -> int | None:
 
     vla-eval seeds once per task; a protocol that seeds every trial cannot be said there.
     """
-    if needs.env_seed is not None or needs.protocol is None:
-        return needs.env_seed
+    if needs.env_seed is not None or needs.protocol not in list_protocols():
+        return needs.env_seed  # a protocol that is not here is a recording's own
     protocol = load_protocol(needs.protocol)
     return protocol.env_seed if protocol.seeding == "task" else None
+
+
+def unfollowed(needs: EnvironmentNeeds) -> str | None:
+    """Return what vla-eval's LIBERO benchmark does otherwise than the policy's protocol.
+
+    It takes ``env_seed`` from a HELLO. There is no word for the rest: seeds of every trial, the
+    size of images, and steps.
+
+    Args:
+        needs: The policy's.
+
+    Returns:
+        One line for the log, or ``None`` where nothing differs or the policy asks for nothing.
+    """
+    if needs.protocol is None and not needs.strict:
+        return None
+    name, theirs = needs.protocol or DEFAULT_PROTOCOL, load_protocol("vla-eval")
+    known = name in list_protocols()  # else it is a recording's own
+    ours = load_protocol(name if known else DEFAULT_PROTOCOL)
+    differs = []
+    if (needs.seeding or ours.seeding) != "task":
+        seed = ours.env_seed if needs.env_seed is None else needs.env_seed
+        differs.append(f"env.seed({seed} + trial) in every trial (there one seed per task)")
+    px = needs.image_px or ours.image_px
+    if px != theirs.image_px:
+        differs.append(f"images of {px} px (there {theirs.image_px})")
+    settle = ours.settle_steps if needs.settle_steps is None else needs.settle_steps
+    if settle != theirs.settle_steps:
+        differs.append(f"{settle} settle steps (there {theirs.settle_steps})")
+    if known and (steps := _other_steps(ours, theirs)):
+        differs.append(f"policy steps {steps}")
+    if not differs:
+        return None
+    return (
+        f"vla-eval's LIBERO does not follow protocol {name!r}: {', '.join(differs)}; scores may "
+        "differ from those of 'gridseval run', which follows it"
+    )
+
+
+def _other_steps(ours: EvaluationProtocol, theirs: EvaluationProtocol) -> str:
+    """Return the policy steps of the suites for which the two differ."""
+    return ", ".join(
+        f"{suite} {steps} (there {theirs.max_steps[suite]})"
+        for suite, steps in ours.max_steps.items()
+        if theirs.max_steps.get(suite, steps) != steps
+    )
 
 
 def _action_spec(actions: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError
-from gridseval.policies import load_policy
+from gridseval.policies import EnvironmentNeeds, load_policy
 from gridseval.policies.random import RandomPolicy
 from gridseval.policies.torch_file import TorchPolicy
 from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
@@ -48,6 +49,13 @@ class Plain:
 
 class Typo(Plain):
     observation_keys = ("agent_view",)
+
+
+class Needy(Plain):
+    """Needs what its argument says."""
+
+    def __init__(self, needs: str) -> None:
+        self.needs = EnvironmentNeeds(**json.loads(needs))
 
 
 class NoReplan(Plain):
@@ -295,3 +303,39 @@ def test_what_a_policy_says_of_itself_is_recorded_but_replaces_nothing(tmp_path:
     file.write_text(f"{head}    details = 'raw'\n")
     with pytest.raises(PolicyError, match="has details 'raw'"):
         load_policy(f"{file}:Own", None, {}, 7)
+
+
+@pytest.mark.parametrize(
+    ("needs", "words"),
+    [
+        ('{"protocol": "libero2"}', "protocol 'libero2', which gridseval does not have"),
+        ('{"protocol": "mine.yaml"}', "protocol 'mine.yaml', which"),
+        ('{"protocol": "/etc/mine.yaml", "strict": true}', "protocol '/etc/mine.yaml', which"),
+        ('{"protocol": 3, "strict": true}', "protocol 3, which"),
+        ('{"env_seed": -1}', "env_seed -1, not a whole number within 0"),
+        ('{"env_seed": 4294967296}', "env_seed 4294967296, not"),
+        ('{"env_seed": true}', "env_seed True, not"),
+        ('{"image_px": 5000, "strict": true}', "image_px 5000, not"),
+        ('{"settle_steps": -1, "strict": true}', "settle_steps -1, not"),
+    ],
+)
+def test_an_environment_that_there_is_not_is_refused_with_who_asks(needs: str, words: str) -> None:
+    name = f"{__name__}:Needy"
+    with pytest.raises(PolicyError, match=f"policy '{name}' asks for {words}") as caught:
+        load_policy(name, None, {"needs": needs}, 7)
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "needs",
+    ["{}", '{"protocol": "lerobot"}', '{"protocol": "my-own", "strict": true, "env_seed": 3}'],
+)
+def test_an_environment_that_can_be_made_is_needed(needs: str) -> None:
+    loaded = load_policy(f"{__name__}:Needy", None, {"needs": needs}, 7)
+    assert loaded.needs == EnvironmentNeeds(**json.loads(needs))
+
+
+def test_a_misspelt_protocol_is_put_right() -> None:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(f"{__name__}:Needy", None, {"needs": '{"protocol": "lerobott"}'}, 7)
+    assert caught.value.hint == "did you mean 'lerobot'?"

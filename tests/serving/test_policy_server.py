@@ -22,6 +22,7 @@ from served import EPISODES, observe, policy_server, scripted_server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from gridseval.data import data_dir
 from gridseval.errors import MachineError, PolicyError, UsageError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
@@ -341,6 +342,30 @@ def test_needs_that_are_unknown_here_are_refused(needs: dict[str, Any]) -> None:
         scripted_server(told(metadata)) as address,
         pytest.raises(PolicyError, match=next(iter(needs))),
     ):
+        load_policy("openpi", address, {}, 7)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_server_cannot_have_a_file_read_here(tmp_path: Path, strict: bool) -> None:
+    """The protocol's file is a good one: it is not for a server to choose it."""
+    shipped = data_dir("policies") / "protocols" / "openvla.yaml"
+    mine = tmp_path / "mine.yaml"
+    text = shipped.read_text(encoding="utf8")
+    mine.write_text(text.replace("name: openvla", "name: mine"), encoding="utf8")
+    metadata = {OWN: SERVED[OWN] | {"needs": {"protocol": str(mine), "strict": strict}}}
+    with scripted_server(told(metadata)) as address, pytest.raises(PolicyError) as caught:
+        load_policy("openpi", address, {}, 7)
+    assert "the server of policy 'nano' asks for protocol '/" in caught.value.message
+    assert "update gridseval" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "needs", [{"protocol": "next"}, {"env_seed": -1}, {"image_px": 10**6}, {"settle_steps": -3}]
+)
+def test_environments_that_there_are_not_are_the_servers_wish(needs: dict[str, Any]) -> None:
+    metadata = {OWN: SERVED[OWN] | {"needs": needs}}
+    words = f"the server of policy 'nano' asks for {next(iter(needs))}"
+    with scripted_server(told(metadata)) as address, pytest.raises(PolicyError, match=words):
         load_policy("openpi", address, {}, 7)
 
 

@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 from served import EPISODES, observe, policy_server
 from vla_eval.benchmarks.base import StepBenchmark, StepResult
-from vla_eval.benchmarks.libero.benchmark import LIBEROBenchmark
+from vla_eval.benchmarks.libero.benchmark import (
+    LIBERO_ENV_RESOLUTION,
+    MAX_STEP_MAPPING,
+    LIBEROBenchmark,
+)
 from vla_eval.connection import Connection
 from vla_eval.orchestrator import Orchestrator, _merge_observation_params
 from vla_eval.protocol.messages import Message, MessageType, pack_message, unpack_message
@@ -25,7 +29,7 @@ from websockets.sync.client import connect
 
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, LoadedPolicy, load_policy
-from gridseval.suites import Episode
+from gridseval.suites import Episode, load_protocol
 from gridseval.tokens import CameraTrace, TokenTrace
 
 KEYS = ("agentview", "wrist", "state", "controller_state")
@@ -219,6 +223,11 @@ def hello(policy: LoadedPolicy) -> dict[str, Any]:
         ),
         (
             ("agentview",),
+            EnvironmentNeeds(protocol="my-own", strict=True),  # a recording's, of a user's file
+            {"send_wrist_image": False, "send_state": False},
+        ),
+        (
+            ("agentview",),
             EnvironmentNeeds(protocol="lerobot"),  # seeds every trial, for which there is no word
             {"send_wrist_image": False, "send_state": False},
         ),
@@ -254,6 +263,68 @@ def test_hello_says_what_the_policy_wants_in_the_benchmarks_own_words(
     # vla-eval's benchmark calls its actions deltas even where it takes absolute ones.
     absolute = ["action [position]: position: absolute_xyz vs delta_xyz"]
     assert warnings == (absolute if needs.actions == "absolute" else [])
+
+
+RECORDED = EnvironmentNeeds("my-own", 3, strict=True, seeding="trial", image_px=128, settle_steps=0)
+UNFOLLOWED: list[tuple[EnvironmentNeeds, tuple[str, ...]]] = [
+    (EnvironmentNeeds(), ()),
+    (EnvironmentNeeds(protocol="openvla"), ()),
+    (EnvironmentNeeds(protocol="openpi"), ()),
+    (EnvironmentNeeds(protocol="vla-eval", env_seed=3), ()),
+    (
+        EnvironmentNeeds(protocol="lerobot"),
+        (
+            *("'lerobot'", "env.seed(1000 + trial) in every trial", "360 px (there 256)"),
+            "policy steps libero_spatial 280 (there 220)",
+        ),
+    ),
+    (
+        EnvironmentNeeds(protocol="lerobot-0.4"),
+        ("env.seed(1000", "policy steps libero_spatial 280"),
+    ),
+    (EnvironmentNeeds(protocol="worldvla-512"), ("images of 512 px (there 256)",)),
+    (EnvironmentNeeds(protocol="univla"), ("policy steps", "libero_10 550 (there 520)")),
+    (RECORDED, ("'my-own'", "env.seed(3 + trial)", "128 px", "0 settle steps (there 10)")),
+    (EnvironmentNeeds(strict=True, image_px=128), ("'openvla'", "128 px")),
+]
+
+
+@pytest.mark.parametrize(("needs", "words"), UNFOLLOWED)
+def test_what_vla_eval_cannot_follow_is_told_at_every_hello(
+    needs: EnvironmentNeeds, words: tuple[str, ...]
+) -> None:
+    log: list[str] = []
+    with policy_server(loaded(Counting(), needs=needs), log) as address:
+        for _ in range(2):
+            run(address, Stub())
+    told = [line for line in log if "does not follow protocol" in line]
+    assert len(told) == (2 if words else 0)
+    for line in told:
+        assert line.startswith("client 0: vla-eval's LIBERO")
+        assert "\n" not in line
+        for word in words:
+            assert word in line
+        for what in ("env.seed", "px", "settle", "policy steps"):
+            assert (what in line) == any(what in word for word in words)
+
+
+def test_other_protocols_clients_are_told_nothing() -> None:
+    log: list[str] = []
+    needs = EnvironmentNeeds(protocol="lerobot")
+    with policy_server(loaded(Counting(("agentview",)), needs=needs), log) as address:
+        assert load_policy("openpi", address, {}, 7).needs == needs
+        with connect(f"{address}/vla-eval") as client:
+            client.send(pack_message(Message(MessageType.HELLO, {"protocol_version": 2}, 1)))
+            client.recv(timeout=30)
+    assert not any("follow" in line for line in log)
+
+
+def test_the_vla_eval_protocol_is_that_of_their_benchmark() -> None:
+    """What differs from it is what their benchmark does not follow."""
+    theirs, benchmark = load_protocol("vla-eval"), LIBEROBenchmark()
+    assert theirs.image_px == LIBERO_ENV_RESOLUTION
+    assert theirs.settle_steps == benchmark.num_steps_wait
+    assert dict(theirs.max_steps) == MAX_STEP_MAPPING
 
 
 def test_a_policy_that_needs_object_poses_is_refused_at_hello() -> None:
@@ -311,6 +382,22 @@ def test_our_own_client_of_vla_evals_protocol_gets_the_same_actions() -> None:
     expected = Counting().act(seen).actions[0, 0]
     expected[6] = -1
     assert np.array_equal(made, expected)
+
+
+def test_the_served_gripper_is_executed_whatever_a_card_says() -> None:
+    class Closing(Counting):
+        def act(self, observations: Any) -> ActionChunk:
+            chunk = super().act(observations)
+            chunk.actions[..., 6] = 1
+            return chunk
+
+    with policy_server(loaded(Closing(("agentview",)))) as address:
+        for arguments in ({}, {"card": "nora"}, {"card": "worldvla"}):
+            client = load_policy("vla-eval", address, arguments, 7)
+            client.policy.reset([0], EPISODES[:1])
+            assert client.policy.act(observe([0])).actions[0, 0, 6] == 1
+        with pytest.raises(PolicyError, match="card 'openvla_oft' is for policy 'openvla-oft'"):
+            load_policy("vla-eval", address, {"card": "openvla_oft"}, 7)
 
 
 def test_rubbish_ends_the_connection_in_words() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
+from gridseval.policies.cards import PolicyCard, list_cards, load_card
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
 from gridseval.policies.remote.line import Line, LineError, checked_address
 from gridseval.tokens import TokenTrace
@@ -198,6 +199,28 @@ class RemotePolicy(ABC):
 def _close(lines: Mapping[int, Line]) -> None:
     for line in lines.values():
         line.close()
+
+
+def card_for(kind: str, name: str) -> PolicyCard:
+    """Return a card for a client.
+
+    Args:
+        kind: The client's kind.
+        name: The card's name, or a file.
+
+    Raises:
+        UsageError: There is no such card.
+        PolicyError: It describes checkpoints that another kind loads: its gripper is that of the
+            model's own output, which a server may have converted.
+    """
+    card = load_card(name)
+    if card.kind in (None, kind):
+        return card
+    fitting = [other for other in list_cards() if load_card(other).kind in (None, kind)]
+    raise PolicyError(
+        f"card {name!r} is for policy {card.kind!r}, not for {kind!r}",
+        f"choose from: {', '.join(fitting)}, or leave card out",
+    )
 
 
 def checked_actions(value: Any) -> NDArray[np.float32]:

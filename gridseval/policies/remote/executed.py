@@ -18,6 +18,7 @@ ROTATIONS = ("as-is", "axis_angle", "euler_xyz")
 """How 3–5 may be read; the first two execute them unchanged."""
 
 _GRIPPERS: Mapping[str, Gripper] = {
+    "binary_close_positive": "sign",
     "binary_close_negative": "close_negative",
     "binary_close_01": "close_01",
     # 0 is closed and 1 is open wherever vla-eval 0.8.0 says so: groot.py, duobench/benchmark.py.
@@ -91,7 +92,7 @@ def _format(spec: Mapping[str, Component], name: str) -> str:
 _KNOWN = {
     "position": ("delta_xyz", "absolute_xyz"),
     "rotation": ("axis_angle", "euler_xyz"),
-    "gripper": ("binary_close_positive", *_GRIPPERS),
+    "gripper": tuple(_GRIPPERS),
 }
 
 
@@ -140,8 +141,8 @@ def _gripper(declared: str, usual: Gripper, asked: str | None) -> tuple[Gripper,
             return rule, ()
     if asked is not None:
         raise PolicyError(f"there is no gripper {asked!r}", did_you_mean(asked, get_args(Gripper)))
-    if declared not in _GRIPPERS:
-        return usual, ()
-    rule = _GRIPPERS[declared]
+    rule = _GRIPPERS.get(declared, usual)
+    if rule == usual:
+        return rule, ()
     note = f"the gripper is converted from the declared {declared} (--policy-arg gripper={rule})"
     return rule, (note,)

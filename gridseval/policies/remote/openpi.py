@@ -9,10 +9,16 @@ import numpy as np
 
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
-from gridseval.policies.cards import PolicyCard, load_card
 from gridseval.policies.cost import Flops, card_flops
+from gridseval.policies.needs import checked_needs
 from gridseval.policies.protocol import ActionChunk, EnvironmentNeeds, Observations
-from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
+from gridseval.policies.remote.client import (
+    Answer,
+    RemotePolicy,
+    card_for,
+    checked_actions,
+    plain,
+)
 from gridseval.policies.remote.line import Line, LineError
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
@@ -44,7 +50,7 @@ class OpenpiPolicy(RemotePolicy):
     def __init__(
         self, checkpoint: str, card: str = "pi05", timeout_s: float = 120.0, connect_s: float = 10.0
     ) -> None:
-        self._card: PolicyCard = load_card(card)
+        self._card = card_for("openpi", card)
         self._served: ServedPolicy | None = None
         self._greeted = False
         self.metadata: Mapping[str, Any] = {}
@@ -130,10 +136,12 @@ def _needs_of(served: ServedPolicy) -> EnvironmentNeeds:
     Raises:
         PolicyError: The server says what is unknown here.
     """
+    hint = "update gridseval here, or there"
     try:
-        return build(EnvironmentNeeds, served.needs, "the server's needs")
+        needs = build(EnvironmentNeeds, served.needs, "the server's needs")
     except UsageError as error:
-        raise PolicyError(error.message, "update gridseval here, or there") from error
+        raise PolicyError(error.message, hint) from error
+    return checked_needs(needs, f"the server of policy {served.policy[:60]!r}", hint)
 
 
 def _checked_cost(value: Any) -> float:

@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.cards import PolicyCard, load_card
 from gridseval.policies.protocol import EnvironmentNeeds, Observations, at_least
-from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
+from gridseval.policies.remote.client import (
+    Answer,
+    RemotePolicy,
+    card_for,
+    checked_actions,
+    plain,
+)
 from gridseval.policies.remote.declared import (
     Observed,
     Parameters,
@@ -76,7 +81,7 @@ class VlaEvalPolicy(RemotePolicy):
         ignore: str = "",
         **parameters: Any,
     ) -> None:
-        self._card: PolicyCard = load_card(card)
+        self._card = card_for("vla-eval", card)
         self.replan = at_least(1, "replan", self._card.replan if replan is None else replan)
         self._seq = 0
         self._playing: weakref.WeakSet[Line] = weakref.WeakSet()

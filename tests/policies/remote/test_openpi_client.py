@@ -97,6 +97,15 @@ def test_a_card_says_how_often_and_what(openpi_packing: ModuleType) -> None:
     assert "did you mean 'pi05_grids'" in (caught.value.hint or "")
 
 
+def test_a_card_of_another_kind_is_refused(openpi_packing: ModuleType) -> None:
+    with scripted_server(handler(openpi_packing, good)) as address:
+        for card in ("openvla_oft", "xvla", "lerobot"):
+            with pytest.raises(PolicyError, match=f"card '{card}' is for policy") as caught:
+                load_policy("openpi", address, {"card": card}, 7)
+            assert "pi05_grids" in (caught.value.hint or "")
+        assert load_policy("openpi", address, {"card": "worldvla"}, 7).replan == 5
+
+
 def test_grids_coordinates_come_back_as_places(openpi_packing: ModuleType) -> None:
     corners = np.array([[0, 0], [1, 1]], np.float32)
 

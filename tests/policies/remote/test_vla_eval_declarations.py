@@ -23,6 +23,8 @@ from vla_eval.specs import (
     GRIPPER_01,
     GRIPPER_CLOSE_01,
     GRIPPER_CLOSE_NEG,
+    GRIPPER_CLOSE_POS,
+    GRIPPER_RAW,
     IMAGE_RGB,
     POSITION_ABSOLUTE,
     ROTATION_EULER,
@@ -428,6 +430,12 @@ def test_unknown_ways_of_reading_are_refused() -> None:
 @pytest.mark.parametrize(
     ("spec", "arguments", "sent", "executed"),
     [
+        (GRIPPER_CLOSE_POS, {}, [-1, -0.1, 0.1, 1], [-1, -1, 1, 1]),
+        # A card of any server's models: what a server declares wins over what models send.
+        (GRIPPER_CLOSE_POS, {"card": "nora"}, [-1, -0.1, 0.1, 1], [-1, -1, 1, 1]),
+        (GRIPPER_CLOSE_POS, {"card": "worldvla"}, [-1, -0.1, 0.1, 1], [-1, -1, 1, 1]),
+        (GRIPPER_CLOSE_POS, {"gripper": "openvla"}, [-1, 0.1, 0.9, 1], [1, 1, -1, -1]),
+        (GRIPPER_RAW, {"card": "nora"}, [0, 0.4, 0.6, 1], [1, 1, -1, -1]),
         (GRIPPER_CLOSE_NEG, {}, [-1, -0.1, 0, 1], [1, 1, -1, -1]),
         (GRIPPER_CLOSE_01, {}, [0, 0.4, 0.6, 1], [-1, -1, 1, 1]),
         (GRIPPER_01, {}, [0, 0.4, 0.6, 1], [1, 1, -1, -1]),
@@ -444,6 +452,26 @@ def test_a_declared_gripper_becomes_liberos(
         policy.reset([0], EPISODES[:1])
         actions = policy.act(observe([0])).actions[0]
     assert actions[:, 6].tolist() == executed
+
+
+def test_a_gripper_is_noted_where_the_card_says_another() -> None:
+    assert load(Model()).notes == ()
+    (note,) = load(Model(), card="nora").notes
+    assert "declared binary_close_positive" in note
+    assert "gripper=sign" in note
+
+
+@pytest.mark.parametrize("card", ["openvla_oft", "openvla", "pi05", "lerobot", "nano"])
+def test_a_card_of_another_kind_is_refused(card: str) -> None:
+    """Its gripper is that of the model itself, not that of a server that has converted it."""
+    with pytest.raises(PolicyError, match=f"card '{card}' is for policy") as caught:
+        load(Model(), card=card)
+    assert caught.value.exit_code == 4
+    hint = caught.value.hint or ""
+    assert "vla_eval" in hint
+    assert "cogact" in hint
+    assert "nora" in hint
+    assert card not in hint.replace(",", "").split()
 
 
 @pytest.mark.parametrize("no_antipodal", [None, False, True])
