@@ -9,7 +9,7 @@ from gridseval.policies.lerobot_kind.adapters import base_checkpoint
 from gridseval.policies.lerobot_kind.checkpoint import PADDING, Checkpoint
 from gridseval.policies.lerobot_kind.places import ADAPTER
 from gridseval.policies.protocol import EnvironmentNeeds
-from gridseval.versions import versions_of
+from gridseval.versions import release_of, versions_of
 
 USUAL_PX = 256
 
@@ -59,6 +59,7 @@ def policy_notes(
             f"frames go to {config.type!r} as they are, as in LeRobot's own evaluation; its "
             f"config says {shown(sides)}: --policy-arg resize=PX resizes them"
         )
+    notes += _release_notes(needs)
     if needs.actions == "absolute":
         notes.append("its actions are goal poses: the arm's controller takes them as absolute")
     if config.use_amp:
@@ -66,6 +67,17 @@ def policy_notes(
     if rows == 1:
         notes.append("LeRobot's policy is asked for one environment at a time")
     return tuple(notes)
+
+
+def _release_notes(needs: EnvironmentNeeds) -> tuple[str, ...]:
+    """Return that an older LeRobot's own evaluation renders other frames than its protocol here."""
+    version = versions_of("lerobot").get("lerobot")
+    if needs.protocol != "lerobot" or version is None or release_of(version) >= (0, 6):
+        return ()
+    return (
+        f"LeRobot {version} is installed: before 0.6 its own evaluation renders 256 px, the "
+        "protocol 'lerobot' 360 px; as that release does it: --protocol lerobot-0.4",
+    )
 
 
 def shown(sides: set[tuple[int, int]]) -> str:

@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def of_other_reasons() -> list[str]:
 def main() -> dict[str, Any]:
     shrink()
     torch.set_num_threads(1)
-    told: dict[str, Any] = {"compared": {}, "broken": {}}
+    told: dict[str, Any] = {"compared": {}, "broken": {}, "version": version("lerobot")}
     for name, renamed in COMPARED.items():
         if (FOLDER / name).exists():
             told["compared"][name] = compared(name, renamed)

@@ -15,6 +15,7 @@ from served import run_a_task
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
 from gridseval.results.run.reading import read_run
+from gridseval.versions import release_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,10 +49,19 @@ def test_mixed_precision_is_lerobots(told: Any) -> None:
 
 
 def test_actions_relative_to_the_state_are_asked_for_at_every_step(told: Any) -> None:
-    compared = told["compared"].get("pi0_relative")
-    if compared is not None:  # LeRobot 0.6 and later
-        assert compared["difference"] <= 1e-5
-        assert (compared["replan"], compared["actions"]) == (1, "absolute")
+    if release_of(told["version"]) < (0, 6):
+        assert "pi0_relative" not in told["compared"]  # that LeRobot cannot make one
+        return
+    compared = told["compared"]["pi0_relative"]
+    assert compared["difference"] <= 1e-5
+    assert (compared["replan"], compared["actions"]) == (1, "absolute")
+
+
+def test_older_releases_are_told_the_protocol_of_their_own_evaluation(told: Any) -> None:
+    older = release_of(told["version"]) < (0, 6)
+    for name, compared in told["compared"].items():
+        named = any("--protocol lerobot-0.4" in note for note in compared["notes"])
+        assert named == older, name
 
 
 def test_a_policy_is_asked_as_often_as_it_looks(told: Any) -> None:
