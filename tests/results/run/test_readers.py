@@ -188,23 +188,26 @@ def test_a_hundred_thousand_episodes_take_three_seconds(
         for i in range(100_000)
     ]
     path = write_run(tmp_path / "long", lines)
-    command = [sys.executable, "-m", "gridseval", "table", str(path), "--by", "suite"]
+    table_command = ["-m", "gridseval", "table", str(path), "--by", "suite"]
+    parsing = f"import json; [json.loads(line) for line in open({str(path / 'episodes.jsonl')!r})]"
     # Processor time of the best of three: what waits for other work on this machine is not ours.
-    seconds = []
+    # Three seconds are meant of a machine that parses the lines in 0.3 s; slower ones get more.
+    figures = []
     for _ in range(3):
-        before = os.times()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        after = os.times()
-        seconds.append(
-            after.children_user
-            + after.children_system
-            - before.children_user
-            - before.children_system
-        )
-        if seconds[-1] < 3:
+        seconds, output = _processor_time(table_command)
+        figures.append((seconds, max(3.0, 10 * _processor_time(["-c", parsing])[0])))
+        if seconds < figures[-1][1]:
             break
-    assert "100000/100000" in done.stdout
-    assert min(seconds) < 3, seconds
+    assert "100000/100000" in output
+    assert any(seconds < limit for seconds, limit in figures), figures
+
+
+def _processor_time(words: list[str]) -> tuple[float, str]:
+    before = os.times()
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system
+    return spent - before.children_user - before.children_system, done.stdout
 
 
 @given(
