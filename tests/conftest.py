@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _VARIABLES = {
     "development_models": "GRIDSEVAL_ASSETS",
@@ -24,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Small products are faster, and rounded the same everywhere, in one thread; torch reads this
     # when it is imported, and so do the processes that tests start.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Examples are judged by what they show, not by how busy the machine was with others' work.
+    settings.register_profile("gridseval", deadline=None)
+    settings.load_profile("gridseval")
 
 
 @pytest.hookimpl(trylast=True)
