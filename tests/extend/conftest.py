@@ -7,7 +7,8 @@ from harness import PatchedTree, patched_tree
 
 
 @pytest.fixture(scope="module")
-def patched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PatchedTree:
+def patched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> PatchedTree:
     """Return the copy with the patch of the page that the test's module names as ``PAGE``."""
-    page = request.module.PAGE
-    return patched_tree(page, tmp_path_factory.mktemp("patched"))
+    return patched_tree(request.module.PAGE, tmp_path_factory.mktemp("patched"))

@@ -22,7 +22,7 @@ EDIT = """\
 +++ b/gridseval/__main__.py
 @@ -9,9 +9,9 @@
  from gridseval.cli import main
- 
+
 -main()
 +main() or print("patched")
 """
