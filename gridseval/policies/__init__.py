@@ -11,7 +11,8 @@ from gridseval.policies.protocol import (
     check_actions,
     check_chunk,
 )
-from gridseval.policies.registry import Registry, list_policies, register
+from gridseval.policies.registry import list_policies, register
+from gridseval.registry import Registry
 
 __all__ = [
     "DEFAULT_OBSERVATION_KEYS",
