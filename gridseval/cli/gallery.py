@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text, file_stem
 
 
 @click.command(name="gallery", context_settings=HELP)
@@ -50,7 +50,7 @@ def command(
     from gridseval.evaluation.gallery import Gallery, make_sheet
     from gridseval.video.gallery_sheet import checked_suffix, write_sheet
 
-    path = checked_suffix(out or Path(f"{suite}-gallery.png"))
+    path = checked_suffix(out or Path(f"{file_stem(suite)}-gallery.png"))
     gallery = Gallery(suite, task, kinds, assets, libero_plus, seed)
     with tqdm(desc="gallery", unit="picture") as bar:
 

@@ -15,7 +15,16 @@ from gridseval.envs.plus import find_plus, task_perturbation
 from gridseval.envs.studio import Studio
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import Episode, Suite, Task, Variant, instruct, load_suite, missing
+from gridseval.suites import (
+    Episode,
+    PlusFolder,
+    Suite,
+    Task,
+    Variant,
+    instruct,
+    load_suite,
+    missing,
+)
 from gridseval.suites.variant import DIMENSIONS
 from gridseval.video.gallery_sheet import GalleryCell, GallerySheet
 
@@ -74,7 +83,7 @@ def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told) -> GallerySh
             raise UsageError(f"there is no perturbation {kind!r}", did_you_mean(kind, KINDS))
     task = suite.task(_key(gallery.task))
     episode = Episode(suite.name, task.index, 0)
-    files = TaskFiles.of(suite.name, task.name, find_assets(gallery.assets).root)
+    files = TaskFiles.of_task(task, find_assets(gallery.assets).root, PlusFolder(None))
     rows = []
     with Studio() as studio:
         settled = gallery.seed, suite.settle_steps

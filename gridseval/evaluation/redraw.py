@@ -26,9 +26,10 @@ from gridseval.evaluation.recorded_episode import (
     find_recorded,
     name_of,
 )
+from gridseval.evaluation.recorded_suite import recorded_suite
 from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
-from gridseval.suites import Suite, load_suite
+from gridseval.suites import Suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
 
@@ -78,7 +79,7 @@ def redraw(
     run = read_run(asked.run)
     if not run.manifest:
         raise OutputError(f"{asked.run} has no run.yaml, so that it cannot be played again")
-    suite = load_suite(str(run.manifest.get("suite")))
+    suite = recorded_suite(run.manifest)
     records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
     chosen = [find_recorded(run, record) for record in records]
     assets = find_assets(asked.assets)
@@ -88,7 +89,7 @@ def redraw(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create {folder}: {error.strerror}") from error
-    env = _settings(run, assets, asked.libero_plus).make()
+    env = _settings(run, suite, assets, asked.libero_plus).make()
     before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):
         for recorded in chosen:
@@ -121,10 +122,10 @@ def _check_same_machine(run: Run, assets: Assets) -> None:
         )
 
 
-def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
+def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -> EnvSettings:
     manifest = run.manifest
     return EnvSettings(
-        suite=str(manifest["suite"]),
+        suite=suite.address,
         assets=str(assets.root),
         observations=("state",),
         # Runs of before there were protocols have one seed, and none of the other keys.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridseval.envs.arguments import one_of
+from gridseval.envs.own_states import check_own_states
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.recorded_suite import suite_files
 from gridseval.suites import (
     PROMPTS,
     Episode,
@@ -95,7 +97,7 @@ class TaskSelection:
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""
-        keys: dict[str, Any] = {}
+        keys: dict[str, Any] = suite_files(self.suite)
         if self.selection.narrows:
             keys["selection"] = self.selection.narrows
         if self.plan.texts:
@@ -131,6 +133,7 @@ def choose(config: RunConfig) -> TaskSelection:
             lack.where,
         )
     check_problems(tasks, folder)
+    check_own_states(suite, tasks)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)

@@ -21,6 +21,7 @@ from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 
+_SUITE = "suite_files.sha256"
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 
@@ -60,10 +61,12 @@ def measured_differences(first: Run, second: Run) -> list[str]:
     """Return how models and versions of two runs differ; empty where one has no ``run.yaml``."""
     if not first.manifest or not second.manifest:
         return []
+    same_suite = first.manifest.get("suite") == second.manifest.get("suite")
+    keys = (*_MEASURED_ON, *([_SUITE] if same_suite else []))
     return [
         line
         for line in manifest_differences(first.manifest, second.manifest)
-        if _is_below(line.partition(": ")[0], _MEASURED_ON)
+        if _is_below(line.partition(": ")[0], keys)
     ]
 
 
