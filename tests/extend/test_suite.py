@@ -1,4 +1,4 @@
-"""docs/developing/extend/suite.md: one YAML file, and everything that lists or runs suites has it."""
+"""docs/developing/extend/suite.md: one YAML file, and all that lists or runs suites has it."""
 
 from __future__ import annotations
 
