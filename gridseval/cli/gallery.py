@@ -24,7 +24,13 @@ from gridseval.cli.options import HELP, FilePath, Text, file_stem
 )
 @click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
 @click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="LIBERO's, as in runs, and the draws'.",
+)
 @click.option("--out", type=FilePath(), help="File, .png or .jpg  [default: SUITE-gallery.png]")
 def command(
     suite: str,

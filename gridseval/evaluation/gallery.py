@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gridseval.assets import find_assets
+from gridseval.envs.config import DEFAULT_SEED
 from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS
 from gridseval.envs.perturbations.plan import parse_plan
@@ -41,7 +42,7 @@ class Gallery:
         kinds: Kinds of perturbation, for suites other than LIBERO-Plus; default: all.
         assets: Folder of LIBERO's models, or ``None`` to look for it.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
-        seed: LIBERO's, and that of the draws.
+        seed: LIBERO's, and that of the draws; the default protocol's unless another is given.
     """
 
     suite: str
@@ -49,7 +50,7 @@ class Gallery:
     kinds: tuple[str, ...] = ()
     assets: str | None = None
     libero_plus: str | None = None
-    seed: int = 7
+    seed: int = DEFAULT_SEED
 
 
 def make_sheet(gallery: Gallery, on_progress: Told = lambda _: None) -> GallerySheet:
