@@ -18,10 +18,10 @@ from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.policies import CheckedChunk, Policy, check_chunk
+from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
-from gridseval.rollout.queue import EpisodeQueue
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.accounting.memory import PeakMemory

@@ -24,7 +24,7 @@ import numpy as np
 
 from gridseval.errors import OutputError, PolicyError
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.tokens.trace_json import pair_of, trace_from_json, trace_to_json, whole_number
 
 SCHEMA = 1

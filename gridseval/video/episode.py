@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption, token_counts
 from gridseval.video.encoder import Encoder, Mp4Encoder
 from gridseval.video.gif import GifEncoder

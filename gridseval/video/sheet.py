@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from gridseval.errors import OutputError
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import OUTCOME_RGB, font_of, shorten, token_counts
 from gridseval.video.episode import Outcome, ending
 from gridseval.video.picture import BACKGROUND_RGB, Picture
