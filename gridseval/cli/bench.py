@@ -124,16 +124,15 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
 def _time_pruners(json_path: Path | None) -> None:
     from tqdm import tqdm
 
-    from gridseval.policies.nano import benchmark as nano
-    from gridseval.tokens import benchmark
+    from gridseval.bench import nano, pruners
     from gridseval.tokens.pruners import list_pruners
 
     with tqdm(total=2 * len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
-        bench = benchmark.measure_pruners(on_progress=lambda _: _advance(bar))
+        bench = pruners.measure_pruners(on_progress=lambda _: _advance(bar))
         passes = nano.measure_nano(on_progress=lambda _: _advance(bar))
-    click.echo(f"{benchmark.as_text(bench)}\n\n{nano.nano_text(passes)}")
+    click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
-        _write(json_path, benchmark.as_json(bench) | {"nano": nano.nano_json(passes)})
+        _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
 
 
 def _time_noises(json_path: Path | None) -> None:

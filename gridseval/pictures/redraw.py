@@ -20,7 +20,7 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
-from gridseval.evaluation.recorded_episode import (
+from gridseval.pictures.recorded_episode import (
     RecordedEpisode,
     choose_records,
     find_recorded,
