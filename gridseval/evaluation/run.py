@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
@@ -21,12 +21,11 @@ from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
+from gridseval.results.run.record import SUCCESS_OF
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
 from gridseval.run_names import ACTIONS, TRACES, VIDEOS
 from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
-
-Status = Literal["success", "failure", "error"]
 
 _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 
@@ -114,12 +113,11 @@ def _run(
         opened.callback(pool.close)
         listeners: list[Listener] = [recorder, traces]
         for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
-            status = cast("Status", outcome.status)
-            video = recorder.finish(outcome.episode, status, outcome.steps)
+            video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
                 _save_actions(run.folder(ACTIONS), outcome)
-            record = _record(prepared, outcome, status, video)
+            record = _record(prepared, outcome, video)
             run.append(record)
             progress.on_record(record)
             if stop.take(record):
@@ -127,9 +125,7 @@ def _run(
             live.refresh()
 
 
-def _record(
-    prepared: PreparedRun, outcome: Outcome, status: Status, video: Path | None
-) -> EpisodeRecord:
+def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> EpisodeRecord:
     task = prepared.suite.tasks[outcome.episode.task]
     return EpisodeRecord(
         suite=outcome.episode.suite,
@@ -137,8 +133,8 @@ def _record(
         task_name=task.name,
         trial=outcome.episode.trial,
         instruction=task.instruction,
-        status=status,
-        success=None if status == "error" else status == "success",
+        status=outcome.status,
+        success=SUCCESS_OF[outcome.status],
         steps=outcome.steps,
         error=outcome.error,
         seed=prepared.conditions.policy_seed,

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import OutputError, UsageError
+from gridseval.status import Status
 from gridseval.suites import Episode, Suite
 from gridseval.tokens import ImageMapping, TokenTrace
-from gridseval.video.episode import EpisodeVideo, Outcome, video_name
+from gridseval.video.episode import EpisodeVideo, video_name
 
 RECORD_EVERY = 2
 """Every second control step is a frame: 10 frames/s in real time, at half the rendering."""
@@ -135,7 +136,7 @@ class VideoRecorder:
         if running is not None:
             running.query(step, trace)
 
-    def finish(self, episode: Episode, status: Outcome, steps: int) -> Path | None:
+    def finish(self, episode: Episode, status: Status, steps: int) -> Path | None:
         """End an episode's video and return where it is, or ``None`` if there is none to keep."""
         running = self._running.pop(episode, None)
         if running is None:
