@@ -10,7 +10,8 @@ import click
 from click.core import ParameterSource
 
 from gridseval.cli.options import HELP, FilePath, Text
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import os_errors
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -186,17 +187,13 @@ def _advance(bar: tqdm[Any]) -> None:
 def _check_writable(path: Path) -> None:
     """Find out before minutes of measuring, not after."""
     existed = path.exists()
-    try:
+    with os_errors(f"cannot write {path}"):
         # Tried, not asked: os.access knows nothing of file systems like /proc.
         path.open("a", encoding="utf8").close()
         if not existed:
             path.unlink()
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
+    with os_errors(f"cannot write {path}"):
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -19,6 +19,7 @@ from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
+from gridseval.os_errors import os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
 from gridseval.results.run.record import SUCCESS_OF
@@ -156,9 +157,8 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
     path = folder / actions_name(episode.suite, episode.task, episode.trial)
     part = path.with_suffix(".part.npy")
     try:
-        np.save(part, outcome.actions, allow_pickle=False)
-        part.replace(path)
-    except OSError as error:
+        with os_errors(f"cannot write {path}", hint="is the disk full?"):
+            np.save(part, outcome.actions, allow_pickle=False)
+            part.replace(path)
+    finally:
         part.unlink(missing_ok=True)
-        reason = error.strerror or error  # numpy's own errors of a full disk have no strerror
-        raise OutputError(f"cannot write {path}: {reason}", "is the disk full?") from error

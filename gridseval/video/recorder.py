@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.status import Status
 from gridseval.suites import Episode, Suite
 from gridseval.tokens import ImageMapping, TokenTrace
@@ -115,10 +116,8 @@ class VideoRecorder:
         self._discard([episode])
         if episode not in self._choice.recorded:
             return
-        try:
+        with os_errors(f"cannot create {self._folder}", hint=RUN_HINTS):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         instruction = self._suite.tasks[episode.task].instruction
         video = EpisodeVideo(self._path(episode), instruction, VIDEO_FPS, self._mapping)
         self._running[episode] = _Running(video)

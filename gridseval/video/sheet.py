@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from gridseval.errors import OutputError
 from gridseval.status import Status
 from gridseval.tokens.mapping import ImageMapping
 from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import OUTCOME_RGB, font_of, shorten, token_counts
 from gridseval.video.episode import ending
+from gridseval.video.image_file import save_image
 from gridseval.video.picture import BACKGROUND_RGB, Picture
 
 LABEL_HEIGHT_PX, FOOTER_HEIGHT_PX = 36, 48
@@ -112,7 +111,7 @@ def write_sheet(
     for number, tile in enumerate(tiles):
         sheet.paste(Image.fromarray(tile), (MARGIN_PX + number * (width + MARGIN_PX), 0))
     sheet.paste(_footer(across, instruction, status, steps), (0, height))
-    return _save(sheet, path)
+    return save_image(sheet, path)
 
 
 def _footer(width: int, instruction: str, status: Status, steps: int) -> Image.Image:
@@ -138,14 +137,3 @@ def _tile(picture: Picture, label: str, frame: Frame | None) -> NDArray[np.uint8
         said = "   ".join([f"step {frame.step}", *(f"{c.kept}/{c.dense} tokens" for c in counts)])
     draw.text((size[0] - font.getlength(said), 6), said, font=font, fill=_FAINT_RGB)
     return np.asarray(image, np.uint8)
-
-
-def _save(image: Image.Image, path: Path) -> Path:
-    part = path.with_suffix(".part.png")
-    try:
-        image.save(part, "PNG", optimize=True)
-        return part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
