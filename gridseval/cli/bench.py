@@ -162,7 +162,8 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     """Run perturbed tasks on one model and anew; return whether final states are equal."""
     from tqdm import tqdm
 
-    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts, plus_json, plus_text
+    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts
+    from gridseval.bench.plus_text import plus_json, plus_text
 
     base = {"base": given.pop("tasks")} if "tasks" in given else {}
     plans = {
