@@ -12,7 +12,6 @@ from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
-from gridseval.evaluation.recorded_suite import suite_files
 from gridseval.suites import (
     PROMPTS,
     Episode,
@@ -28,6 +27,7 @@ from gridseval.suites import (
     reasons,
     split_available,
 )
+from gridseval.suites.recorded import suite_files
 
 _OWN_SCENES = ("background", "layout")
 """Dimensions whose tasks each have a compiled model of their own."""

@@ -20,16 +20,17 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
-from gridseval.evaluation.recorded_episode import (
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.pictures.recorded_episode import (
     RecordedEpisode,
     choose_records,
     find_recorded,
     name_of,
 )
-from gridseval.evaluation.recorded_suite import recorded_suite
 from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
 from gridseval.suites import Suite
+from gridseval.suites.recorded import recorded_suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
 
@@ -85,10 +86,8 @@ def redraw(
     assets = find_assets(asked.assets)
     _check_same_machine(run, assets)
     folder = asked.run / VIDEOS if asked.out is None else asked.out
-    try:
+    with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create {folder}: {error.strerror}") from error
     env = _settings(run, suite, assets, asked.libero_plus).make()
     before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):

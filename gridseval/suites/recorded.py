@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import MachineError
-from gridseval.suites import Suite, load_suite, suite_digest
+from gridseval.suites.catalogue import load_suite
+from gridseval.suites.own import suite_digest
+from gridseval.suites.suite import Suite
 
 SUITE_FILES = "suite_files"
 """The key of ``run.yaml``: ``path`` of the YAML, and ``sha256`` of all files of the suite."""
