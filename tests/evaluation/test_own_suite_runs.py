@@ -129,3 +129,13 @@ def test_videos_are_drawn_again_while_the_files_are_the_same(
     said = cli("video", run, "--assets", assets)
     assert said.status == 3
     assert "is gone" in said.err
+
+
+def test_a_gallery_shows_its_tasks(
+    kitchen: Path, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--task", "bowl_on_plate", "--perturb", "background", "--assets", assets)
+    said = cli("gallery", "--suite", kitchen, *words)
+    assert (said.status, said.out.strip()) == (0, "kitchen-gallery.png")
+    assert (tmp_path / "kitchen-gallery.png").stat().st_size > 50_000
