@@ -6,11 +6,11 @@ standard deviation of every figure of ``efficiency`` that any record has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import Interval, mean, mean_over_tasks, tally
-from gridseval.results.tables.column import Column, Figure
+from gridseval.results.tables.column import Column, Figure, Records
 from gridseval.results.tables.document import MISSING
 from gridseval.results.tables.efficiency import efficiency_keys, spread, title_of
 
@@ -100,25 +100,31 @@ def _efficiency_columns(key: str) -> tuple[Column, Column]:
     )
 
 
+def _count(name: str) -> Callable[[Records], Figure]:
+    return lambda records: int(getattr(tally(records), name))
+
+
+def _total(name: str) -> Callable[[Records], Figure]:
+    return lambda records: sum(getattr(record, name) for record in records)
+
+
 COLUMNS: tuple[Column, ...] = (
     Column(
         "successes",
-        lambda records: tally(records).successes,
+        _count("successes"),
         description="episodes that succeeded",
         header="solved",
         text=_solved_cell,
         place=3,
     ),
-    Column("failures", lambda records: tally(records).failures, description="episodes that failed"),
+    Column("failures", _count("failures"), "count", "episodes that failed"),
     Column(
         "errors",
-        lambda records: tally(records).errors,
+        _count("errors"),
         description="episodes that ended in a technical error; they enter no rate",
         header="errors",
     ),
-    Column(
-        "counted", lambda records: tally(records).counted, description="`successes` + `failures`"
-    ),
+    Column("counted", _count("counted"), "count", "`successes` + `failures`"),
     Column(
         "success_rate",
         lambda records: tally(records).rate,
@@ -143,20 +149,14 @@ COLUMNS: tuple[Column, ...] = (
         "success_mean_over_tasks",
         mean_over_tasks,
         "fraction",
-        "mean of the success rates of the tasks",
+        "mean of the tasks' success rates",
         label="mean over tasks",
     ),
     Column(
-        "success_mean_lower",
-        mean_over_tasks_lower,
-        "fraction",
-        "lower end of the 95 % interval of that mean, for these tasks",
+        "success_mean_lower", mean_over_tasks_lower, "fraction", "lower end of its 95 % interval"
     ),
     Column(
-        "success_mean_upper",
-        mean_over_tasks_upper,
-        "fraction",
-        "upper end of the 95 % interval of that mean, for these tasks",
+        "success_mean_upper", mean_over_tasks_upper, "fraction", "upper end of its 95 % interval"
     ),
     Column(
         "mean_steps",
@@ -173,22 +173,7 @@ COLUMNS: tuple[Column, ...] = (
         "mean policy steps of the successful episodes",
         label="steps to success",
     ),
-    Column(
-        "queries",
-        lambda records: sum(record.queries for record in records),
-        description="calls of the policy, sum over episodes",
-        label="policy queries",
-    ),
-    Column(
-        "retries",
-        lambda records: sum(record.retries for record in records),
-        description="starts of an episode after a technical error, sum over episodes",
-    ),
-    Column(
-        "wall_s",
-        lambda records: sum(record.wall_s for record in records),
-        "s",
-        "seconds from reset to the end, sum over episodes",
-        label="episode time",
-    ),
+    Column("queries", _total("queries"), "count", "calls of the policy", label="policy queries"),
+    Column("retries", _total("retries"), "count", "starts anew after a technical error"),
+    Column("wall_s", _total("wall_s"), "s", "seconds from reset to the end", label="episode time"),
 )
