@@ -24,7 +24,7 @@ SMALL = NanoConfig(encoder_layers=1, encoder_width=16, layers=6, width=32, mlp=3
 def test_every_pruner_is_timed_at_work() -> None:
     threads = torch.get_num_threads()
     done: list[str] = []
-    bench = measure_pruners(TINY, done.append)
+    bench = measure_pruners(list_pruners(), TINY, done.append)
     assert torch.get_num_threads() == threads
     assert [time.name for time in bench.pruners] == list(list_pruners())
     assert done == [*list_pruners(), "products"]
@@ -51,7 +51,9 @@ def test_grids_share_is_judged(pruner_ms: float, verdict: str) -> None:
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "measure_pruners", functools.partial(measure_pruners, TINY))
+    monkeypatch.setattr(
+        benchmark, "measure_pruners", functools.partial(measure_pruners, sizes=TINY)
+    )
     small = functools.partial(measure_nano, repeats=1, config=SMALL)
     monkeypatch.setattr("gridseval.policies.nano.benchmark.measure_nano", small)
     path = tmp_path / "pruners.json"
