@@ -327,13 +327,13 @@ def test_every_exit_code_is_named() -> None:
 
 
 def test_every_pruner_perturbation_convention_and_model_is_named() -> None:
-    from gridseval.envs.perturbations.kinds import KINDS
+    from gridseval.envs.perturbations.kinds import PERTURBATIONS
     from gridseval.tokens.accounting import CONVENTIONS, list_models
     from gridseval.tokens.pruners import list_pruners
 
     named = {
         "docs/reference/pruners.md": list_pruners(),
-        "docs/guides/perturb.md": KINDS,
+        "docs/guides/perturb.md": PERTURBATIONS.names(),
         "docs/explanation/flops.md": [*CONVENTIONS, *list_models()],
     }
     for page, names in named.items():

@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
-from gridseval.envs.perturbations.noise import apply_noise, noise_rng
+from gridseval.envs.perturbations.images import perturbed_image
 from gridseval.envs.scene_cache import CompiledTask, SceneCache
 from gridseval.envs.spaces import CAMERAS
 
 Image = NDArray[np.uint8]
-
-_NOISY = "agentview"
-"""The only camera whose images LIBERO-Plus changes."""
 
 
 class EpisodeCameras:
@@ -25,7 +22,7 @@ class EpisodeCameras:
     Args:
         scenes: Has the renderers.
         stage: The compiled task that is running.
-        perturbation: Its sensor noise is put on the agent camera's images.
+        perturbation: Its noise and other edits of images are applied.
         noise_key: Seed, suite, task and trial: what noise depends on beside the step.
     """
 
@@ -37,8 +34,7 @@ class EpisodeCameras:
         noise_key: tuple[int, str, int, int] = (0, "", 0, 0),
     ) -> None:
         self._scenes, self._stage = scenes, stage
-        self._noise, self._true_swap = perturbation.noise, perturbation.true_swap
-        self._noise_key = noise_key
+        self._perturbation, self._noise_key = perturbation, noise_key
         self._seen: dict[str, tuple[Any, Image]] = {}
         self.seconds = 0.0
 
@@ -58,9 +54,7 @@ class EpisodeCameras:
             began = time.perf_counter()
             view = self._stage.simulation.view
             image = self._scenes.renderer(self._stage).render(view, CAMERAS[key])
-            if self._noise is not None and key == _NOISY and control_step > 0:
-                rng = noise_rng(*self._noise_key, control_step)
-                image = apply_noise(image, self._noise, rng, self._true_swap)
+            image = perturbed_image(image, self._perturbation, key, self._noise_key, control_step)
             self._seen[key] = view, image
             self.seconds += time.perf_counter() - began
         return image

@@ -55,8 +55,8 @@ def start_episode(
     stage = scenes.stage(files)
     stage.perturb(perturbation)
     compiled = time.perf_counter()
-    arm = perturbation.joints, perturbation.joints_true
-    stage.simulation.start(episode.trial, seed, settle_steps, *arm, seeding=seeding)
+    changed = perturbation.joints, perturbation.joints_true, perturbation.extra
+    stage.simulation.start(episode.trial, seed, settle_steps, *changed, seeding=seeding)
     key = (seed, episode.suite, episode.task, episode.trial)
     eyes = EpisodeCameras(scenes, stage, perturbation, key)
     seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}

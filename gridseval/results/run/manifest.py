@@ -10,6 +10,7 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
+from gridseval.renamed import current_manifest
 from gridseval.results.run.files import write_atomically
 from gridseval.results.run.protocols import protocol_values
 
@@ -69,7 +70,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OutputError(error.message, error.hint) from error
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
-    return stored
+    return current_manifest(stored)
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
