@@ -23,9 +23,8 @@ server = subprocess.Popen(
     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
 )
 try:
-    address = next(
-        found.group() for line in server.stdout if (found := re.search(r"ws://[0-9.]+:[0-9]+", line))
-    )
+    said = (re.search(r"ws://[0-9.]+:[0-9]+", line) for line in server.stdout)
+    address = next(found.group() for found in said if found)
     policy = load_policy(None, address, {}, seed=7).policy
     policy.reset([0], [Episode("libero_object", 0, 0)])
     image = np.zeros((1, 256, 256, 3), np.uint8)

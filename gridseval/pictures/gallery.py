@@ -12,9 +12,9 @@ from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import PERTURBATIONS, STRENGTHS, find_kind
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.plus import find_plus, task_perturbation
-from gridseval.envs.studio import Studio
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError
+from gridseval.pictures.studio import Studio
 from gridseval.renamed import current_perturbation, renaming_note
 from gridseval.suites import Episode, Suite, Task, Variant, instruct, load_suite, missing
 from gridseval.suites.variant import DIMENSIONS
