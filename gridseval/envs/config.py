@@ -14,7 +14,7 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.renamed import renaming_note
+from gridseval.moved import renaming_note
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 DEFAULT_SEED = 0

@@ -11,7 +11,7 @@ from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
-from gridseval.renamed import renaming_note
+from gridseval.moved import renaming_note
 from gridseval.suites import (
     PROMPTS,
     Episode,

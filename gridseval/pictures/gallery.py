@@ -14,8 +14,8 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.plus import find_plus, task_perturbation
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError
+from gridseval.moved import current_perturbation, renaming_note
 from gridseval.pictures.studio import Studio
-from gridseval.renamed import current_perturbation, renaming_note
 from gridseval.suites import Episode, Suite, Task, Variant, instruct, load_suite, missing
 from gridseval.suites.variant import DIMENSIONS
 from gridseval.video.gallery_sheet import GalleryCell, GallerySheet

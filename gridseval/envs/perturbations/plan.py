@@ -12,7 +12,7 @@ from gridseval.envs.perturbations.parameters import Value
 from gridseval.envs.perturbations.perturbation import Perturbation
 from gridseval.envs.perturbations.seeding import generator
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.renamed import current_perturbation
+from gridseval.moved import current_perturbation
 
 
 class Draw(NamedTuple):

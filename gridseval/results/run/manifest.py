@@ -10,8 +10,7 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
-from gridseval.moved import present_target
-from gridseval.renamed import current_manifest
+from gridseval.moved import current_manifest, present_target
 from gridseval.results.run.files import write_atomically
 from gridseval.results.run.protocols import protocol_values
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from gridseval.config import build
 from gridseval.errors import UsageError
-from gridseval.renamed import current_extra
+from gridseval.moved import current_extra
 from gridseval.status import Status
 
 SCHEMA = 1

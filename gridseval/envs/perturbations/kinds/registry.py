@@ -7,8 +7,8 @@ names a :class:`~gridseval.envs.perturbations.kinds.kind.Kind`.
 from __future__ import annotations
 
 from gridseval.envs.perturbations.kinds.kind import Kind
+from gridseval.moved import current_perturbation
 from gridseval.registry import Interface, Registry
-from gridseval.renamed import current_perturbation
 
 _ROOM = "gridseval.envs.perturbations.kinds"
 
