@@ -51,7 +51,7 @@ def test_a_run_shows_what_it_kept(patched: PatchedTree, assets: Path, tmp_path: 
         *("--policy", "nano", "--policy-arg", "pruner=every_other"),
     )
     record = json.loads((run / "episodes.jsonl").read_text(encoding="utf8"))
-    assert record["extra"]["kept_tokens"]["mean"] == 256
+    assert record["extra"]["kept_tokens"] == [256, 256]
     assert "every_other" in (run / "run.yaml").read_text(encoding="utf8")
     with (run / "table.csv").open(encoding="utf8") as file:
         (suite,) = (row for row in csv.DictReader(file) if row["level"] == "suite")
