@@ -249,10 +249,10 @@ def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:
 def test_the_suite_example_is_a_suite(tmp_path: Path) -> None:
     from gridseval.suites import read_suite
 
-    example = next(block for block in blocks("yaml") if "name: libero_short" in block.text)
-    path = tmp_path / "libero_short.yaml"
+    example = next(block for block in blocks("yaml") if "name: kitchen" in block.text)
+    path = tmp_path / "kitchen.yaml"
     path.write_text(example.text, encoding="utf8")
-    assert len(read_suite(path).tasks) == 2
+    assert [task.name for task in read_suite(path).tasks] == ["switch_it_on"]
 
 
 def test_the_card_shown_is_the_shipped_one() -> None:

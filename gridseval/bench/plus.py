@@ -16,6 +16,7 @@ from gridseval.assets import announced_assets
 from gridseval.bench.episode import cpu_seconds
 from gridseval.bench.plain_client import PlainProcess
 from gridseval.bench.plan import PlainTask
+from gridseval.envs.config import DEFAULT_SEED
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import OBSERVATION_KEYS
@@ -56,7 +57,7 @@ class PlusPlan:
     steps: int = 20
     images: bool = False
     assets: str | None = None
-    seed: int = 7
+    seed: int = DEFAULT_SEED
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= self.loaded_suite.max_steps:

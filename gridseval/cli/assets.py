@@ -130,13 +130,13 @@ def preview_command(
     out: Path,
 ) -> None:
     """Draw the start of every task into one PNG or JPEG file, on one or two packs of models."""
-    from gridseval.suites import list_suites, load_suite
+    from gridseval.suites import load_suite, shipped_suites
     from gridseval.video.gallery_sheet import checked_suffix
     from gridseval.video.grid import write_grid
 
     if not checked_suffix(out).absolute().parent.is_dir():
         raise OutputError(f"cannot write {out}: its folder does not exist")
-    chosen = suites or tuple(name for name in list_suites() if "plus" not in name)
+    chosen = suites or tuple(name for name in shipped_suites() if "plus" not in name)
     roots = [_used().root if first is None else _root_of(first, "--assets")]
     roots += [] if against is None else [_root_of(against, "--against")]
     drawn = _sections([load_suite(name) for name in chosen], tasks, roots, px)
@@ -159,7 +159,7 @@ def _sections(
         for suite, tasks in work:
             images: dict[int, list[NDArray[np.uint8]]] = {task.index: [] for task in tasks}
             for root in roots:
-                for task, image in initial_views(root, suite.name, tasks, px):
+                for task, image in initial_views(root, suite.address, tasks, px):
                     images[task.index].append(image)
                     bar.update()
             cells = tuple(

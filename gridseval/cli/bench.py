@@ -37,9 +37,9 @@ _MAX_WORKERS = 1024
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    default=7,
+    default=0,
     show_default=True,
-    help="LIBERO's seed, and the actions'.",
+    help="LIBERO's seed, as in runs, and the actions'.",
 )
 @click.option("--pruners", is_flag=True, help="Time the token pruners instead: a few seconds.")
 @click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text, file_stem
 
 
 @click.command(name="gallery", context_settings=HELP)
@@ -25,7 +25,13 @@ from gridseval.cli.options import HELP, FilePath, Text
 )
 @click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
 @click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="LIBERO's, as in runs, and the draws'.",
+)
 @click.option("--out", type=FilePath(), help="File, .png or .jpg  [default: SUITE-gallery.png]")
 def command(
     suite: str,
@@ -51,7 +57,7 @@ def command(
     from gridseval.pictures.gallery import Gallery, make_sheet
     from gridseval.video.gallery_sheet import checked_suffix, write_sheet
 
-    path = checked_suffix(out or Path(f"{suite}-gallery.png"))
+    path = checked_suffix(out or Path(f"{file_stem(suite)}-gallery.png"))
     gallery = Gallery(suite, task, kinds, assets, libero_plus, seed)
     with tqdm(desc="gallery", unit="picture") as bar:
 

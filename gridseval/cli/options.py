@@ -57,6 +57,16 @@ class FilePath(click.Path):
         return super().convert(_filled(value, param), param, ctx)
 
 
+def file_stem(suite: str) -> str:
+    """Return what files of a suite are named after, for a name or path that ``--suite`` is given.
+
+    >>> file_stem("libero_goal"), file_stem("tasks/kitchen/"), file_stem("tasks/kitchen.yaml")
+    ('libero_goal', 'kitchen', 'kitchen')
+    """
+    path = Path(suite.removesuffix("/suite.yaml"))
+    return path.stem or path.resolve().name or "suite"
+
+
 def selection_options(command: _Command) -> _Command:
     """Add the options that choose tasks of LIBERO-Plus, and name its data."""
     options = (

@@ -15,6 +15,7 @@ from gridseval.cli.options import (
     HELP,
     FilePath,
     Text,
+    file_stem,
     parsed_policy_arguments,
     selection_options,
 )
@@ -24,7 +25,12 @@ _ERRORS_EXIT_CODE = 6
 
 
 @click.command(name="run", context_settings=HELP)
-@click.option("--suite", required=True, type=Text(), help="Which suite; see: gridseval suites.")
+@click.option(
+    "--suite",
+    required=True,
+    type=Text(),
+    help="Name or folder; see: gridseval suites.",
+)
 @click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
 @selection_options
 @click.option("--trials", type=int, help="Trials per task  [default: 50; LIBERO-Plus: 1]")
@@ -103,4 +109,4 @@ def _default_out(options: dict[str, Any]) -> Path:
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
     who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{options['suite']}-{who}-{now}"
+    return Path("runs") / f"{file_stem(options['suite'])}-{who}-{now}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from gridseval.cli.options import HELP, Text, selection_options
+from gridseval.errors import GridsevalError
 from gridseval.suites import (
     LEVELS,
     Missing,
@@ -38,7 +39,7 @@ def command(
     sample: int | None,
     libero_plus: str | None,
 ) -> None:
-    """List the suites, or the tasks of the suite NAME.
+    """List the suites, or the tasks of the suite NAME, which may be a path of your own.
 
     \b
     gridseval suites libero_plus_goal                          counts, and what is available
@@ -47,6 +48,7 @@ def command(
     if name is None:
         click.echo("\n".join(_overview()))
         return
+    from gridseval.envs.own_states import check_own_states
     from gridseval.envs.plus import find_plus
 
     folder = find_plus(libero_plus)
@@ -54,6 +56,7 @@ def command(
     chosen = Selection(tasks, dimension, level, sample).of(suite)
     available, lacking = split_available(chosen, folder)
     check_problems(available, folder)
+    check_own_states(suite, available)
     click.echo(_headline(suite, chosen))
     if chosen[0].variant is not None:
         click.echo("\n".join(_counts(chosen, available, lacking)))
@@ -64,7 +67,11 @@ def command(
 def _overview() -> Iterator[str]:
     yield f"{'suite':<20}{'tasks':>6}{'trials':>8}{'max steps':>11}"
     for each in list_suites():
-        suite = load_suite(each)
+        try:
+            suite = load_suite(each)
+        except GridsevalError as error:  # a plug-in's; the others are there all the same
+            yield f"{each:<20}{error}"
+            continue
         yield f"{suite.name:<20}{len(suite.tasks):>6}{suite.trials:>8}{suite.max_steps:>11}"
 
 

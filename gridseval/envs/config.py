@@ -29,7 +29,7 @@ class EnvConfig:
     """The options of :class:`~gridseval.envs.libero_env.LiberoEnv`, as data.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
         assets: Folder of LIBERO's models; ``None`` looks for them, see
             :func:`gridseval.assets.find_assets`.
         observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
@@ -102,7 +102,7 @@ class EnvConfig:
         """Return a configuration from the keyword arguments of a caller.
 
         Args:
-            suite: Name of the suite.
+            suite: Name of the suite, or the path of one's own.
             given: Values of other attributes; ``assets`` and ``libero_plus`` may be paths,
                 ``observations`` and ``perturb`` any sequence.
 

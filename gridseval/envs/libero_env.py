@@ -59,7 +59,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
         render_mode: ``"rgb_array"``, or ``None``.
         options: See :class:`~gridseval.envs.config.EnvConfig`.
 

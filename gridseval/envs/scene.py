@@ -81,6 +81,20 @@ class Scene:
         """The goal's predicates, all of which must hold: (name, argument, …)."""
         return tuple(tuple(atom) for atom in self.env.parsed_problem["goal_state"])
 
+    def stored_state(self, trial: int) -> Float:
+        """Return the initial state of a trial, float64 (1 + nq + nv,).
+
+        Raises:
+            MachineError: The file stores fewer.
+        """
+        if trial >= len(self.init_states):
+            raise MachineError(
+                f"{self.files.init_states} stores {len(self.init_states)} initial states, so that "
+                f"there is no trial {trial}"
+            )
+        state: Float = self.init_states[trial]
+        return state
+
     def restore_fresh_model(self) -> None:
         """Undo what placement and visual state changes wrote into the model."""
         for name, value in self._pristine.items():

@@ -90,7 +90,7 @@ class Simulation:
         """
         angles = self.arm.init_qpos if joints is None else np.array(joints)
         self._reset(self._draw(trial, seed, seeding), angles)
-        self._set_state(self.scene.init_states[trial])
+        self._set_state(self.scene.stored_state(trial))
         if joints_true:
             self._move_arm(angles)
         for name, data in extra.items():

@@ -12,7 +12,7 @@ class RunConfig:
     """The arguments of ``gridseval run``.
 
     Attributes:
-        suite: Name of the suite.
+        suite: Name of the suite, or the path of one's own: a folder with ``suite.yaml``, or a YAML.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.

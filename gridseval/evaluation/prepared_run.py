@@ -94,7 +94,7 @@ class PreparedRun:
         """The environments' settings."""
         protocol = self.conditions.protocol
         return EnvSettings(
-            suite=self.suite.name,
+            suite=self.suite.address,
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridseval.envs.arguments import one_of
+from gridseval.envs.own_states import check_own_states
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
@@ -27,6 +28,7 @@ from gridseval.suites import (
     reasons,
     split_available,
 )
+from gridseval.suites.recorded import suite_files
 
 _OWN_SCENES = ("background", "layout")
 """Dimensions whose tasks each have a compiled model of their own."""
@@ -99,7 +101,7 @@ class TaskSelection:
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""
-        keys: dict[str, Any] = {}
+        keys: dict[str, Any] = suite_files(self.suite)
         if self.selection.narrows:
             keys["selection"] = self.selection.narrows
         if self.plan.texts:
@@ -135,6 +137,7 @@ def choose(config: RunConfig) -> TaskSelection:
             lack.where,
         )
     check_problems(tasks, folder)
+    check_own_states(suite, tasks)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     notes = tuple(note for text in config.perturb if (note := renaming_note(text)))

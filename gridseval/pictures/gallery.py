@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gridseval.assets import find_assets
+from gridseval.envs.config import DEFAULT_SEED
 from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import PERTURBATIONS, STRENGTHS, find_kind
 from gridseval.envs.perturbations.plan import parse_plan
@@ -16,7 +17,16 @@ from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError
 from gridseval.moved import current_perturbation, renaming_note
 from gridseval.pictures.studio import Studio
-from gridseval.suites import Episode, Suite, Task, Variant, instruct, load_suite, missing
+from gridseval.suites import (
+    Episode,
+    PlusFolder,
+    Suite,
+    Task,
+    Variant,
+    instruct,
+    load_suite,
+    missing,
+)
 from gridseval.suites.variant import DIMENSIONS
 from gridseval.video.gallery_sheet import GalleryCell, GallerySheet
 
@@ -33,7 +43,7 @@ class Gallery:
         kinds: Kinds of perturbation, for suites other than LIBERO-Plus; default: all.
         assets: Folder of LIBERO's models, or ``None`` to look for it.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
-        seed: LIBERO's, and that of the draws.
+        seed: LIBERO's, and that of the draws; the default protocol's unless another is given.
     """
 
     suite: str
@@ -41,7 +51,7 @@ class Gallery:
     kinds: tuple[str, ...] = ()
     assets: str | None = None
     libero_plus: str | None = None
-    seed: int = 7
+    seed: int = DEFAULT_SEED
 
 
 def make_sheet(
@@ -89,7 +99,7 @@ def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told, on_note: Tol
         on_note(reason)
     task = suite.task(_key(gallery.task))
     episode = Episode(suite.name, task.index, 0)
-    files = TaskFiles.of(suite.name, task.name, find_assets(gallery.assets).root)
+    files = TaskFiles.of_task(task, find_assets(gallery.assets).root, PlusFolder(None))
     rows = []
     with Studio() as studio:
         settled = gallery.seed, suite.settle_steps

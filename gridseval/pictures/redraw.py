@@ -29,7 +29,8 @@ from gridseval.pictures.recorded_episode import (
 )
 from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
-from gridseval.suites import Suite, load_suite
+from gridseval.suites import Suite
+from gridseval.suites.recorded import recorded_suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
 
@@ -79,7 +80,7 @@ def redraw(
     run = read_run(asked.run)
     if not run.manifest:
         raise OutputError(f"{asked.run} has no run.yaml, so that it cannot be played again")
-    suite = load_suite(str(run.manifest.get("suite")))
+    suite = recorded_suite(run.manifest)
     records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
     chosen = [find_recorded(run, record) for record in records]
     assets = find_assets(asked.assets)
@@ -87,7 +88,7 @@ def redraw(
     folder = asked.run / VIDEOS if asked.out is None else asked.out
     with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
         folder.mkdir(parents=True, exist_ok=True)
-    env = _settings(run, assets, asked.libero_plus).make()
+    env = _settings(run, suite, assets, asked.libero_plus).make()
     before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):
         for recorded in chosen:
@@ -120,10 +121,10 @@ def _check_same_machine(run: Run, assets: Assets) -> None:
         )
 
 
-def _settings(run: Run, assets: Assets, libero_plus: str | None) -> EnvSettings:
+def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -> EnvSettings:
     manifest = run.manifest
     return EnvSettings(
-        suite=str(manifest["suite"]),
+        suite=suite.address,
         assets=str(assets.root),
         observations=("state",),
         # Runs of before there were protocols have one seed, and none of the other keys.

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from gridseval.config import load_yaml
-from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites.catalogue import list_suites
+from gridseval.named_files import NamedFiles
+from gridseval.suites.catalogue import list_suites, shipped_suites
 from gridseval.suites.suite import Suite
 
 DEFAULT_PROTOCOL = "openvla"
@@ -91,9 +89,12 @@ class EvaluationProtocol:
         )
 
 
+_PROTOCOLS = NamedFiles("protocol", EvaluationProtocol, ("policies", "protocols"))
+
+
 def list_protocols() -> tuple[str, ...]:
     """Return the names of all protocols that ship with gridseval, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+    return _PROTOCOLS.names()
 
 
 def load_protocol(name: str) -> EvaluationProtocol:
@@ -105,26 +106,14 @@ def load_protocol(name: str) -> EvaluationProtocol:
     Raises:
         UsageError: There is no such protocol (names the nearest), or the file is none.
     """
-    if name.endswith(".yaml"):
-        path = Path(name)
-    elif name in list_protocols():
-        path = _folder() / f"{name}.yaml"
-    else:
-        raise UsageError(f"unknown protocol {name!r}", did_you_mean(name, list_protocols()))
-    protocol = load_yaml(path, EvaluationProtocol)
-    if protocol.name != path.stem:
-        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {protocol.name!r}")
-    if path.parent != _folder() and path.stem in list_protocols():
+    path, protocol = _PROTOCOLS.path(name), _PROTOCOLS.load(name)
+    if path.parent != _PROTOCOLS.folder and path.stem in list_protocols():
         raise UsageError(
             f"{path}: {path.stem!r} is a protocol that ships with gridseval",
             "give yours another name",
         )
     for suite in protocol.max_steps:
-        if suite not in list_suites():
+        if suite not in shipped_suites() and suite not in list_suites():
             hint = did_you_mean(suite, list_suites())
             raise UsageError(f"{path}: max_steps: there is no suite {suite!r}", hint)
     return protocol
-
-
-def _folder() -> Path:
-    return data_dir("policies") / "protocols"

@@ -48,3 +48,22 @@ def test_wrong_arguments_say_what_is_right(
     shown = capsys.readouterr().err
     for name in names:
         assert name in shown
+
+
+def test_pictures_start_as_runs_do() -> None:
+    """The seeds that gallery and bench have by default are the canonical protocol's."""
+    from gridseval.bench.plus import PlusPlan
+    from gridseval.cli import bench, gallery
+    from gridseval.envs.config import EnvConfig
+    from gridseval.pictures.gallery import Gallery
+    from gridseval.suites import DEFAULT_PROTOCOL, load_protocol
+
+    seed = load_protocol(DEFAULT_PROTOCOL).env_seed
+    options = [
+        option.default
+        for module in (bench, gallery)
+        for option in module.command.params
+        if option.name == "seed"
+    ]
+    configured = [Gallery("libero_goal").seed, PlusPlan().seed, EnvConfig("libero_goal").seed]
+    assert [*options, *configured] == [seed] * 5

@@ -55,7 +55,7 @@ def test_programs_get_it(patched: PatchedTree, run: Path) -> None:
 
 def test_people_see_it(patched: PatchedTree, run: Path) -> None:
     for form, row in (
-        ("text", "0  do 0         100.0 %     34.2–100.0     2/2       0    215      310"),
+        ("text", "0  do 0          100.0 %     34.2–100.0     2/2       0    215      310"),
         ("md", "| 0 | do 0 | 100.0 % | 34.2–100.0 | 2/2 | 0 | 215 | 310 |"),
         ("latex", r"0 & do 0 & 100.0 \% & 34.2--100.0 & 2/2 & 0 & 215 & 310 \\"),
     ):
