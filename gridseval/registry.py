@@ -60,6 +60,14 @@ class Interface:
                 f"{target} has no method {missing[0]}()",
                 f"a {self.noun} has {' and '.join(self.methods)}",
             )
+        self._check_type(target, loaded)
+        if abstract := sorted(getattr(loaded, "__abstractmethods__", ())):
+            raise self.error(
+                f"{target} has no method {abstract[0]}()",
+                f"{self.subclass_of or target} has it as an abstract one, for each class to define",
+            )
+
+    def _check_type(self, target: str, loaded: Any) -> None:
         base = self.subclass_of or self.instance_of
         if base is None:
             return

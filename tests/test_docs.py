@@ -246,22 +246,6 @@ def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:
     assert check_actions(chunk, 2).shape == (2, 8, 7)
 
 
-def test_the_pruner_example_is_a_pruner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from gridseval.tokens.pruners import CameraGrid, Host, build_pruner
-    from gridseval.tokens.pruners.interface import PrunerInput
-
-    example = next(block.text for block in PROGRAMS if "class EveryOther" in block.text)
-    (tmp_path / "every_other.py").write_text(example, encoding="utf8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    cameras = (CameraGrid("agentview", 4, 4),)
-    host = Host(dim=8, layers=4, cameras=cameras, encoder_dim=8)
-    pruner = build_pruner("every_other:EveryOther", host)
-    pruned = pruner(PrunerInput(tokens=torch.zeros(2, 16, 8), cameras=cameras))
-    assert pruned.indices.tolist() == [list(range(0, 16, 2))] * 2
-
-
 def test_the_suite_example_is_a_suite(tmp_path: Path) -> None:
     from gridseval.suites import read_suite
 
@@ -327,13 +311,13 @@ def test_every_exit_code_is_named() -> None:
 
 
 def test_every_pruner_perturbation_convention_and_model_is_named() -> None:
-    from gridseval.envs.perturbations.kinds import KINDS
+    from gridseval.envs.perturbations.kinds import PERTURBATIONS
     from gridseval.tokens.accounting import CONVENTIONS, list_models
     from gridseval.tokens.pruners import list_pruners
 
     named = {
         "docs/reference/pruners.md": list_pruners(),
-        "docs/guides/perturb.md": KINDS,
+        "docs/guides/perturb.md": PERTURBATIONS.names(),
         "docs/explanation/flops.md": [*CONVENTIONS, *list_models()],
     }
     for page, names in named.items():

@@ -7,7 +7,7 @@ fastest count. One CPU thread, batch 1.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,12 +18,11 @@ from gridseval.policies.nano.config import NanoConfig, PrunerChoice
 from gridseval.policies.nano.model import NanoInput, NanoModel
 from gridseval.policies.nano.policy import threads_set_to
 from gridseval.policies.nano.words import hash_words
-from gridseval.tokens.pruners import list_pruners
+from gridseval.tokens.pruners import argument_names, load_pruner
 
 MOST_SHARE = 0.02
 """What GridS may add to ``nano``'s forward pass, as a share of it."""
 _K = 16
-_WITHOUT_K = ("dense", "lightvla", "lightvla_star", "vla_cache")
 _INSTRUCTION = "pick up the black bowl and place it on the plate"
 _HISTORY = 5
 
@@ -51,20 +50,22 @@ class NanoTime:
 
 
 def measure_nano(
+    names: Sequence[str],
     repeats: int = 15,
     config: NanoConfig | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[NanoTime, ...]:
-    """Time a fresh ``nano`` with every pruner, at 16 tokens per camera where one takes ``k``.
+    """Time a fresh ``nano`` with each pruner, at 16 tokens per camera where one takes ``k``.
 
     Args:
+        names: The pruners'.
         repeats: Passes of which the fastest counts, at least 1.
         config: The model without its pruner; default: :class:`NanoConfig`'s.
         on_progress: Called with a pruner's name when that is done.
     """
     times = []
     with threads_set_to(1), torch.inference_mode():
-        for name in list_pruners():
+        for name in names:
             times.append(_time(name, config or NanoConfig(), repeats))
             on_progress(name)
     return tuple(times)
@@ -81,9 +82,10 @@ def nano_text(times: tuple[NanoTime, ...]) -> str:
         f"{100 * each.share:>7.2f} %"
         for each in times
     ]
-    (share,) = (each.share for each in times if each.name == "grids")
-    verdict = "within" if share <= MOST_SHARE else "more than"
-    return "\n".join([*lines, f"grids: {verdict} the {100 * MOST_SHARE:.0f} % that it may take"])
+    for share in (each.share for each in times if each.name == "grids"):
+        verdict = "within" if share <= MOST_SHARE else "more than"
+        lines.append(f"grids: {verdict} the {100 * MOST_SHARE:.0f} % that it may take")
+    return "\n".join(lines)
 
 
 def nano_json(times: tuple[NanoTime, ...]) -> list[dict[str, Any]]:
@@ -107,7 +109,7 @@ class _Stopwatch:
 
 
 def _time(name: str, config: NanoConfig, repeats: int) -> NanoTime:
-    arguments = {} if name in _WITHOUT_K else {"k": _K}
+    arguments = {"k": _K} if "k" in argument_names(load_pruner(name)) else {}
     model = new_nano(replace(config, pruner=PrunerChoice(name, arguments)))
     inputs = _some_input(model)
     if model.pruner.needs.slots:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gridseval.tokens.pruners import CameraGrid, Host, Role, build_pruner, list_pruners
+from gridseval.tokens.pruners import CameraGrid, Host, Role, build_pruner
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.lightvla import LightVla
 
@@ -64,7 +64,7 @@ class PrunerBench:
 
     Attributes:
         sizes: What was timed.
-        pruners: One per pruner, in alphabetical order.
+        pruners: One per pruner, as they were named.
         lightvla_ms: LightVLA's call at ``sizes.lightvla_dim``.
         products_ms: Its three matrix products alone.
     """
@@ -81,18 +81,21 @@ class PrunerBench:
 
 
 def measure_pruners(
-    sizes: BenchSizes | None = None, on_progress: Callable[[str], None] = lambda _: None
+    names: Sequence[str],
+    sizes: BenchSizes | None = None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> PrunerBench:
-    """Time every pruner at batch 1; takes some seconds.
+    """Time pruners at batch 1; takes some seconds.
 
     Args:
+        names: The pruners'.
         sizes: What to time.
         on_progress: Called with a name after each part; there is one more part than pruners.
     """
     sizes = sizes or BenchSizes()
     times = []
     with torch.inference_mode(), _one_thread():
-        for name in list_pruners():
+        for name in names:
             times.append(_time_pruner(name, sizes))
             on_progress(name)
         products, whole = _time_lightvla(sizes)

@@ -42,6 +42,12 @@ _MAX_WORKERS = 1024
     help="LIBERO's seed, as in runs, and the actions'.",
 )
 @click.option("--pruners", is_flag=True, help="Time the token pruners instead: a few seconds.")
+@click.option(
+    "--pruner",
+    type=Text(),
+    multiple=True,
+    help="With --pruners, only this name, module:Class or file.py:Class. Repeat for more.",
+)
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead: a few seconds.")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks of one base task instead.")
 @click.option("--images", is_flag=True, help="Time policies' image chains instead: a second.")
@@ -52,6 +58,7 @@ def command(
     workers: int | None,
     json_path: Path | None,
     pruners: bool,
+    pruner: tuple[str, ...],
     noise: bool,
     plus: bool,
     images: bool,
@@ -76,10 +83,12 @@ def command(
         raise UsageError(
             "--pruners, --noise, --plus and --images are benches of their own", "give one"
         )
+    if pruner and not pruners:
+        raise UsageError("--pruner says what --pruners times", "give --pruners, too")
     if json_path is not None:
         _check_writable(json_path)
     if pruners:
-        _time_pruners(json_path)
+        _time_pruners(json_path, pruner)
     elif noise:
         _time_noises(json_path)
     elif images:
@@ -122,15 +131,19 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
     return figures.bits_equal
 
 
-def _time_pruners(json_path: Path | None) -> None:
+def _time_pruners(json_path: Path | None, own: tuple[str, ...]) -> None:
     from tqdm import tqdm
 
     from gridseval.bench import nano, pruners
-    from gridseval.tokens.pruners import list_pruners
+    from gridseval.tokens.pruners import usable_pruners
 
-    with tqdm(total=2 * len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
-        bench = pruners.measure_pruners(on_progress=lambda _: _advance(bar))
-        passes = nano.measure_nano(on_progress=lambda _: _advance(bar))
+    usable, failed = usable_pruners()
+    for reason in () if own else failed:
+        click.echo(f"left out: {reason}", err=True)
+    names = own or usable
+    with tqdm(total=2 * len(names) + 1, desc="pruners", unit="part") as bar:
+        bench = pruners.measure_pruners(names, on_progress=lambda _: _advance(bar))
+        passes = nano.measure_nano(names, on_progress=lambda _: _advance(bar))
     click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
         _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})

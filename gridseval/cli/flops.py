@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("model", required=False)
 @click.option("--tokens", type=int, help="Visual tokens kept of each image.  [default: all]")
 @click.option("--layer", default=0, show_default=True, help="Prune at this decoder layer.")
-@click.option("--pruner", type=Text(), help="Count this method's own cost, too.")
+@click.option("--pruner", type=Text(), help="Count this pruner's own cost, too.")
 @click.option("--convention", type=Text(), help="Only what this one counts.  [default: all]")
 def command(
     model: str | None, tokens: int | None, layer: int, pruner: str | None, convention: str | None
@@ -55,11 +55,13 @@ def command(
 
 
 def _check_pruner(name: str) -> None:
-    from gridseval.errors import UsageError, did_you_mean
-    from gridseval.tokens.pruners import list_pruners
+    from gridseval.errors import PolicyError, UsageError
+    from gridseval.tokens.pruners import macs_of
 
-    if name not in list_pruners():
-        raise UsageError(f"unknown pruner {name!r}", did_you_mean(name, list_pruners()))
+    try:
+        macs_of(name)
+    except PolicyError as error:  # here it is an argument, no policy's
+        raise UsageError(error.message, error.hint) from error
 
 
 def _overview(models: list[ModelDescription], shown: list[Convention]) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -64,5 +65,5 @@ def command(
             bar.set_postfix_str(done, refresh=False)
             bar.update()
 
-        sheet = make_sheet(gallery, on_progress)
+        sheet = make_sheet(gallery, on_progress, lambda note: bar.write(note, sys.stderr))
     click.echo(write_sheet(sheet, path))

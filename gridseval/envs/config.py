@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.moved import renaming_note
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 DEFAULT_SEED = 0
@@ -89,6 +91,9 @@ class EnvConfig:
         one_of("kind of actions", self.actions, ACTIONS)
         one_of("sort of prompts", self.prompts, PROMPTS)
         parse_plan(self.perturb)
+        for text in self.perturb:
+            if (note := renaming_note(text)) is not None:
+                warnings.warn(note, FutureWarning, stacklevel=4)
         if self.backend is not None:
             one_of("OpenGL back end", self.backend, BACKENDS)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
-from gridseval.envs.perturbations.noise import apply_noise, noise_rng
+from gridseval.envs.perturbations.images import perturbed_image
 from gridseval.envs.rendering.backend import GLContext, announce_backend, choose_backend
 from gridseval.envs.rendering.renderer import SceneRenderer
 from gridseval.envs.scene import Scene
@@ -26,9 +26,6 @@ from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import Episode, Seeding
 
 Image = NDArray[np.uint8]
-
-_NOISY = "agentview"
-"""The only camera whose images LIBERO-Plus changes."""
 
 
 @dataclass
@@ -113,8 +110,8 @@ class SceneCache:
         task = self._compiled(files)
         task.perturb(perturbation)
         compiled = time.perf_counter()
-        arm = perturbation.joints, perturbation.joints_true
-        task.simulation.start(episode.trial, seed, settle_steps, *arm, seeding=seeding)
+        changed = perturbation.joints, perturbation.joints_true, perturbation.extra
+        task.simulation.start(episode.trial, seed, settle_steps, *changed, seeding=seeding)
         key = (seed, episode.suite, episode.task, episode.trial)
         cameras = EpisodeCameras(self, task, perturbation, key)
         seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}
@@ -157,7 +154,7 @@ class EpisodeCameras:
     Args:
         scenes: Has the renderers.
         task: The compiled task that is running.
-        perturbation: Its sensor noise is put on the agent camera's images.
+        perturbation: Its noise and other edits of images are applied.
         noise_key: Seed, suite, task and trial: what noise depends on beside the step.
     """
 
@@ -169,8 +166,7 @@ class EpisodeCameras:
         noise_key: tuple[int, str, int, int] = (0, "", 0, 0),
     ) -> None:
         self._scenes, self._task = scenes, task
-        self._noise, self._true_swap = perturbation.noise, perturbation.true_swap
-        self._noise_key = noise_key
+        self._perturbation, self._noise_key = perturbation, noise_key
         self._seen: dict[str, tuple[Any, Image]] = {}
         self.seconds = 0.0
 
@@ -190,9 +186,7 @@ class EpisodeCameras:
             began = time.perf_counter()
             view = self._task.simulation.view
             image = self._scenes.renderer(self._task).render(view, CAMERAS[key])
-            if self._noise is not None and key == _NOISY and control_step > 0:
-                rng = noise_rng(*self._noise_key, control_step)
-                image = apply_noise(image, self._noise, rng, self._true_swap)
+            image = perturbed_image(image, self._perturbation, key, self._noise_key, control_step)
             self._seen[key] = view, image
             self.seconds += time.perf_counter() - began
         return image

@@ -12,6 +12,7 @@ from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
+from gridseval.moved import renaming_note
 from gridseval.suites import (
     PROMPTS,
     Episode,
@@ -46,6 +47,7 @@ class TaskSelection:
         folder: LIBERO-Plus's files.
         prompts: Which instructions.
         robot_true: Whether the robot dimension's arm really starts at its joint angles.
+        notes: What the user should know of how they were asked for.
     """
 
     suite: Suite
@@ -56,6 +58,7 @@ class TaskSelection:
     folder: PlusFolder
     prompts: str
     robot_true: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def is_plus(self) -> bool:
@@ -71,10 +74,11 @@ class TaskSelection:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before the run starts: which tasks are left out, and why."""
         if not self.lacking:
-            return ()
+            return self.notes
         asked = len(self.tasks) + len(self.lacking)
         first = f"{len(self.lacking)} of {asked} tasks are unavailable and are left out"
-        return (first, *(f"{key}: {reason}" for key, reason in reasons(self.lacking).items()))
+        because = (f"{key}: {reason}" for key, reason in reasons(self.lacking).items())
+        return (*self.notes, first, *because)
 
     def scene(self, episode: Episode) -> Hashable:
         """Return what episodes have in common that share a compiled model."""
@@ -136,7 +140,9 @@ def choose(config: RunConfig) -> TaskSelection:
     check_own_states(suite, tasks)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
-    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)
+    notes = tuple(note for text in config.perturb if (note := renaming_note(text)))
+    real = config.robot_true
+    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, real, notes)
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:

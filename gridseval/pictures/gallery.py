@@ -10,11 +10,12 @@ from typing import TypeAlias
 from gridseval.assets import find_assets
 from gridseval.envs.config import DEFAULT_SEED
 from gridseval.envs.perturbations import NOTHING
-from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS
+from gridseval.envs.perturbations.kinds import PERTURBATIONS, STRENGTHS, find_kind
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.plus import find_plus, task_perturbation
 from gridseval.envs.task_files import TaskFiles
-from gridseval.errors import UsageError, did_you_mean
+from gridseval.errors import UsageError
+from gridseval.moved import current_perturbation, renaming_note
 from gridseval.pictures.studio import Studio
 from gridseval.suites import (
     Episode,
@@ -53,12 +54,15 @@ class Gallery:
     seed: int = DEFAULT_SEED
 
 
-def make_sheet(gallery: Gallery, on_progress: Told = lambda _: None) -> GallerySheet:
+def make_sheet(
+    gallery: Gallery, on_progress: Told = lambda _: None, on_note: Told = lambda _: None
+) -> GallerySheet:
     """Draw every cell.
 
     Args:
         gallery: What to show.
         on_progress: Told the name of each cell that is done.
+        on_note: Told of a kind that is left out or has another name now.
 
     Returns:
         The sheet; a cell that cannot be drawn for want of files says what is missing.
@@ -75,13 +79,24 @@ def make_sheet(gallery: Gallery, on_progress: Told = lambda _: None) -> GalleryS
                 f"{suite.name} has perturbations of its own", f"give kinds with --suite {base}"
             )
         return _plus_sheet(gallery, suite, on_progress)
-    return _kinds_sheet(gallery, suite, on_progress)
+    return _kinds_sheet(gallery, suite, on_progress, on_note)
 
 
-def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told) -> GallerySheet:
+def _kinds_shown(gallery: Gallery) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the kinds to draw, and what the user should know of them."""
+    if not gallery.kinds:
+        loaded, failed = PERTURBATIONS.load_all()
+        return tuple(loaded), tuple(f"left out: {error}" for error in failed.values())
     for kind in gallery.kinds:
-        if kind not in KINDS:
-            raise UsageError(f"there is no perturbation {kind!r}", did_you_mean(kind, KINDS))
+        find_kind(kind)
+    notes = [note for kind in gallery.kinds if (note := renaming_note(kind))]
+    return tuple(map(current_perturbation, gallery.kinds)), tuple(notes)
+
+
+def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told, on_note: Told) -> GallerySheet:
+    kinds, left_out = _kinds_shown(gallery)
+    for reason in left_out:
+        on_note(reason)
     task = suite.task(_key(gallery.task))
     episode = Episode(suite.name, task.index, 0)
     files = TaskFiles.of_task(task, find_assets(gallery.assets).root, PlusFolder(None))
@@ -89,7 +104,7 @@ def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told) -> GallerySh
     with Studio() as studio:
         settled = gallery.seed, suite.settle_steps
         before = studio.picture(files, NOTHING, episode, *settled)
-        for kind in gallery.kinds or tuple(KINDS):
+        for kind in kinds:
             cells = []
             for strength in range(1, STRENGTHS + 1):
                 plan = parse_plan([f"{kind}:{strength}"])

@@ -57,7 +57,7 @@ def detect(checkpoint: str) -> Detection:
                 family.hint,
             )
     for kind in KINDS:
-        why = None if kind.sign is None else kind.sign(path)
+        why = kind.find_sign(path)
         if why is not None:
             return Detection(kind.name, why)
     looked = "; ".join(f"{kind.looks_for} ({kind.name})" for kind in KINDS if kind.sign)

@@ -12,16 +12,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gridseval.policies.kinds import KINDS
 from gridseval.run_names import ACTIONS
 
 _TEXTS = (".json", ".py", ".txt", ".model", ".jinja", ".tiktoken")
 """Configurations, statistics, tokenizers, code of the checkpoint's own."""
-
-_NAMED = (
-    *("action_head--*", "proprio_projector--*", "noisy_action_projector--*"),
-    *("vision_backbone--*", "action_decoder*"),
-)
-"""OpenVLA-OFT's and UniVLA's networks beside the model, which are read without running code."""
 
 _LOGS = ("train_config.json", "trainer_state.json", "all_results.json", "*_results.json")
 """What a training leaves behind of itself."""
@@ -92,7 +87,7 @@ def _deciding(folder: Path, own_kind: bool) -> Iterator[tuple[str, Path]]:
 
 
 def _is_named(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _NAMED)
+    return any(fnmatchcase(name, pattern) for kind in KINDS for pattern in kind.deciding_files)
 
 
 def _is_file(path: Path) -> bool:

@@ -14,8 +14,9 @@ from gridseval.bench import pruners
 from gridseval.bench.nano import NanoTime, measure_nano, nano_text
 from gridseval.bench.pruners import BenchSizes, measure_pruners, time_in_turns
 from gridseval.cli.bench import command
+from gridseval.errors import UsageError
 from gridseval.policies.nano import NanoConfig
-from gridseval.tokens.pruners import list_pruners
+from gridseval.tokens.pruners import list_pruners, usable_pruners
 
 TINY = BenchSizes(dim=8, layers=6, heads=1, lightvla_dim=8, repeats=2)
 SMALL = NanoConfig(encoder_layers=1, encoder_width=16, layers=6, width=32, mlp=32)
@@ -24,7 +25,7 @@ SMALL = NanoConfig(encoder_layers=1, encoder_width=16, layers=6, width=32, mlp=3
 def test_every_pruner_is_timed_at_work() -> None:
     threads = torch.get_num_threads()
     done: list[str] = []
-    bench = measure_pruners(TINY, done.append)
+    bench = measure_pruners(list_pruners(), TINY, done.append)
     assert torch.get_num_threads() == threads
     assert [time.name for time in bench.pruners] == list(list_pruners())
     assert done == [*list_pruners(), "products"]
@@ -51,7 +52,8 @@ def test_grids_share_is_judged(pruner_ms: float, verdict: str) -> None:
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruners, "measure_pruners", functools.partial(measure_pruners, TINY))
+    tiny = functools.partial(measure_pruners, sizes=TINY)
+    monkeypatch.setattr(pruners, "measure_pruners", tiny)
     small = functools.partial(measure_nano, repeats=1, config=SMALL)
     monkeypatch.setattr("gridseval.bench.nano.measure_nano", small)
     path = tmp_path / "pruners.json"
@@ -67,3 +69,39 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(0 < row["pruner_ms"] < row["pass_ms"] for row in written["nano"])
     kept = {row["name"]: row["kept"] for row in written["nano"]}
     assert (kept["dense"], kept["grids"]) == (512, 32)
+
+
+def test_a_pruner_of_ones_own_is_timed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruners, "measure_pruners", functools.partial(measure_pruners, sizes=TINY))
+    small = functools.partial(measure_nano, repeats=1, config=SMALL)
+    monkeypatch.setattr("gridseval.bench.nano.measure_nano", small)
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from gridseval.tokens.pruners.dense import Dense\nclass Own(Dense):\n    name = 'own'\n"
+    )
+    result = CliRunner().invoke(command, ["--pruners", "--pruner", f"{file}:Own"])
+    assert result.exit_code == 0, result.output
+    assert "own.py:Own" in result.stdout
+    assert "\ngrids " not in result.stdout
+    alone = CliRunner().invoke(command, ["--pruner", "grids"])
+    assert isinstance(alone.exception, UsageError)
+
+
+def test_a_broken_plug_in_is_left_out_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "plug-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[gridseval.pruners]\nbroken = no_such_module:Thing\n"
+        "also_dense = gridseval.tokens.pruners.dense:Dense\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    usable, failed = usable_pruners()
+    assert "also_dense" in usable
+    assert "broken" not in usable
+    (reason,) = failed
+    assert "cannot import 'no_such_module' for pruner 'broken'" in reason

@@ -21,8 +21,10 @@ def gallery(*words: str) -> int:
 def test_a_sheet_is_drawn(assets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "sheet.jpg"
     words = ("--suite", "libero_object", "--perturb", "background", "--assets", str(assets))
-    assert gallery(*words, "--out", str(out)) == 0
-    assert capsys.readouterr().out.strip() == str(out)
+    assert gallery(*words, "--perturb", "robot_true", "--out", str(out)) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(out)
+    assert "the perturbation robot_true is called perturbed_start now" in said.err
     with Image.open(out) as image:
         assert image.width > 5 * 2 * 128
         colours = image.getcolors(maxcolors=2**24)

@@ -153,7 +153,8 @@ class NanoPolicy:
         stages = self._stages.get(trace)
         if stages is None:
             stages = ((self.model.pruner.place.layer, trace.kept_count),)
-        return nano_flops(self.model.config, stages, self.model.pruner.place.where)
+        pruner = self.model.pruner
+        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where)
 
     def _load(
         self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]

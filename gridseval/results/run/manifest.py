@@ -10,7 +10,7 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
-from gridseval.moved import present_target
+from gridseval.moved import current_manifest, present_target
 from gridseval.results.run.files import write_atomically
 from gridseval.results.run.protocols import protocol_values
 
@@ -70,7 +70,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OutputError(error.message, error.hint) from error
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
-    return _renamed(stored)
+    return current_manifest(_renamed(stored))
 
 
 def _renamed(stored: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from gridseval.config import build
 from gridseval.errors import UsageError
+from gridseval.moved import current_extra
 from gridseval.status import Status
 
 SCHEMA = 1
@@ -130,11 +131,17 @@ def record_from_json(data: Any) -> EpisodeRecord:
     if type(schema) is int and schema == 0:
         data = _migrated(data)
     if data.keys() <= _TYPES.keys():
-        return _record(data)
+        return _present(_record(data))
     known = {name: value for name, value in data.items() if name in _TYPES}
     unknown = {name: value for name, value in data.items() if name not in _TYPES}
     record = _record(known)
-    return dataclasses.replace(record, extra=unknown | dict(record.extra))
+    return _present(dataclasses.replace(record, extra=unknown | dict(record.extra)))
+
+
+def _present(record: EpisodeRecord) -> EpisodeRecord:
+    """Return a record whose kinds of perturbation have their present names."""
+    extra = current_extra(record.extra)
+    return record if extra is record.extra else dataclasses.replace(record, extra=extra)
 
 
 def _migrated(data: dict[str, Any]) -> dict[str, Any]:

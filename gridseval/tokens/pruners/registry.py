@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import PolicyError, did_you_mean
 from gridseval.registry import Interface, Registry
 from gridseval.tokens.pruners.layout import Host
+from gridseval.tokens.pruners.products import FORMULAS, Choice
 
 if TYPE_CHECKING:
     from gridseval.tokens.pruners.interface import Pruner
@@ -61,8 +63,7 @@ def build_pruner(name: str, host: Host, **arguments: Any) -> Pruner:
         PolicyError: The name or an argument is unknown, or a value does not fit the host.
     """
     loaded = load_pruner(name)
-    parameters = inspect.signature(loaded).parameters.values()
-    names = [found.name for found in parameters if found.kind is found.KEYWORD_ONLY]
+    names = argument_names(loaded)
     for key in arguments:
         if key not in names:
             hint = did_you_mean(key, names) if names else "it takes none"
@@ -70,3 +71,40 @@ def build_pruner(name: str, host: Host, **arguments: Any) -> Pruner:
     pruner = loaded(**{**loaded.defaults(host), **arguments})
     pruner.check_host(host)
     return pruner
+
+
+def argument_names(pruner: type[Pruner]) -> tuple[str, ...]:
+    """Return the names of a class's constructor arguments, in their order."""
+    parameters = inspect.signature(pruner).parameters.values()
+    return tuple(found.name for found in parameters if found.kind is found.KEYWORD_ONLY)
+
+
+def usable_pruners() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Import all pruners; return the names of those that can be loaded, and why others cannot."""
+    loaded, failed = PRUNERS.load_all()
+    return tuple(sorted(loaded)), tuple(map(str, failed.values()))
+
+
+def macs_of(name: str) -> Callable[[Choice], int]:
+    """Return a pruner's ``macs``; gridseval's own are found without importing torch.
+
+    Args:
+        name: As for :func:`load_pruner`.
+
+    Raises:
+        PolicyError: As for :func:`load_pruner`.
+    """
+    return FORMULAS.get(name) or load_pruner(name).macs
+
+
+def pruner_macs(name: str, choice: Choice) -> int:
+    """Return the MACs of one query's choice, as the pruner's class counts them.
+
+    Args:
+        name: As for :func:`load_pruner`.
+        choice: The sizes.
+
+    Raises:
+        PolicyError: As for :func:`load_pruner`.
+    """
+    return macs_of(name)(choice)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gridseval.envs.perturbations.kinds.kind import Kind
 from gridseval.envs.perturbations.parameters import Number, Value
 from gridseval.envs.perturbations.perturbation import Light, LightEdit
 from gridseval.envs.perturbations.strengths import LIGHT
@@ -33,7 +34,7 @@ _NOMINAL_TILT_DEG = math.degrees(math.atan(0.15))
 _NOMINAL_HEADING_DEG = -90.0
 
 
-def sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
+def _sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
     """Draw parameters from ``strengths.LIGHT``."""
     ranges = LIGHT[strength - 1]
     is_darker = rng.random() < 0.5
@@ -48,7 +49,7 @@ def sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
     return {**{name: round(float(value), 4) for name, value in drawn.items()}, "shadow": shadow}
 
 
-def make(values: Mapping[str, Value], _: np.random.Generator) -> dict[str, Any]:
+def _make(values: Mapping[str, Value], _: np.random.Generator) -> dict[str, Any]:
     """Return the field ``light`` of a perturbation."""
     changes: dict[str, Any] = {}
     if "diffuse" in values or "warmth" in values:
@@ -78,3 +79,12 @@ def _downwards(tilt_deg: float, heading_deg: float) -> tuple[float, ...]:
     tilt, heading = math.radians(tilt_deg), math.radians(heading_deg)
     level = math.sin(tilt)
     return level * math.cos(heading), level * math.sin(heading), -math.cos(tilt)
+
+
+KIND = Kind(
+    name="light",
+    summary="changes light1 and light2",
+    parameters=PARAMETERS,
+    sample=_sample,
+    make=_make,
+)

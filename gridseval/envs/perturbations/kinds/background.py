@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
+from gridseval.envs.perturbations.kinds.kind import Kind
 from gridseval.envs.perturbations.parameters import Choice, Colour, Number, Parameter, Value
 from gridseval.envs.perturbations.perturbation import BackgroundEdit, Part, Pattern, Surface
 from gridseval.envs.perturbations.strengths import BACKGROUND
@@ -29,7 +30,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 _PLAIN, _LIGHT_GREY, _DARK_GREY, _CELLS = "plain", "b0b0b0", "505050", 8
 
 
-def sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
+def _sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
     """Draw parameters from ``strengths.BACKGROUND``, for each part on its own."""
     ranges = BACKGROUND[strength - 1]
     drawn: dict[str, Value] = {}
@@ -41,7 +42,7 @@ def sample(strength: int, rng: np.random.Generator) -> Mapping[str, Value]:
     return drawn
 
 
-def make(values: Mapping[str, Value], _: np.random.Generator) -> dict[str, Any]:
+def _make(values: Mapping[str, Value], _: np.random.Generator) -> dict[str, Any]:
     """Return the field ``background`` of a perturbation."""
     surfaces = [_surface(part, values) for part in PARTS if _is_meant(part, values)]
     return {"background": BackgroundEdit(tuple(surfaces))}
@@ -76,3 +77,12 @@ def _random_colour(saturation: float, rng: np.random.Generator) -> str:
 
 def _colour(digits: str) -> tuple[float, ...]:
     return tuple(int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4))
+
+
+KIND = Kind(
+    name="background",
+    summary="repaints table, floor and walls",
+    parameters=PARAMETERS,
+    sample=_sample,
+    make=_make,
+)
