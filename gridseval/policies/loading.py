@@ -104,7 +104,7 @@ def load_policy(
     provided = {
         "checkpoint": path,
         "seed": seed,
-        "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
+        "trust_remote_code": trusted or None,  # left out unless the user gave it
     }
     policy = _construct(loaded, name, given, provided)
     own = {
@@ -194,7 +194,7 @@ def _observation_keys(policy: Policy, name: str) -> tuple[str, ...]:
     asked = getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS)
     if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise PolicyError(
-            f"policy {name!r} has observation_keys {asked!r}, which is no tuple of names",
+            f"policy {name!r} has observation_keys {asked!r}, which is not a tuple of names",
             f"write ({asked!r},)" if isinstance(asked, str) else 'for example ("state",)',
         )
     keys = tuple(asked)

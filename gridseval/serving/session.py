@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.suites import Episode
+from gridseval.suites import MOST_PX, Episode
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS, OBSERVED, OWN, Question, observed
-
-_MOST_PX = 4096
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Asked:
 class Session:
     """Turns a client's requests into observations and notices when an episode begins.
 
-    gridseval's client names its episodes. openpi's protocol has no word for it: there one begins
+    gridseval's client names its episodes. openpi's protocol does not: there one begins
     with the connection, with another prompt, or with a request that has ``reset: true``.
 
     Args:
@@ -100,7 +98,7 @@ def checked_image(value: Any, key: str) -> np.ndarray[Any, Any]:
         raise WireError(f"image {key} has shape {shape}, expected (height, width, 3)")
     if value.dtype != np.uint8:
         raise WireError(f"image {key} is {value.dtype}, expected uint8")
-    if not 1 <= min(value.shape[:2]) <= max(value.shape[:2]) <= _MOST_PX:
+    if not 1 <= min(value.shape[:2]) <= max(value.shape[:2]) <= MOST_PX:
         raise WireError(f"image {key} of {value.shape[1]} x {value.shape[0]} px is refused")
     return value
 

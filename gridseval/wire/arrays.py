@@ -1,4 +1,4 @@
-"""Arrays from bytes that somebody else sent."""
+"""Arrays from the bytes of another process."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_ids(tmp_path: Path) -> None:
     assert hub_id("a/b@refs/pr/1") == HubId("a/b", "refs/pr/1")
     assert hub_id("hf://a/b.pt@main") == HubId("a/b.pt", "main")
     for text in ("hf://", "hf://a", "hf://a/b/c", "hf://a/b@", "hf:///etc/passwd", "hf://../b"):
-        with pytest.raises(PolicyError, match="is no hub id"):
+        with pytest.raises(PolicyError, match="is not a hub id"):
             hub_id(text)
 
 

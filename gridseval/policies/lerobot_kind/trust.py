@@ -98,7 +98,8 @@ def _step_class(file: Path, step: Mapping[str, Any]) -> type[Any]:
             with contextlib.suppress(ImportError):
                 loaded = getattr(importlib.import_module(found[1]), found[2], None)
     if not (isinstance(loaded, type) and issubclass(loaded, processor.ProcessorStep)):
-        raise PolicyError(f"{file}: the step {_named(step)} is no processor step of LeRobot", _HINT)
+        what = f"{file}: the step {_named(step)} is not a processor step of LeRobot"
+        raise PolicyError(what, _HINT)
     return loaded
 
 

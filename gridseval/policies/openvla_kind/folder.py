@@ -118,7 +118,7 @@ def raise_vla_adapter(folder: Path, found: str) -> None:
     """Refuse a folder of VLA-Adapter's, which has OpenVLA-OFT's file names."""
     recipe = _RECIPE.format("vla_adapter.py:VlaAdapter", folder)
     raise PolicyError(
-        f"{folder} has {found}, so it is no OpenVLA-OFT; VLA-Adapter's checkpoints look so",
+        f"{folder} has {found}, so it is not OpenVLA-OFT's; VLA-Adapter's checkpoints look like this",
         f"serve VLA-Adapter where it is installed: {recipe}",
     )
 
@@ -132,7 +132,7 @@ def _check_diffusion(folder: Path) -> None:
 
 
 def _check_unknown(folder: Path) -> None:
-    """Refuse a network beside the model that nobody here reads: its model would act without it."""
+    """Refuse a network beside the model that gridseval does not read: the model would lack it."""
     for file in sorted(folder.glob("*--*_checkpoint.pt")):
         if not any(file.match(pattern) for pattern in _PARTS):
             raise PolicyError(
