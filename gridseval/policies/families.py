@@ -48,7 +48,7 @@ class Comparison:
             nothing was measured.
 
     Raises:
-        ValueError: The date is none, or what was only read has a difference.
+        ValueError: The date is not one, or an entry that was only read has a difference.
     """
 
     version: str

@@ -165,7 +165,7 @@ def _notes(policy: Policy, name: str) -> tuple[str, ...]:
 def _construct(
     loaded: type[Any], name: str, given: dict[str, Any], provided: dict[str, Any]
 ) -> Policy:
-    """Call the constructor with the user's arguments and those of the run's that it takes."""
+    """Call the constructor with the user's arguments, and the run's that it accepts."""
     parameters = accepted(loaded)
     if provided["checkpoint"] is not None and "checkpoint" not in parameters:
         raise PolicyError(f"policy {name!r} takes no checkpoint", "leave --ckpt out")

@@ -91,7 +91,7 @@ def checked_image(value: Any, key: str) -> np.ndarray[Any, Any]:
     """Return a request's image, uint8 (height, width, 3).
 
     Raises:
-        WireError: It is none.
+        WireError: It is not such an image.
     """
     if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3:
         shape = getattr(value, "shape", type(value).__name__)
@@ -107,7 +107,7 @@ def checked_state(value: Any) -> np.ndarray[Any, Any]:
     """Return a request's state, float32 (8,).
 
     Raises:
-        WireError: It is none.
+        WireError: It is not eight finite numbers.
     """
     state = np.asarray(value)
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():

@@ -191,7 +191,7 @@ class VlaEvalSession:
         return declaration(self._loaded)
 
     def _begin(self, payload: Mapping[str, Any]) -> None:
-        """Note that an episode begins; the policy learns of it with the first observation."""
+        """Note that an episode begins; the policy is reset with the first observation."""
         told = payload.get("task")
         task = told if isinstance(told, Mapping) else {}
         suite = task.get("suite")

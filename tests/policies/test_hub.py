@@ -200,8 +200,8 @@ def test_code_of_the_user_gets_all_files(hub: ModelHubDouble) -> None:
     [
         (404, "RepoNotFound", f"{NAME} does not exist: no such path here, and the hub", "name"),
         (401, "RepoNotFound", f"{NAME} does not exist", "hf auth login"),
-        (401, "GatedRepo", f"{NAME} is gated", f"ask at https://huggingface.co/{NAME}"),
-        (403, "GatedRepo", f"{NAME} is gated", f"ask at https://huggingface.co/{NAME}"),
+        (401, "GatedRepo", f"{NAME} is gated", f"ask for access at https://huggingface.co/{NAME}"),
+        (403, "GatedRepo", f"{NAME} is gated", f"ask for access at https://huggingface.co/{NAME}"),
         (500, "", "neither a path here nor in the hub's cache, .*500", "hf download"),
         (429, "", "neither a path here nor in the hub's cache, .*429", "hf download"),
     ],

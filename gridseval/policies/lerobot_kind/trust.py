@@ -79,7 +79,7 @@ def _step_class(file: Path, step: Mapping[str, Any]) -> type[Any]:
     """Return the class that LeRobot would call.
 
     Raises:
-        PolicyError: It is none of LeRobot's processor steps.
+        PolicyError: It is not one of LeRobot's processor steps.
     """
     processor: Any = importlib.import_module("lerobot.processor")
     loaded: Any = None

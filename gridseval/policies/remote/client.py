@@ -175,7 +175,7 @@ class RemotePolicy(ABC):
             self._begun.add(slot)
 
     def _answer(self, slot: int, until: float) -> Answer | str:
-        """Return a slot's answer, or why there is none."""
+        """Return a slot's answer, or why it failed."""
         try:
             return self.answer(self._lines[slot].receive(until))
         except LineError as error:

@@ -176,7 +176,7 @@ def checked_address(text: str, default_port: int = 8000) -> str:
     """Return an address with its port.
 
     Raises:
-        PolicyError: It is none of a websocket.
+        PolicyError: It is not the address of a websocket.
     """
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")

@@ -272,7 +272,7 @@ def test_the_table_has_all_parameters_of_their_benchmark() -> None:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"send_depth": True}, "send_depth=True, for which LIBERO has no meaning"),
+        ({"send_depth": True}, "send_depth=True, which has no meaning in LIBERO"),
         ({"send_state": "yes"}, "send_state='yes', not true or false"),
         ({"env_seed": True}, "env_seed=True, not a whole number"),
         ({"env_seed": -1}, "env_seed=-1, not within"),
