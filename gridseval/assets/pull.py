@@ -22,6 +22,7 @@ from gridseval.assets.manifest import Manifest, write_manifest
 from gridseval.assets.sources import SOURCES, Source
 from gridseval.assets.transfer import Meter, Pace, Transfer, transfer_all
 from gridseval.errors import MachineError
+from gridseval.os_errors import os_errors
 
 _MOST_NAMED = 5
 _HINTS = {
@@ -64,7 +65,7 @@ def pull(
     """
     root = pulled_root(source.name) if to is None else to
     staging = staging_folder(root)
-    with disk_errors(root):
+    with os_errors(f"models cannot be stored in {root}", MachineError, _HINTS):
         root.parent.mkdir(parents=True, exist_ok=True)
         with _alone(root, pace):
             if again or missing_folders(root):
@@ -80,23 +81,6 @@ def work_bytes(source: Source, asked: Snapshot) -> int:
     if source.archive is None:
         return sum(file.size for file in asked.files)
     return 2 * sum(file.size for file in asked.files if file.path == source.archive)
-
-
-@contextlib.contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the body into an error that says which disk refused what.
-
-    Raises:
-        MachineError: The body raised an ``OSError``.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise MachineError(
-            f"models cannot be stored in {error.filename or place}: {reason}",
-            _HINTS.get(error.errno or 0),
-        ) from error
 
 
 @contextlib.contextmanager

@@ -6,19 +6,17 @@ import re
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.status import Status
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption, token_counts
 from gridseval.video.encoder import Encoder, Mp4Encoder
 from gridseval.video.gif import GifEncoder
 from gridseval.video.picture import Picture
-
-Outcome = Literal["success", "failure", "error"]
 
 _HOLD_S = 1.0
 
@@ -91,11 +89,11 @@ class EpisodeVideo:
         self._last = self._picture.compose(agentview, wrist, self._trace)
         self._write(self._encoder, f"step {step}", None)
 
-    def close(self, outcome: Outcome, steps: int) -> Path | None:
+    def close(self, status: Status, steps: int) -> Path | None:
         """Show the outcome for a second and complete the file.
 
         Args:
-            outcome: How the episode ended.
+            status: How the episode ended.
             steps: Policy steps it took.
 
         Returns:
@@ -107,9 +105,9 @@ class EpisodeVideo:
         if self._ended or self._encoder is None:
             self._ended = True
             return None
-        line = ending(outcome, steps)
+        line = ending(status, steps)
         for _ in range(max(1, round(_HOLD_S * self._fps))):
-            self._write(self._encoder, line, outcome)
+            self._write(self._encoder, line, status)
         try:
             path = self._encoder.finish()
         finally:
@@ -142,8 +140,8 @@ class EpisodeVideo:
         height = self._picture.height + CAPTION_HEIGHT_PX
         return kind(self._path, self._picture.width, height, self._fps)
 
-    def _write(self, encoder: Encoder, line: str, outcome: Outcome | None) -> None:
-        caption = self._caption.draw(line, outcome, token_counts(self._trace))
+    def _write(self, encoder: Encoder, line: str, status: Status | None) -> None:
+        caption = self._caption.draw(line, status, token_counts(self._trace))
         try:
             encoder.write(np.concatenate([self._last, caption]))
         except Exception:
@@ -151,13 +149,13 @@ class EpisodeVideo:
             raise
 
 
-def ending(outcome: Outcome, steps: int) -> str:
+def ending(status: Status, steps: int) -> str:
     """Return how an episode ended, as captions say it.
 
     >>> ending("success", 80)
     'success after 80 steps'
     """
-    return f"{outcome} after {steps} step{'' if steps == 1 else 's'}"
+    return f"{status} after {steps} step{'' if steps == 1 else 's'}"
 
 
 def video_name(suite: str, task: int, trial: int, task_name: str) -> str:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import os_errors
+from gridseval.video.image_file import save_image
 
 PICTURE_PX = 144
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -75,12 +77,9 @@ def write_sheet(sheet: GallerySheet, path: Path) -> Path:
     """
     image = draw_sheet(sheet)
     checked_suffix(path)
-    try:
+    with os_errors(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, optimize=True, quality=_JPEG_QUALITY)  # PNG has no quality
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return save_image(image, path, _JPEG_QUALITY)
 
 
 def draw_sheet(sheet: GallerySheet) -> Image.Image:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import CameraTrace
+from gridseval.tokens.token_trace import CameraTrace
 
 Float = NDArray[np.float32]
 

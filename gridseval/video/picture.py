@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.overlay import Overlay
 
 IMAGE_PX = 256

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.status import Status
 from gridseval.suites import Episode, Suite
 from gridseval.tokens import ImageMapping, TokenTrace
-from gridseval.video.episode import EpisodeVideo, Outcome, video_name
+from gridseval.video.episode import EpisodeVideo, video_name
 
 RECORD_EVERY = 2
 """Every second control step is a frame: 10 frames/s in real time, at half the rendering."""
@@ -114,10 +116,8 @@ class VideoRecorder:
         self._discard([episode])
         if episode not in self._choice.recorded:
             return
-        try:
+        with os_errors(f"cannot create {self._folder}", hint=RUN_HINTS):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         instruction = self._suite.tasks[episode.task].instruction
         video = EpisodeVideo(self._path(episode), instruction, VIDEO_FPS, self._mapping)
         self._running[episode] = _Running(video)
@@ -135,7 +135,7 @@ class VideoRecorder:
         if running is not None:
             running.query(step, trace)
 
-    def finish(self, episode: Episode, status: Outcome, steps: int) -> Path | None:
+    def finish(self, episode: Episode, status: Status, steps: int) -> Path | None:
         """End an episode's video and return where it is, or ``None`` if there is none to keep."""
         running = self._running.pop(episode, None)
         if running is None:
