@@ -194,59 +194,6 @@ def _construct(
     return policy
 
 
-<<<<<<< ours
-def _observation_keys(policy: Policy, name: str) -> tuple[str, ...]:
-    asked = getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS)
-    if isinstance(asked, str) or not isinstance(asked, Iterable):
-        raise PolicyError(
-            f"policy {name!r} has observation_keys {asked!r}, which is not a tuple of names",
-            f"write ({asked!r},)" if isinstance(asked, str) else 'for example ("state",)',
-        )
-    keys = tuple(asked)
-    for key in keys:
-        if key not in _OBSERVATION_KEYS:
-            hint = did_you_mean(str(key), _OBSERVATION_KEYS)
-            raise PolicyError(f"policy {name!r} asks for unknown observation {key!r}", hint)
-    return keys
-
-
-def _replan(policy: Policy, name: str) -> int | None:
-    replan = getattr(policy, "replan", None)
-    if replan is None or (isinstance(replan, int) and replan >= 1):
-        return replan
-    raise PolicyError(f"policy {name!r} has replan {replan!r}", "an int of at least 1, or None")
-
-
-def _details(policy: Policy, name: str) -> dict[str, Any]:
-    details = getattr(policy, "details", {})
-    if isinstance(details, Mapping):
-        return dict(details)
-    raise PolicyError(f"policy {name!r} has details {details!r}", "a mapping of plain values")
-
-
-def _flops(policy: Policy, name: str) -> Callable[[TokenTrace], float] | None:
-    flops = getattr(policy, "flops", None)
-    if flops is None or callable(flops):
-        return flops
-    raise PolicyError(f"policy {name!r} has flops {flops!r}", "a method that takes a TokenTrace")
-
-
-def _mapping(policy: Policy, name: str) -> ImageMapping:
-    mapping = getattr(policy, "image_mapping", ImageMapping())
-    if isinstance(mapping, ImageMapping):
-        return mapping
-    raise PolicyError(f"policy {name!r} has image_mapping {mapping!r}", "an ImageMapping")
-
-
-def _needs(policy: Policy, name: str) -> EnvironmentNeeds:
-    needs = getattr(policy, "needs", EnvironmentNeeds())
-    if isinstance(needs, EnvironmentNeeds):
-        return checked_needs(needs, f"policy {name!r}")
-    raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
-
-
-=======
->>>>>>> theirs
 def _source_sha256(loaded: type[Any]) -> str | None:
     """Return the hash of the file that defines a class: edited, it is another policy."""
     file = getattr(sys.modules.get(loaded.__module__), "__file__", None)
