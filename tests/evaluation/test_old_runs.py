@@ -31,6 +31,7 @@ OLD_RUNS = Path(__file__).with_name("old_runs")
 VERSIONS = ("c8a0846", "531110c")
 FINISHED = ("complete", "perturbed", "plus", "pruned")
 MEASURED = ("wall_s", "seconds", "latency", "latency_p95", "peak_memory", "video")
+RENAMED = {"robot_true": "perturbed_start"}
 Cli = Callable[..., Said]
 
 
@@ -63,10 +64,14 @@ def manifest(run: Path) -> dict[str, Any]:
 
 
 def unmeasured(value: Any) -> Any:
-    """Return a record without the times and memory that it took."""
+    """Return a record without the times and memory that it took, its keys as they are called now."""
     if not isinstance(value, dict):
         return value
-    return {key: unmeasured(v) for key, v in value.items() if not key.startswith(MEASURED)}
+    return {
+        RENAMED.get(key, key): unmeasured(inner)
+        for key, inner in value.items()
+        if not key.startswith(MEASURED)
+    }
 
 
 def make_ours(run: Path, here: dict[str, str]) -> None:
