@@ -64,7 +64,7 @@ def manifest(run: Path) -> dict[str, Any]:
 
 
 def unmeasured(value: Any) -> Any:
-    """Return a record without the times and memory that it took, its keys as they are called now."""
+    """Return a record without measured times and memory, with the names that keys have now."""
     if not isinstance(value, dict):
         return value
     return {
