@@ -16,7 +16,10 @@ from gridseval.suites.catalogue import list_suites, load_suite, read_suite, ship
 from gridseval.suites.own import suite_digest
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
+    BOUNDS,
     DEFAULT_PROTOCOL,
+    MOST_PX,
+    MOST_SEED,
     MOST_STEPS,
     SEEDINGS,
     EvaluationProtocol,
@@ -31,9 +34,12 @@ from gridseval.suites.suite import Episode, OwnFiles, Suite, Task, instruction_o
 from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
+    "MOST_PX",
+    "MOST_SEED",
     "MOST_STEPS",
     "PROMPTS",
     "SEEDINGS",
