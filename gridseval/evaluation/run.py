@@ -32,7 +32,7 @@ _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 
 
 class Progress(Protocol):
-    """Whoever shows how far a run is."""
+    """Shows how far a run is."""
 
     def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
@@ -59,7 +59,7 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
 
     Args:
         config: What to run.
-        progress: Who is told how it goes; default: nobody.
+        progress: Told how it goes; default: shows nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
