@@ -185,7 +185,7 @@ def _sections(
 ) -> list[Section]:
     from tqdm import tqdm
 
-    from gridseval.envs.preview import initial_views
+    from gridseval.pictures.preview import initial_views
     from gridseval.suites import select_tasks
     from gridseval.video.grid import Cell, Section
 

@@ -10,7 +10,8 @@ import click
 from click.core import ParameterSource
 
 from gridseval.cli.options import HELP, FilePath, Text, assets_option
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import os_errors
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -141,16 +142,15 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
 def _time_pruners(json_path: Path | None) -> None:
     from tqdm import tqdm
 
-    from gridseval.policies.nano import benchmark as nano
-    from gridseval.tokens import benchmark
+    from gridseval.bench import nano, pruners
     from gridseval.tokens.pruners import list_pruners
 
     with tqdm(total=2 * len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
-        bench = benchmark.measure_pruners(on_progress=lambda _: _advance(bar))
+        bench = pruners.measure_pruners(on_progress=lambda _: _advance(bar))
         passes = nano.measure_nano(on_progress=lambda _: _advance(bar))
-    click.echo(f"{benchmark.as_text(bench)}\n\n{nano.nano_text(passes)}")
+    click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
-        _write(json_path, benchmark.as_json(bench) | {"nano": nano.nano_json(passes)})
+        _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
 
 
 def _time_noises(json_path: Path | None) -> None:
@@ -179,7 +179,8 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     """Run perturbed tasks on one model and anew; return whether final states are equal."""
     from tqdm import tqdm
 
-    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts, plus_json, plus_text
+    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts
+    from gridseval.bench.plus_text import plus_json, plus_text
 
     base = {"base": given.pop("tasks")} if "tasks" in given else {}
     plans = {
@@ -204,17 +205,13 @@ def _advance(bar: tqdm[Any]) -> None:
 def _check_writable(path: Path) -> None:
     """Find out before minutes of measuring, not after."""
     existed = path.exists()
-    try:
+    with os_errors(f"cannot write {path}"):
         # Tried, not asked: os.access knows nothing of file systems like /proc.
         path.open("a", encoding="utf8").close()
         if not existed:
             path.unlink()
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
+    with os_errors(f"cannot write {path}"):
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error

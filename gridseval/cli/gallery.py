@@ -63,7 +63,7 @@ def command(
     """  # noqa: D301
     from tqdm import tqdm
 
-    from gridseval.evaluation.gallery import Gallery, make_sheet
+    from gridseval.pictures.gallery import Gallery, make_sheet
     from gridseval.video.gallery_sheet import checked_suffix, write_sheet
 
     path = checked_suffix(out or Path(f"{suite}-gallery.png"))

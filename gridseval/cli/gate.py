@@ -131,9 +131,10 @@ def _number_or_share(text: str) -> float:
 
 
 def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
+    from gridseval.os_errors import RUN_HINTS, os_errors
     from gridseval.results.gate.junit import render_junit
     from gridseval.results.gate.markdown import render_gate_markdown
-    from gridseval.results.run.files import output_errors, write_atomically
+    from gridseval.results.run.files import write_atomically
 
     if junit is not None:
         write_atomically(junit, render_junit(verdict))
@@ -143,5 +144,8 @@ def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
     of_job = os.environ.get("GITHUB_STEP_SUMMARY")
     if of_job:
         path = Path(of_job)
-        with output_errors("append to", path), path.open("a", encoding="utf-8") as file:
+        with (
+            os_errors(f"cannot append to {path}", hint=RUN_HINTS),
+            path.open("a", encoding="utf-8") as file,
+        ):
             file.write(markdown)

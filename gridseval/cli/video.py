@@ -56,7 +56,7 @@ def command(**options: Any) -> None:
     """  # noqa: D301
     from tqdm import tqdm
 
-    from gridseval.evaluation.redraw import Redrawing, redraw
+    from gridseval.pictures.redraw import Redrawing, redraw
 
     with tqdm(desc="video", unit="step", leave=False, disable=None) as bar:
 

@@ -170,25 +170,31 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
     env._initialize_sim = types.MethodType(initialize_sim, env)
     env._setup_camera = types.MethodType(setup_camera, env)
     with problem_text(problem.text) as name:
-        env.__init__(
-            name,
-            robots=["Panda"],
-            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-            gripper_types="default",
-            initialization_noise=None,
-            use_camera_obs=False,
-            has_renderer=False,
-            has_offscreen_renderer=False,
-            control_freq=CONTROL_HZ,
-            horizon=1000,
-            ignore_done=False,
-            hard_reset=False,
-            camera_names=["agentview", "robot0_eye_in_hand"],
-            camera_heights=256,
-            camera_widths=256,
-            scene_xml=None if files.arena is None else str(files.arena),
-        )
+        env.__init__(name, **_arguments(files))
     return env
+
+
+def _arguments(files: TaskFiles) -> dict[str, Any]:
+    """Return LIBERO's own arguments, but without rendering: images are drawn elsewhere."""
+    import robosuite
+
+    return {
+        "robots": ["Panda"],
+        "controller_configs": robosuite.load_controller_config(default_controller="OSC_POSE"),
+        "gripper_types": "default",
+        "initialization_noise": None,
+        "use_camera_obs": False,
+        "has_renderer": False,
+        "has_offscreen_renderer": False,
+        "control_freq": CONTROL_HZ,
+        "horizon": 1000,
+        "ignore_done": False,
+        "hard_reset": False,
+        "camera_names": ["agentview", "robot0_eye_in_hand"],
+        "camera_heights": 256,
+        "camera_widths": 256,
+        "scene_xml": None if files.arena is None else str(files.arena),
+    }
 
 
 def _skip_what_nobody_reads(model: Any) -> None:

@@ -82,7 +82,7 @@ KINDS = (
     PolicyKind("openpi", "remote.openpi:OpenpiPolicy"),
     PolicyKind("vla-eval", "remote.vla_eval:VlaEvalPolicy"),
     PolicyKind("oracle", "oracle:OraclePolicy"),
-    PolicyKind("random", "random:RandomPolicy"),
+    PolicyKind("random", "random_actions:RandomPolicy"),
     PolicyKind("zero", "zero:ZeroPolicy"),
 )
 

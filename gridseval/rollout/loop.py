@@ -18,10 +18,11 @@ from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.policies import CheckedChunk, Policy, check_chunk
+from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
-from gridseval.rollout.queue import EpisodeQueue
+from gridseval.status import Status
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.accounting.memory import PeakMemory
@@ -136,7 +137,7 @@ class _Rollout:
         if not (reply.terminated or reply.truncated):
             return None
         del self._running[reply.slot]
-        status = "success" if reply.terminated else "failure"
+        status: Status = "success" if reply.terminated else "failure"
         return _outcome(attempt, status, reply.info.get("seconds", {}))
 
     def _fail(self, slot: int, reason: str) -> Outcome | None:
@@ -231,7 +232,7 @@ def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, 
 
 
 def _outcome(
-    attempt: _Attempt, status: str, seconds: Mapping[str, float], error: str | None = None
+    attempt: _Attempt, status: Status, seconds: Mapping[str, float], error: str | None = None
 ) -> Outcome:
     actions = np.concatenate([np.zeros((0, 7), np.float32), *attempt.actions])[: attempt.steps]
     return Outcome(

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.protocol import Policy, check_chunk
+from gridseval.policies.chunk_check import check_chunk
+from gridseval.policies.protocol import Policy
 from gridseval.serving.session import Asked
 from gridseval.tokens import TokenTrace
 

@@ -23,8 +23,9 @@ from typing import IO, Any
 import numpy as np
 
 from gridseval.errors import OutputError, PolicyError
+from gridseval.os_errors import os_errors
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.tokens.trace_json import pair_of, trace_from_json, trace_to_json, whole_number
 
 SCHEMA = 1
@@ -129,12 +130,11 @@ class TraceWriter:
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            yield
-        except OSError as error:
+            with os_errors(f"cannot write {self._path}", hint="is the disk full?"):
+                yield
+        except OutputError:
             self.discard()
-            raise OutputError(
-                f"cannot write {self._path}: {error.strerror or error}", "is the disk full?"
-            ) from error
+            raise
 
 
 def read_traces(path: Path) -> EpisodeTraces:

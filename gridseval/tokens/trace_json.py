@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gridseval.errors import PolicyError
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 def trace_to_json(trace: TokenTrace) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import EnvironmentNeeds, load_policy
-from gridseval.policies.random import RandomPolicy
+from gridseval.policies.random_actions import RandomPolicy
 from gridseval.policies.torch_file import TorchPolicy
 from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
 

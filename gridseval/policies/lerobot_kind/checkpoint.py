@@ -14,8 +14,8 @@ from gridseval.policies.cost import Flops, card_flops
 from gridseval.policies.lerobot_kind.adapters import load_adapted
 from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
 from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
+from gridseval.policies.lerobot_kind.normalisation import Normalised, check_statistics
 from gridseval.policies.lerobot_kind.places import ADAPTER
-from gridseval.policies.lerobot_kind.statistics import Normalised, check_statistics
 from gridseval.policies.lerobot_kind.trust import check_trust
 from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE

@@ -10,8 +10,8 @@ from typing import Any
 from gridseval.errors import PolicyError
 from gridseval.policies.openvla_kind.folder import image_count
 from gridseval.policies.openvla_kind.model import is_plain
+from gridseval.policies.openvla_kind.normalisation import read_bounds
 from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, width_of
-from gridseval.policies.openvla_kind.statistics import read_bounds
 from gridseval.policies.protocol import Observations
 from gridseval.tokens import TokenTrace
 

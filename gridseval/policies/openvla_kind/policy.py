@@ -15,7 +15,7 @@ from gridseval.policies.cards import load_card
 from gridseval.policies.cost import card_flops, dense_trace
 from gridseval.policies.openvla_kind.folder import check_folder, read_config
 from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
-from gridseval.policies.openvla_kind.statistics import choose_key, read_statistics
+from gridseval.policies.openvla_kind.normalisation import choose_key, read_statistics
 from gridseval.policies.protocol import (
     ACTION_SIZE,
     ActionChunk,

@@ -10,6 +10,7 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
+from gridseval.moved import present_target
 from gridseval.results.run.files import write_atomically
 from gridseval.results.run.protocols import protocol_values
 
@@ -69,7 +70,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OutputError(error.message, error.hint) from error
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
-    return stored
+    return _renamed(stored)
+
+
+def _renamed(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest with the present name of the policy's module."""
+    policy = stored.get("policy")
+    if not isinstance(policy, dict):
+        return stored
+    named = {
+        key: present_target(value)
+        for key, value in policy.items()
+        if key in ("kind", "class") and isinstance(value, str)
+    }
+    return {**stored, "policy": {**policy, **named}}
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.checks import check_inputs
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, Role, count_dense
 from gridseval.tokens.pruners.numerics import widen
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.plus import find_plus, task_perturbation
-from gridseval.envs.studio import Studio
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.pictures.studio import Studio
 from gridseval.suites import Episode, Suite, Task, Variant, instruct, load_suite, missing
 from gridseval.suites.variant import DIMENSIONS
 from gridseval.video.gallery_sheet import GalleryCell, GallerySheet

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gridseval.cli import main
 from gridseval.evaluation.missing import missing_files
-from gridseval.evaluation.redraw import Redrawing, redraw
+from gridseval.pictures.redraw import Redrawing, redraw
 from gridseval.results.run.jsonl import read_records
 from gridseval.tokens.trace_file import read_traces
 from gridseval.video.decoder import open_clip

@@ -20,7 +20,8 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError, OutputError
-from gridseval.evaluation.recorded_episode import (
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.pictures.recorded_episode import (
     RecordedEpisode,
     choose_records,
     find_recorded,
@@ -84,10 +85,8 @@ def redraw(
     assets = find_assets(asked.assets)
     _check_same_machine(run, assets)
     folder = asked.run / VIDEOS if asked.out is None else asked.out
-    try:
+    with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot create {folder}: {error.strerror}") from error
     env = _settings(run, assets, asked.libero_plus).make()
     before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):

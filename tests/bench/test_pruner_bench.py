@@ -10,11 +10,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from gridseval.bench import pruners
+from gridseval.bench.nano import NanoTime, measure_nano, nano_text
+from gridseval.bench.pruners import BenchSizes, measure_pruners, time_in_turns
 from gridseval.cli.bench import command
 from gridseval.policies.nano import NanoConfig
-from gridseval.policies.nano.benchmark import NanoTime, measure_nano, nano_text
-from gridseval.tokens import benchmark
-from gridseval.tokens.benchmark import BenchSizes, measure_pruners, time_in_turns
 from gridseval.tokens.pruners import list_pruners
 
 TINY = BenchSizes(dim=8, layers=6, heads=1, lightvla_dim=8, repeats=2)
@@ -51,9 +51,9 @@ def test_grids_share_is_judged(pruner_ms: float, verdict: str) -> None:
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "measure_pruners", functools.partial(measure_pruners, TINY))
+    monkeypatch.setattr(pruners, "measure_pruners", functools.partial(measure_pruners, TINY))
     small = functools.partial(measure_nano, repeats=1, config=SMALL)
-    monkeypatch.setattr("gridseval.policies.nano.benchmark.measure_nano", small)
+    monkeypatch.setattr("gridseval.bench.nano.measure_nano", small)
     path = tmp_path / "pruners.json"
     result = CliRunner().invoke(command, ["--pruners", "--json", str(path)])
     assert result.exit_code == 0, result.output

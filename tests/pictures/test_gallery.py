@@ -11,8 +11,8 @@ import pytest
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.errors import UsageError
-from gridseval.evaluation import gallery
-from gridseval.evaluation.gallery import Gallery, make_sheet
+from gridseval.pictures import gallery
+from gridseval.pictures.gallery import Gallery, make_sheet
 from gridseval.suites import PlusFolder, load_suite
 from gridseval.suites.variant import DIMENSIONS
 from gridseval.video.gallery_sheet import GalleryCell

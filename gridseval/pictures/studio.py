@@ -11,7 +11,6 @@ from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.scene_cache import SceneCache
 from gridseval.envs.spaces import IMAGE_PX
-from gridseval.envs.starting import start_episode
 from gridseval.envs.task_files import TaskFiles
 from gridseval.suites import Episode
 
@@ -65,5 +64,5 @@ class Studio:
         Raises:
             MachineError: The task cannot be compiled or drawn.
         """
-        started = start_episode(self._scenes, files, perturbation, episode, seed, settle_steps)
-        return started.eyes.image("agentview", settle_steps)
+        started = self._scenes.start(files, perturbation, episode, seed, settle_steps)
+        return started.cameras.image("agentview", settle_steps)
