@@ -67,7 +67,7 @@ class Scene:
                 "needed",
                 "use LIBERO's own models: --assets PATH",
             )
-        _skip_what_nobody_reads(self.model)
+        _disable_sensors(self.model)
         self.env.check_contact = _ContactCheck(self)
         self._editor = ModelEditor(self.model)
 
@@ -197,7 +197,7 @@ def _arguments(files: TaskFiles) -> dict[str, Any]:
     }
 
 
-def _skip_what_nobody_reads(model: Any) -> None:
+def _disable_sensors(model: Any) -> None:
     """Switch off force and torque sensors: they feed no dynamics, and no observation shows them."""
     import mujoco
 

@@ -13,6 +13,7 @@ import numpy as np
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.earlier import as_begun
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
@@ -32,7 +33,7 @@ _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 
 
 class Progress(Protocol):
-    """Whoever shows how far a run is."""
+    """Shows how far a run is."""
 
     def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
@@ -59,17 +60,18 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
 
     Args:
         config: What to run.
-        progress: Who is told how it goes; default: nobody.
+        progress: Told how it goes; default: shows nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
+    config, notes = as_begun(config)
     prepared, progress = prepare(config), progress or Silent()
     with RunDirectory.open(config.out, manifest_of(prepared), RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
-        warnings = (*prepared.warnings, *missing)
+        warnings = (*prepared.warnings, *notes, *missing)
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]

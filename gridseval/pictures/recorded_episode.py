@@ -72,7 +72,7 @@ def choose_records(
         suite: Its suite.
         named: Texts ``TASK:TRIAL``, the task by index or name.
         tasks: Indices, ranges and names, or ``None`` for all.
-        trials: So many per task, from trial 0 on, or ``None`` for the first that was run.
+        trials: Number of trials per task, from trial 0 on, or ``None`` for the first that was run.
 
     Raises:
         UsageError: There is no such task or trial in the run, or both kinds of naming are used.

@@ -1,8 +1,8 @@
 """Videos of a finished run, made again by playing its recorded actions.
 
-Episodes repeat to the bit, so actions and traces are all that must be kept of one: the frames come
-back when it is played, and whoever wants them larger, as a GIF or as a contact sheet can have that
-years later, without the policy.
+Episodes repeat to the bit, so a run must keep only their actions and traces: the frames come back
+when an episode is played. Larger videos, GIFs and contact sheets can be made years later, without
+the policy.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Redrawing:
         run: The run directory.
         episodes: Texts ``TASK:TRIAL``; empty for those that ``tasks`` and ``trials`` choose.
         tasks: Indices, ranges and names, or ``None`` for all.
-        trials: So many per task, or ``None`` for the first that was run.
+        trials: Number of trials per task, or ``None`` for the first that was run.
         form: Kind of video.
         sheet: Whether to write contact sheets, too.
         out: Folder for the files, or ``None`` for the run's ``videos``.

@@ -1,6 +1,6 @@
 """Policy cards: the conventions of a policy family, one YAML each.
 
-Every convention here has cost somebody a wrong table when it was guessed: which crop, whose gripper
+Every convention here has led to a wrong table when it was guessed: which crop, whose gripper
 sign, how many steps between queries. They are data, so that a family is a file and not a branch.
 """
 

@@ -80,7 +80,7 @@ def _to_array(actions: Any) -> NDArray[Any]:
         array = np.asarray(actions)
     except Exception as error:
         raise PolicyError(
-            f"policy returned {type(actions).__name__}, which is no array: {error}", _EXPECTED
+            f"policy returned {type(actions).__name__}, which is not an array: {error}", _EXPECTED
         ) from error
     if array.dtype.kind != "f":
         got = type(actions).__name__ if array.dtype.kind == "O" else array.dtype

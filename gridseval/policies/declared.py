@@ -21,7 +21,7 @@ def declared_observation_keys(policy: Policy, name: str) -> tuple[str, ...]:
     asked = getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS)
     if isinstance(asked, str) or not isinstance(asked, Iterable):
         raise PolicyError(
-            f"policy {name!r} has observation_keys {asked!r}, which is no tuple of names",
+            f"policy {name!r} has observation_keys {asked!r}, which is not a tuple of names",
             f"write ({asked!r},)" if isinstance(asked, str) else 'for example ("state",)',
         )
     keys = tuple(asked)

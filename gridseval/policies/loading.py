@@ -109,7 +109,7 @@ def load_policy(
     provided = {
         "checkpoint": path,
         "seed": seed,
-        "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
+        "trust_remote_code": trusted or None,  # left out unless the user gave it
     }
     policy = _construct(loaded, name, given, provided)
     own = {
@@ -169,7 +169,7 @@ def _detected(checkpoint: str, repository: Repository | None) -> Detection:
 def _construct(
     loaded: type[Any], name: str, given: dict[str, Any], provided: dict[str, Any]
 ) -> Policy:
-    """Call the constructor with the user's arguments and those of the run's that it takes."""
+    """Call the constructor with the user's arguments, and the run's that it accepts."""
     parameters = accepted(loaded)
     if provided["checkpoint"] is not None and "checkpoint" not in parameters:
         raise PolicyError(f"policy {name!r} takes no checkpoint", "leave --ckpt out")

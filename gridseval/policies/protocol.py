@@ -79,7 +79,7 @@ class EnvironmentNeeds:
     settle_steps: int | None = None
 
     def told(self) -> dict[str, Any]:
-        """Return what differs from the defaults, for whoever serves the policy."""
+        """Return what differs from the defaults, for a server of the policy."""
         usual = EnvironmentNeeds()
         return {k: v for k, v in asdict(self).items() if v != getattr(usual, k)}
 
@@ -90,7 +90,7 @@ class Policy(Protocol):
     A class may also have these attributes (class or instance):
 
     * ``observation_keys: tuple[str, ...]``: what it looks at, by default ``("agentview", "wrist",
-      "state")``. Cameras that nobody names are never rendered.
+      "state")``. Cameras that are not named are never rendered.
     * ``replan: int | None``: policy steps executed before the next query; ``None`` (the default)
       executes the whole chunk.
     * ``flops(trace: TokenTrace) -> float``: floating-point operations of a query in which that was

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
+from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
@@ -222,10 +223,8 @@ def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, 
     batch: dict[str, Any] = {
         "slots": np.array([reply.slot for reply in replies]),
         "steps": np.array([attempt.steps for attempt in attempts]),
+        **stacked([reply.observation for reply in replies]),
     }
-    for key, value in replies[0].observation.items():
-        values = [reply.observation[key] for reply in replies]
-        batch[key] = tuple(values) if isinstance(value, str) else np.stack(values)
     if "privileged" in replies[0].info:
         batch["privileged"] = tuple(reply.info["privileged"] for reply in replies)
     return batch

@@ -15,7 +15,10 @@ from gridseval.suites.bddl import BddlFile, read_bddl
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
+    BOUNDS,
     DEFAULT_PROTOCOL,
+    MOST_PX,
+    MOST_SEED,
     MOST_STEPS,
     SEEDINGS,
     EvaluationProtocol,
@@ -30,9 +33,12 @@ from gridseval.suites.suite import Episode, Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
+    "MOST_PX",
+    "MOST_SEED",
     "MOST_STEPS",
     "PROMPTS",
     "SEEDINGS",

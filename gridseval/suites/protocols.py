@@ -24,10 +24,22 @@ DEFAULT_PROTOCOL = "openvla"
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
 
+MOST_SEED = 2**32 - 1
+"""Largest seed that numpy takes."""
+
+MOST_PX = 4096
+"""Largest side of an image."""
+
 MOST_STEPS = 100_000
 """Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
 
-_MOST_SETTLE_STEPS = 10_000
+BOUNDS = {
+    "env_seed": (0, MOST_SEED),
+    "image_px": (1, MOST_PX),
+    "settle_steps": (0, 10_000),
+    "max_steps": (1, MOST_STEPS),
+}
+"""Smallest and largest value of each number of a protocol, whoever gives it."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +73,10 @@ class EvaluationProtocol:
     seeding: Seeding = "task"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.env_seed < 2**32:
-            raise ValueError(f"env_seed must be within 0 and {2**32 - 1}, not {self.env_seed}")
-        if not 1 <= self.image_px <= 4096:
-            raise ValueError(f"image_px must be within 1 and 4096, not {self.image_px}")
-        if not 0 <= self.settle_steps <= _MOST_SETTLE_STEPS:
-            most = _MOST_SETTLE_STEPS
-            raise ValueError(f"settle_steps must be within 0 and {most}, not {self.settle_steps}")
+        for key in ("env_seed", "image_px", "settle_steps"):
+            _check_bounds(key, key, getattr(self, key))
         for suite, steps in self.max_steps.items():
-            if not 1 <= steps <= MOST_STEPS:
-                raise ValueError(
-                    f"max_steps of {suite} must be within 1 and {MOST_STEPS}, not {steps}"
-                )
+            _check_bounds("max_steps", f"max_steps of {suite}", steps)
 
     def steps_of(self, suite: Suite) -> int:
         """Return the policy steps of an episode; LIBERO-Plus has those of LIBERO."""
@@ -124,6 +128,12 @@ def load_protocol(name: str) -> EvaluationProtocol:
             hint = did_you_mean(suite, list_suites())
             raise UsageError(f"{path}: max_steps: there is no suite {suite!r}", hint)
     return protocol
+
+
+def _check_bounds(key: str, name: str, value: int) -> None:
+    least, most = BOUNDS[key]
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be within {least} and {most}, not {value}")
 
 
 def _folder() -> Path:

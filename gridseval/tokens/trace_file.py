@@ -6,8 +6,7 @@
     {"step": 20, "cameras": null}
     {"queries": 3}
 
-BITS is base64 of one bit per token, row-major, most significant bit first, padded with zeros to
-whole bytes; FLOATS is base64 of little-endian float32 pairs x, y. A query of a policy with two
+BITS and FLOATS are those of :mod:`gridseval.tokens.trace_json`. A query of a policy with two
 cameras of 256 tokens takes some 200 bytes. The last line tells a file that was cut short.
 """
 

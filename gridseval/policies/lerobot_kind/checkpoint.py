@@ -186,9 +186,7 @@ def _check_sizes(config: Any, steps: EnvironmentSteps) -> None:
     elif shape != (ACTION_SIZE,):
         raise PolicyError(f"the checkpoint's actions have shape {shape}, LIBERO's ({ACTION_SIZE},)")
     if config.env_state_feature is not None:
-        raise PolicyError(
-            "the checkpoint looks at the environment's state, which no policy is told"
-        )
+        raise PolicyError("the checkpoint reads the environment's state, which policies do not get")
 
 
 def _check_unfilled(config: Any, images: CameraFeatures) -> None:

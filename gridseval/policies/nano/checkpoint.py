@@ -39,7 +39,7 @@ def new_nano(config: NanoConfig | None = None, seed: int = 0) -> NanoModel:
     """
     config = config or NanoConfig()
     _check_size(config)
-    with torch.random.fork_rng(devices=[]):  # whoever else draws numbers is not disturbed
+    with torch.random.fork_rng(devices=[]):  # other users of torch's generator are not disturbed
         torch.manual_seed(seed)
         return NanoModel(config).eval()
 
@@ -107,7 +107,7 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
             f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
         ) from error
     except SafetensorError as error:
-        raise PolicyError(f"{file} is no safetensors file: {error}", "copy it again") from error
+        raise PolicyError(f"{file} is not a safetensors file: {error}", "copy it again") from error
     model.load_state_dict(tensors)
     return model
 

@@ -236,7 +236,7 @@ def _check_none(arguments: Iterable[str]) -> None:
 
 @contextmanager
 def threads_set_to(number: int) -> Iterator[None]:
-    """Let torch use so many threads, and then as many as before."""
+    """Let torch use this number of threads, then the number from before."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

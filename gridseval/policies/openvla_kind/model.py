@@ -63,7 +63,7 @@ def load_model(
 
     kind = getattr(torch, dtype, None)
     if dtype not in ("bfloat16", "float16", "float32") or kind is None:
-        raise PolicyError(f"dtype {dtype!r} is none of bfloat16, float16 and float32")
+        raise PolicyError(f"dtype {dtype!r} is not bfloat16, float16 or float32")
     try:
         model_class = modules.get_class_from_dynamic_module(reference, str(folder))
         model, said = model_class.from_pretrained(

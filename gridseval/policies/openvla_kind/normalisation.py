@@ -55,7 +55,7 @@ def read_statistics(folder: Path, config: Mapping[str, Any] | None = None) -> di
         statistics = json.loads(file.read_bytes())
     except FileNotFoundError as error:
         raise PolicyError(
-            f"{folder} has no {FILE}, by which its actions are scaled",
+            f"{folder} has no {FILE}, which scales its actions",
             "fine-tuning writes it beside the checkpoint; copy it there",
         ) from error
     except (OSError, ValueError, RecursionError) as error:

@@ -155,7 +155,7 @@ class OpenVlaPolicy:
         return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
-        # Of a language model that is the checkpoint's own nobody knows what it keeps.
+        # What a checkpoint's own language model keeps is unknown.
         return (self._dense,) if is_plain(self._loaded.model) else None
 
 

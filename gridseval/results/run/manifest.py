@@ -12,7 +12,7 @@ from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
 from gridseval.moved import present_target
 from gridseval.results.run.files import write_atomically
-from gridseval.results.run.protocols import protocol_values
+from gridseval.results.run.protocols import is_before_protocols, with_protocol
 
 ABSENT = "(absent)"
 
@@ -52,10 +52,15 @@ def settle_manifest(
 
 
 def _filled(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored manifest with what it said by saying nothing, before there were protocols."""
-    if "env_seed" in stored or "env_seed" not in given:
+    """Return a stored manifest with the values that earlier versions did not write."""
+    if not is_before_protocols(stored) or "env_seed" not in given:
         return stored
-    return {**stored, **protocol_values(stored), "protocol": given.get("protocol")}
+    filled = {**with_protocol(stored), "protocol": given.get("protocol")}
+    policy, later = stored.get("policy"), given.get("policy")
+    if isinstance(policy, Mapping) and isinstance(later, Mapping) and "untrained" in later:
+        # It follows from the checkpoint's hash and the seed, which are compared.
+        filled["policy"] = {"untrained": later["untrained"], **policy}
+    return filled
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.notes import Note
+from gridseval.results.run.protocols import with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
@@ -104,7 +105,8 @@ def _check_one_run(first: Run, second: Run, pool: bool, force: bool) -> None:
 def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
     other_suite = first.manifest.get("suite") != second.manifest.get("suite")
     free = merge_keys(other_suite, pool)
-    return list(manifest_differences(first.manifest, second.manifest, free))
+    manifests = with_protocol(first.manifest), with_protocol(second.manifest)
+    return list(manifest_differences(*manifests, free))
 
 
 def _is_below(key: str, prefixes: Collection[str]) -> bool:
