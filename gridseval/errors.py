@@ -4,7 +4,7 @@ GridsevalError
 ├── UsageError    2  an argument names something that does not exist or cannot be combined
 ├── MachineError  3  this machine lacks something: models, GL, a supported version
 │   └── WorkerLostError  a worker process was lost each time it tried to start an episode
-├── PolicyError   4  a checkpoint cannot be loaded, or a policy returned what nobody can execute
+├── PolicyError   4  a checkpoint cannot be loaded, or its actions cannot be executed
 └── OutputError   5  the run directory cannot be written or holds another run
 
 Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130

@@ -25,7 +25,7 @@ def import_named(where: str, prefix: str) -> ModuleType:
         prefix: Starts the name that a file's module gets in ``sys.modules``.
 
     Raises:
-        Exception: Whatever the code raises; ``SystemExit`` too.
+        Exception: Any that the code raises; ``SystemExit`` too.
     """
     if where.endswith(".py"):
         return _import_file(Path(where), prefix)

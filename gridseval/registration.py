@@ -12,8 +12,8 @@ def register_environments() -> None:
     takes a path, or the name of a plug-in's. To register those by name would cost each start the
     time to look for plug-ins.
 
-    Where Gymnasium is missing, as beside a model that ``gridseval serve`` serves, nobody can ask
-    for an environment.
+    Gymnasium may be missing, for instance beside a model that ``gridseval serve`` serves. Then
+    there is nothing to register.
     """
     try:
         import gymnasium

@@ -62,7 +62,7 @@ class InternVlaM1(RemotePolicy):
         connect_s: Seconds until a connection is given up.
 
     Raises:
-        PolicyError: The statistics cannot be read, or nobody answers as the protocol says.
+        PolicyError: The statistics cannot be read, or the server breaks the protocol.
     """
 
     replan = 1

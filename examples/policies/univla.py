@@ -50,7 +50,7 @@ class UniVla:
 
     Args:
         checkpoint: A folder with the model and ``dataset_statistics.json``.
-        trust_remote_code: Upstream's loader runs code that lies in the folder.
+        trust_remote_code: Whether upstream's loader may run the folder's code.
         decoder: The action decoder's file; by default the one ``action_decoder*.pt`` in the
             folder.
         window: Actions that the decoder makes per query.
@@ -187,7 +187,7 @@ def _load_decoder(file: Path, window: int) -> Any:
     """Return the action decoder with its weights, every one of them.
 
     Raises:
-        PolicyError: The file is no such decoder's, or one for another number of actions.
+        PolicyError: The file is not a decoder, or one for another number of actions.
     """
     import torch
 
@@ -197,7 +197,7 @@ def _load_decoder(file: Path, window: int) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise PolicyError(
-            f"{file} is no action decoder of {window} steps: {reason}",
+            f"{file} is not an action decoder of {window} steps: {reason}",
             "give the number that it was trained with: --policy-arg window=STEPS",
         ) from error
     decoder.eval()

@@ -168,7 +168,7 @@ class _Progress:
         done: The actions of the last three steps, as generated.
         actions: Generated actions that are not executed yet.
         gripper: The last gripper action; open at the beginning.
-        failed: Whether the model generated something that is no action.
+        failed: Whether the model generated something other than an action.
     """
 
     def __init__(self) -> None:

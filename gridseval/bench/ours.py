@@ -130,14 +130,14 @@ class _Running:
             physics_s=seconds["physics"],
             rendering_s=seconds["rendering"],
             policy_s=self._policy.seconds,
-            images=2 * (self._observed - 1),  # nobody acts on the last, so it is not drawn
+            images=2 * (self._observed - 1),  # the last is not drawn: no action follows
             cpu_s=(cpu_s or 0.0) - (self._cpu_s or 0.0) if known else None,
             state=_hex(reply),
         )
 
 
 def _replies(pool: WorkerPool, number: int) -> list[Reply]:
-    """Wait for at least so many replies.
+    """Wait for at least ``number`` replies.
 
     Raises:
         MachineError: A worker was lost; a measurement must not hide that.

@@ -157,7 +157,7 @@ def measure_plus(
     """
     tasks, root = plan.chosen_tasks, announced_assets(plan.assets).root
     with closing(_environment(plan, root)) as env:
-        _run(env, tasks[0], 1)  # imports and caches of the machine's are no part of either way
+        _run(env, tasks[0], 1)  # fills imports and caches, which neither way shall pay
     ends, again = {}, {}
     watch = _Watch()
     with closing(_environment(plan, root)) as env:

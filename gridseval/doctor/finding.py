@@ -31,7 +31,7 @@ class Finding:
 def guarded(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """Return a check's findings, or a failure in place of whatever exception it raised.
 
-    A doctor is called when things are broken, and a traceback is no diagnosis.
+    Users call the doctor when things are broken, and a traceback would not tell them why.
     """
     try:
         return list(check())

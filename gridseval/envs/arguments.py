@@ -51,7 +51,7 @@ def at_least(least: int, name: str, value: Any, default: int | None = None) -> i
     """Return a whole number, if it is not below ``least``; the default, if there is one, for none.
 
     Raises:
-        UsageError: It is, or is no whole number.
+        UsageError: It is, or it is not a whole number.
     """
     number = default if value is None and default is not None else whole(name, value)
     if number < least:
@@ -116,7 +116,7 @@ def checked_actions(action: Any, most: int | None) -> NDArray[np.float64]:
     try:
         actions = np.asarray(action, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"an action that is no array of numbers was given: {error}") from error
+        raise UsageError(f"an action is not an array of numbers: {error}") from error
     if most is None:
         fits = actions.shape == (7,)
     else:

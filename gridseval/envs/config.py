@@ -44,8 +44,8 @@ class EnvConfig:
         max_steps: Policy steps before truncation, or ``None`` for the suite's.
         settle_steps: Steps with an open gripper before the first observation, or ``None`` for the
             suite's.
-        draw_last: Whether the observation that ends an episode gets images of its own; nobody acts
-            on it, so a rollout does without and repeats the last ones.
+        draw_last: Whether to draw the observation that ends an episode. No action follows it, so a
+            rollout repeats the images before.
         max_scenes: Compiled tasks to keep.
         libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; ``None`` is that of
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.

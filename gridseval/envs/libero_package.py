@@ -59,7 +59,7 @@ def import_libero() -> types.ModuleType:
     if "libero.libero.envs" in sys.modules:
         return sys.modules["libero.libero.envs"]
     _write_config()
-    # Robosuite writes into this variable where nobody has: keep that to the import.
+    # Robosuite sets this variable if it is unset: undo that after the import.
     with _quiet_import(), _environment("MUJOCO_GL", os.environ.get("MUJOCO_GL", "egl")):
         loaded = set(sys.modules)
         try:
@@ -94,8 +94,8 @@ def problem_text(text: str) -> Iterator[str]:
         text: Checked: ``libero`` evaluates parts of it as Python.
 
     Yields:
-        The name to give to ``libero``. Nothing can be there, so that a ``libero`` that reads files
-        in another way fails instead of reading what nobody has checked.
+        The name to give to ``libero``. This path cannot exist: a ``libero`` that reads files in
+        another way fails instead of reading an unchecked file.
     """
     module = importlib.import_module("libero.libero.envs.bddl_utils")
     before: Any = vars(module)["scan_tokens"]

@@ -1,7 +1,7 @@
 """Check a MuJoCo model before it is compiled: it may read the files of its own folders only.
 
 Scenes and objects are data that users name. Their XML runs no code, but it could make MuJoCo read
-any file, wait at a pipe or a device for ever, or load engine plug-ins.
+any file, hang on a pipe or a device, or load engine plug-ins.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _check_file(tag: str, name: str, folders: tuple[Path, ...]) -> None:
             f"a model's {tag} asks for {name!r}, which is in none of its own folders", _HINT
         )
     if path.exists() and not path.is_file():
-        raise MachineError(f"a model's {tag} asks for {name!r}, which is no regular file", _HINT)
+        raise MachineError(f"a model's {tag} asks for {name!r}, which is not a regular file", _HINT)
 
 
 def _plain(path: str | Path) -> Path:

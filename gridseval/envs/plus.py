@@ -95,7 +95,7 @@ def _light(variant: Variant, folder: PlusFolder) -> LightEdit:
         )
     except (OSError, ElementTree.ParseError, ValueError) as error:
         again = "gridseval assets pull libero-plus"
-        raise MachineError(f"{path} is no scene: {error}", again) from error
+        raise MachineError(f"{path} is not a scene: {error}", again) from error
 
 
 def _one_light(element: ElementTree.Element) -> Light:

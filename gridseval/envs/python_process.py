@@ -1,7 +1,7 @@
 """Command lines that start Python with the imports of this process.
 
 ``python -m`` and ``python -c`` put the working directory first on ``sys.path``, so a ``numpy.py``
-that lies in a user's folder would be imported there though not here.
+in a user's folder would be imported there though not here.
 """
 
 from __future__ import annotations

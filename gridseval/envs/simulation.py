@@ -1,7 +1,7 @@
 """One episode of one compiled task: start it directly, step it, and keep what an image needs.
 
 States equal those of the canonical ``libero`` loop to the bit (seed once, then per trial reset,
-set_init_state, settle), whatever ran before on the same scene.
+set_init_state, settle), regardless of earlier episodes on the same scene.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our names of the cameras, and LIBERO's."""
 
 OBSERVATION_KEYS = (*CAMERAS, "state")
-"""What is observed where nobody chooses."""
+"""The observation keys used by default."""
 
 ALL_OBSERVATION_KEYS = (*OBSERVATION_KEYS, "controller_state")
 ACTIONS = ("delta", "absolute")
@@ -43,7 +43,7 @@ def observation_space(observations: Sequence[str], image_px: int = IMAGE_PX) -> 
 
 
 def action_space(action_chunk: int | None, actions: str = "delta") -> spaces.Box:
-    """Return the space of single actions, or of chunks of so many.
+    """Return the space of single actions, or of chunks of ``action_chunk`` actions.
 
     Absolute goals have no bounds in robosuite; only the gripper's command has.
 
@@ -61,7 +61,7 @@ def checked_px(image_px: Any) -> int:
     """Return the side of images, if it is within 1 and :data:`~gridseval.suites.MOST_PX`.
 
     Raises:
-        UsageError: It is not, or is no whole number.
+        UsageError: It is not, or it is not a whole number.
     """
     if at_least(1, "image_px", image_px) > MOST_PX:
         raise UsageError(f"image_px must be at most {MOST_PX}, not {image_px}")

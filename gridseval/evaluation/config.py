@@ -30,7 +30,7 @@ class RunConfig:
         seed: The policy's seed and, unless ``env_seed`` is given or the policy needs one, LIBERO's;
             ``None`` for 7 and the protocol's.
         env_seed: LIBERO's seed.
-        trust_remote_code: Whether code that lies in the checkpoint may run.
+        trust_remote_code: Whether code in the checkpoint may run.
         video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
             tasks if this machine can draw.
         assets: Folder of LIBERO's models, or ``None`` to look for them.

@@ -30,8 +30,8 @@ class LiveTables:
     def refresh(self) -> None:
         """Write the tables unless that was done a moment ago; call it after every episode.
 
-        A table that cannot be written now is no reason to stop: the episodes are safe, and the
-        tables at the end, which are, say what is wrong.
+        A table that cannot be written now does not stop the run: the episodes are safe. The final
+        tables raise the error.
         """
         began_s = self._clock()
         if began_s < self._next_s:

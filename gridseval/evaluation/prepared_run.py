@@ -181,8 +181,8 @@ def _drawn(
 ) -> tuple[VideoChoice, Probe | None, tuple[str, ...]]:
     """Return which videos are made, the OpenGL back end if any is needed, and warnings.
 
-    Videos that nobody asked for are left out where nothing can draw them; a policy that sees images
-    cannot do without.
+    Without a renderer, a run skips videos that the user did not ask for. A policy that sees images
+    needs one.
     """
     sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
     if not choice.recorded and not sees_images:

@@ -136,8 +136,8 @@ def load_card(name: str) -> PolicyCard:
         name: A name of :func:`list_cards`, or a path that ends in ``.yaml``.
 
     Raises:
-        UsageError: There is no such card (names the nearest), or the file is no card (names file,
-            key path, and the nearest key).
+        UsageError: There is no such card (names the nearest), or the file is not a card (names
+            file, key path, and the nearest key).
     """
     return _CARDS.load(name)
 

@@ -22,8 +22,8 @@ def card_flops(card: PolicyCard, width: int | None = None) -> Flops | None:
             another model, whose cost the description does not tell.
 
     Returns:
-        Floating-point operations of a query, of its trace; ``None`` where the card names no model,
-        or another one.
+        A function from a query's trace to its floating-point operations; ``None`` where the card
+        does not name the model, or names another one.
     """
     if card.model is None:
         return None

@@ -44,8 +44,7 @@ class LoadedPolicy:
             arguments as given, hashes of files that they name, the version of ``torch`` (``None``
             where nothing loaded it), what the hub said, and the policy's own ``details``: its card,
             what its server said.
-        flops: Floating-point operations of a query, of its trace; ``None`` if the policy does not
-            say.
+        flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
         mapping: From its input image to the observed frame, for drawing traces.
         notes: What the user should know before it runs: what told the kind, how it is asked.
         needs: What its environments must be like.
@@ -78,7 +77,7 @@ def load_policy(
             name is here, or an address (``scheme://…``) for policies that take one.
         arguments: Further constructor arguments as texts.
         seed: The run's seed, for constructors with an argument ``seed``.
-        trusted: Whether code that lies in the checkpoint may run.
+        trusted: Whether code in the checkpoint may run.
 
     Raises:
         UsageError: Neither a name nor a checkpoint is given.

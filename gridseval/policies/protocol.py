@@ -64,7 +64,7 @@ class EnvironmentNeeds:
         actions: ``"delta"``: 0–5 of an action are a motion, as LIBERO's demonstrations have it;
             ``"absolute"``: they are a goal pose in the world (m; axis-angle, rad).
         strict: Whether the policy acts in episodes of one kind only, as recorded actions do: then
-            these three, and ``env_seed``, are theirs, whatever the protocol's file says now.
+            these three, and ``env_seed``, are theirs, not those of the protocol's present file.
         seeding: ``"task"`` or ``"trial"``; ``None`` for the protocol's.
         image_px: Side of images; ``None`` for the protocol's.
         settle_steps: Control steps before the policy's first; ``None`` for the protocol's.
@@ -112,7 +112,7 @@ class Policy(Protocol):
     """
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
-        """Begin these episodes in these batch slots; whatever was known of the slots is void.
+        """Begin these episodes in these batch slots, and forget their earlier episodes.
 
         An episode's actions must depend on the episode and its observations only: neither on the
         slot's number nor on the other slots, or a resumed run differs from an uninterrupted one.

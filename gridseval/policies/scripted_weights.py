@@ -1,7 +1,7 @@
 """Checks that a TorchScript file holds all of its weights: torch itself reads what is missing.
 
-Of a member that is shorter than its tensor, torch 2.13 reads on behind its end, whatever is there;
-of an attribute with another name it says "at() was not in the map".
+If a member is shorter than its tensor, torch 2.13 reads memory behind its end. If an attribute has
+another name, torch says "at() was not in the map".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run episodes: reset, settle, query, step, report.
 
-Every slot goes at its own pace. Whatever slots are waiting for the policy are asked in one batch;
-whoever wants to know (results, videos, a progress bar) listens.
+Every slot goes at its own pace. The policy gets all waiting slots in one batch. Results, videos and
+the progress bar follow the episodes as listeners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gridseval.tokens.accounting.memory import PeakMemory
 
 
 class Listener(Protocol):
-    """Whoever wants to see frames as they come."""
+    """Receives frames as they come."""
 
     def on_start(self, episode: Episode) -> None:
         """Learn that an attempt at an episode begins; an earlier one is void."""

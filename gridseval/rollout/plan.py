@@ -32,7 +32,7 @@ class RolloutPlan:
             scene.
         scene: Tells for an episode which compiled model it needs: by default its task's.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
-        flops: Floating-point operations of a query, of its trace; ``None`` if nobody knows.
+        flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
     """
 
     replan: int | None = None

@@ -37,7 +37,7 @@ class QueryLog:
     """Figures of an attempt's queries, in their order.
 
     Args:
-        flops: Floating-point operations of a query, of its trace; ``None`` if nobody knows.
+        flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
     """
 
     flops: Flops | None = None
@@ -49,7 +49,7 @@ class QueryLog:
         """Take note of a query."""
         self._calls.append(call)
         if trace is None:
-            self._last = None  # what moved since the query before the last is no movement of one
+            self._last = None  # the next query has no neighbour to compare with
             return
         self._add("kept_tokens", trace.kept_count)
         self._add("dense_tokens", trace.dense_count)
@@ -98,5 +98,5 @@ def _times(calls: Sequence[Call]) -> dict[str, float]:
 
 
 def _rounded(value: Any) -> float:
-    """Return a number with the six digits that anybody reads."""
+    """Return a number rounded to six digits."""
     return float(f"{float(value):.6g}")

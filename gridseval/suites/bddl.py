@@ -4,7 +4,7 @@ The ``libero`` package evaluates the numbers of ``:yaw_rotation`` as Python (``b
 prepared file runs a command while its task is built. Here a file is read once and checked against
 a grammar of names and finite numbers. ``libero`` then gets :attr:`BddlFile.text`, which is written
 from the checked tokens alone: comments, encodings, line ends and arithmetic are gone from it, and
-nobody can exchange the file in between.
+the file cannot change between check and use.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class TokenReader:
         self._expect("(")
         head = self._peek()
         if head not in self._sections:
-            self._refuse("{} is no section of a BDDL file")
+            self._refuse("{} is not a section of a BDDL file")
         if head in self.found:
             self._refuse("a second section {}")
         self._place += 1
@@ -174,13 +174,13 @@ class TokenReader:
 
     def _requirement(self) -> str:
         if not _NAME.fullmatch(self._peek().removeprefix(":")):
-            self._refuse("{} is no requirement")
+            self._refuse("{} is not a requirement")
         return self._next()
 
     def _word(self) -> str:
         word = self._peek()
         if word in ("", "(") or not word.isprintable():
-            self._refuse("{} is no word of an instruction")
+            self._refuse("{} is not a word of an instruction")
         return self._next()
 
     def _number(self) -> str:

@@ -49,7 +49,7 @@ class PlusFolder:
             pulled: Where the assets are if they are not in that folder.
 
         Raises:
-            UsageError: What is named is no such folder, or only a part of one.
+            UsageError: The name is not such a folder, or only a part of one.
         """
         source = named or os.environ.get(ENVIRONMENT)
         root = _checked(Path(source).expanduser()) if source else None
@@ -152,7 +152,7 @@ class PlusFolder:
 
 def _checked(named: Path) -> Path:
     if not named.is_dir():
-        reason = "is no folder" if named.exists() else "does not exist"
+        reason = "is not a folder" if named.exists() else "does not exist"
         raise UsageError(
             f"the folder of LIBERO-Plus {named} {reason}",
             f"name a clone's libero/libero by --libero-plus or {ENVIRONMENT}: {CLONE}",
@@ -163,7 +163,7 @@ def _checked(named: Path) -> Path:
             break
     else:
         raise UsageError(
-            f"{named} holds no bddl_files, so it is no folder of LIBERO-Plus",
+            f"{named} holds no bddl_files, so it is not a folder of LIBERO-Plus",
             f"name the folder libero/libero of a clone: {CLONE}",
         )
     for part in ("libero_spatial", "libero_object", "libero_goal", "libero_10"):

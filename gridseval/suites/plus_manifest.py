@@ -2,7 +2,7 @@
 
 ``python -m gridseval.suites.plus_manifest CLONE/libero/libero`` writes
 ``suites/libero_plus_*.yaml``. They hold facts only: which task comes when, its parameters, its
-level. Nobody who uses gridseval needs to run it.
+level. Users of gridseval need not run it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Under OpenVLA's seed and openpi's the stored states are equal, but fixtures stand elsewhere: 7,700
 to 8,800 of an image's 65,536 pixels differ. So a protocol is data that a card names and a run
-records, not a default that somebody has to remember.
+records, not a default that users have to remember.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BOUNDS = {
     "settle_steps": (0, 10_000),
     "max_steps": (1, MOST_STEPS),
 }
-"""Smallest and largest value of each number of a protocol, whoever gives it."""
+"""Smallest and largest value of each number of a protocol, in files and options alike."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def parse_levels(text: str) -> frozenset[int | None]:
 
 
 def draw_sample(tasks: Sequence[Task], number: int | None) -> tuple[Task, ...]:
-    """Return so many tasks, in their order, of each stratum by its size, at least one if possible.
+    """Draw ``number`` tasks, in proportion to the size of each stratum, at least one if possible.
 
     Which ones are drawn depends on the tasks' names only, so it is the same everywhere, whatever
     the run's seed and whatever files are at hand.
@@ -142,7 +142,7 @@ def _levels(part: str) -> Iterable[int | None]:
     names = (*map(str, LEVELS), NO_LEVEL)
     if match is None:
         hint = f"choose from {', '.join(names)}, or a range such as 3-5"
-        raise UsageError(f"{part[:100]!r} is no level of LIBERO-Plus", hint)
+        raise UsageError(f"{part[:100]!r} is not a level of LIBERO-Plus", hint)
     first, last = int(match[1]), int(match[2] or match[1])
     for level in (first, last):
         if level not in LEVELS:
@@ -166,7 +166,7 @@ def _shares(sizes: Mapping[Stratum | None, int], number: int) -> dict[Stratum | 
     shares = {key: int(position < number) for position, key in enumerate(order)}
     exact = {key: number * size / total for key, size in sizes.items()}
     for _ in range(number - sum(shares.values())):
-        # Whoever is furthest below its share; a stratum cannot give more than it has.
+        # Add to the one furthest below its share; a stratum cannot give more than it has.
         open_keys = [key for key in order if shares[key] < sizes[key]]
         needy = max(open_keys, key=lambda key: exact[key] - shares[key])
         shares[needy] += 1

@@ -37,7 +37,7 @@ def read_variants(text: str, suite: str, bases: Sequence[str]) -> Iterator[Varia
             continue
         base, kind, *items = words
         if not (base.isdecimal() and int(base) < len(bases)):
-            raise ValueError(f"{base!r} is no task of {suite}, in the line {line[:60]!r}")
+            raise ValueError(f"{base!r} is not a task of {suite}, in the line {line[:60]!r}")
         if kind not in KINDS:
             raise ValueError(f"there is no kind {kind!r}, in the line {line[:60]!r}")
         for item in items:

@@ -15,7 +15,7 @@ from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 def border_share(trace: TokenTrace) -> float | None:
-    """Return the share of what was kept that lies in its map's outermost ring of cells.
+    """Return the share of kept tokens in the outermost ring of cells of their map.
 
     Keeping everything, or sampling evenly, gives 60/256 = 0.23 on a map of 16 × 16. A sampler whose
     coordinates run into the border gives 1. ``None`` if nothing was kept.
@@ -32,7 +32,7 @@ def border_share(trace: TokenTrace) -> float | None:
 
 
 def duplicate_share(trace: TokenTrace) -> float | None:
-    """Return the share of what was kept that lies in a cell where something else was kept already.
+    """Return the share of kept tokens whose cell has another kept token before them.
 
     Always 0 for kept tokens, which are unique by their form. ``None`` if nothing was kept.
     """

@@ -94,7 +94,7 @@ class TraceWriter:
         self._write(head)
 
     def append(self, step: int, trace: TokenTrace | None) -> None:
-        """Add a query, made after so many policy steps."""
+        """Add the trace of a query made at policy step ``step``."""
         self._write({"step": step, "cameras": None if trace is None else trace_to_json(trace)})
         self._queries += 1
 
@@ -140,13 +140,13 @@ def read_traces(path: Path) -> EpisodeTraces:
     """Read the traces of an episode.
 
     Raises:
-        OutputError: The file cannot be read, was cut short, or is no such file; says what is wrong.
+        OutputError: The file cannot be read, was cut short, or is not such a file.
     """
     try:
         return _parsed(path.read_bytes().decode("ascii").splitlines())
     except OSError as error:
         raise OutputError(f"cannot read the traces {path}: {error.strerror}") from error
-    # Recursion: JSON nested too deep. Overflow: numbers that are no float.
+    # Recursion: JSON nested too deep. Overflow: numbers that do not fit a float.
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         reason = f"no {error} given" if isinstance(error, KeyError) else str(error)
         raise OutputError(f"{path} holds no traces of an episode: {reason}") from error

@@ -25,7 +25,7 @@ def trace_from_json(given: Any) -> TokenTrace:
     """Return the trace that :func:`trace_to_json` was given.
 
     Raises:
-        PolicyError: It is no trace; says what is wrong.
+        PolicyError: It is not a trace; the message says why.
     """
     try:
         if not isinstance(given, list):
@@ -72,10 +72,10 @@ def pair_of(values: Any) -> tuple[Any, Any]:
     """Return the two values of a list.
 
     Raises:
-        ValueError: It is no list of two.
+        ValueError: It is not a list of two.
     """
     if not isinstance(values, list) or len(values) != 2:
-        raise ValueError(f"{values!r} is no pair")
+        raise ValueError(f"{values!r} is not a pair")
     return values[0], values[1]
 
 
@@ -86,5 +86,5 @@ def whole_number(value: Any, least: int = 0) -> int:
         ValueError: It is none.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{value!r} is no whole number of at least {least}")
+        raise ValueError(f"{value!r} is not a whole number of at least {least}")
     return value

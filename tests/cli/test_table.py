@@ -93,5 +93,5 @@ def test_rows(cli: Any, make_run: Callable[..., Path]) -> None:
 def test_no_run_is_refused(cli: Any, tmp_path: Path) -> None:
     said = cli("table", tmp_path)
     assert (said.status, said.out) == (2, "")
-    assert f"{tmp_path} is no run: it has no episodes.jsonl" in said.err
+    assert f"{tmp_path} is not a run: it has no episodes.jsonl" in said.err
     assert cli("table").status == 2

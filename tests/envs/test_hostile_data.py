@@ -158,7 +158,7 @@ def arena(assets: Path, root: Path, change: Callable[[str], str]) -> Path:
         ),
         (
             lambda text: text.replace("</asset>", '<mesh name="m" file="pipe"/></asset>'),
-            "mesh asks for '.*pipe', which is no regular file",
+            "mesh asks for '.*pipe', which is not a regular file",
         ),
         (
             lambda text: text.replace("</worldbody>", '<include file="/x.xml"/></worldbody>'),

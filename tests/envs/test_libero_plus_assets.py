@@ -149,7 +149,7 @@ def test_a_broken_scene_file_is_told(env: LiberoEnv, folder: Path) -> None:
     whole = path.read_text()
     path.write_text(whole[:60])
     try:
-        with pytest.raises(MachineError, match=r"is no scene.*gridseval assets pull libero-plus"):
+        with pytest.raises(MachineError, match=r"not a scene.*gridseval assets pull libero-plus"):
             env.reset(options={"task": light.name})
     finally:
         path.write_text(whole)

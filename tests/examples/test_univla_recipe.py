@@ -176,7 +176,7 @@ class Touch:
 
 def test_a_decoder_that_would_run_code_is_refused(folder: Path) -> None:
     torch.save({**weights(12), "more": Touch(folder / "ran")}, folder / "action_decoder.pt")
-    with pytest.raises(PolicyError, match="is no action decoder"):
+    with pytest.raises(PolicyError, match="is not an action decoder"):
         begun(folder)
     assert not (folder / "ran").exists()
 

@@ -117,7 +117,7 @@ def test_text_of_variants_round_trips(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("9 view 0_0_115_0_0:2", "'9' is no task of libero_x"),
+        ("9 view 0_0_115_0_0:2", "'9' is not a task of libero_x"),
         ("0 vieuw 0:2", "no kind 'vieuw'"),
         ("0 view 0_0_115:2", "view has 5 parameters, not 3"),
         ("0 noise 3:7", "'3:7' is not of the form"),
@@ -363,7 +363,7 @@ def test_selection_by_dimension_and_level() -> None:
         (Selection(dimension="camera,"), "no dimension ''"),
         (Selection(level="9"), "no level 9.*did you mean 5"),
         (Selection(level="0"), "no level 0.*did you mean 1"),
-        (Selection(level="hard"), "'hard' is no level"),
+        (Selection(level="hard"), "'hard' is not a level"),
         (Selection(level="5-3"), "runs backwards.*write 3-5"),
         (Selection(sample=0), "sample of 0 from 2591"),
         (Selection(sample=2592), "choose 1 to 2591"),

@@ -45,11 +45,11 @@ class ModelEditor:
         self._own = RestoringEditor(model)
 
     def apply(self, perturbation: Perturbation) -> tuple[int, ...]:
-        """Bring the model from whatever was applied before to a perturbation.
+        """Apply a perturbation to the model, in place of the one applied before.
 
         Args:
-            perturbation: Its camera, light, background and its kinds' own edits of the model; arm
-                and noise are no part of a model.
+            perturbation: Its camera, light, background and its kinds' own edits are applied; arm
+                and noise do not change the model.
 
         Returns:
             Ids of the textures whose texels have changed: a renderer must upload them again.

@@ -39,18 +39,18 @@ class Number:
         """Return the value of a text.
 
         Raises:
-            ValueError: The text is no such number; says why.
+            ValueError: The text is not such a number; the message says why.
         """
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"{text!r} is no number") from None
+            raise ValueError(f"{text!r} is not a number") from None
         if not math.isfinite(value):
             raise ValueError(f"{text!r} is not finite")
         if not self.low <= value <= self.high:
             raise ValueError(f"{text} is out of range")
         if self.whole and value != int(value):
-            raise ValueError(f"{text!r} is no whole number")
+            raise ValueError(f"{text!r} is not a whole number")
         return int(value) if self.whole else value
 
 
@@ -101,10 +101,10 @@ class Colour:
         """Return the digits in lower case.
 
         Raises:
-            ValueError: The text is no colour.
+            ValueError: The text is not a colour.
         """
         if not re.fullmatch("[0-9a-fA-F]{6}", text, re.ASCII):
-            raise ValueError(f"{text!r} is no colour")
+            raise ValueError(f"{text!r} is not a colour")
         return text.lower()
 
 

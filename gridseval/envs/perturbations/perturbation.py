@@ -46,7 +46,7 @@ class Light:
                 raise ValueError(f"a light's colour is red, green, blue, not {colour}")
         turn = self.direction
         if turn is not None and not (len(turn) == 3 and math.isfinite(sum(turn)) and any(turn)):
-            raise ValueError(f"a light's direction is no vector: {turn}")
+            raise ValueError(f"a light's direction is not a vector: {turn}")
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ def _parse_strength(kind: Kind, text: str) -> int:
         raise UsageError(f"{kind.name} has no strength {text}", f"strengths are 1 to {STRENGTHS}")
     hint = did_you_mean(text, [parameter.name for parameter in kind.parameters])
     raise UsageError(
-        f"--perturb {kind.name}:{text} is no strength (1 to {STRENGTHS}) and no name=value", hint
+        f"--perturb {kind.name}:{text} is neither a strength (1 to {STRENGTHS}) nor name=value",
+        hint,
     )
 
 

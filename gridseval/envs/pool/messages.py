@@ -1,6 +1,6 @@
 """What the pool and its workers say to each other.
 
-Both ends are ours, on one machine, over a socket that nobody else holds, so pickles are safe here.
+Both ends are ours, on one machine, over a private socket, so pickles are safe here.
 Arrays of observations travel through shared memory. Recorded frames travel in messages: a reply
 holds those of one chunk, at most one of 393 kB (both images) per step and one more at the start, so
 a chunk that runs a whole episode of 520 steps with every frame recorded replies with 205 MB.

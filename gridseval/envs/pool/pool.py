@@ -38,7 +38,7 @@ class Pool(Protocol):
 
 
 def make_pool(settings: EnvSettings, workers: int, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pool:
-    """Make a pool of so many processes, or with 0 one environment in this process.
+    """Make a pool of ``workers`` processes, or of one environment in this process for 0.
 
     Raises:
         MachineError: Images are wanted and no OpenGL back end works.
@@ -132,7 +132,7 @@ class WorkerPool:
 
 
 def _with_backend(settings: EnvSettings) -> EnvSettings:
-    """Find the OpenGL back end once for all workers, if anybody wants images."""
+    """Find the OpenGL back end once for all workers, if observations include images."""
     if settings.backend is not None or CAMERAS.keys().isdisjoint(settings.observations):
         return settings
     return replace(settings, backend=choose_backend().backend)

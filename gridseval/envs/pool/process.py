@@ -81,7 +81,7 @@ class WorkerProcess:
                 return self._replace(str(answer.error))
             raise answer.error
         if answer.failure is not None:
-            # After an exception inside MuJoCo or OpenGL nobody knows what state they are in.
+            # After an exception inside MuJoCo or OpenGL their state is undefined.
             return self._replace(answer.failure)
         self._proven = True
         reply: Reply = answer

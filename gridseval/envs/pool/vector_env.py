@@ -220,7 +220,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
     def _exchange(self, messages: Mapping[int, Start | Step]) -> list[Reply]:
         """Send all messages and wait for all replies, restarting episodes whose worker died."""
-        self._running = False  # if this raises, nobody knows where the slots are
+        self._running = False  # if this raises, the state of the slots is unknown
         for slot, message in messages.items():
             self._workers.send(slot, message)
         replies: dict[int, Reply] = {}
@@ -230,7 +230,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
                 if reply.failure is None:
                     replies[reply.slot] = reply
                 elif isinstance(messages[reply.slot], Step):
-                    # Nobody can replay the caller's actions: report the loss, start anew next step.
+                    # The caller's actions are lost: report it, and start anew with the next step.
                     replies[reply.slot] = self._lost(reply)
                 elif attempts[reply.slot] < _MAX_ATTEMPTS:
                     attempts[reply.slot] += 1

@@ -124,7 +124,7 @@ class GLContext:
         try:
             self._context = _new_context(backend)
         except Exception as error:
-            # No word of installing anything: whoever probed the back end has seen it work.
+            # The hint does not suggest an installation: the probe has seen this back end work.
             raise MachineError(
                 f"no context of the OpenGL back end {backend!r} can be made: "
                 f"{str(error) or type(error).__name__}",

@@ -12,7 +12,7 @@ Mask = NDArray[np.bool_]
 
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=float)
 
-# Drawing happens in float32: whatever is this close (metres) to a plane counts as reaching it.
+# OpenGL draws in float32: a box this close (metres) to a plane counts as reaching it.
 _MARGIN_M = 2e-3
 _CELLS = 3
 # From here on looking closer at a mesh costs less than drawing it.

@@ -1,4 +1,4 @@
-"""Draw what LIBERO's cameras saw, when somebody looks, and to the pixel.
+"""Draw the images of LIBERO's cameras lazily, equal to the pixel.
 
 LIBERO renders both cameras in every control step. Here a step only remembers the joint positions of
 the moment of rendering; the image is drawn from them when a policy or a video asks for it.

@@ -122,7 +122,7 @@ def load_checkpoint(
 
 
 def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
-    """Return the cost of a query, of its trace; ``None`` for what no card describes.
+    """Return a function from a query's trace to its cost; ``None`` if no card describes it.
 
     Args:
         checkpoint: The policy.

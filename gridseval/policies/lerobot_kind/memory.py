@@ -13,7 +13,7 @@ _OBJECTS = ("temporal_ensembler",)
 def remembered(policy: Any) -> dict[str, Any]:
     """Return a policy's attributes that its acting changes, as copies.
 
-    Queues, counters and tensors: whatever is neither a module nor its configuration.
+    Queues, counters and tensors: all that is neither a module nor its configuration.
 
     Args:
         policy: LeRobot's ``PreTrainedPolicy``, after its ``reset``.

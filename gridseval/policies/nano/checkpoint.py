@@ -62,7 +62,7 @@ def save_nano(
 
 
 def save_model(path: str | os.PathLike[str], model: NanoModel) -> None:
-    """Write a model's checkpoint, whatever it was trained to.
+    """Write a model's checkpoint, trained or not.
 
     Args:
         path: The folder; made if it does not exist, its files replaced.

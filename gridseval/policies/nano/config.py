@@ -157,8 +157,8 @@ def read_config(path: Path) -> NanoConfig:
     """Return the configuration in a file.
 
     Raises:
-        PolicyError: It cannot be read, is no JSON, or describes no ``nano``: names the key, and the
-            nearest valid one.
+        PolicyError: It cannot be read, is not JSON, or does not describe a ``nano``: names the
+            key, and the nearest valid one.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ def read_config(path: Path) -> NanoConfig:
         hint = "a nano checkpoint is a folder with config.json and model.safetensors"
         raise PolicyError(f"cannot read {path}: {error.strerror}", hint) from error
     except (ValueError, RecursionError) as error:
-        raise PolicyError(f"{path} is no JSON: {error}") from error
+        raise PolicyError(f"{path} is not JSON: {error}") from error
     try:
         config = build(NanoConfig, data, str(path))
     except UsageError as error:

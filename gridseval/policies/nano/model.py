@@ -135,7 +135,7 @@ class NanoModel(nn.Module):
         return torch.cat([words, state, slots], 1), torch.cat([instruction, roles], 1)
 
     def positions(self, words: int, offset: int) -> Tensor:
-        """Return positions of all other tokens, (T + 1 + chunk,), whatever the padding."""
+        """Return positions of all other tokens, (T + 1 + chunk,), independent of the padding."""
         after = torch.arange(1 + self.config.chunk) + self.config.words
         return offset + torch.cat([torch.arange(words), after])
 

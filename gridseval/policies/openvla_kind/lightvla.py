@@ -67,7 +67,7 @@ class LastStates:
 
 
 class IndexedHead(torch.nn.Module):
-    """An action head that reads the states of an indexing, whatever the model's code hands it.
+    """An action head that reads the states of an indexing, not those that the model passes.
 
     Args:
         head: The checkpoint's.

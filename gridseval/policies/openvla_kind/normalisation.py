@@ -45,7 +45,7 @@ def read_statistics(folder: Path, config: Mapping[str, Any] | None = None) -> di
             OpenVLA's own evaluation.
 
     Raises:
-        PolicyError: Neither is there, or it is no JSON object.
+        PolicyError: Neither file exists, or it is not a JSON object.
     """
     file = folder / FILE
     inner = (config or {}).get("norm_stats")

@@ -67,7 +67,7 @@ def read_actions(
         spec: Its ``action_spec``.
         absolute: Whether it declares ``absolute_action``.
         usual: The card's gripper.
-        rotation: One of :data:`ROTATIONS`, whatever is declared; ``None`` decides by it.
+        rotation: One of :data:`ROTATIONS`, or ``None`` for the one that the server declares.
         gripper: A gripper's rule, likewise.
 
     Raises:

@@ -62,7 +62,7 @@ class Line:
                 for connecting.
 
         Raises:
-            LineError: Nobody answers, or not as expected.
+            LineError: The server does not answer, or not as expected.
         """
         if self._socket is not None:
             return

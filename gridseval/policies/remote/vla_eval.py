@@ -56,7 +56,7 @@ class VlaEvalPolicy(RemotePolicy):
             whole chunks. Default: the card's.
         timeout_s: Seconds until an answer is given up.
         connect_s: Seconds until a connection is given up.
-        rotation: How 3–5 of an action are read, whatever the server declares: ``"as-is"``
+        rotation: How to read 3–5 of an action, instead of what is declared: ``"as-is"``
             (``"axis_angle"`` is the same), or ``"euler_xyz"`` to convert them.
         gripper: How 6 is read, likewise; see :func:`gridseval.policies.cards.gripped`.
         ignore: Declared names that are left alone, with commas between.

@@ -160,7 +160,7 @@ class RunDirectory:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Refuse what is no run, lest its files are mixed with a run's."""
+    """Refuse a folder that is not a run, so that its files do not mix with a run's."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"cannot write to {path}: it is a file", "name a directory")
     if not path.exists() or (path / MANIFEST).exists():

@@ -40,7 +40,7 @@ def append_line(descriptor: int, line: bytes, path: Path) -> None:
     """Append one line to a file and to the disk, or leave the file as it was.
 
     Args:
-        descriptor: The file, opened with ``O_APPEND``; nobody else may be writing it.
+        descriptor: The file, opened with ``O_APPEND``; no other process may write it.
         line: Ends with a line feed.
         path: The file's name, for errors.
 

@@ -1,7 +1,7 @@
 """Reading ``episodes.jsonl``, the only source of truth of a run.
 
 A process that is killed while it appends leaves a last line cut short; that line is left out, and
-its episode is simply run again. A broken line anywhere else is nobody's kill, so it is an error.
+its episode runs again. A kill cannot break any other line, so a broken one is an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_records(path: Path) -> tuple[EpisodeRecord, ...]:
     """Return the records of an ``episodes.jsonl``, also while a run appends to it.
 
     Raises:
-        OutputError: The file cannot be read, or a line other than a cut last one is no record.
+        OutputError: The file cannot be read, or a line other than a cut last one is not a record.
     """
     return read_log(path).records
 
@@ -60,7 +60,7 @@ def parse_log(data: bytes, path: Path) -> EpisodeLog:
         path: The file's name, for errors.
 
     Raises:
-        OutputError: Another line is not JSON, or a line is no record or one of a newer schema;
+        OutputError: Another line is not JSON, or a line is not a record or has a newer schema;
             names the file, the line and the reason.
     """
     records: dict[EpisodeKey, EpisodeRecord] = {}

@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Return the content of a ``run.yaml``.
 
     Raises:
-        OutputError: It cannot be read, is not YAML, or is no mapping.
+        OutputError: It cannot be read, is not YAML, or is not a mapping.
     """
     try:
         stored = read_yaml(path)

@@ -25,7 +25,7 @@ class PublishedRow:
         rate: Success rate in percent, within 0 and 100.
         trials: Episodes that it was measured with; ``None`` where the paper does not say.
         source: The paper, and where in it.
-        protocol: The evaluation protocol that it was measured under; ``None`` where nobody says.
+        protocol: The evaluation protocol that it was measured under; ``None`` if not stated.
 
     Raises:
         ValueError: The rate or the number of trials is out of its range.

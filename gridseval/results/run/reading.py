@@ -106,5 +106,5 @@ def _no_run(path: Path) -> UsageError:
         hint = did_you_mean(path.name, near) if near else None
         return UsageError(f"there is no run {path}", hint)
     return UsageError(
-        f"{path} is no run: it has no {EPISODES}", "name the directory given to run --out"
+        f"{path} is not a run: it has no {EPISODES}", "name the directory given to run --out"
     )

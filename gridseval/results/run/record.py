@@ -120,7 +120,7 @@ def record_from_json(data: Any) -> EpisodeRecord:
     """Make a record from a decoded line of ``episodes.jsonl``, of this schema or an older one.
 
     Raises:
-        ValueError: It is no record, or one of a newer schema; says why.
+        ValueError: It is not a record, or has a newer schema; the message says why.
     """
     if not isinstance(data, dict):
         raise ValueError("not a record of an episode")

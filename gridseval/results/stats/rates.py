@@ -82,7 +82,7 @@ def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> Int
 
 
 def mean(values: Iterable[float]) -> float | None:
-    """Return the arithmetic mean, or ``None`` of nothing."""
+    """Return the arithmetic mean, or ``None`` without values."""
     numbers = list(values)
     return math.fsum(numbers) / len(numbers) if numbers else None
 

@@ -74,7 +74,7 @@ def mean_steps_to_success(records: Iterable[EpisodeRecord]) -> float | None:
 def _mean_interval(records: Sequence[EpisodeRecord]) -> Interval | None:
     if len({(record.suite, record.task) for record in records}) == 1:
         return tally(records).interval  # the same, without a search
-    # Here, since it loads numpy, which nobody needs to list or read records.
+    # Here, since it loads numpy, which listing and reading records do not need.
     from gridseval.results.stats.task_means import suite_interval
 
     return suite_interval(records)

@@ -158,7 +158,7 @@ def _estimate(
 
 @functools.cache
 def _plus_suites() -> tuple[str, ...]:
-    # Here, since nobody who only lists or reads records needs the suites.
+    # Here, since listing and reading records do not need the suites.
     from gridseval.suites import shipped_suites
 
     return tuple(name for name in shipped_suites() if name.startswith(PLUS))

@@ -94,7 +94,7 @@ def _sums(dimension: str, level: Level) -> tuple[Key, ...]:
 
 
 def _rank(dimension: str) -> tuple[int, str]:
-    # Here, since nobody who only lists or reads records needs the suites.
+    # Here, since listing and reading records do not need the suites.
     from gridseval.suites.variant import DIMENSIONS
 
     known = dimension in DIMENSIONS

@@ -16,7 +16,7 @@ class Schedule:
 
     Args:
         stages: ``(layer, tokens)`` in ascending order of layers, counted from 0: from that layer on
-            so many visual tokens are left. Layers before the first stage run on all.
+            ``tokens`` visual tokens are left. Layers before the first stage run on all.
 
     Raises:
         UsageError: Layers don't ascend, or a number is below 0.

@@ -51,7 +51,7 @@ class PeakMemory:
 
 
 def _cuda_in_use() -> Any:
-    """Return ``torch.cuda`` if somebody uses a GPU; loads nothing, and starts no CUDA context."""
+    """Return ``torch.cuda`` if the process uses a GPU; does not load it or start a CUDA context."""
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     return cuda if cuda is not None and cuda.is_initialized() else None

@@ -1,4 +1,4 @@
-"""How many tokens a pruner keeps: so many per camera, or a share."""
+"""How many tokens a pruner keeps: a number per camera, or a share."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def _check_embeddings(name: str, inputs: PrunerInput) -> None:
     if inputs.embedded is None:
         raise PolicyError(f"pruner {name!r} needs the tokens before decoder layer 0 (embedded)")
     visual, text = (tuple(part.shape) for part in inputs.embedded)
-    assert inputs.text_roles is not None  # whoever needs embeddings needs text
+    assert inputs.text_roles is not None  # a pruner that needs embeddings needs text
     expected = (len(inputs.tokens), inputs.dense_count)
     if visual[:2] != expected or text[:2] != tuple(inputs.text_roles.shape):
         raise PolicyError(

@@ -21,7 +21,7 @@ def choose_diverse(tokens: Tensor, candidates: Tensor, count: int) -> Tensor:
         candidates: bool (B, P).
         count: At least 1.
     """
-    # A token that is no candidate is never picked: its distance counts as less than any other.
+    # Tokens that are not candidates get the least distance, so that they are never picked.
     never = -torch.inf
     distances = _cosine_distances(tokens)
     alone = candidates[:, None] & ~torch.eye(tokens.shape[1], dtype=torch.bool).to(tokens.device)

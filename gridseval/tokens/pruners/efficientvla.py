@@ -1,7 +1,7 @@
 """EfficientVLA's selection of visual tokens: a few key tokens, then relevant and diverse ones.
 
 Source: EfficientVLA, arXiv 2506.10100, section on task-relevance and diversity-driven pruning. Its
-dropping of layers and its cache in the diffusion head are no selections of tokens and not here.
+dropped layers and its cache in the diffusion head do not select tokens, so they are not here.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     try:
         path.open("rb").close()
         if not zipfile.is_zipfile(path):
-            raise PolicyError("cannot be read: it is no .npz file")
+            raise PolicyError("cannot be read: it is not an .npz file")
         with np.load(path, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
     except OSError as error:

@@ -171,7 +171,7 @@ class Pruned:
 
     @cached_property
     def traces(self) -> tuple[TokenTrace, ...]:
-        """One trace per row; made when somebody asks, since it copies to the host's memory."""
+        """One trace per row; made on first access, since it copies to the host's memory."""
         kept = self.kept.cpu().numpy()
         scores = None if self.scores is None else self.scores.detach().float().cpu().numpy()
         points = None if self.points is None else self.points.detach().float().cpu().numpy()

@@ -194,7 +194,7 @@ def test_a_run_that_is_not_there_is_named(make_run: MakeRun, tmp_path: Path) -> 
     with pytest.raises(UsageError, match=r"there is no run .*seed_8") as caught:
         read_run(tmp_path / "seed_8")
     assert caught.value.hint == "did you mean 'seed_7'?"
-    with pytest.raises(UsageError, match=r"is no run: it has no episodes\.jsonl"):
+    with pytest.raises(UsageError, match=r"is not a run: it has no episodes\.jsonl"):
         read_run(tmp_path)
     with pytest.raises(UsageError, match="there is no run /nowhere/else"):
         read_run("x=/nowhere/else")
