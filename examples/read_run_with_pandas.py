@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def read_episodes(run: Path) -> pd.DataFrame:
-    """Return a row per episode; what is below ``extra`` has columns of its own.
+    """Return a row per episode; the values of ``extra`` get separate columns.
 
     A later line replaces an error: that is what ``--retry-errors`` writes.
     """

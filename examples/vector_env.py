@@ -1,4 +1,4 @@
-"""Step two LIBERO environments in processes of their own: ``python examples/vector_env.py``."""
+"""Step two LIBERO environments in separate processes: ``python examples/vector_env.py``."""
 
 import sys
 

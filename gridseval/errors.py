@@ -2,7 +2,7 @@
 
 GridsevalError
 ├── UsageError    2  an argument names something that does not exist or cannot be combined
-├── MachineError  3  this machine lacks something: models, GL, a supported version
+├── MachineError  3  this machine lacks something: assets, GL, a supported version
 │   └── WorkerLostError  a worker process was lost each time it tried to start an episode
 ├── PolicyError   4  a checkpoint cannot be loaded, or its actions cannot be executed
 └── OutputError   5  the run directory cannot be written or holds another run
@@ -45,7 +45,7 @@ class UsageError(GridsevalError):
 
 
 class MachineError(GridsevalError):
-    """The machine lacks something that a run needs: models, OpenGL, a supported version."""
+    """The machine lacks something that a run needs: assets, OpenGL, a supported version."""
 
     exit_code = 3
 

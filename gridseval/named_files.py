@@ -44,7 +44,7 @@ class NamedFiles(Generic[T]):
         return tuple(sorted(path.stem for path in self.folder.glob("*.yaml")))
 
     def path(self, name: str) -> Path:
-        """Return the file of a name; a name that ends in ``.yaml`` is the path of one's own file.
+        """Return the file of a name; a name that ends in ``.yaml`` is a path.
 
         Raises:
             UsageError: There is no such name (names the nearest).
@@ -56,7 +56,7 @@ class NamedFiles(Generic[T]):
         return self.folder / f"{name}.yaml"
 
     def load(self, name: str) -> T:
-        """Return what the file of a name, or one's own, says.
+        """Return the content of the file of a name or path.
 
         Raises:
             UsageError: There is no such name, or the file is not a ``kind`` (names file, key path

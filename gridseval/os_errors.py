@@ -1,4 +1,4 @@
-"""What the operating system refuses, as an error that says what failed and why."""
+"""Turns errors of the operating system into errors that name what failed and why."""
 
 from __future__ import annotations
 

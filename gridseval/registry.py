@@ -30,9 +30,9 @@ class Interface:
     Args:
         noun: What one is called in errors, such as ``"policy"``.
         methods: What it must have.
-        subclass_of: ``"module:Class"`` of which it must be a subclass, imported with the first
+        subclass_of: ``"module:Class"``, its base class, imported with the first
             object.
-        instance_of: ``"module:Class"`` of which it must be an instance; without it, objects are
+        instance_of: ``"module:Class"``, its class; without it, objects are
             classes.
         error: What is raised for a name that is unknown or does not fit.
     """
@@ -83,7 +83,7 @@ class Interface:
 
 
 class Registry(Generic[T]):
-    """Maps names to ``"module:Object"``; whatever has a colon needs no registering.
+    """Maps names to ``"module:Object"``; a name with a colon needs no registration.
 
     Args:
         group: The entry-point group in which packages announce their objects.
@@ -113,7 +113,7 @@ class Registry(Generic[T]):
             )
 
     def names(self) -> tuple[str, ...]:
-        """Return all names in alphabetical order, those of plug-ins too; imports none of them."""
+        """Return all names in alphabetical order, those of plug-ins too, without importing them."""
         return tuple(sorted(self.listed()))
 
     def listed(self) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def test_programs_run_as_written(block: Block, assets: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     if "evaluate(config)" in text:
-        assert done.stdout.startswith("0 2 models: ")
+        assert done.stdout.startswith("0 2 assets: ")
         assert (tmp_path / "runs" / "mine" / "table.md").is_file()
     if "torch.Size" in text:
         assert done.stdout.splitlines()[0] == "torch.Size([4, 32, 2048])"

@@ -1,4 +1,4 @@
-r"""InternVLA-M1 (InternRobotics/InternVLA-M1), a client of its own policy server.
+r"""InternVLA-M1 (InternRobotics/InternVLA-M1), a client of its policy server.
 
 Read: ``examples/LIBERO/eval_libero.py`` and ``model2libero_interface.py`` at commit b1a123f,
 ``deployment/model_server/server_policy_M1.py`` at cc302f0, the client's protocol and its packing

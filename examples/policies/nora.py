@@ -2,7 +2,7 @@ r"""NORA (declare-lab/nora, read at commit 6b18c23), served from its own environ
 
 The environment: upstream's ``inference/requirements.txt`` (torch 2.4.0, transformers 4.50.0,
 qwen_vl_utils) and ``pip install gridseval/serve``. ``nora_utils.py`` is a file of
-``experiments/libero``, hence PYTHONPATH. Its loader fetches the FAST tokenizer
+``experiments/libero``, so set PYTHONPATH. Its loader fetches the FAST tokenizer
 (``physical-intelligence/fast``) and ``declare-lab/nora``'s norm_stats.json from the hub::
 
     PYTHONPATH=nora/experiments/libero gridseval serve --policy examples/policies/nora.py:Nora \
@@ -16,8 +16,8 @@ a chunk. Its ``libero_utils.py`` is empty in the repository; the names are those
 so the image chain is OpenVLA's: JPEG, Lanczos to 224 px (no crop: the script never does one).
 
 What differs: upstream counts a chunk as one of at most 500 steps and looks for success after whole
-chunks only. LIBERO's own horizon of 1,000 steps ends its episodes before that, hence the 990 of
-protocol ``nora``. gridseval looks for success after every step.
+chunks only. LIBERO's own horizon of 1,000 steps ends its episodes earlier: the protocol
+``nora`` has 990. gridseval looks for success after every step.
 """
 
 from __future__ import annotations

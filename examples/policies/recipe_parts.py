@@ -2,7 +2,7 @@
 
 A recipe puts a model behind gridseval's ``Policy`` in the model's own environment. It calls the
 functions that the model's authors call in their LIBERO evaluation and adds what stands between
-them there. It imports nothing of the model before its class is made.
+them there. It does not import the model before its class is made.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ the mean over the last 12 queries of what each says of this step, where a query 
 weighs exp(−0.1 k). Then the statistics' 1st and 99th percentiles scale it.
 
 What differs: upstream draws all samples from one generator, seeded once. Here every query has a
-seed of its own, of the run's seed, suite, task, trial and step, so that an episode does not depend
+seed from the run's seed, suite, task, trial and step, so that an episode does not depend
 on those before it.
 """
 

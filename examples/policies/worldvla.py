@@ -149,7 +149,7 @@ class WorldVla:
     def _generated(
         self, episode: _Progress, image: Image.Image, task: str
     ) -> list[NDArray[np.float32]]:
-        """Return what the model generates, one array per action; nothing where it is none."""
+        """Return what the model generates, one array per action; empty for text without actions."""
         images, before = list(episode.images), list(episode.done)
         try:
             actions = self._ask(

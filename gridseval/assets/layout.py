@@ -11,7 +11,7 @@ import platformdirs
 from gridseval.errors import MachineError
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
-"""Folders without which nothing of LIBERO can be built."""
+"""Folders that every scene of LIBERO needs."""
 
 
 def cache_dir() -> Path:

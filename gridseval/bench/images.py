@@ -28,7 +28,7 @@ def measure_images(
 
     Args:
         repetitions: Pairs of images; a few more come first and do not count.
-        on_progress: Told each card that is done.
+        on_progress: Called with each card that is done.
     """
     times = {}
     for name in list_cards():

@@ -25,10 +25,10 @@ def measure(plan: BenchPlan, on_progress: Callable[[str], None] = lambda _: None
 
     Args:
         plan: What to measure.
-        on_progress: Told what is done, :func:`number_of_parts` times.
+        on_progress: Called with what is done, :func:`number_of_parts` times.
 
     Raises:
-        MachineError: Models or OpenGL are missing, or a process was lost.
+        MachineError: Assets or OpenGL are missing, or a process was lost.
     """
     with ExitStack() as stack:
         bench = _Bench(plan, stack, on_progress)

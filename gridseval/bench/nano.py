@@ -59,7 +59,7 @@ def measure_nano(
 
     Args:
         names: The pruners'.
-        repeats: Passes of which the fastest counts, at least 1.
+        repeats: Passes, at least 1; the fastest counts.
         config: The model without its pruner; default: :class:`NanoConfig`'s.
         on_progress: Called with a pruner's name when that is done.
     """

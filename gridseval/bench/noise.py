@@ -36,7 +36,7 @@ def measure_noises(
     Args:
         image_px: Width and height of the image.
         repetitions: Frames of each noise; one more comes first and does not count.
-        on_progress: Told each noise that is done, ``NOISES`` times.
+        on_progress: Called with each noise that is done, ``NOISES`` times.
     """
     image = np.random.default_rng(0).integers(0, 256, (image_px, image_px, 3), dtype=np.uint8)
     times = {}

@@ -1,4 +1,4 @@
-"""The plain ``libero`` loop, in a process of its own.
+"""The plain ``libero`` loop, in a separate process.
 
 Run as ``python -m gridseval.bench.plain``. Each line on standard input is a request as JSON, each
 line on standard output a reply: ``{"task": {...}}`` makes the environment of a
@@ -155,7 +155,7 @@ class PlainLoop:
 
 
 def _make_env(task: PlainTask, libero_envs: Any) -> Any:
-    # The file may be a suite's of one's own, parts of which libero would evaluate as Python.
+    # The file may be a custom suite's, and libero would evaluate parts of it as Python.
     with problem_text(read_bddl(Path(task.bddl)).text):
         if task.images:
             return libero_envs.OffScreenRenderEnv(

@@ -32,7 +32,7 @@ class BenchPlan:
         trials: Episodes of each task in each loop, 1 to the suite's number of trials.
         steps: Policy steps of an episode, 1 to 900.
         workers: Processes of the many-worker loops, at least 1.
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
         seed: LIBERO's seed, and that of the actions.
 
     Raises:
@@ -97,12 +97,12 @@ class Loop:
 
 @dataclass(frozen=True)
 class PlainTask:
-    """What the process is told about a task.
+    """A task, for the plain loop's process.
 
     Attributes:
         bddl: The problem file.
         init_states: The stored initial states.
-        assets: The root of the models.
+        assets: The root of LIBERO's assets.
         seed: What ``env.seed`` is given, once; the actions' seed too.
         steps: Policy steps.
         settle_steps: Steps with an open gripper before them.

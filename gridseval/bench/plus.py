@@ -41,9 +41,9 @@ class PlusPlan:
         base: The base task, by its index in the base suite.
         tasks: How many perturbed tasks run on one compiled model, at least 2.
         anew: How many of these are also built anew, 1 to ``tasks``.
-        steps: Policy steps of each, of the zero policy.
+        steps: Policy steps of each task, by the zero policy.
         images: Whether both images are drawn after every step; the zero policy looks at none.
-        assets: Folder of LIBERO's models, or ``None`` to look for it.
+        assets: Folder of LIBERO's assets, or ``None`` to look for it.
         seed: LIBERO's.
 
     Raises:
@@ -126,7 +126,7 @@ class PlusMeasured:
 
     Attributes:
         shared: All tasks on one compiled model.
-        anew: Some of them, each with a model of its own.
+        anew: Some of them, each with its own model.
         plain: As many environments of the plain ``libero`` loop, each made, reset and run as
             everyone does, on the base task (it cannot perturb); ``None`` without images.
         bits_equal: Whether the first two ended in the same states.
@@ -150,10 +150,10 @@ def measure_plus(
 
     Args:
         plan: What to measure.
-        on_progress: Told the task that is done, ``number_of_parts(plan)`` times.
+        on_progress: Called with the task that is done, ``number_of_parts(plan)`` times.
 
     Raises:
-        MachineError: Models or OpenGL are missing.
+        MachineError: Assets or OpenGL are missing.
     """
     tasks, root = plan.chosen_tasks, announced_assets(plan.assets).root
     with closing(_environment(plan, root)) as env:
@@ -206,7 +206,7 @@ def _environment(plan: PlusPlan, assets: Path) -> LiberoEnv:
 
 
 def _measure_plain(plan: PlusPlan, assets: Path, on_progress: Callable[[str], None]) -> Way:
-    """Run the plain loop's environments of the base task, in a process of their own."""
+    """Run the plain loop's environments of the base task, in a separate process."""
     suite = plan.loaded_suite
     variant = plan.chosen_tasks[0].variant
     assert variant is not None

@@ -33,7 +33,7 @@ class BenchSizes:
         layers: Decoder layers that the pruners believe in.
         heads: Attention heads of the maps they are given.
         lightvla_dim: Width at which LightVLA is compared with its products.
-        repeats: Calls of which the fastest counts, at least 1.
+        repeats: Calls, at least 1; the fastest counts.
     """
 
     dim: int = 1024
@@ -109,7 +109,7 @@ def measure_pruners(
 
 
 def time_in_turns(calls: Sequence[Callable[[], Any]], repeats: int) -> tuple[list[float], ...]:
-    """Return milliseconds of each call, ``repeats`` of each, in turns, after one that counts not.
+    """Return milliseconds of ``repeats`` calls of each, in turns, after one that warms up.
 
     Args:
         calls: What to time.

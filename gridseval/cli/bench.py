@@ -220,7 +220,7 @@ def _check_writable(path: Path) -> None:
     """Find out before minutes of measuring, not after."""
     existed = path.exists()
     with os_errors(f"cannot write {path}"):
-        # Tried, not asked: os.access knows nothing of file systems like /proc.
+        # Write a file to find out: os.access is wrong for file systems like /proc.
         path.open("a", encoding="utf8").close()
         if not existed:
             path.unlink()

@@ -15,7 +15,7 @@ _NO_SECTION = "Other options"
 
 
 class SectionOption(click.Option):
-    """An option that help lists in a section of its own.
+    """An option that help lists in a named section.
 
     Args:
         words: What ``click.Option`` takes.

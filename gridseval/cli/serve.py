@@ -70,7 +70,7 @@ def command(
         click.echo(f"note: {note}", err=True)
     if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
         click.echo(f"warning: anyone who can reach {settings.host} can use this policy", err=True)
-    # A run here would note the seed by itself; there it has one of its own.
+    # A run here would note the seed by itself; there it has a separate one.
     loaded = dataclasses.replace(loaded, description={**loaded.description, "seed": seed})
     server = PolicyServer(loaded, settings, _log)
     number = asyncio.run(_until_signal(server, f"serving {loaded.name} on"))

@@ -33,11 +33,11 @@ def check_bowl(assets: str | None, force: bool) -> Finding:
     """Let the scene settle in several trials and look at the bowl.
 
     Args:
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
         force: Only warn, as of the version of MuJoCo.
 
     Raises:
-        MachineError: Models are missing, or the task cannot be compiled.
+        MachineError: Assets are missing, or the task cannot be compiled.
     """
     from gridseval.envs.libero_env import LiberoEnv
 

@@ -21,7 +21,7 @@ def diagnose(assets: str | None = None, force: bool = False) -> Iterator[Finding
     """Check this machine.
 
     Args:
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
         force: Accept MuJoCo 3.4 to 3.9.
 
     Yields:

@@ -29,7 +29,7 @@ class Finding:
 
 
 def guarded(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Return a check's findings, or a failure in place of whatever exception it raised.
+    """Return a check's findings, or a failure in place of an exception that it raised.
 
     Users call the doctor when things are broken, and a traceback would not tell them why.
     """

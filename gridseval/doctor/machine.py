@@ -1,4 +1,4 @@
-"""What the machine brings: cores, memory, disk, LIBERO's models, a configuration of ``libero``."""
+"""What the machine brings: cores, memory, disk, LIBERO's assets, a configuration of ``libero``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_memory() -> Finding:
 
 
 def check_disk() -> Finding:
-    """Check that the user's cache can be written and has room for models."""
+    """Check that the user's cache can be written and has room for assets."""
     folder = Path(platformdirs.user_cache_dir("gridseval"))
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(parent, os.W_OK):
@@ -60,13 +60,13 @@ def check_disk() -> Finding:
 
 
 def check_models(explicit: str | None) -> Finding:
-    """Find the models and tell which they are.
+    """Find the assets and report which they are.
 
     Args:
         explicit: A folder, or ``None`` to look for them.
 
     Raises:
-        MachineError: There are none.
+        MachineError: They are missing.
     """
     assets = find_assets(explicit)
     name, digest = assets.identity()
@@ -91,7 +91,7 @@ def check_libero_config(environment: Mapping[str, str] | None = None) -> Iterato
     folder = Path(variables.get("LIBERO_CONFIG_PATH", Path.home() / ".libero"))
     path = folder / "config.yaml"
     if path.is_file():
-        hint = f"plain libero reads models and tasks from where {path} points"
+        hint = f"plain libero reads assets and tasks from where {path} points"
         yield Finding("config", "ok", "libero has a config.yaml; gridseval ignores it", hint)
 
 

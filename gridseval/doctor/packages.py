@@ -49,7 +49,7 @@ RULES = (
         (1, 4),
         (1, 5),
         "failure",
-        "LIBERO builds on robosuite 1.4, parts of which 1.5 removed",
+        "LIBERO uses parts of robosuite 1.4 that 1.5 removed",
         "robosuite==1.4.0",
     ),
     Rule(
@@ -77,7 +77,7 @@ RULES = (
         "torch>=2.4,<2.14",
     ),
 )
-"""The packages of which any version within bounds will do."""
+"""The packages that may have any version within bounds."""
 
 
 def check_python() -> Finding:

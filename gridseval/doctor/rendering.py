@@ -69,13 +69,13 @@ def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator
 
 
 def check_speed(assets: str | None) -> Finding:
-    """Measure images of libero_spatial's task 5, in a process of its own: drivers may abort.
+    """Measure images of libero_spatial's task 5, in a separate process: drivers may abort.
 
     Args:
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
 
     Raises:
-        MachineError: No OpenGL back end works, models are missing, or the process died.
+        MachineError: No OpenGL back end works, assets are missing, or the process died.
     """
     chosen = backends.choose_backend().backend
     figures = _measure(chosen, assets)

@@ -1,4 +1,4 @@
-"""Time images, in a process of its own: ``python -m gridseval.doctor.speed BACKEND [ASSETS]``."""
+"""Time images, in a separate process: ``python -m gridseval.doctor.speed BACKEND [ASSETS]``."""
 
 from __future__ import annotations
 

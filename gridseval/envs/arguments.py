@@ -48,10 +48,10 @@ class ResetOptions:
 
 
 def at_least(least: int, name: str, value: Any, default: int | None = None) -> int:
-    """Return a whole number, if it is not below ``least``; the default, if there is one, for none.
+    """Return a whole number of at least ``least``, or the default (if there is one) for ``None``.
 
     Raises:
-        UsageError: It is, or it is not a whole number.
+        UsageError: It is smaller, or not a whole number.
     """
     number = default if value is None and default is not None else whole(name, value)
     if number < least:
@@ -60,10 +60,10 @@ def at_least(least: int, name: str, value: Any, default: int | None = None) -> i
 
 
 def whole(name: str, value: Any) -> int:
-    """Return a whole number; true and false are none here, though Python counts with them.
+    """Return a whole number; true and false are refused, though Python counts with them.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a whole number.
     """
     try:
         if not isinstance(value, bool):
@@ -77,7 +77,7 @@ def checked_seed(seed: Any) -> int:
     """Return a seed that numpy's global generator takes: 0 to 2³² − 1.
 
     Raises:
-        UsageError: It is out of range, or no whole number.
+        UsageError: It is out of range, or not a whole number.
     """
     number = whole("seed", seed)
     if not 0 <= number <= MOST_SEED:
@@ -133,7 +133,7 @@ def one_of(name: str, value: Any, choices: tuple[_Choice, ...]) -> _Choice:
     """Return the value, if it is one of the choices.
 
     Raises:
-        UsageError: It is not; names the nearest.
+        UsageError: It is not one of them; names the nearest.
     """
     for choice in choices:
         if isinstance(value, str) and value == choice:

@@ -29,8 +29,8 @@ class EnvConfig:
     """The options of :class:`~gridseval.envs.libero_env.LiberoEnv`, as data.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
-        assets: Folder of LIBERO's models; ``None`` looks for them, see
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
+        assets: Folder of LIBERO's assets; ``None`` looks for them, see
             :func:`gridseval.assets.find_assets`.
         observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
             Without images no OpenGL is needed.
@@ -49,7 +49,7 @@ class EnvConfig:
         max_scenes: Compiled tasks to keep.
         libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; ``None`` is that of
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
-        prompts: What policies are told in LIBERO-Plus: ``"base"``, the base task's instruction, or
+        prompts: The instructions in LIBERO-Plus: ``"base"``, the base task's instruction, or
             ``"upstream"``, which names the perturbation.
         robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
             angles, which is another benchmark.
@@ -57,7 +57,7 @@ class EnvConfig:
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; ``None`` is the first that works.
 
     Raises:
-        UsageError: A value is none that the environment takes.
+        UsageError: The environment refuses a value.
     """
 
     suite: str
@@ -102,7 +102,7 @@ class EnvConfig:
         """Return a configuration from the keyword arguments of a caller.
 
         Args:
-            suite: Name of the suite, or the path of one's own.
+            suite: Name or path of the suite.
             given: Values of other attributes; ``assets`` and ``libero_plus`` may be paths,
                 ``observations`` and ``perturb`` any sequence.
 
@@ -122,13 +122,13 @@ class EnvConfig:
         return cls(suite, **chosen)
 
     def episodes(self, root: Path | None = None) -> Episodes:
-        """Return the episodes that such an environment can start.
+        """Return the episodes that the environment can start.
 
         Args:
-            root: Folder of LIBERO's models, where ``assets`` does not name it.
+            root: Folder of LIBERO's assets, where ``assets`` does not name it.
 
         Raises:
-            UsageError: A value is none that the environment takes.
+            UsageError: The environment refuses a value.
         """
         return Episodes(
             self.suite,

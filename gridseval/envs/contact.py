@@ -1,4 +1,4 @@
-"""When the gripper touches something: a moment that people look for in an episode."""
+"""Detects when the gripper touches something, to mark that moment in an episode."""
 
 from __future__ import annotations
 

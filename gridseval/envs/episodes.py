@@ -31,9 +31,9 @@ class Episodes:
 
     Args:
         suite: Name of the suite.
-        assets: Root of LIBERO's models.
+        assets: Root of LIBERO's assets.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
-        prompts: ``"base"`` or ``"upstream"``: what policies are told in LIBERO-Plus.
+        prompts: ``"base"`` or ``"upstream"``: the instructions in LIBERO-Plus.
         robot_true: Whether the robot dimension's arm really starts at its joint angles.
         perturb: Perturbations of every episode, as texts such as ``"camera:3"``.
 

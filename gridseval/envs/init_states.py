@@ -46,7 +46,7 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
 
 
 def _again(path: Path) -> str:
-    """Return what to do about a broken file of LIBERO's, or of one's own."""
+    """Return what to do about a broken file of LIBERO's or of a custom suite."""
     inside = path.is_relative_to(package_root())
     return _REINSTALL if inside else "write it as LIBERO's: torch.save of a float64 array"
 
@@ -80,7 +80,7 @@ def _load(pickled: bytes) -> NDArray[np.float64]:
 class _ArrayUnpickler(pickle.Unpickler):
     """Knows the names that a pickled float64 array needs, and no other.
 
-    Each stands for a class of our own: with a damaged pickle, numpy's own crash the interpreter.
+    It maps each to a class of this module: with a damaged pickle, numpy's crash the interpreter.
     """
 
     def find_class(self, module: str, name: str) -> Any:

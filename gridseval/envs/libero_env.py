@@ -59,13 +59,13 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
         render_mode: ``"rgb_array"``, or ``None``.
         options: See :class:`~gridseval.envs.config.EnvConfig`.
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: Models or OpenGL are missing.
+        MachineError: Assets or OpenGL are missing.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -129,7 +129,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
-        self._running = None  # whatever fails below leaves no half-started episode
+        self._running = None  # a failure below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
         self._running = self._scenes.start(

@@ -2,8 +2,8 @@
 
 Importing ``libero.libero`` asks a question on standard input when no configuration file exists, and
 trusts a stale one (docs: protocol and traps, no. 5); robosuite prints three warnings and refuses to
-load where there is no OpenGL, although a simulation without images needs none. Here both are
-imported with a configuration of our own in the user's cache, quietly, and nothing else is touched.
+load where there is no OpenGL, although a simulation without images needs none. This
+module imports both quietly, with gridseval's own configuration in the user's cache.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def import_libero() -> types.ModuleType:
 
 @contextlib.contextmanager
 def asset_root(path: Path) -> Iterator[None]:
-    """Let ``libero`` read its models from ``path`` inside the block."""
+    """Let ``libero`` read its assets from ``path`` inside the block."""
     module: Any = sys.modules["libero.libero"]
     before = module._assets_path_cache
     module._assets_path_cache = str(path)

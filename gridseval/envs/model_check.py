@@ -1,4 +1,4 @@
-"""Check a MuJoCo model before it is compiled: it may read the files of its own folders only.
+"""Check a MuJoCo model before it is compiled: it may only read files in its own folders.
 
 Scenes and objects are data that users name. Their XML runs no code, but it could make MuJoCo read
 any file, hang on a pipe or a device, or load engine plug-ins.
@@ -45,7 +45,7 @@ def _check_file(tag: str, name: str, folders: tuple[Path, ...]) -> None:
     path = _plain(name)
     if not any(path.is_relative_to(folder) for folder in folders):
         raise MachineError(
-            f"a model's {tag} asks for {name!r}, which is in none of its own folders", _HINT
+            f"a model's {tag} asks for {name!r}, which is outside its folders", _HINT
         )
     if path.exists() and not path.is_file():
         raise MachineError(f"a model's {tag} asks for {name!r}, which is not a regular file", _HINT)

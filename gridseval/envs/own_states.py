@@ -1,4 +1,4 @@
-"""The stored initial states of a suite of one's own, checked before the first episode."""
+"""The stored initial states of a custom suite, checked before the first episode."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def find_plus(named: str | Path | None = None) -> PlusFolder:
     """Return LIBERO-Plus's files: those named, those of the environment variable, those pulled.
 
     Raises:
-        UsageError: What is named holds no LIBERO-Plus, or only a part of it.
+        UsageError: The folder does not have LIBERO-Plus, or only a part of it.
     """
     return PlusFolder.find(named, pulled_root("libero-plus"))
 
@@ -36,7 +36,7 @@ def check_available(task: Task, folder: PlusFolder) -> None:
     """Refuse a task whose files are missing.
 
     Raises:
-        UsageError: It cannot be run here; says what is missing and where to get it.
+        UsageError: A file is missing; the message says which, and where to get it.
     """
     lack = missing(task, folder)
     if lack is not None:

@@ -51,7 +51,7 @@ class Scene:
         init_states: float64 (trials, 1 + nq + nv).
 
     Raises:
-        MachineError: Models are missing or broken, or do not fit the initial states.
+        MachineError: Assets are missing or broken, or do not fit the initial states.
     """
 
     def __init__(self, files: TaskFiles) -> None:
@@ -62,10 +62,10 @@ class Scene:
         self.data: Any = self.env.sim.data._data
         if self.init_states.shape[1] != 1 + self.model.nq + self.model.nv:
             raise MachineError(
-                f"the models in {files.assets} do not fit the initial states of {files.bddl.stem}: "
+                f"the assets in {files.assets} do not fit the initial states of {files.bddl.stem}: "
                 f"{self.init_states.shape[1]} numbers stored, {1 + self.model.nq + self.model.nv} "
                 "needed",
-                "use LIBERO's own models: --assets PATH",
+                "use LIBERO's own assets: --assets PATH",
             )
         _disable_sensors(self.model)
         self.env.check_contact = _ContactCheck(self)
@@ -78,7 +78,7 @@ class Scene:
 
     @property
     def goal(self) -> tuple[tuple[str, ...], ...]:
-        """The goal's predicates, all of which must hold: (name, argument, …)."""
+        """The goal's predicates, which must all hold: (name, argument, …)."""
         return tuple(tuple(atom) for atom in self.env.parsed_problem["goal_state"])
 
     def stored_state(self, trial: int) -> Float:
@@ -116,7 +116,7 @@ class Scene:
         except KeyError as error:
             raise MachineError(
                 f"{self.files.bddl.stem} cannot be perturbed: {error.args[0]}",
-                "are these LIBERO's models, and LIBERO-Plus's assets? gridseval assets verify",
+                "are these LIBERO's and LIBERO-Plus's assets? gridseval assets verify",
             ) from error
 
     def post_process(self) -> None:
@@ -145,13 +145,13 @@ def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
         ):
             warnings.simplefilter("ignore")
             env = _construct(libero_envs, files, pristine)
-    except (MachineError, MemoryError):  # the models are not to blame for a lack of memory
+    except (MachineError, MemoryError):  # a lack of memory is not the assets' fault
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise MachineError(
-            f"{files.bddl.stem} cannot be built from the models in {files.assets}: {reason}",
-            "check the models: gridseval doctor",
+            f"{files.bddl.stem} cannot be built from the assets in {files.assets}: {reason}",
+            "check the assets: gridseval doctor",
         ) from error
     return env, pristine
 

@@ -69,7 +69,7 @@ class RunningEpisode:
 
 
 class SceneCache:
-    """Compiled tasks, of which the least recently used is dropped first.
+    """Compiled tasks; drops the least recently used first.
 
     Args:
         capacity: How many compiled tasks to keep; each takes about 100 MB.

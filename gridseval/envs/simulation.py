@@ -32,7 +32,7 @@ class View:
     Attributes:
         qpos: float64 (nq,), after 23 of the 25 substeps; cameras and body poses show it.
         eef_pos: float64 (3,), metres, of the same moment.
-        eef_quat: float64 (4,), x y z w, of the hand, of the same moment.
+        eef_quat: float64 (4,), x y z w, of the hand at the same moment.
         gripper_qpos: float64 (2,), metres, after 24 substeps.
         site_rgba: float (nsite, 4): marker colours (the stove's glow) before the step's end.
     """
@@ -81,8 +81,8 @@ class Simulation:
                 state then sets the joints; what stays is the controller's goal orientation, and its
                 null-space target, which pull the arm back.
             joints_true: Whether the arm is put there again after the stored state, at rest.
-            extra: Kinds of perturbation with an edit of their own, each with its data.
-            seeding: ``"task"`` as above; with ``"trial"`` the trial has an environment of its own,
+            extra: Kinds of perturbation with their own edit, each with its data.
+            seeding: ``"task"`` as above; with ``"trial"`` the trial has its own environment,
                 reset once, then seeded with ``seed + trial`` and reset again.
 
         Returns:

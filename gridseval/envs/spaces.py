@@ -31,7 +31,7 @@ def observation_space(observations: Sequence[str], image_px: int = IMAGE_PX) -> 
     """Return the space of one environment that observes these keys, with images of this side.
 
     Raises:
-        UsageError: A key is none of :data:`ALL_OBSERVATION_KEYS`.
+        UsageError: A key is not one of :data:`ALL_OBSERVATION_KEYS`.
     """
     keys = checked_keys(observations)
     image = spaces.Box(0, 255, (image_px, image_px, 3), np.uint8)
@@ -48,7 +48,7 @@ def action_space(action_chunk: int | None, actions: str = "delta") -> spaces.Box
     Absolute goals have no bounds in robosuite; only the gripper's command has.
 
     Raises:
-        UsageError: The chunk is shorter than one action, or no whole number.
+        UsageError: The chunk is shorter than one action, or not a whole number.
     """
     chunk = () if action_chunk is None else (at_least(1, "action_chunk", action_chunk),)
     high = np.ones((*chunk, 7), np.float32)
@@ -61,7 +61,7 @@ def checked_px(image_px: Any) -> int:
     """Return the side of images, if it is within 1 and :data:`~gridseval.suites.MOST_PX`.
 
     Raises:
-        UsageError: It is not, or it is not a whole number.
+        UsageError: It is out of range, or not a whole number.
     """
     if at_least(1, "image_px", image_px) > MOST_PX:
         raise UsageError(f"image_px must be at most {MOST_PX}, not {image_px}")
@@ -72,7 +72,7 @@ def checked_keys(observations: Sequence[str]) -> tuple[str, ...]:
     """Return the keys in their usual order.
 
     Raises:
-        UsageError: A key is none of :data:`ALL_OBSERVATION_KEYS`, or there is no sequence.
+        UsageError: A key is not one of :data:`ALL_OBSERVATION_KEYS`, or they are not a sequence.
     """
     if isinstance(observations, str) or not isinstance(observations, Iterable):
         hint = "for example: observations=('state',)"

@@ -19,7 +19,7 @@ class TaskFiles:
     Attributes:
         bddl: The problem file.
         init_states: The stored initial states.
-        assets: The root of the models.
+        assets: The root of LIBERO's assets.
         arena: The arena's XML file, or ``None`` for LIBERO's.
         textures: Names of textures in the arena, each with the file that replaces LIBERO's.
         added: Kinds of objects that LIBERO does not know, each with its XML file.
@@ -53,7 +53,7 @@ class TaskFiles:
 
         Args:
             task: Of any suite; one of LIBERO-Plus must be available.
-            assets: The root of LIBERO's models.
+            assets: The root of LIBERO's assets.
             folder: LIBERO-Plus's files.
         """
         variant = task.variant

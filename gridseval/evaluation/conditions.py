@@ -1,4 +1,4 @@
-"""Under which conditions a run's episodes take place: the protocol, and what differs from it."""
+"""The conditions of a run's episodes: the protocol, and what differs from it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def checked_max_steps(asked: int) -> int:
     """Return ``--max-steps``, if it is within 1 and 100,000.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It is out of range.
     """
     if at_least(1, "--max-steps", asked) > MOST_STEPS:
         raise UsageError(f"--max-steps must be at most {MOST_STEPS}, not {shown(asked)}")
@@ -140,10 +140,10 @@ def checked_max_steps(asked: int) -> int:
 
 
 def at_least(least: int, option: str, value: int) -> int:
-    """Return an option's value, if it is not below ``least``.
+    """Return an option's value, if it is at least ``least``.
 
     Raises:
-        UsageError: It is.
+        UsageError: It is smaller.
     """
     if value < least:
         raise UsageError(f"{option} must be at least {least}, not {shown(value)}")
@@ -151,7 +151,7 @@ def at_least(least: int, option: str, value: int) -> int:
 
 
 def shown(number: int) -> str:
-    """Return a number's digits, or of one that has too many for a message its length."""
+    """Return a number's digits, or its length if it has too many for a message."""
     bits = number.bit_length()
     return str(number) if bits < 100 else f"a number of {bits} bits"
 

@@ -12,7 +12,7 @@ class RunConfig:
     """The arguments of ``gridseval run``.
 
     Attributes:
-        suite: Name of the suite, or the path of one's own: a folder with ``suite.yaml``, or a YAML.
+        suite: Name or path of the suite; a path is a folder with ``suite.yaml``, or a YAML file.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
@@ -33,7 +33,7 @@ class RunConfig:
         trust_remote_code: Whether code in the checkpoint may run.
         video: ``"none"``, ``"failures"``, ``"all"``, a number, or ``None`` for as many as there are
             tasks if this machine can draw.
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         prompts: ``"base"``, or ``"upstream"`` for prompts that name the perturbation.
         robot_true: Whether the arm of the robot dimension really starts at its joint angles.

@@ -1,4 +1,4 @@
-"""Resuming a run that an earlier version of gridseval began, under the conditions of then."""
+"""Resuming a run that an earlier version of gridseval began, under its earlier conditions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """Return the arguments under which a stored run goes on, and what to tell the user.
 
     Before there were protocols, one seed served LIBERO and the policy, and 7 was its default. The
-    same command must resume such a run, so options that it leaves out get the values of then.
+    same command must resume such a run, so options that it leaves out get their earlier values.
 
     Args:
         config: The arguments as given.

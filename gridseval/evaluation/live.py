@@ -1,4 +1,4 @@
-"""Tables that keep up with a run, without holding it up."""
+"""Renews tables during a run without slowing it down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gridseval.errors import OutputError
 
 EVERY_S = 5.0
 SHARE = 0.01
-"""Tables of very long runs take longer to write; they may take up this share of the time."""
+"""Largest share of the time that writing tables may take; it grows with the run."""
 
 
 class LiveTables:
@@ -28,7 +28,7 @@ class LiveTables:
         self._next_s = float("-inf")
 
     def refresh(self) -> None:
-        """Write the tables unless that was done a moment ago; call it after every episode.
+        """Write the tables unless they are recent; call it after every episode.
 
         A table that cannot be written now does not stop the run: the episodes are safe. The final
         tables raise the error.

@@ -1,4 +1,4 @@
-"""Files that an earlier start of a run has named, and that are gone when it is resumed."""
+"""Warns of files of an earlier start that are gone when a run is resumed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class PreparedRun:
         trials: Trials per task.
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
-        assets: The models.
+        assets: LIBERO's assets.
         conditions: The protocol of its episodes.
         replan: Policy steps between queries, or ``None`` for whole chunks.
         workers: Worker processes, 0 for none.
@@ -84,7 +84,7 @@ class PreparedRun:
 
     @property
     def renderer(self) -> str | None:
-        """Who draws the policy's images, or ``None`` if it sees none: pixels decide outcomes."""
+        """The renderer of the policy's images, ``None`` without images: pixels decide outcomes."""
         if self.probe is None or CAMERAS.keys().isdisjoint(self.observations):
             return None
         return f"{self.probe.backend}: {self.probe.renderer}"
@@ -119,7 +119,7 @@ def prepare(config: RunConfig) -> PreparedRun:
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: Models, OpenGL or a supported MuJoCo are missing.
+        MachineError: Assets, OpenGL or a supported MuJoCo are missing.
         PolicyError: The checkpoint cannot be loaded.
     """
     chosen = choose(config)

@@ -60,7 +60,7 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
 
     Args:
         config: What to run.
-        progress: Told how it goes; default: shows nothing.
+        progress: Shows how far the run is; default: shows nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.

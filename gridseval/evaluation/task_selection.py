@@ -31,7 +31,7 @@ from gridseval.suites import (
 from gridseval.suites.recorded import suite_files
 
 _OWN_SCENES = ("background", "layout")
-"""Dimensions whose tasks each have a compiled model of their own."""
+"""Dimensions whose tasks do not share compiled models."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class TaskSelection:
     """The tasks of a run.
 
     Attributes:
-        suite: The suite, with the instructions that policies are told.
+        suite: The suite, with the instructions that policies get.
         tasks: Those that can be run, in the suite's order.
-        lacking: Those that were asked for, too, but lack files.
+        lacking: Selected tasks that lack files.
         selection: What was asked for.
         plan: What every episode is perturbed with, beside what its task perturbs.
         folder: LIBERO-Plus's files.
         prompts: Which instructions.
         robot_true: Whether the robot dimension's arm really starts at its joint angles.
-        notes: What the user should know of how they were asked for.
+        notes: What the user should know about the selection.
     """
 
     suite: Suite
@@ -81,14 +81,14 @@ class TaskSelection:
         return (*self.notes, first, *because)
 
     def scene(self, episode: Episode) -> Hashable:
-        """Return what episodes have in common that share a compiled model."""
+        """Return the key of a compiled model, equal for episodes that share it."""
         variant = self.suite.tasks[episode.task].variant
         if variant is None or variant.dimension in _OWN_SCENES:
             return episode.task
         return variant.base
 
     def describe(self, episode: Episode, seed: int) -> dict[str, Any]:
-        """Return what an episode's record says about perturbations; nothing if there are none."""
+        """Return the perturbations for an episode's record; empty without any."""
         variant = self.suite.tasks[episode.task].variant
         extra: dict[str, Any] = {}
         if variant is not None:

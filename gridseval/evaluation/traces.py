@@ -1,4 +1,4 @@
-"""Keeping what a policy looked at: one file per episode, written while it runs."""
+"""Stores what a policy looked at: one file per episode, written while it runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridseval.tokens.trace_file import TraceWriter, trace_name
 
 
 class TraceRecorder:
-    """Writes the traces of running episodes; those without any get no file.
+    """Writes the traces of running episodes; an episode without traces gets no file.
 
     Args:
         folder: Where files go; made when the first trace comes.
@@ -54,7 +54,7 @@ class TraceRecorder:
         return None if writer is None else writer.finish()
 
     def close(self) -> None:
-        """Leave nothing of episodes that have not ended."""
+        """Remove the files of episodes that have not ended."""
         for episode in list(self._writers):
             self._discard(episode)
 

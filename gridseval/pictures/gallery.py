@@ -41,7 +41,7 @@ class Gallery:
         suite: Name of a suite.
         task: The task to perturb, by index or name; of LIBERO-Plus one of the base suite.
         kinds: Kinds of perturbation, for suites other than LIBERO-Plus; default: all.
-        assets: Folder of LIBERO's models, or ``None`` to look for it.
+        assets: Folder of LIBERO's assets, or ``None`` to look for it.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         seed: LIBERO's, and that of the draws; the default protocol's unless another is given.
     """
@@ -61,22 +61,22 @@ def make_sheet(
 
     Args:
         gallery: What to show.
-        on_progress: Told the name of each cell that is done.
-        on_note: Told of a kind that is left out or has another name now.
+        on_progress: Called with the name of each cell that is done.
+        on_note: Called with a note on a kind that is left out or renamed.
 
     Returns:
-        The sheet; a cell that cannot be drawn for want of files says what is missing.
+        The sheet; a cell without its files says what is missing.
 
     Raises:
         UsageError: Suite, task or kind do not exist.
-        MachineError: Models or OpenGL are missing.
+        MachineError: Assets or OpenGL are missing.
     """
     suite = load_suite(gallery.suite)
     if suite.tasks[0].variant is not None:
         if gallery.kinds:
             base = suite.tasks[0].variant.suite
             raise UsageError(
-                f"{suite.name} has perturbations of its own", f"give kinds with --suite {base}"
+                f"{suite.name} has its own perturbations", f"give kinds with --suite {base}"
             )
         return _plus_sheet(gallery, suite, on_progress)
     return _kinds_sheet(gallery, suite, on_progress, on_note)

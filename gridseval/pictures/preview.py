@@ -20,7 +20,7 @@ def initial_views(
     """Yield each task's first stored initial state, as policies see it.
 
     Args:
-        root: The models.
+        root: The root of LIBERO's assets.
         suite: The suite's name.
         tasks: Of that suite.
         px: Width and height of the images.
@@ -29,7 +29,7 @@ def initial_views(
         The task and a uint8 (px, px, 3) image, RGB.
 
     Raises:
-        MachineError: The models do not fit a task, or no OpenGL back end works.
+        MachineError: The assets do not fit a task, or no OpenGL back end works.
     """
     made = LiberoEnv(suite, assets=root, observations=("agentview",), settle_steps=0, max_scenes=1)
     with closing(made) as env:

@@ -47,7 +47,7 @@ class Redrawing:
         form: Kind of video.
         sheet: Whether to write contact sheets, too.
         out: Folder for the files, or ``None`` for the run's ``videos``.
-        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        assets: Folder of LIBERO's assets, or ``None`` to look for them.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
     """
 
@@ -74,7 +74,7 @@ def redraw(
     Raises:
         UsageError: There is no such run, task or trial.
         OutputError: The run lacks actions or traces, or a file cannot be read or written.
-        MachineError: Models or MuJoCo are not those of the run, or nothing here can draw; or the
+        MachineError: Assets or MuJoCo are not those of the run, or OpenGL is missing; or the
             episode did not end as recorded, which other versions can cause.
     """
     run = read_run(asked.run)
@@ -98,19 +98,19 @@ def redraw(
 
 
 def _add(before: int, total: int, on_progress: Callable[[int, int], None]) -> Callable[[int], None]:
-    """Return what tells the progress of all episodes, of an episode's step."""
+    """Return a function from an episode's step to the progress of all episodes."""
     return lambda step: on_progress(before + step, total)
 
 
 def _check_same_machine(run: Run, assets: Assets) -> None:
-    """Refuse other models or another MuJoCo: the same actions would make another episode."""
+    """Refuse other assets or another MuJoCo: the same actions would make another episode."""
     name, digest = assets.identity()
     recorded = run.manifest.get("assets", {})
     if recorded.get("hash") != digest:
         raise MachineError(
-            f"{run.paths[0]} was made with other models ({recorded.get('identity')}) than those in "
+            f"{run.paths[0]} was made with other assets ({recorded.get('identity')}) than those in "
             f"{assets.root} ({name})",
-            "name the run's models: --assets PATH",
+            "name the run's assets: --assets PATH",
         )
     made, here = run.manifest.get("versions", {}).get("mujoco"), metadata.version("mujoco")
     if made != here:
@@ -127,7 +127,7 @@ def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -
         suite=suite.address,
         assets=str(assets.root),
         observations=("state",),
-        # Runs of before there were protocols have one seed, and none of the other keys.
+        # Runs from before there were protocols have one seed, and none of the other keys.
         seed=manifest.get("env_seed", manifest["seed"]),
         seeding=manifest.get("seeding", "task"),
         image_px=manifest.get("image_px", IMAGE_PX),

@@ -52,7 +52,7 @@ class Studio:
         """Return what a policy would see first.
 
         Args:
-            files: The task's.
+            files: Files of the task.
             perturbation: What is changed.
             episode: Its trial is started; noise depends on all of it.
             seed: LIBERO's.

@@ -1,6 +1,6 @@
 """Copies the allowed members of a zip archive: torch's loaders never see a file from elsewhere.
 
-A copy, because a check of the file itself would say nothing of members that Python's zip reader
+A copy, because a check of the file itself would say nothing about members that Python's zip reader
 sees differently than torch's.
 """
 

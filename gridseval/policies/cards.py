@@ -130,7 +130,7 @@ def list_cards() -> tuple[str, ...]:
 
 
 def load_card(name: str) -> PolicyCard:
-    """Return a card by name, or from a file of one's own.
+    """Return a card by name, or from a user's file.
 
     Args:
         name: A name of :func:`list_cards`, or a path that ends in ``.yaml``.

@@ -46,7 +46,7 @@ def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
 
     Raises:
         PolicyError: The type, shape or element type is wrong, the chunk is empty, a value is not
-            finite, or the traces are none of B slots.
+            finite, or the traces are not of B slots.
     """
     return check_chunk(chunk, batch).actions
 
@@ -72,7 +72,7 @@ def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
 
 
 def _to_array(actions: Any) -> NDArray[Any]:
-    """Return a floating-point array, whatever library it came from."""
+    """Return an array of any library as a floating-point array."""
     if hasattr(actions, "is_floating_point") and actions.is_floating_point():
         # Numpy knows no bfloat16, and a tensor may require gradients or live on a GPU.
         actions = actions.detach().cpu().float()

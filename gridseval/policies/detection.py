@@ -1,4 +1,4 @@
-"""Which kind of policy a checkpoint is, told from its files or its address.
+"""Detects the kind of policy of a checkpoint from its files or its address.
 
 The table of kinds says how each is recognised; nothing is loaded, and no code of the checkpoint
 runs.
@@ -71,7 +71,7 @@ _PROBE_S = 5.0
 
 
 def _served(address: str) -> Detection:
-    """Return what is served at an address; both protocols have a health check of their own."""
+    """Return what is served at an address; both protocols have their own health check."""
     base = "http" + checked_address(address).removeprefix("ws")
     for path, kind in (("/healthz", "openpi"), ("/health", "vla-eval")):
         if _answers(base + path, address):

@@ -1,6 +1,7 @@
 """Checkpoints on the Hugging Face hub, by ``owner/name`` or ``owner/name@revision``.
 
-The kind is told from the list of files and the configuration before anything large is fetched.
+gridseval detects the kind from the list of files and the configuration before it fetches anything
+large.
 Then only what kinds read is fetched: never a pickle, except OpenVLA-OFT's small networks, which
 are read without running code. huggingface_hub does the rest, so its cache, its login and its
 variables count.

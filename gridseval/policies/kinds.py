@@ -98,7 +98,7 @@ KINDS = (
         looks_for="a folder with a policy type in config.json and (adapter_)model.safetensors",
         torch=True,
     ),
-    # Told by an address, or by nothing.
+    # Detected by an address, or not at all.
     PolicyKind("openpi", "remote.openpi:OpenpiPolicy"),
     PolicyKind("vla-eval", "remote.vla_eval:VlaEvalPolicy"),
     PolicyKind("oracle", "oracle:OraclePolicy"),

@@ -36,7 +36,7 @@ class LoadedPolicy:
 
     Attributes:
         policy: The policy itself.
-        name: As given by ``--policy``, or the kind that was told from the checkpoint.
+        name: As given by ``--policy``, or the kind detected from the checkpoint.
         observation_keys: What it looks at.
         replan: Policy steps executed per query, at least 1; ``None`` for the whole chunk.
         description: For ``run.yaml``, all a repetition needs: kind, class, ``source_sha256`` of the
@@ -46,7 +46,7 @@ class LoadedPolicy:
             what its server said.
         flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
         mapping: From its input image to the observed frame, for drawing traces.
-        notes: What the user should know before it runs: what told the kind, how it is asked.
+        notes: What the user should know before it runs: how its kind was detected, how it runs.
         needs: What its environments must be like.
     """
 
@@ -73,7 +73,7 @@ def load_policy(
     Args:
         name: A registered name, ``module:Class`` or ``path/to/file.py:Class``; ``None`` tells the
             kind from the checkpoint.
-        checkpoint: A file or directory, a hub id (``owner/name[@revision]``) if nothing of that
+        checkpoint: A file or directory, a hub id (``owner/name[@revision]``) if nothing with that
             name is here, or an address (``scheme://…``) for policies that take one.
         arguments: Further constructor arguments as texts.
         seed: The run's seed, for constructors with an argument ``seed``.
@@ -203,7 +203,7 @@ def _source_sha256(loaded: type[Any]) -> str | None:
 def _torch_version(loaded: type, name: str) -> str | None:
     """Return the version of torch if the policy can have to do with it, else ``None``.
 
-    Of our own kinds only few have, whatever else loaded torch into this process before.
+    Only few of gridseval's kinds have, even if other code has loaded torch into this process.
     """
     torch, kind = sys.modules.get("torch"), kind_of(name)
     ours = loaded.__module__.startswith("gridseval.")

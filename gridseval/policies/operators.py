@@ -1,6 +1,6 @@
 """Which of torch's operators only compute.
 
-Whatever opens a file takes its name as a text. Of the operators that compute, few take texts, and
+All operators that open a file take its name as a text. Few operators that compute take texts, and
 those are listed here (torch 2.13); one that a later torch adds is refused until it is listed.
 """
 

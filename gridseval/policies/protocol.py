@@ -19,7 +19,7 @@ ACTION_SIZE = 7
 DEFAULT_OBSERVATION_KEYS = ("agentview", "wrist", "state")
 
 Observations = Mapping[str, Any]
-"""One batch of B slots, each in the middle of its own episode.
+"""One batch of B slots, each within another episode.
 
 * ``slots``: int64 (B,), the batch slots that ask, numbered as in ``reset``.
 * ``steps``: int64 (B,), policy steps executed so far in each slot's episode.

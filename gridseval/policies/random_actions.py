@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RandomPolicy:
-    """Draws each episode's actions from a generator of its own.
+    """Draws each episode's actions from its own generator.
 
     One shared generator would make an episode depend on which others run beside it; here its
     actions follow from (seed, suite, task, trial) and the chunk length alone.

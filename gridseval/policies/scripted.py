@@ -1,7 +1,7 @@
 """Reads TorchScript files (.pt) so that nothing in them can touch files, network or processes.
 
 TorchScript knows no Python, but it knows operators that write files (``torch.save``,
-``torch.from_file`` with ``shared=True``), calls between processes, and whatever C++ classes are
+``torch.from_file`` with ``shared=True``), calls between processes, and all C++ classes that are
 registered. Some of its code runs while it is loaded: ``__setstate__`` and default arguments. So its
 sources are checked before torch sees them, and torch sees a copy with nothing but what was checked.
 

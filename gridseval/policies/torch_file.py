@@ -34,8 +34,8 @@ class TorchPolicy:
     H, 7) in gridseval's convention. Resizing, normalisation and gripper sign belong into the
     program.
 
-    Matrix products round differently for different batch sizes. So, unless told otherwise, every
-    slot is a call of its own, and an episode's actions do not depend on how many others run beside
+    Matrix products round differently for different batch sizes. So, by default, every
+    slot is a separate call, and an episode's actions do not depend on how many others run beside
     it, not even in the last bit.
 
     Args:
@@ -77,7 +77,7 @@ class TorchPolicy:
         return ActionChunk(np.concatenate(calls))
 
     def _call(self, inputs: list[NDArray[Any]], start: int, end: int) -> NDArray[np.float32]:
-        """Return the actions of some slots, the last of which is repeated to fill the call."""
+        """Return the actions of some slots; repeats the last slot to fill the call."""
         import torch
 
         index = np.minimum(range(start, start + self._rows), end - 1)
@@ -173,7 +173,7 @@ def _load_script(path: Path, device: str) -> _Program:
         scripted.copy_harmless(path, copy)
         scripted_weights.check_weights(copy, str(path))
         copy.seek(0)
-        # torch 2.13 deprecates TorchScript; who has such a file wants it evaluated all the same.
+        # torch 2.13 deprecates TorchScript, but users still have such files.
         warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
         module = jit.load(copy, map_location=device).eval()
     scripted.check_graphs(module, str(path))

@@ -12,8 +12,8 @@ from gridseval.suites import Episode
 class EpisodeQueue:
     """Episodes waiting to be run.
 
-    A slot keeps the scene that it has compiled; when that has no more episodes, it takes a scene
-    that no slot is on, and when there is none, helps with the scene that has most left.
+    A slot keeps the scene that it has compiled. When that has no more episodes, the slot takes a
+    scene that no other slot runs. Without one, it helps with the scene that has the most left.
 
     Args:
         episodes: In the order in which each scene's are to be run.

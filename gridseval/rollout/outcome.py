@@ -1,4 +1,4 @@
-"""What came of one episode."""
+"""The outcome of one episode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridseval.suites import Episode
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one episode.
+    """The outcome of one episode.
 
     Attributes:
         episode: Which one.

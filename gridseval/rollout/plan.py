@@ -1,4 +1,4 @@
-"""How episodes are run: what the loop is told beside the episodes themselves."""
+"""How episodes are run: what the loop needs beside the episodes themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def record_nothing(_: Episode) -> int:
 
 
 def own_scene(episode: Episode) -> Hashable:
-    """Return the episode's task: every task has a compiled model of its own."""
+    """Return the episode's task: every task has its own compiled model."""
     return episode.task
 
 
@@ -28,8 +28,8 @@ class RolloutPlan:
 
     Attributes:
         replan: Policy steps between two queries, or ``None`` for the whole chunk.
-        spread: Start episodes in their order, whatever slots have compiled; else a slot keeps its
-            scene.
+        spread: Start episodes in their order, even if slots must compile more scenes; otherwise a
+            slot keeps its scene.
         scene: Tells for an episode which compiled model it needs: by default its task's.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
         flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.

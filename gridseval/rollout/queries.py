@@ -1,7 +1,7 @@
 """What the queries of one attempt cost, and what the policy looked at in them: figures only.
 
-Traces are not kept: those of an episode of 60 queries with 512 tokens each would be, for thousands
-of episodes, what memory fills up with.
+It does not keep traces: an episode has 60 traces of 512 tokens each, and thousands of episodes
+would fill the memory.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class QueryLog:
     _last: TokenTrace | None = None
 
     def note(self, call: Call, trace: TokenTrace | None) -> None:
-        """Take note of a query."""
+        """Add the figures of a query."""
         self._calls.append(call)
         if trace is None:
             self._last = None  # the next query has no neighbour to compare with

@@ -231,7 +231,7 @@ class _Talk:
 
 
 async def _first_word(connection: ServerConnection) -> bytes | str | None:
-    """Return what a client says of its own accord, or ``None`` if it waits for the server."""
+    """Return what a client sends unasked, or ``None`` if it waits for the server."""
     request = connection.request
     if request is None or CLIENT in request.headers:
         return None

@@ -15,7 +15,7 @@ from gridseval.suites.suite import Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, Variant
 
 PROMPTS = ("base", "upstream")
-"""What policies are told: the base task's instruction, or upstream's, which names the change."""
+"""Instructions for policies: the base task's instruction, or upstream's, which names the change."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def reasons(lacking: Sequence[Missing]) -> Mapping[str, str]:
 
 
 def instruct(suite: Suite, folder: PlusFolder, prompts: str = "base") -> Suite:
-    """Return the suite with what policies are really told.
+    """Return the suite with the instructions that policies really get.
 
     Args:
         suite: Any; only suites of LIBERO-Plus change.

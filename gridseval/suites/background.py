@@ -22,7 +22,7 @@ from gridseval.suites.variant import Variant
 
 @dataclass(frozen=True)
 class Background:
-    """Files of a background; relative paths are below the folder of LIBERO's models.
+    """Files of a background; relative paths are below the folder of LIBERO's assets.
 
     Attributes:
         scene: The arena's XML file, or ``None`` for LIBERO's.

@@ -1,7 +1,7 @@
-"""Suites by name or place: those that ship with gridseval, of plug-ins, and of one's own.
+"""Suites by name or place: shipped ones, those of plug-ins, and custom ones.
 
 A shipped suite is a YAML file in ``suites/``; nothing else lists them. A package adds one by an
-entry point in the group ``gridseval.suites``, and a path names a folder or YAML of one's own.
+entry point in the group ``gridseval.suites``, and a path leads to a custom one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def load_suite(name: str) -> Suite:
     """Read a suite.
 
     Args:
-        name: A name of :func:`list_suites`, or the path of one's own: a folder with a
+        name: A name of :func:`list_suites`, or the path of a custom suite: a folder with a
             ``suite.yaml``, or a YAML file. A path has a slash or ends with ``.yaml``.
 
     Raises:
@@ -162,7 +162,7 @@ class _SuiteFile:
         """Return the suite's tasks.
 
         Args:
-            files: Of each task, where they are not LIBERO's.
+            files: Files of each task, unless they are LIBERO's.
 
         Raises:
             ValueError: The variants cannot be read, or there are tasks of both sorts.

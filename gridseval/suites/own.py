@@ -1,8 +1,8 @@
-"""Suites of one's own: where the files of their tasks lie, and what identifies them.
+"""Custom suites: where the files of their tasks are, and what identifies them.
 
-A suite of one's own is a folder with a ``suite.yaml``, or a YAML file, beside the BDDL and
-initial-state files of its tasks. Its content decides outcomes as models do, so a hash of it stands
-in ``run.yaml``. Nothing of it is run: names become parts of file names and are checked for that,
+A custom suite is a folder with a ``suite.yaml``, or a YAML file, beside the BDDL and
+initial-state files of its tasks. Its content decides outcomes as assets do, so a hash of it stands
+in ``run.yaml``. gridseval runs no code of it: it checks names, which become parts of file names,
 BDDL files go through :mod:`gridseval.suites.bddl`, and initial states are read as numbers.
 """
 
@@ -60,7 +60,7 @@ def is_path(text: str) -> bool:
 
 
 def suite_file(path: Path, choice: str) -> Path:
-    """Return the YAML file of a suite of one's own.
+    """Return the YAML file of a custom suite.
 
     Args:
         path: The folder, or the YAML itself.

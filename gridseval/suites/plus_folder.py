@@ -29,7 +29,7 @@ _INSIDE_CLONE = (Path(), Path("libero"), Path("libero", "libero"))
 
 @dataclass(frozen=True)
 class PlusFolder:
-    """LIBERO-Plus's files, or the lack of them.
+    """LIBERO-Plus's files; either part may be absent.
 
     Attributes:
         root: The folder that holds ``bddl_files``; ``None`` if there is none.
@@ -42,7 +42,7 @@ class PlusFolder:
 
     @classmethod
     def find(cls, named: str | Path | None = None, pulled: Path | None = None) -> PlusFolder:
-        """Return what an argument or the environment names; both may name nothing.
+        """Return the files that an argument or the environment names; each may be ``None``.
 
         Args:
             named: The folder of data, or a clone that contains it.

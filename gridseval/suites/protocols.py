@@ -17,7 +17,7 @@ from gridseval.suites.catalogue import list_suites, shipped_suites
 from gridseval.suites.suite import Suite
 
 DEFAULT_PROTOCOL = "openvla"
-"""Of policies whose family names none."""
+"""The protocol of policies whose family does not name one."""
 
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
@@ -55,7 +55,7 @@ class EvaluationProtocol:
         settle_steps: Control steps with an open gripper before the policy's first, at least 0.
         max_steps: Policy steps per episode by suite, each at least 1; of a suite that is not
             listed the suite's own count.
-        source: Whose code says so.
+        source: The code that it is taken from.
 
     Raises:
         ValueError: A number is out of its range.
@@ -102,13 +102,13 @@ def list_protocols() -> tuple[str, ...]:
 
 
 def load_protocol(name: str) -> EvaluationProtocol:
-    """Return a protocol by name, or from a file of one's own.
+    """Return a protocol by name, or from a user's file.
 
     Args:
         name: A name of :func:`list_protocols`, or a path that ends in ``.yaml``.
 
     Raises:
-        UsageError: There is no such protocol (names the nearest), or the file is none.
+        UsageError: There is no such protocol (names the nearest), or the file is not one.
     """
     path, protocol = _PROTOCOLS.path(name), _PROTOCOLS.load(name)
     if path.parent != _PROTOCOLS.folder and path.stem in list_protocols():

@@ -16,7 +16,7 @@ SUITE_FILES = "suite_files"
 
 
 def suite_files(suite: Suite) -> dict[str, Any]:
-    """Return what ``run.yaml`` says about the files of a suite; nothing of a shipped one."""
+    """Return what ``run.yaml`` says about the files of a suite; empty for a shipped one."""
     if suite.file is None:
         return {}
     return {SUITE_FILES: {"path": str(suite.file), "sha256": suite_digest(suite)}}

@@ -37,7 +37,7 @@ WALLS = {
     "white": "white_wall",
     "yellow_linen": "yellow_linen_wall_texture",
 }
-"""Textures of walls, likewise."""
+"""Textures of walls whose style is not called like its texture."""
 
 LIBERO_TEXTURES = frozenset(
     {
@@ -49,7 +49,7 @@ LIBERO_TEXTURES = frozenset(
         "yellow_linen_wall_texture",
     }
 )
-"""Those of them that are among LIBERO's own models. It has a ``cream-plaster``, upstream asks for
+"""Those of them that are among LIBERO's own assets. It has a ``cream-plaster``, upstream asks for
 ``cream_plaster``."""
 
 ADDED_KINDS = frozenset(
@@ -71,7 +71,7 @@ _PREFIXES = {
     "STUDY": "study",
 }
 _WITH_WALLS = ("kitchen", "liv")
-"""Scenes of which a file exists for each pair of a table and a background."""
+"""Scenes with a file for each pair of a table and a background."""
 
 
 def scene_stem(variant: Variant) -> str:

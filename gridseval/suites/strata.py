@@ -101,8 +101,8 @@ def parse_levels(text: str) -> frozenset[int | None]:
 def draw_sample(tasks: Sequence[Task], number: int | None) -> tuple[Task, ...]:
     """Draw ``number`` tasks, in proportion to the size of each stratum, at least one if possible.
 
-    Which ones are drawn depends on the tasks' names only, so it is the same everywhere, whatever
-    the run's seed and whatever files are at hand.
+    Which ones are drawn depends on the tasks' names only, so it does not depend on
+    the run's seed or the files at hand.
 
     Args:
         tasks: Where to draw from; strata are dimension × level, or each task by itself.

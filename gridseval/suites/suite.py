@@ -1,4 +1,4 @@
-"""What is evaluated: a suite of tasks, and the episodes that its trials are."""
+"""A suite of tasks, and the episodes that a run evaluates: one per trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridseval.suites.variant import Variant
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """The files of a task of one's own suite.
+    """The files of a task of a custom suite.
 
     Args:
         bddl: The problem file.
@@ -33,7 +33,7 @@ class Task:
         suite: The suite's name.
         index: Its place in the suite, from 0.
         name: LIBERO's task name: the stem of its BDDL and initial-state files.
-        instruction: What the policy is told.
+        instruction: What policies get as instruction.
         variant: What it changes of its base task, in LIBERO-Plus.
         folder: The folder of LIBERO's that has its files; empty for the suite's name.
         files: Its files, where they are not LIBERO's.
@@ -76,7 +76,7 @@ class Suite:
             on top of ``max_steps``.
         trials: Stored initial states per task, at least 1.
         cameras: LIBERO's camera names.
-        file: The YAML of a suite of one's own or of a plug-in, absolute; ``None`` if it ships.
+        file: The YAML of a custom suite or of a plug-in, absolute; ``None`` if it ships.
 
     Raises:
         ValueError: A number is out of its range, there is no task, or two tasks share a name.
@@ -129,7 +129,7 @@ class Suite:
         """Return the number of a trial, if every task of the suite has it.
 
         Raises:
-            UsageError: ``trial`` is not within 0 to ``trials`` − 1, or no whole number.
+            UsageError: ``trial`` is not within 0 to ``trials`` − 1, or not a whole number.
         """
         try:
             number = operator.index(trial)

@@ -1,4 +1,4 @@
-"""What a task of LIBERO-Plus changes of its base task, and how upstream's names say it.
+"""How a task of LIBERO-Plus differs from its base task, and how upstream's name encodes that.
 
 All 10,030 names are regular: the base task's name, then a suffix that carries the parameters
 (LIBERO-Plus, commit 4976dc3, ``benchmark/task_classification.json``).

@@ -1,7 +1,7 @@
-"""What an episode's traces say of a pruner: how much it keeps, where, and how it moves.
+"""What an episode's traces show about a pruner: how much it keeps, where, and how it moves.
 
-All figures are plain numbers, per query or between two queries. A map of rows × columns tokens is
-meant wherever a cell is named; a sampled point lies in the cell that its place falls into.
+All figures are plain numbers, per query or between two queries. Cells are
+those of a map of rows × columns tokens; a sampled point belongs to the cell around its place.
 """
 
 from __future__ import annotations

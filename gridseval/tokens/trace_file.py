@@ -77,7 +77,7 @@ class TraceWriter:
         mapping: From the model's input image to the observed frame.
 
     Raises:
-        OutputError: The file cannot be written; likewise in the methods.
+        OutputError: The file cannot be written; the methods raise it, too.
     """
 
     def __init__(

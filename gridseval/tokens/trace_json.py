@@ -83,7 +83,7 @@ def whole_number(value: Any, least: int = 0) -> int:
     """Return a whole number of at least ``least``.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{value!r} is not a whole number of at least {least}")

@@ -28,7 +28,7 @@ class Clip:
 
     Args:
         width: Of a frame, in pixels.
-        height: Likewise.
+        height: As ``width``.
         fps: Frames per second.
         frames: uint8 (height, width, 3) each, RGB, at least one; ends with the video.
     """

@@ -43,7 +43,7 @@ class Mp4Encoder:
     Args:
         path: The video's final path, ending in ``.mp4``; its folder exists.
         width: Of a frame in pixels, a multiple of 2 (as yuv420p needs), better of 16.
-        height: Likewise.
+        height: As ``width``.
         fps: Frames per second, above 0.
         lossless: Keep every bit (as RGB, which browsers do not play), for a file to convert.
 

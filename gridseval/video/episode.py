@@ -70,7 +70,7 @@ class EpisodeVideo:
 
         Args:
             agentview: uint8 (256, 256, 3), RGB, upright as observations have it.
-            wrist: Likewise.
+            wrist: As ``agentview``.
             step: Policy steps executed so far, for the caption.
             trace: What the policy looked at in its last query, if it says so.
 

@@ -34,7 +34,7 @@ class GifEncoder:
         path: The final path, ending in ``.gif``; its folder exists. Beside it, two files exist
             while it is made: ``<name>.frames.mp4`` and ``<name>.palette.png``.
         width: Of a frame in pixels.
-        height: Likewise.
+        height: As ``width``.
         fps: Frames per second, above 0; above 5, the GIF leaves out frames.
 
     Raises:

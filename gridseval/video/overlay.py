@@ -17,7 +17,7 @@ from gridseval.tokens.token_trace import CameraTrace
 Float = NDArray[np.float32]
 
 MARK_RGB = (255, 194, 10)
-"""Amber: told from grey by hue with every common colour blindness, and by its light without any."""
+"""Amber: its hue differs from grey under all common colour blindness, and so does its lightness."""
 
 _OUTLINE_RGB = (12, 12, 16)
 _MARK_RADIUS_PX, _OUTLINE_PX = 2.6, 1.3
@@ -43,7 +43,7 @@ class Overlay:
         trace: The camera's tokens, or ``None`` if the policy does not look through this camera.
         mapping: From the model's input image to the frame.
         width: The frame's, in pixels.
-        height: Likewise.
+        height: As ``width``.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class Picture:
 
         Args:
             agentview: uint8 (px, px, 3), RGB, upright as observations have it; shown with 256 px.
-            wrist: Likewise.
+            wrist: As ``agentview``.
             trace: What the policy looked at; ``None`` masks nothing.
         """
         agentview, wrist = _fitted(agentview), _fitted(wrist)

@@ -31,7 +31,7 @@ class Frame:
     Attributes:
         step: Policy steps executed so far.
         agentview: uint8 (256, 256, 3), RGB.
-        wrist: Likewise.
+        wrist: As ``agentview``.
         trace: What the policy looked at in its last query, if it says so.
     """
 
@@ -49,7 +49,7 @@ class Moments:
     """Picks the four frames of a contact sheet while an episode runs, and keeps no others.
 
     ``start`` is the first frame, ``first contact`` the first one at or after the step in which the
-    gripper first touches an object or a fixture, ``gripper closing`` likewise of the first action
+    gripper first touches an object or a fixture, ``gripper closing`` of the first action
     whose gripper component is above 0, ``end`` the last frame.
     """
 
@@ -61,7 +61,7 @@ class Moments:
         self._come: set[str] = set()
 
     def note(self, touching: bool, closing: bool) -> None:
-        """Note whether the gripper touches something in a step, and whether it is told to close."""
+        """Note whether the gripper touches something in a step, and whether it shall close."""
         for name, now in (("first contact", touching), ("gripper closing", closing)):
             if now and name not in self._come:
                 self._come.add(name)

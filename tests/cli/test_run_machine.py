@@ -71,7 +71,7 @@ def test_without_models_and_hub_a_run_uses_stand_ins_and_says_so(
     assert said.status == 0, said.err
     (warning,) = [line for line in said.err.splitlines() if "stand-ins" in line]
     assert "HF_HUB_OFFLINE is set" in warning and "do not compare" in warning
-    assert "models: stand-ins (" in said.out
+    assert "assets: stand-ins (" in said.out
     assert "identity: stand-ins" in (tmp_path / "run" / "run.yaml").read_text()
     assert [each.name for each in tmp_path.glob("cache/gridseval/stand-ins-*")]
 

@@ -144,7 +144,7 @@ def arena(assets: Path, root: Path, change: Callable[[str], str]) -> Path:
     [
         (
             lambda text: text.replace("</asset>", '<mesh name="m" file="/etc/hostname"/></asset>'),
-            "mesh asks for '/etc/hostname', which is in none of its own folders",
+            "mesh asks for '/etc/hostname', which is outside its folders",
         ),
         (
             lambda text: text.replace("</asset>", '<hfield name="h" file="../../x"/></asset>'),

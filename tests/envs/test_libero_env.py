@@ -272,7 +272,7 @@ def test_models_that_do_not_fit_are_one_error(assets: Path, tmp_path: Path) -> N
     ):
         (tmp_path / folder).mkdir()
     broken = LiberoEnv("libero_object", assets=tmp_path, observations=("state",))
-    with pytest.raises(MachineError, match="cannot be built from the models in") as caught:
+    with pytest.raises(MachineError, match="cannot be built from the assets in") as caught:
         broken.reset()
     assert "pick_up_the_alphabet_soup" in str(caught.value)
     with pytest.raises(gymnasium.error.ResetNeeded):

@@ -185,7 +185,7 @@ def test_damaged_files_are_named(
 @pytest.mark.parametrize(
     ("key", "value", "reason", "hint"),
     [
-        (("assets", "hash"), "0" * 64, "made with other models", "--assets"),
+        (("assets", "hash"), "0" * 64, "made with other assets", "--assets"),
         (("versions", "mujoco"), "3.2.1", "MuJoCo 3.2.1", "pip install mujoco==3.2.1"),
     ],
 )

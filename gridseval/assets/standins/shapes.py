@@ -36,7 +36,7 @@ def box(x: float, y: float, z: float, faces: Mapping[str, Rectangle] | Rectangle
     """Return a box.
 
     Args:
-        x: Extent along x (m); ``y`` and ``z`` likewise.
+        x: Extent along x (m).
         y: See ``x``.
         z: See ``x``.
         faces: Which part of the texture each face ``"+x"``, ``"-x"``, … shows, upright (z up) on

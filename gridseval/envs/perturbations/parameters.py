@@ -75,7 +75,7 @@ class Choice:
         """Return the word.
 
         Raises:
-            ValueError: It is none of them; names the nearest.
+            ValueError: It is not one of them; names the nearest.
         """
         if text not in self.choices:
             raise ValueError(f"there is no {text!r}, {did_you_mean(text, self.choices)}")

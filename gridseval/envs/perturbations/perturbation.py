@@ -30,7 +30,7 @@ class Light:
         castshadow: Whether it casts shadows.
 
     Raises:
-        ValueError: A colour or the direction is none.
+        ValueError: A colour or the direction is not valid.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Perturbation:
         background: Changes of table, floor and walls.
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
         true_swap: Whether glass blur swaps pixels; LIBERO-Plus's copies one over the other.
-        extra: Kinds of perturbation with an edit of their own, each with its data for JSON.
+        extra: Kinds of perturbation with their own edit, each with its data for JSON.
 
     Raises:
         ValueError: A value is out of its range.

@@ -66,7 +66,7 @@ class PerturbationPlan:
     def draw(self, seed: int, suite: str, task: int, trial: int) -> Draw:
         """Return what one episode draws; it depends on the arguments and the plan only.
 
-        Kinds draw from generators of their own: adding one leaves the others as they were.
+        Kinds draw from their own generators: adding one leaves the others as they were.
 
         Args:
             seed: The run's seed.

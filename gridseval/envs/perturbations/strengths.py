@@ -23,7 +23,7 @@ class LightStrength:
             anywhere.
         warmth: Greatest shift of the diffuse colour, to warm or cold.
         shadow: Probability of shadows where the light is darker; brighter lights cast none. MuJoCo
-            draws each light with shadows in a pass of its own and adds the passes up, while lights
+            draws each light with shadows in a separate pass and adds the passes up, while lights
             without are capped at the texture's colour together. Kitchens, whose three lights reach
             that cap, would turn white. Nor can they become brighter than they are.
     """

@@ -1,4 +1,4 @@
-"""What the pool and its workers say to each other.
+"""The messages between the pool and its workers.
 
 Both ends are ours, on one machine, over a private socket, so pickles are safe here.
 Arrays of observations travel through shared memory. Recorded frames travel in messages: a reply
@@ -50,7 +50,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a message.
+    """The reply to a message.
 
     Attributes:
         slot: The worker's number.

@@ -1,4 +1,4 @@
-"""A pool of environments in processes of their own, one per slot, each at its own pace."""
+"""A pool of environments in separate processes, one per slot, each at its own pace."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LocalPool:
         self._replies: deque[Reply] = deque()
 
     def send(self, slot: int, message: Start | Step) -> None:
-        """Do it at once."""
+        """Execute the message at once."""
         self._replies.append(handle(self._env, slot, message))
 
     def wait(self) -> list[Reply]:
@@ -75,7 +75,7 @@ class LocalPool:
 
 
 class WorkerPool:
-    """Environments in processes of their own.
+    """Environments in separate processes.
 
     A worker that dies, raises or hangs is replaced, and its reply says so (``failure``); no other
     slot notices.
@@ -104,7 +104,7 @@ class WorkerPool:
         """Wait until at least one busy slot is done, and return all replies that are there.
 
         Raises:
-            GridsevalError: A worker met a user's error, such as missing models.
+            GridsevalError: A worker met a user's error, such as missing assets.
         """
         while busy := [worker for worker in self._workers if worker.busy]:
             patience = min(worker.seconds_left for worker in busy)

@@ -24,7 +24,7 @@ _TAIL_BYTES = 4096
 
 
 class WorkerProcess:
-    """A worker and what it owes.
+    """A worker, and the reply that the pool waits for.
 
     Args:
         slot: Its number.
@@ -63,7 +63,7 @@ class WorkerProcess:
     def receive(self) -> Reply:
         """Return the reply that is there; a worker found dead or hanging is replaced.
 
-        Once an episode has started in this slot, models and OpenGL are there: what a worker then
+        Once an episode has started in this slot, assets and OpenGL are there: what a worker then
         says the machine lacks (memory, a file for a moment) is a failure like any other.
 
         Raises:
@@ -161,7 +161,7 @@ class WorkerProcess:
 def _environment(settings: EnvSettings) -> dict[str, str]:
     """Return what is different in a worker's environment.
 
-    One process per core is the plan, so libraries must not start threads of their own: small
+    One process per core is the plan, so libraries must not start their own threads: small
     matrices in threads cost milliseconds where cores are busy.
     """
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -1,4 +1,4 @@
-"""What a worker process is told when it starts."""
+"""What a worker process gets when it starts."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: Models or OpenGL are missing.
+        MachineError: Assets or OpenGL are missing.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -72,7 +72,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         self.suite = episodes.suite
         self._episodes = list_episodes(self.suite, episodes.available, self.suite.trials)
         if settings.assets is None:
-            # Here, once: each worker would look for models, and ask a hub for them, by itself.
+            # Here, once: each worker would look for assets, and ask a hub for them, by itself.
             settings = replace(settings, assets=str(announced_assets().root))
         self._spaces = observation_space(settings.observations, settings.image_px)
         self._seen: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """A worker process: one environment that does what the pool says.
 
 Run as the main module with the arguments ``SOCKET MEMORY``: two inherited file descriptors. A
-plain process, not one of ``multiprocessing``: nothing of the caller's main module is imported
+plain process, not one of ``multiprocessing``: it does not import the caller's main module
 again, so a script needs no ``if __name__ == "__main__"``.
 """
 

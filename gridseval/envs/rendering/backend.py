@@ -1,6 +1,6 @@
 """Find an OpenGL back end that works without a screen: EGL first, then OSMesa.
 
-The candidates are tried in a process of their own: a broken driver may abort the process, and
+Each candidate is tried in a separate process: a broken driver may abort the process, and
 PyOpenGL cannot change its platform once loaded.
 """
 

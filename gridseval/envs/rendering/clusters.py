@@ -68,7 +68,7 @@ class Clusters:
         return Boxes(boxes.center[mine], boxes.axes[mine])
 
     def whole(self, per_box: Mask) -> Mask:
-        """Return bool (n,): geoms of which it is said of every box."""
+        """Return bool (n,): geoms whose boxes are all true."""
         return np.asarray(np.logical_and.reduceat(per_box, self._starts))
 
 

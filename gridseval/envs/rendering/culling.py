@@ -50,7 +50,7 @@ class Culler:
         self._clusters = Clusters(model, self._ids)
         kind = model.geom_type[self._ids]
         is_plane, is_box = kind == mujoco.mjtGeom.mjGEOM_PLANE, kind == mujoco.mjtGeom.mjGEOM_BOX
-        # A geom without extent in the tables is drawn by rules of its own: always keep it.
+        # A geom without extent in the tables is drawn by its own rules: always keep it.
         self._cullable: Mask = ~is_plane & (model.geom_aabb[self._ids, 3:].max(axis=1) > 0)
         material = model.geom_matid[self._ids]
         shiny = (material >= 0) & (model.mat_reflectance[material] > 0)
@@ -79,7 +79,7 @@ class Culler:
         return hidden
 
     def _visible(self, unseen: Mask) -> Mask:
-        """Return bool (n,): geoms of which some box may be seen."""
+        """Return bool (n,): geoms that have a box which may be seen."""
         return ~(self._clusters.whole(unseen) & self._cullable)
 
     def _faces(self, data: Any, mirror: int, position: Float) -> bool:

@@ -1,4 +1,4 @@
-"""Which camera each image feature of a LeRobot checkpoint is: told by names, or by the user.
+"""Which camera each image feature of a LeRobot checkpoint is, by names or by the user's choice.
 
 LeRobot's LIBERO environment calls its cameras ``image`` and ``image2``; the datasets and base
 models that people start from call them otherwise, and many models have more image inputs than

@@ -126,7 +126,7 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
 
     Args:
         checkpoint: The policy.
-        sampled: Whether GridS samples its tokens, at a cost of its own.
+        sampled: Whether GridS samples its tokens, which has its own cost.
     """
     kind, cameras = checkpoint.config.type, tuple(checkpoint.cameras.values())
     if kind not in ("pi0", "pi05", "smolvla") or checkpoint.images.unfilled:
@@ -146,7 +146,7 @@ def lerobot_module(name: str) -> Any:
     """Import a module of LeRobot.
 
     Raises:
-        PolicyError: It is not installed, or lacks a package of its own.
+        PolicyError: It is not installed, or lacks one of its packages.
     """
     try:
         return importlib.import_module(f"lerobot.{name}")
@@ -166,7 +166,7 @@ def _short(error: Exception) -> str:
 def _check_sizes(config: Any, steps: EnvironmentSteps) -> None:
     """Refuse a checkpoint of another robot, and cut actions that are padded in the file.
 
-    LeRobot's own evaluation gives a policy the environment's action size, whatever its file says.
+    LeRobot's own evaluation gives a policy the environment's action size, not that of its file.
 
     Raises:
         PolicyError: Its state, actions or further inputs are not LIBERO's.

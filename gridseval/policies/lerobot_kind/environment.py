@@ -104,7 +104,7 @@ def environment_steps(
             LeRobot does something else.
 
     Raises:
-        PolicyError: LeRobot's steps for it are none that can be run here, or cannot run at all.
+        PolicyError: LeRobot's steps for it cannot run here, or cannot run at all.
     """
     if environment not in ("lerobot", "libero"):
         raise PolicyError(f"environment must be lerobot or libero, not {environment!r}")

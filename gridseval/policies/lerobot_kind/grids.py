@@ -1,6 +1,6 @@
 """GridS inside LeRobot's π0, π0.5 and SmolVLA: image tokens are sampled right after the encoder.
 
-All three embed one image at a time by a method ``embed_image`` and take whatever number of tokens
+All three embed one image at a time by a method ``embed_image`` and take any number of tokens
 it returns, so that is where the sampler goes.
 """
 
@@ -58,7 +58,7 @@ def split_sampler(checkpoint: Path, grids: str | None, convention: str) -> Itera
     keys = _sampler_keys(file) if file.is_file() else ()  # an adapter has another
     if grids is not None:
         if keys:
-            raise PolicyError(f"{checkpoint} has a sampler of its own", "leave grids out")
+            raise PolicyError(f"{checkpoint} has its own sampler", "leave grids out")
         from gridseval.tokens.pruners.grids_checkpoint import load_grids
 
         yield Split(checkpoint, load_grids(grids, convention=convention))

@@ -37,7 +37,7 @@ _CHUNKED = ("act", "pi0", "pi05", "pi0_fast", "smolvla", "xvla")
 again. Every other kind is asked at every step, as LeRobot's own evaluation asks all."""
 
 _APART = (*_CHUNKED, "diffusion", "vqbet", "tdmpc", "multi_task_dit")
-"""Kinds that remember nothing of an episode but what is an attribute of the policy."""
+"""Kinds whose memory of an episode is in attributes of the policy only."""
 
 _NOISE = dict.fromkeys(("pi0", "pi05", "smolvla"), ("chunk_size", "max_action_dim"))
 """Kinds that take their noise as an argument: (chunk, action width) of the configuration."""
@@ -53,12 +53,12 @@ class LerobotPolicy:
 
     A policy that sees one observation at a time is asked for chunks and executes its
     ``n_action_steps``. One that sees a history (``n_obs_steps`` > 1, temporal ensembling), adds its
-    actions to the state, or is of a kind of which that is not known, is asked at every step, as
+    actions to the state, or is of an unknown kind, is asked at every step, as
     LeRobot's own evaluation does. Random numbers are drawn per episode and step, so that neither
     the batch nor what ran before matters.
 
-    With GridS the checkpoint's image tokens are sampled by a ``GridSampler``: of its own parameters
-    ``active_token_sampler.*`` if it has some, or of the file ``grids``.
+    With GridS the checkpoint's image tokens are sampled by a ``GridSampler``: with the checkpoint's
+    ``active_token_sampler.*`` if it has some, or those of the file ``grids``.
 
     Args:
         checkpoint: A directory, a hub id ``owner/name``, or ``owner/name@revision``.

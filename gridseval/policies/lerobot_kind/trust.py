@@ -1,6 +1,6 @@
 """What in a LeRobot checkpoint would run code, found before LeRobot reads it.
 
-LeRobot imports and calls whatever ``class`` a processor's file names, before it looks whether that
+LeRobot imports and calls any ``class`` that a processor's file names, before it looks whether that
 is a processor, so a prepared file starts any program. Some of its policies and processor steps load
 models or tokenizers with ``trust_remote_code=True`` from names that the checkpoint chooses.
 """

@@ -53,7 +53,7 @@ def load_whole(kind: type[Any], where: str, config: Any) -> Any:
     Raises:
         PolicyError: A weight is missing from the file, unexpected in it, or of another shape, or
             the file cannot be read; the first few are named.
-        Exception: Whatever LeRobot raises for other reasons.
+        Exception: Any other one that LeRobot raises.
     """
     _check_readable(Path(where) / "model.safetensors")
     loading = _Loading()
@@ -95,7 +95,7 @@ def _compare(loading: _Loading, own: Mapping[str, Any], given: Mapping[str, Any]
         elif value.shape != own[name].shape:
             shapes = tuple(value.shape), tuple(own[name].shape)
             loading.reshaped[name] = f"{name} is {shapes[0]}, the model's {shapes[1]}"
-    # Weights that the model ties need no entry of their own.
+    # Weights that the model ties need no separate entry.
     filled = {own[name].data_ptr() for name in given if name in own}
     loading.missing += [
         name

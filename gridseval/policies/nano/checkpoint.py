@@ -150,7 +150,7 @@ def _check_keys(file: Path, found: Sequence[str], expected: Mapping[str, Any]) -
     unknown = [key for key in found if key not in expected]
     if unknown:
         hint = did_you_mean(unknown[0], missing or list(expected))
-        raise PolicyError(f"{file} has keys that {CONFIG} knows nothing of: {_few(unknown)}", hint)
+        raise PolicyError(f"{file} has keys that {CONFIG} does not describe: {_few(unknown)}", hint)
     if missing:
         raise PolicyError(f"{file} lacks {_few(missing)}", f"does {CONFIG} belong to it?")
 

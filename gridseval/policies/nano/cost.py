@@ -19,7 +19,7 @@ def nano_flops(
 ) -> float:
     """Return the floating-point operations of a query, by the convention ``full``.
 
-    Instructions count as ten words each: LIBERO's have 5 to 19, which changes nothing of note.
+    Instructions count as ten words each: LIBERO's have 5 to 19, which hardly changes the result.
 
     Args:
         config: The model's.

@@ -235,7 +235,7 @@ class _Pass:
             mask = torch.ones(batch, count, dtype=torch.bool, device=device)
         else:
             ids, mask = pruned.position_ids, pruned.mask
-        # Sampled tokens are a sequence of their own; kept ones leave gaps where others were.
+        # Sampled tokens are a separate sequence; kept ones leave gaps where others were.
         sampled = pruned is not None and pruned.points is not None
         offset = (
             count if sampled else sum(camera.count for camera in self.model.config.host.cameras)

@@ -63,8 +63,8 @@ class _Rows(NamedTuple):
 class NanoPolicy:
     """Runs a ``nano`` checkpoint, or a freshly initialised one, with any pruner.
 
-    Matrix products round differently for different batch sizes. So, unless told otherwise, every
-    slot is a pass of its own, and an episode's actions do not depend on how many others run beside
+    Matrix products round differently for different batch sizes. So, by default, every
+    slot is a separate pass, and an episode's actions do not depend on how many others run beside
     it, not even in the last bit.
 
     Args:

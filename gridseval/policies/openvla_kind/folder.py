@@ -97,8 +97,8 @@ def _check_univla(folder: Path) -> None:
         found = "latent action tokens <ACT_0>, …"
     if found is not None:
         raise PolicyError(
-            f"{folder} has {found}, so it is UniVLA's: its tokens are latent, its actions come "
-            "from a decoder of its own",
+            f"{folder} has {found}, so it is UniVLA's: its tokens are latent, and a "
+            "separate decoder makes its actions",
             f"serve it where UniVLA is installed: {_RECIPE.format('univla.py:UniVla', folder)}",
         )
 

@@ -71,7 +71,7 @@ def load_model(
             torch_dtype=kind,
             use_safetensors=True,
             local_files_only=True,
-            # Told below instead, by name.
+            # Passed below instead, by name.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )

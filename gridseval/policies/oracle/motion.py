@@ -5,7 +5,7 @@ anew, relative to where the hand is: action 1.0 is 5 cm, or 0.5 rad. It decouple
 orientation with two separate inertias (``uncouple_pos_ori``), so that a force also turns the hand
 and a torque also moves it. At full reach that nearly cancels (pushing forward while keeping the
 hand upright has a twentieth of the nominal acceleration), and a controller that ignores it
-overshoots by centimetres. Hence the model below and a linear-quadratic regulator on it.
+overshoots by centimetres. This module models that, with a linear-quadratic regulator.
 
 Vectors of six are translation (m), then rotation (rad, as a world-frame axis-angle vector).
 """

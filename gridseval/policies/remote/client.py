@@ -1,7 +1,7 @@
 """What the clients of all policy servers share: a connection per slot, and what may go wrong.
 
 Protocols answer one request at a time, so every slot has its own connection and all are asked at
-once; a server that batches gets its batch that way. Whatever happens to one connection costs one
+once; a server that batches gets its batch that way. A fault of one connection costs one
 episode's attempt: the rollout starts it again, on a fresh connection.
 """
 
@@ -97,7 +97,7 @@ class RemotePolicy(ABC):
         """Return what a reply says.
 
         Raises:
-            LineError: It is an error, or none of this protocol.
+            LineError: It is an error, or not of this protocol.
         """
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:

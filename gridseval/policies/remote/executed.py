@@ -68,7 +68,7 @@ def read_actions(
         absolute: Whether it declares ``absolute_action``.
         usual: The card's gripper.
         rotation: One of :data:`ROTATIONS`, or ``None`` for the one that the server declares.
-        gripper: A gripper's rule, likewise.
+        gripper: A gripper's rule, or ``None`` for the declared one.
 
     Raises:
         PolicyError: LIBERO cannot execute them, or there is no such rotation or gripper.

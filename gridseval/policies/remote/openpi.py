@@ -134,7 +134,7 @@ def _needs_of(served: ServedPolicy) -> EnvironmentNeeds:
     """Return what a served policy needs.
 
     Raises:
-        PolicyError: The server says what is unknown here.
+        PolicyError: The server declares something unknown.
     """
     hint = "update gridseval here, or there"
     try:

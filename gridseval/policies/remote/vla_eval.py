@@ -58,7 +58,7 @@ class VlaEvalPolicy(RemotePolicy):
         connect_s: Seconds until a connection is given up.
         rotation: How to read 3–5 of an action, instead of what is declared: ``"as-is"``
             (``"axis_angle"`` is the same), or ``"euler_xyz"`` to convert them.
-        gripper: How 6 is read, likewise; see :func:`gridseval.policies.cards.gripped`.
+        gripper: How to read 6, in the same way; see :func:`gridseval.policies.cards.gripped`.
         ignore: Declared names that are left alone, with commas between.
         parameters: vla-eval's own parameters of LIBERO (``send_state``, ``absolute_action``,
             ``env_seed``, …), which replace the server's.

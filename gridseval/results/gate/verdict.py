@@ -98,7 +98,7 @@ def gate_on_published(run: Run, rows: Mapping[str, PublishedRow], rules: GateRul
     family = next(iter(rows.values())).family
     against = f"the published {family}"
     missing = [suite for suite in run.suites if suite not in rows]
-    reasons = [f"nothing is published of {family} on {suite}" for suite in missing]
+    reasons = [f"{family} has no published rate on {suite}" for suite in missing]
     reasons += [*_incomparable(published_differences(run, rows)), *_unfit(run, rules)]
     checks = decided(published_checks(run.records, rows), rules.alpha, rules.max_drop)
     power = [
@@ -170,7 +170,7 @@ def _incomparable(differences: Sequence[str]) -> Iterator[str]:
 
 
 def _unfit(run: Run, rules: GateRules) -> Iterator[str]:
-    """Yield why a run says too little of its policy: incomplete, or too many errors."""
+    """Yield why a run says too little about its policy: incomplete, or too many errors."""
     done, expected = len(run.records), run.manifest.get("episodes")
     stopped = run.manifest.get("stopped")
     if isinstance(stopped, Mapping) and stopped.get("early"):
@@ -217,7 +217,7 @@ def _sequential_verdict(
 
 
 def _replayed(run: Run) -> RunMonitor | None:
-    """Return the sequential test of a run, told its records again; ``None`` if it had none."""
+    """Return a run's sequential test, fed its records again; ``None`` without one."""
     rule, tasks, trials = (run.manifest.get(key) for key in ("sequential", "tasks", "trials"))
     suite = str(run.manifest.get("suite"))
     if not (isinstance(rule, Mapping) and isinstance(tasks, list) and isinstance(trials, int)):

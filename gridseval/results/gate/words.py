@@ -1,4 +1,4 @@
-"""How the gate says what it found."""
+"""The gate's findings in words."""
 
 from __future__ import annotations
 

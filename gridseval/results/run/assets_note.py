@@ -1,4 +1,4 @@
-"""Which models runs were measured on: said wherever it matters, refused where it differs."""
+"""The assets that runs were measured on: shown in notes, and compared between runs."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.reading import Run
 
 PUBLISHED_ASSETS = "libero"
-"""Identity of the models that published numbers were measured with."""
+"""Identity of the assets that published numbers were measured with."""
 
 _DIGITS = 12
 _FOREIGN = "not LIBERO's own: do not compare with published rates"
 _ORIGIN = {
     "custom": "not known to be LIBERO's own: compare with published rates only if they are",
-    "stand-ins": "not LIBERO's own: do not compare with results on LIBERO's models",
+    "stand-ins": "not LIBERO's own: do not compare with results on LIBERO's assets",
 }
 
 
 def models_note(manifest: Mapping[str, Any]) -> str | None:
-    """Return which models a run was measured on; ``None`` if they are LIBERO's own."""
+    """Return which assets a run was measured on; ``None`` if they are LIBERO's own."""
     assets = manifest.get("assets")
     assets = assets if isinstance(assets, Mapping) else {}
     identity = assets.get("identity", "unknown")
     if identity == PUBLISHED_ASSETS:
         return None
     digest = f" ({str(assets['hash'])[:_DIGITS]})" if assets.get("hash") else ""
-    return f"models: {identity}{digest}, {_ORIGIN.get(identity, _FOREIGN)}"
+    return f"assets: {identity}{digest}, {_ORIGIN.get(identity, _FOREIGN)}"
 
 
 def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
-    """Refuse to compare runs that were measured on different models.
+    """Refuse to compare runs that were measured on different assets.
 
-    Runs that do not say which models they used cannot be told apart, and pass.
+    Runs that do not say which assets they used cannot be compared, and pass.
 
     Args:
         runs: To be compared.
@@ -44,7 +44,7 @@ def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
         What a reader must know if it was forced, else ``None``.
 
     Raises:
-        UsageError: Two runs were measured on different models.
+        UsageError: Two runs were measured on different assets.
     """
     known = [run for run in runs if isinstance(run.manifest.get("assets"), Mapping)]
     for run in known[1:]:
@@ -53,7 +53,7 @@ def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
         )
         shown = "".join(f"\n  {line}" for line in lines)
         if shown:
-            sentence = f"{run.label} was not measured on the models of {known[0].label}:{shown}"
+            sentence = f"{run.label} was not measured on the assets of {known[0].label}:{shown}"
             if force:
                 return sentence
             raise UsageError(

@@ -26,7 +26,7 @@ DECIDING_VERSIONS = ("mujoco", "robosuite", "hf-libero")
 def run_differences(before: Run, after: Run, fewer_steps_count: bool = False) -> tuple[str, ...]:
     """Return why two runs cannot be compared, a line ``key: before -> after`` each.
 
-    Instructions are those of the records: both runs must have told the policy the same.
+    Instructions are those of the records: both runs must have given the policy the same ones.
 
     Args:
         before: The earlier run.
@@ -80,7 +80,7 @@ def _protocol_differences(run: Run, name: str, row: PublishedRow | None) -> Iter
     try:
         suite = load_suite(name)
     except UsageError:
-        yield f"suite {name} is not one that numbers were published of"
+        yield f"suite {name} has no published numbers"
         return
     named = named_protocol(run.manifest)
     if row is not None:
@@ -88,7 +88,8 @@ def _protocol_differences(run: Run, name: str, row: PublishedRow | None) -> Iter
     elif named is not None:
         yield from suite_differences(run.manifest, named, name)
     else:
-        yield f"protocol {run.manifest.get('protocol')!r} is none that numbers were published under"
+        protocol = run.manifest.get("protocol")
+        yield f"protocol {protocol!r} has no published numbers"
     tasks = {record.task for record in run.records if record.suite == name}
     if len(tasks) < len(suite.tasks):
         yield f"tasks of {name}: {len(suite.tasks)} -> {len(tasks)}"

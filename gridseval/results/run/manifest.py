@@ -107,7 +107,7 @@ def manifest_differences(
 
     Args:
         stored: Nested mappings of plain values.
-        given: Likewise.
+        given: As ``stored``.
         free_keys: Dotted keys to leave out, with all below them.
     """
     before, after = _flat(stored), _flat(given)

@@ -1,4 +1,4 @@
-"""What a reader must know to judge numbers: a sentence, and what kind of thing it tells."""
+"""Notes that a reader needs to judge numbers: a sentence and its kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Note(str):
 
     Args:
         text: The sentence.
-        kind: ``"measured on"`` for other models or versions, ``"mean over tasks"`` for a suite's
+        kind: ``"measured on"`` for other assets or versions, ``"mean over tasks"`` for a suite's
             mean, ``"general"`` else.
     """
 

@@ -1,4 +1,4 @@
-"""Success rates that others have published, to be shown beside measured ones.
+"""Published success rates, to show beside measured ones.
 
 ``policies/published.yaml`` has rates by suite, ``policies/published_plus.yaml`` rows of the
 LIBERO-Plus leaderboard by dimension; both files have the same form.
@@ -112,7 +112,7 @@ def published_rows(family: str, path: Path | None = None) -> dict[str, Published
     """Return the rows of one policy by suite; the first source that has it counts.
 
     Raises:
-        UsageError: Nothing is published of it (names the nearest).
+        UsageError: It has no published rates (names the nearest).
     """
     rows = load_published(path)
     found = [row for row in rows if row.family == family]

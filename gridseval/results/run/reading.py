@@ -67,7 +67,7 @@ def read_run(named: str | Path) -> Run:
     if (path / MANIFEST).is_file():
         manifest = read_manifest(path / MANIFEST)
     else:
-        notes = (f"{path} has no {MANIFEST}: models and versions are unknown",)
+        notes = (f"{path} has no {MANIFEST}: assets and versions are unknown",)
     return Run(
         label=label or path.resolve().name,
         named=bool(label),
@@ -79,7 +79,7 @@ def read_run(named: str | Path) -> Run:
 
 
 def with_distinct_labels(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Return the runs with names of which no two are equal: more of the path, else a number."""
+    """Return the runs with distinct names: more of the path, else a number."""
     labels = [run.label for run in runs]
     if len(set(labels)) < len(labels):
         labels = [run.label if run.named else str(run.paths[0]) for run in runs]

@@ -34,9 +34,9 @@ class EpisodeRecord:
         task: The task's index in the suite, from 0.
         task_name: The task's name.
         trial: The number of the stored initial state, from 0.
-        instruction: What the policy was told.
-        status: ``"error"`` is a technical failure; such an episode says nothing of the policy and
-            enters no rate.
+        instruction: What the policy gets as instruction.
+        status: ``"error"`` is a technical failure; it says nothing about the policy and enters
+            no rate.
         success: Whether the task was solved; ``None`` for an error.
         steps: Policy steps taken, at least 0.
         error: What went wrong, for an error; else ``None``.

@@ -37,7 +37,7 @@ def equal_steps(first: Path, second: Path) -> int | None:
     Raises:
         OutputError: A file does not hold the actions of an episode.
     """
-    import numpy as np  # here, since listing and reading records needs none of it
+    import numpy as np  # here, since listing and reading records do not need it
 
     one, other = read_actions(first), read_actions(second)
     shared = min(len(one), len(other))

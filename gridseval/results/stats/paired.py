@@ -87,7 +87,7 @@ def mcnemar_two_sided(counts: PairCounts) -> float:
     """Return McNemar's exact p-value of "the runs are equally good".
 
     McNemar (1947), "Note on the sampling error of the difference between correlated proportions",
-    Psychometrika 12; exact as a sign test of the flipped episodes, so it assumes nothing of the
+    Psychometrika 12; exact as a sign test of the flipped episodes, so it assumes nothing about the
     tasks, which may be as unlike as they are.
     """
     return min(1.0, 2 * _at_least(max(counts.lost, counts.won), counts.lost + counts.won))

@@ -28,7 +28,7 @@ class Tally:
 
     @property
     def counted(self) -> int:
-        """Episodes that enter the rate: errors say nothing of the policy and do not."""
+        """Episodes that enter the rate: errors say nothing about the policy and do not."""
         return self.successes + self.failures
 
     @property

@@ -26,8 +26,8 @@ class SequentialRule:
     """What a sequential test is to decide.
 
     Args:
-        p_good: Success rate that is good enough: such a run is called bad with at most ``alpha``.
-        p_bad: Success rate that is too low: such a run is called good early with at most ``beta``.
+        p_good: Success rate that is good enough; the test calls it bad with at most ``alpha``.
+        p_bad: Success rate that is too low; the test calls it good early with at most ``beta``.
         alpha: Probability of a false alarm, within (0, 0.5).
         beta: Probability of an early false acquittal, within (0, 0.5).
 
@@ -64,19 +64,19 @@ class SequentialRule:
 
 
 class SequentialTest:
-    """A test that is told outcomes as they come and decides as early as it can.
+    """A test that takes outcomes as they come and decides as early as it can.
 
     Episodes must come in an order that does not depend on their outcomes. It need not be random,
     and tasks may differ: give them in rounds of one episode per task. Then the bounds hold for
     the mean over tasks, since the likelihood ratio of a round has a mean of at most 1 for any task
-    rates whose mean is at least ``p_good`` (Jensen), and likewise for ``p_bad``. In task-major
+    rates whose mean is at least ``p_good`` (Jensen); the same holds for ``p_bad``. In task-major
     order one bad task would be taken for a bad suite.
 
     Args:
         p_good: See ``SequentialRule``.
-        p_bad: Likewise.
-        alpha: Likewise.
-        beta: Likewise.
+        p_bad: See ``SequentialRule``.
+        alpha: See ``SequentialRule``.
+        beta: See ``SequentialRule``.
         planned: Episodes at which it decides at the latest; ``None`` for no limit.
         round_size: Episodes between two looks, used to compute the last look.
     """

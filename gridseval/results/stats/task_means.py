@@ -63,8 +63,8 @@ def task_mean_interval(
     interval. Simulated coverage of 95 % intervals of 10 tasks, over even and uneven rates up to
     nearly 1: 0.94 to 0.97 with 50 trials per task, from 0.92 on with 10, from 0.90 on with fewer.
 
-    With fewer than ``FEW_TRIALS`` trials in a task the spread between tasks cannot be told from
-    chance; then the variance is that of equal tasks, which is an upper bound.
+    With fewer than ``FEW_TRIALS`` trials in a task, chance hides the spread between tasks;
+    then the variance is that of equal tasks, which is an upper bound.
 
     Args:
         successes: Of each task.

@@ -18,7 +18,7 @@ def unpaired_difference(
 
     Args:
         first: Successes and episodes.
-        second: Likewise.
+        second: The same of the other rate.
         confidence: Two-sided, within (0, 1).
 
     Returns:

@@ -50,7 +50,7 @@ _SHARES = (RETENTION, "kept_border", "kept_duplicates", "kept_turnover")
 
 
 class Spread(NamedTuple):
-    """Mean and standard deviation over episodes; ``None`` of too few (none; fewer than two)."""
+    """Mean and standard deviation over episodes; ``None`` without values, or fewer than two."""
 
     mean: float | None
     sd: float | None
@@ -95,7 +95,7 @@ def title_of(key: str) -> str:
 
 
 def is_detail(key: str) -> bool:
-    """Return whether a figure says what was kept, rather than what a query costs."""
+    """Return whether a figure is about kept tokens, rather than the cost of a query."""
     return key.startswith("kept") and key != KEPT
 
 

@@ -23,11 +23,11 @@ from gridseval.results.tables.summary import Row, Summary
 
 
 def efficiency_sections(runs: Mapping[str, Summary], tasks: bool = True) -> list[Section]:
-    """Return success, tokens, operations and times, then what was kept; none without records of it.
+    """Return tables of success, tokens, operations and times, then of kept tokens; maybe none.
 
     Args:
         runs: By label.
-        tasks: Whether a single run gets a row per task, too, where it says what was kept.
+        tasks: Whether a single run gets a row per task, too, for kept tokens.
     """
     keys = efficiency_keys(record for summary in runs.values() for record in summary.records)
     if RETENTION in keys:

@@ -27,18 +27,18 @@ _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-
 
 
 def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -> tuple[Run, ...]:
-    """Put together what belongs together, and give the rest names of their own.
+    """Put together what belongs together, and give the rest distinct names.
 
     Args:
         runs: In the user's order, at least one; equal chosen names mean one run.
         pool: Whether runs that differ in nothing but their seeds are one run, too.
-        force: Accept other models, MuJoCo versions and, under one name, other settings.
+        force: Accept other assets, MuJoCo versions and, under one name, other settings.
 
     Returns:
         In order of the first of each; of two records of an episode the first is kept.
 
     Raises:
-        UsageError: Runs were measured on other models or versions, or those with one name are not
+        UsageError: Runs were measured on other assets or versions, or those with one name are not
             of one run; shows each difference.
     """
     mixed = _mixed(runs)
@@ -59,7 +59,7 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
 
 
 def measured_differences(first: Run, second: Run) -> list[str]:
-    """Return how models and versions of two runs differ; empty where one has no ``run.yaml``."""
+    """Return how assets and versions of two runs differ; empty where one has no ``run.yaml``."""
     if not first.manifest or not second.manifest:
         return []
     same_suite = first.manifest.get("suite") == second.manifest.get("suite")
@@ -125,7 +125,7 @@ def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:
 
 
 def _env_seed(run: Run) -> Any:
-    """Return LIBERO's seed in a run; runs of before there were two seeds have one for both."""
+    """Return LIBERO's seed in a run; runs from before there were two seeds have one for both."""
     return protocol_values(run.manifest)["env_seed"]
 
 

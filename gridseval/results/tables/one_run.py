@@ -49,7 +49,7 @@ def render_csv(summary: Summary) -> str:
 
     A run of LIBERO-Plus has rows of level ``leaderboard``, weighted by tasks, one per dimension and
     one for the total (whose ``dimension`` is empty), and of level ``published``; their
-    ``task_name`` says what they are of.
+    ``task_name`` names their source.
     """
     columns = columns_of(summary.records)
     names = _names(columns)

@@ -150,7 +150,7 @@ def is_excluded(counts: Tally, rate: float) -> bool:
 
 
 def _pivot_cells(counted: Pivot) -> dict[Key, str]:
-    """Return each cell's rate, interval, counts and unavailable tasks, as far as there are any."""
+    """Return each cell's rate, interval, counts and unavailable tasks; empty without any."""
     cells: dict[Key, list[str]] = {}
     for key, records in counted.cells.items():
         counts = tally(records)

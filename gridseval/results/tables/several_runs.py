@@ -58,7 +58,7 @@ def tabulate(runs: Sequence[Run], families: Sequence[str] | None = None) -> Runs
             those of a run's card, or that bear the name of its policy.
 
     Raises:
-        UsageError: Nothing is published of a family (names the nearest).
+        UsageError: A family has no published rates (names the nearest).
     """
     suites = {suite for run in runs for suite in run.suites}
     rows = _published(runs, families)
@@ -85,7 +85,7 @@ def table_latex(table: RunsTable, rows: Rows | None = None) -> str:
 
 
 def table_csv(table: RunsTable) -> str:
-    """Return ``table.csv`` with a first column ``run``; published rates are rows of their own.
+    """Return ``table.csv`` with a first column ``run``; published rates are separate rows.
 
     Those have the level ``published``, the source as ``task_name``, and a ``success_rate`` only.
     """
@@ -166,7 +166,7 @@ def _only(table: RunsTable) -> Summary:
 
 
 def _notes(table: RunsTable) -> Iterable[str]:
-    """Say once what holds for all runs, and of which run the rest is said."""
+    """Yield notes that hold for all runs once, and others with the names of their runs."""
     several = len(table.runs) > 1
     mixed = mixed_protocols({run.label: run.manifest for run in table.runs})
     if mixed is not None:

@@ -1,7 +1,7 @@
 """What papers count when they write FLOPs, by name: figures of two conventions never compare.
 
-A published figure is reproduced by the convention it was made with; a table of one's own states
-one, and the same for all of its rows.
+A published figure is reproduced by the convention it was made with; a new table states
+one, for all of its rows.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def find_convention(name: str) -> Convention:
     """Return a convention by name.
 
     Raises:
-        UsageError: There is none of that name (says the nearest).
+        UsageError: The name is unknown (names the nearest).
     """
     found = CONVENTIONS.get(name)
     if found is None:

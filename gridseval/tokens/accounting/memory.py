@@ -2,7 +2,7 @@
 
 On a GPU, what torch's allocator handed out at most (``max_memory_allocated``, all devices). On the
 CPU the peak of this process's resident set, which Linux can set back to the present size; it counts
-the interpreter, the weights and whatever else the process holds. Elsewhere nothing is measured.
+the interpreter, the weights and all else in the process. Elsewhere nothing is measured.
 """
 
 from __future__ import annotations

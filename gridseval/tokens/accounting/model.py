@@ -94,7 +94,7 @@ class ModelDescription:
         notes: What a reader should know.
 
     Raises:
-        ValueError: Numbers are below 1, or the expert has not the language model's layers.
+        ValueError: Numbers are below 1, or the expert does not have the language model's layers.
     """
 
     name: str
@@ -131,13 +131,13 @@ def list_models() -> tuple[str, ...]:
 
 
 def load_model(name: str) -> ModelDescription:
-    """Return a description by name, or from a file of one's own.
+    """Return a description by name, or from a user's file.
 
     Args:
         name: A name of :func:`list_models`, or a path that ends in ``.yaml``.
 
     Raises:
-        UsageError: There is no such description (names the nearest), or the file is none (names
+        UsageError: There is no such description (names the nearest), or the file is not one (names
             file, key path, and the nearest key).
     """
     return _MODELS.load(name)

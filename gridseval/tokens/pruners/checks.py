@@ -24,7 +24,7 @@ def check_count(name: str, value: int, low: int = 1) -> int:
     """Return a whole number from ``low`` to ``MOST``.
 
     Raises:
-        PolicyError: It is none.
+        PolicyError: It is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise PolicyError(f"a pruner's {name} must be a whole number from {low}, not {value!r}")
@@ -37,7 +37,7 @@ def check_number(name: str, value: float, low: float, high: float = math.inf) ->
     """Return a number between two bounds, both allowed.
 
     Raises:
-        PolicyError: It is none, NaN or outside.
+        PolicyError: It is not a number, or outside the bounds.
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high or math.isinf(value):
@@ -67,7 +67,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     """Return one of several names.
 
     Raises:
-        PolicyError: It is none of them (with the nearest).
+        PolicyError: It is not one of them (with the nearest).
     """
     if not isinstance(value, str) or value not in choices:
         raise PolicyError(
@@ -81,7 +81,7 @@ def check_flag(name: str, value: bool) -> bool:
     """Return true or false.
 
     Raises:
-        PolicyError: It is neither: any text, ``"no"`` too, would count as true.
+        PolicyError: It is not a truth value; Python would take any text, ``"no"`` too, as true.
     """
     if not isinstance(value, bool):
         raise PolicyError(f"a pruner's {name} must be true or false, not {value!r}")

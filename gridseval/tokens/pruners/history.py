@@ -1,4 +1,4 @@
-"""What a pruner remembers of each slot between queries; slots are of different ages."""
+"""A pruner's memory of each slot between queries; slots are in different steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """The last few things of each slot's episode.
+    """The last few entries of each slot's episode.
 
     Args:
         length: How many are kept, at least 1.
@@ -21,11 +21,11 @@ class History(Generic[T]):
         self._slots: dict[int, deque[T]] = {}
 
     def add(self, slot: int, thing: T) -> None:
-        """Remember a slot's newest thing; the oldest one is forgotten when there are too many."""
+        """Add a slot's newest entry, and drop the oldest one if there are too many."""
         self._slots.setdefault(slot, deque(maxlen=self._length)).append(thing)
 
     def newest_first(self, slot: int) -> tuple[T, ...]:
-        """Return what is remembered of a slot; nothing for one that has just started."""
+        """Return the entries of a slot; empty for one that has just started."""
         return tuple(reversed(self._slots.get(slot, ())))
 
     def forget(self, slots: Sequence[int]) -> None:

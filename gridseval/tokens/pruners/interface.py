@@ -201,7 +201,7 @@ class Pruner(nn.Module, abc.ABC):
 
     Attributes:
         places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
-        needs: What it must be given.
+        needs: The inputs that it needs.
     """
 
     name: ClassVar[str]
@@ -219,7 +219,7 @@ class Pruner(nn.Module, abc.ABC):
         return {}
 
     def check_host(self, host: Host) -> None:
-        """Refuse a model that has not the layers or tokens that the pruner works on.
+        """Refuse a model without the layers or tokens that the pruner works on.
 
         Raises:
             PolicyError: With the thing that is missing.

@@ -1,7 +1,7 @@
 """What choosing the tokens costs: the matrix products of each method, in multiply-accumulates.
 
 Sorting, sums over attention that the model computes anyway, norms and softmax are not counted.
-Each pruner's class says which of these functions, or which of its own, is its ``macs``.
+Each pruner's class takes one of these functions, or another one, as its ``macs``.
 """
 
 from __future__ import annotations

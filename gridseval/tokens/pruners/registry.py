@@ -37,7 +37,7 @@ PRUNERS: Registry[type[Pruner]] = Registry(
 
 
 def list_pruners() -> tuple[str, ...]:
-    """Return the names in alphabetical order, those of plug-ins too; imports none of them."""
+    """Return the names in alphabetical order, those of plug-ins too, without importing them."""
     return PRUNERS.names()
 
 

@@ -159,7 +159,7 @@ def test_frames_are_not_blamed_for_other_failures(told: Any) -> None:
     [
         ("lacking", "1 missing (scout_mlp.0.weight)"),
         ("act", "GridS cannot be put into LeRobot's 'act'"),
-        ("twice", "has a sampler of its own"),
+        ("twice", "has its own sampler"),
         ("camera", "did you mean 'observation.images.image'"),
         ("unfilled", "no camera for observation.images.image2, and LeRobot's 'act' needs every"),
         ("replan", "replan must be within 1 and the chunk's 8, not 9"),

@@ -269,7 +269,7 @@ def test_published_rates_are_of_all_tasks() -> None:
     assert "tasks of libero_goal: 10 -> 3" in verdict.sentence
     other = {"libero_10": replace(ROWS["libero_goal"], suite="libero_10")}
     verdict = gate_on_published(make_run(_outcomes()), other, RULES)
-    assert "nothing is published of mine on libero_goal" in verdict.sentence
+    assert "mine has no published rate on libero_goal" in verdict.sentence
 
 
 SEQUENTIAL = {"p_good": 0.95, "p_bad": 0.9, "alpha": 0.05, "beta": 0.05}

@@ -1,4 +1,4 @@
-"""Runs on different models: said wherever they are shown, refused where they are compared."""
+"""Runs on different assets: said wherever they are shown, refused where they are compared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_others_are_named(assets: Any, words: tuple[str, ...]) -> None:
 
 def test_different_models_are_refused_unless_forced() -> None:
     runs = [make_run(SOLVED, "a"), make_run(SOLVED, "b", assets=STANDINS)]
-    with pytest.raises(UsageError, match=r"b was not measured on the models of a") as caught:
+    with pytest.raises(UsageError, match=r"b was not measured on the assets of a") as caught:
         check_same_models(runs)
     assert "assets.identity: 'libero' -> 'stand-ins'" in caught.value.message
     assert "--force" in str(caught.value.hint)
@@ -66,7 +66,7 @@ def test_a_gate_names_the_models() -> None:
         gate_on_threshold(run, 0.5, GateRules()),
     ):
         assert verdict.conclusion == "pass"
-        assert any("models: stand-ins" in note for note in verdict.notes)
+        assert any("assets: stand-ins" in note for note in verdict.notes)
     own = gate_on_baseline(make_run(SOLVED), make_run(SOLVED, "old"), GateRules())
     assert not any("models:" in note for note in own.notes)
 

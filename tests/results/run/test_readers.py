@@ -169,7 +169,7 @@ def test_a_run_without_a_manifest_has_a_table_and_says_so(
     tmp_path: Path, records: list[EpisodeRecord]
 ) -> None:
     bare = write_run(tmp_path / "bare", records, manifest={})
-    assert "bare has no run.yaml: models and versions are unknown" in " ".join(
+    assert "bare has no run.yaml: assets and versions are unknown" in " ".join(
         table(bare)[0].split()
     )
     data = json.loads(table_json(tabulate([read_run(bare)])))

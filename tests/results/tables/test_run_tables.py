@@ -116,15 +116,15 @@ def test_terminal_rows(summary: Summary) -> None:
     [
         (
             {"identity": "stand-ins", "hash": "fedcba9876543210"},
-            "models: stand-ins (fedcba987654), not LIBERO's own: do not compare",
+            "assets: stand-ins (fedcba987654), not LIBERO's own: do not compare",
         ),
         (
             {"identity": "custom", "hash": "fedcba9876543210"},
-            "models: custom (fedcba987654), not known to be LIBERO's own: ",
+            "assets: custom (fedcba987654), not known to be LIBERO's own: ",
         ),
-        ({"identity": "development"}, "models: development,"),
-        ({}, "models: unknown,"),
-        (None, "models: unknown,"),
+        ({"identity": "development"}, "assets: development,"),
+        ({}, "assets: unknown,"),
+        (None, "assets: unknown,"),
     ],
 )
 def test_other_models_are_named_everywhere(

@@ -66,7 +66,7 @@ def floor() -> Element:
 
 
 def floor_body() -> Element:
-    """Return the floor in a body of its own, to which LIBERO adds the regions of a task."""
+    """Return the floor in a separate body, to which LIBERO adds the regions of a task."""
     return element("body", floor(), name="floor", pos=(0, 0, 0))
 
 

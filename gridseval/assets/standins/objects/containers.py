@@ -145,7 +145,7 @@ def _tray() -> Model:
 
 
 def _board(block: Block, number: int) -> Mesh:
-    """Return a board whose grain runs along it, cut from a place of its own of the wood."""
+    """Return a board whose grain runs along it, cut from a separate place of the wood."""
     x, y, z = (2 * half for half in block.half)
     low = (number * 5 % 16) / 20
     strip = (0.0, low, 1.0, low + 0.2)

@@ -42,7 +42,7 @@ class Model:
         solids: What collides.
         frame: How the body's frame lies to the upright one.
         regions: Sites that goals speak of.
-        shininess: Of the material, in [0, 1]; ``specular`` likewise.
+        shininess: Of the material, in [0, 1], as is ``specular``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a kind of perturbation is: how it is drawn, and how an edit of its own is applied."""
+"""What a kind of perturbation is: how it is drawn, and how its own edit is applied."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STRENGTHS = 5
 class Kind:
     """A kind of perturbation.
 
-    A kind either changes what a ``Perturbation`` has a field for, or it brings an edit of its own:
+    A kind either changes what a ``Perturbation`` has a field for, or it brings its own edit:
     one or more of ``edit_model``, ``edit_start`` and ``edit_image``. Then ``make`` returns plain
     data for JSON, which the edits are given and the episode's record shows.
 
@@ -32,7 +32,7 @@ class Kind:
         summary: What it changes.
         parameters: What can be given in place of a strength.
         sample: Draws parameters of a strength.
-        make: Makes fields of a ``Perturbation``, or the data of an edit of its own, from
+        make: Makes fields of a ``Perturbation``, or the data for its edit, from
             parameters, drawing what they leave open.
         exclusive: Pairs of parameters that contradict each other.
         contradicts: Kinds that cannot be drawn in the same episode.
@@ -61,7 +61,7 @@ class Kind:
 
     @property
     def has_edit(self) -> bool:
-        """Whether it brings an edit of its own."""
+        """Whether it brings its own edit."""
         edits = (self.edit_model, self.edit_start, self.edit_image)
         return any(edit is not None for edit in edits)
 

@@ -1,7 +1,7 @@
 """The kinds of perturbation by name: gridseval's own, and those of plug-ins.
 
-Plug-ins are packages with entry points in the group ``gridseval.perturbations``, each of which
-names a :class:`~gridseval.envs.perturbations.kinds.kind.Kind`.
+Plug-ins are packages with entry points in the group ``gridseval.perturbations``. Each names a
+:class:`~gridseval.envs.perturbations.kinds.kind.Kind`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PERTURBATIONS: Registry[Kind] = Registry(
 
 
 def list_perturbations() -> tuple[str, ...]:
-    """Return all names, gridseval's own first; imports none of them."""
+    """Return all names, gridseval's own first, without importing them."""
     return PERTURBATIONS.listed()
 
 
