@@ -1,7 +1,8 @@
 """Versions of packages, and the rule for MuJoCo, whose versions decide success rates.
 
-Version traps 1 to 3 (docs: protocol and traps): from 3.3.3 libero_object's floor is darker, from
-3.4 the bowl of libero_spatial's task 5 slides off its ramekin, from 3.10 robosuite 1.4 cannot run.
+From 3.3.3 libero_object's floor is darker, from 3.4 the bowl of libero_spatial's task 5 slides off
+its ramekin, from 3.10 robosuite 1.4 cannot run: see docs/explanation/protocol-and-traps.md, traps 1
+to 3.
 """
 
 from __future__ import annotations

@@ -94,3 +94,15 @@ def test_hooks_name_programs_that_the_environment_has() -> None:
     assert {named[name]["entry"].split()[0] for name in ("ruff", "ruff-format", "mypy")} == set(
         checks
     )
+
+
+def test_no_page_or_module_has_the_marks_of_a_merge() -> None:
+    folders = ("gridseval", "docs", "tests", "examples", "suites", "policies")
+    files = [*ROOT.glob("*.*"), *(file for name in folders for file in (ROOT / name).rglob("*.*"))]
+    marked = re.compile(r"^(<{7}|>{7}) ", flags=re.MULTILINE)
+    assert not [
+        file.relative_to(ROOT)
+        for file in files
+        if file.suffix in (".md", ".py", ".yaml", ".toml", ".html")
+        and marked.search(file.read_text(encoding="utf8"))
+    ]

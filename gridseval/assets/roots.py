@@ -1,7 +1,7 @@
 """Finds the assets to use.
 
-MuJoCo counts visual geoms into a body's mass, so other assets are another benchmark
-(docs: protocol and traps, no. 9): every run records the content hash of its assets.
+Masses, shapes and looks decide outcomes, so other assets are another benchmark: every run records
+the content hash of its assets (trap 9 of docs/explanation/protocol-and-traps.md).
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ class PlainProcess:
             "MUJOCO_GL": backend,
             "PYOPENGL_PLATFORM": backend,
         }
-        # robosuite takes it for the number of the EGL device (docs: protocol and traps, no. 7).
+        # robosuite takes it for the EGL device: trap 7 of
+        # docs/explanation/protocol-and-traps.md.
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603

@@ -3,7 +3,8 @@
 It starts above the ramekin and falls onto it while the scene settles. Up to MuJoCo 3.3 it comes to
 rest tilted, with its centre 1.5 cm beside the ramekin's; since 3.4 (another rule for contacts
 between boxes) it slides 3.7 cm to the side, and policies that solve the task in 98 % of episodes
-fail in most (docs: protocol and traps, no. 1). Measured with 3.3.2, 3.4.0 and 3.8.1.
+fail in most (trap 1 of docs/explanation/protocol-and-traps.md). Measured with 3.3.2, 3.4.0 and
+3.8.1.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def check_models(explicit: str | None) -> Finding:
 def check_libero_config(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Report a configuration file of ``libero``, which gridseval does not use.
 
-    Docs: protocol and traps, no. 5.
+    See trap 5 of docs/explanation/protocol-and-traps.md.
 
     Args:
         environment: Default: the process's.

@@ -1,4 +1,4 @@
-"""Python and packages, against the version traps (docs: protocol and traps)."""
+"""Python and packages, against the version traps of docs/explanation/protocol-and-traps.md."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def check_python() -> Finding:
 
 
 def check_mujoco(force: bool) -> Finding:
-    """Check MuJoCo's version (traps 1 to 3).
+    """Check MuJoCo's version; see traps 1 to 3 of docs/explanation/protocol-and-traps.md.
 
     Args:
         force: Accept 3.4 to 3.9.

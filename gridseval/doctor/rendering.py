@@ -50,7 +50,7 @@ def is_software(renderer: str) -> bool:
 def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Report ``CUDA_VISIBLE_DEVICES``, which does not choose what EGL draws on.
 
-    Docs: protocol and traps, no. 7.
+    See trap 7 of docs/explanation/protocol-and-traps.md.
 
     Args:
         environment: Default: the process's.

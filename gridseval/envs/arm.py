@@ -2,8 +2,9 @@
 
 robosuite 1.4 solves the contacts three times per substep (its loop's forward, its controller's
 forward, the step), and each solution is the warm start of the next, so none may be left out
-(docs: protocol and traps, "Forwards are stateful"). What may be left out without changing a bit:
-the position and velocity stages of the second and third, sensors, buffers, and look-ups by name.
+("Forward passes have memory" in docs/explanation/protocol-and-traps.md). These may be left out
+without changing a bit: the position and velocity stages of the second and third, sensors, buffers,
+and look-ups by name.
 The matrix functions are robosuite's own compiled ones, on arrays of the same memory layout.
 """
 

@@ -1,9 +1,9 @@
 """The random draws of LIBERO's resets, replayed without resetting.
 
 Every reset draws the poses of fixtures anew from numpy's global generator, so the scene of trial i
-depends on how much the resets of trials 0 to i − 1 drew (docs: protocol and traps, "To the bit").
-The draws are cheap, the resets are not: here the samplers run alone, so trial i can be started
-directly.
+depends on how much the resets of trials 0 to i − 1 drew ("To the bit" in
+docs/explanation/protocol-and-traps.md). The draws are cheap, the resets are not: here the samplers
+run alone, so trial i can be started directly.
 """
 
 from __future__ import annotations

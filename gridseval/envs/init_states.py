@@ -1,7 +1,8 @@
 """Read LIBERO's initial-state files without running what they contain.
 
-The files are zip archives with one pickle of one float64 array (docs: protocol and traps, no. 6);
-``torch.load(weights_only=False)``, which everyone uses, would execute any pickle put there.
+The files are zip archives with one pickle of one float64 array (trap 6 of
+docs/explanation/protocol-and-traps.md). ``torch.load(weights_only=False)``, which everyone uses,
+would execute any pickle put there.
 """
 
 from __future__ import annotations

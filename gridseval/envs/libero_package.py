@@ -1,9 +1,9 @@
 """Bring in the ``libero`` package without its side effects.
 
 Importing ``libero.libero`` asks a question on standard input when no configuration file exists, and
-trusts a stale one (docs: protocol and traps, no. 5); robosuite prints three warnings and refuses to
-load where there is no OpenGL, although a simulation without images needs none. This
-module imports both quietly, with gridseval's own configuration in the user's cache.
+trusts a stale one (trap 5 of docs/explanation/protocol-and-traps.md). Robosuite prints three
+warnings and refuses to load without OpenGL, although a simulation without images does not need it.
+This module imports both quietly, with gridseval's own configuration in the user's cache.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from gridseval.tokens.token_trace import CameraTrace
 Float = NDArray[np.float32]
 
 MARK_RGB = (255, 194, 10)
-"""Amber: its hue differs from grey under all common colour blindness, and so does its lightness."""
+"""Amber: colour-blind viewers tell it from grey by its hue, or by its lightness."""
 
 _OUTLINE_RGB = (12, 12, 16)
 _MARK_RADIUS_PX, _OUTLINE_PX = 2.6, 1.3
