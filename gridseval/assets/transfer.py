@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from gridseval.assets.hub import PatienceError
 
 Meter = Callable[[int], None]
-"""Told of bytes as they come; negative if some have to be fetched again."""
+"""Called with bytes as they come; negative if some have to be fetched again."""
 
 _CONNECTIONS = 8
 _TICK_S = 0.1
