@@ -7,32 +7,42 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text, file_stem
+from gridseval.cli.options import HELP, FilePath, Text, assets_option, file_stem, libero_plus_option
 
 
 @click.command(name="gallery", context_settings=HELP)
 @click.option(
-    "--suite", type=Text(), default="libero_plus_spatial", show_default=True, help="Any suite."
+    "--suite",
+    type=Text(),
+    default="libero_plus_spatial",
+    show_default=True,
+    metavar="NAME",
+    help="Any suite.",
 )
-@click.option("--task", type=Text(), default="0", show_default=True, help="Base task to perturb.")
+@click.option(
+    "--task", type=Text(), default="0", show_default=True, metavar="TASK", help="Base task."
+)
 @click.option(
     "--perturb",
     "kinds",
     multiple=True,
     type=Text(),
     metavar="KIND",
-    help="camera, light, …, for suites other than LIBERO-Plus  [default: all]",
+    help="For other suites: camera, …; repeatable  [default: all]",
 )
-@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
-@click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data.")
+@assets_option()
+@libero_plus_option()
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="LIBERO's, as in runs, and the draws'.",
+    metavar="N",
+    help="Seed of the pictures.",
 )
-@click.option("--out", type=FilePath(), help="File, .png or .jpg  [default: SUITE-gallery.png]")
+@click.option(
+    "--out", type=FilePath(), metavar="FILE", help="PNG or JPEG file  [default: SUITE-gallery.png]"
+)
 def command(
     suite: str,
     task: str,
@@ -42,11 +52,11 @@ def command(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Draw perturbations as a contact sheet, the base task beside each.
+    """Draw perturbations as one contact sheet, beside the unperturbed task.
 
-    For a suite of LIBERO-Plus one picture per dimension and level; a cell whose
-    files are missing says so. For other suites one per kind and strength of
-    --perturb.
+    A LIBERO-Plus suite gives one picture per dimension and level; a picture
+    whose files are missing says so. Other suites give one picture per kind and
+    strength of --perturb.
 
     \b
     gridseval gallery --suite libero_plus_goal --out sheet.jpg

@@ -1,4 +1,4 @@
-"""``gridseval suites``: what can be evaluated."""
+"""``gridseval suites``: lists suites and their tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from gridseval.cli.options import HELP, Text, selection_options
+from gridseval.cli.options import HELP, libero_plus_option, selection_options, tasks_option
 from gridseval.errors import GridsevalError
 from gridseval.suites import (
     LEVELS,
@@ -27,9 +27,10 @@ from gridseval.suites import (
 
 @click.command(name="suites", context_settings=HELP)
 @click.argument("name", required=False)
-@click.option("--list", "listed", is_flag=True, help="List the tasks of a LIBERO-Plus suite, too.")
-@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@selection_options
+@click.option("--list", "listed", is_flag=True, help="Also list the tasks of a LIBERO-Plus suite.")
+@tasks_option()
+@selection_options()
+@libero_plus_option()
 def command(
     name: str | None,
     listed: bool,
@@ -42,8 +43,8 @@ def command(
     """List the suites, or the tasks of the suite NAME, which may be a path of your own.
 
     \b
-    gridseval suites libero_plus_goal                          counts, and what is available
-    gridseval suites libero_plus_goal --list --dimension robot --level 5
+    gridseval suites libero_plus_goal       # counts, and what is available
+    gridseval suites libero_plus_goal --list --dimension robot
     """  # noqa: D301
     if name is None:
         click.echo("\n".join(_overview()))

@@ -1,4 +1,4 @@
-"""The numbers at the top: a suite's success rate, its interval, and what it took."""
+"""The numbers at the top: each suite's success rate, its interval and its costs."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Headline:
 
 
 def headlines(run: ReportRun, first: ReportRun) -> tuple[Headline, ...]:
-    """Return one headline per suite of a run; one without numbers if it has no episode yet.
+    """Return one headline per suite of a run; without an episode yet, one without numbers.
 
     Args:
         run: The run.
-        first: The run that it is compared with, or the same.
+        first: The run to compare with; the same run for no comparison.
     """
     groups: Sequence[tuple[str, tuple[EpisodeRecord, ...]]]
     groups = [(row.suite, row.records) for row in run.summary.suites] or [("", ())]
@@ -113,7 +113,7 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
 def _against_first(
     records: Sequence[EpisodeRecord], others: Sequence[EpisodeRecord]
 ) -> Iterator[tuple[str, str]]:
-    """Yield what the episodes say that both runs have; nothing without one."""
+    """Yield figures over the episodes that both runs have; none if they share no episode."""
     counts = count_pairs(matched(others, records))
     difference = paired_difference(counts)
     if difference is None:

@@ -1,4 +1,4 @@
-"""Videos of episodes: frames, what a policy kept of them, and captions, streamed to h264 or GIF."""
+"""Videos of episodes, as h264 or GIF: frames, the tokens that a policy kept, and captions."""
 
 from gridseval.video.episode import EpisodeVideo, video_name
 from gridseval.video.recorder import VideoChoice, VideoRecorder

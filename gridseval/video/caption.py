@@ -1,4 +1,4 @@
-"""The strip below the cameras: what to do, how far it got, and how it ended."""
+"""The strip below the cameras: the instruction, the step and the outcome."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Count(NamedTuple):
 
 
 def token_counts(trace: TokenTrace | None) -> tuple[Count, ...]:
-    """Return a trace's counts: each camera, then all; nothing without a trace."""
+    """Return a trace's counts, each camera's and then all; empty without a trace."""
     if trace is None:
         return ()
     each = [Count(c.camera, c.kept_count, c.dense_count) for c in trace.cameras]
@@ -51,7 +51,7 @@ def token_counts(trace: TokenTrace | None) -> tuple[Count, ...]:
 
 
 class Caption:
-    """Draws the strip of one episode, again and again with another last line.
+    """Draws the strip of one episode, with a new last line for each frame.
 
     Args:
         width: In pixels.

@@ -60,7 +60,7 @@ def checked_suffix(path: Path) -> Path:
     """Return a path that a sheet can be written to.
 
     Raises:
-        UsageError: It does not end as a picture does.
+        UsageError: Its suffix is not that of a picture.
     """
     if path.suffix.lower() not in SUFFIXES:
         hint = f"end it with {', '.join(SUFFIXES)}"
@@ -72,7 +72,7 @@ def write_sheet(sheet: GallerySheet, path: Path) -> Path:
     """Write a sheet as PNG or JPEG, as the path's suffix says.
 
     Raises:
-        UsageError: The suffix is none of ``SUFFIXES``.
+        UsageError: The suffix is not in ``SUFFIXES``.
         OutputError: The file cannot be written.
     """
     image = draw_sheet(sheet)

@@ -22,7 +22,7 @@ _WIDEST_PX = 2400
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Pictures that belong together, and what they are called.
+    """Pictures that belong together, and their label.
 
     Attributes:
         label: At most two lines are shown.
@@ -53,14 +53,14 @@ def write_grid(path: Path, title: str, sections: Sequence[Section], columns: int
         path: Ends in ``.png``, ``.jpg`` or ``.jpeg``; its folder exists.
         title: One line above all.
         sections: At least one; all pictures of one size.
-        columns: Cells in a row; 0: as many as make a sheet about as wide as high, at most 2400
-            pixels.
+        columns: Cells in a row; 0 chooses a number that makes the sheet about square, at most 2400
+            pixels wide.
 
     Returns:
         ``path``.
 
     Raises:
-        OutputError: The file cannot be written; nothing of it is left.
+        OutputError: The file cannot be written, and is removed.
     """
     first = sections[0].cells[0]
     height, width = first.images[0].shape[:2]

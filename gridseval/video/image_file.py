@@ -1,4 +1,4 @@
-"""Write an image file whole or not at all."""
+"""Write an image file atomically."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def save_image(image: Image.Image, path: Path, quality: int = 80) -> Path:
 
     Args:
         image: What to write.
-        path: PNG or JPEG; a file that is there is replaced.
+        path: PNG or JPEG; replaces an existing file.
         quality: Of a JPEG, 1–95; a PNG has none.
 
     Raises:
-        OutputError: The file cannot be written; an earlier one is untouched.
+        OutputError: The file cannot be written; an earlier one stays as it was.
     """
     part = path.with_suffix(f".part{path.suffix}")
     try:

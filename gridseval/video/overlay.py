@@ -1,7 +1,7 @@
-"""What a policy kept of one camera's picture, laid over that picture.
+"""Draws the tokens that a policy kept over a camera's picture.
 
-Everything that depends on the trace alone is computed once and folded into three arrays; a frame
-then costs three multiplications. Picture coordinates are edge to edge: pixel i spans [i, i + 1].
+It computes all that depends on the trace alone once, as three arrays. A frame then costs three
+multiplications. Picture coordinates are edge to edge: pixel i spans [i, i + 1].
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from gridseval.video.picture import BACKGROUND_RGB, Picture
 
 LABEL_HEIGHT_PX, FOOTER_HEIGHT_PX = 36, 48
 MARGIN_PX = 16
-_LABEL_FONT_PX, _FOOTER_FONT_PX = 19, 24  # larger than a video's: sheets are seen scaled down
+_LABEL_FONT_PX, _FOOTER_FONT_PX = 19, 24  # larger than a video's, as viewers scale sheets down
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 
 
@@ -32,7 +32,7 @@ class Frame:
         step: Policy steps executed so far.
         agentview: uint8 (256, 256, 3), RGB.
         wrist: Likewise.
-        trace: What the policy looked at when it was last asked, if it says.
+        trace: What the policy looked at in its last query, if it says so.
     """
 
     step: int
@@ -46,7 +46,7 @@ class Frame:
 
 
 class Moments:
-    """Picks the four frames of a contact sheet while an episode goes by; keeps no others.
+    """Picks the four frames of a contact sheet while an episode runs, and keeps no others.
 
     ``start`` is the first frame, ``first contact`` the first one at or after the step in which the
     gripper first touches an object or a fixture, ``gripper closing`` likewise of the first action
@@ -61,7 +61,7 @@ class Moments:
         self._come: set[str] = set()
 
     def note(self, touching: bool, closing: bool) -> None:
-        """Take note of a step: whether the gripper touches something, and was told to close."""
+        """Note whether the gripper touches something in a step, and whether it is told to close."""
         for name, now in (("first contact", touching), ("gripper closing", closing)):
             if now and name not in self._come:
                 self._come.add(name)
@@ -74,7 +74,7 @@ class Moments:
         self._due.clear()
 
     def frames(self) -> tuple[tuple[str, Frame | None], ...]:
-        """Return the moments in their order, ``None`` for those that never came."""
+        """Return the moments in their order, ``None`` for those that did not happen."""
         return tuple(self._frames.items())
 
 
@@ -90,8 +90,8 @@ def write_sheet(
 
     Args:
         path: Ends in ``.png``; its folder exists.
-        moments: Labels and frames; one without a frame never came, and its place says so.
-        instruction: What the robot was told.
+        moments: Labels and frames; the sheet marks a moment without a frame as missing.
+        instruction: The robot's instruction.
         status: How the episode ended.
         steps: Policy steps it took.
         mapping: From the model's input image to the frame, for traces.
@@ -100,7 +100,7 @@ def write_sheet(
         ``path``.
 
     Raises:
-        OutputError: The file cannot be written; nothing of it is left.
+        OutputError: The file cannot be written, and is removed.
     """
     overlaid = any(frame is not None and frame.trace is not None for _, frame in moments)
     picture = Picture(mapping or ImageMapping(), overlaid)
