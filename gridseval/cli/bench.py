@@ -65,7 +65,7 @@ _MAX_WORKERS = 1024
     type=Text(),
     multiple=True,
     metavar="NAME",
-    help="With --pruners, time only this one; repeatable.",
+    help="With --pruners: time only this pruner; repeatable.",
 )
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")

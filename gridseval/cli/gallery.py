@@ -7,14 +7,7 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import (
-    HELP,
-    FilePath,
-    Text,
-    assets_option,
-    file_stem,
-    libero_plus_option,
-)
+from gridseval.cli.options import HELP, FilePath, Text, assets_option, file_stem, libero_plus_option
 
 
 @click.command(name="gallery", context_settings=HELP)
@@ -24,7 +17,7 @@ from gridseval.cli.options import (
     default="libero_plus_spatial",
     show_default=True,
     metavar="NAME",
-    help="Name or folder of any suite.",
+    help="Any suite.",
 )
 @click.option(
     "--task", type=Text(), default="0", show_default=True, metavar="TASK", help="Base task."

@@ -96,8 +96,9 @@ _machine = section_option(MACHINE)
     help="LIBERO-Plus prompts: base or upstream",
 )
 @_perturbation(
-    "--robot-true", is_flag=True, help="LIBERO-Plus: start the arm at the perturbed joints."
+    "--perturbed-start", is_flag=True, help="LIBERO-Plus: start the arm at the perturbed joints."
 )
+@_perturbation("--robot-true", is_flag=True, hidden=True)
 @_stopping("--stop-when-decided", is_flag=True, help="Stop once a sequential test decides.")
 @_stopping("--min-success", type=float, metavar="RATE", help="Success rate that the test asks for.")
 @_stopping(
@@ -151,6 +152,9 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     from gridseval.evaluation import RunConfig, evaluate
     from gridseval.results import render_terminal
 
+    if options.pop("robot_true"):
+        click.echo("gridseval: warning: --robot-true is called --perturbed-start now", err=True)
+        options["perturbed_start"] = True
     config = RunConfig(
         out=out or _default_out(options),
         policy_arguments=parsed_policy_arguments(policy_arguments),

@@ -14,7 +14,7 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.moved import renaming_note
+from gridseval.moved import current_arguments, renaming_note
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 DEFAULT_SEED = 0
@@ -51,7 +51,7 @@ class EnvConfig:
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
         prompts: The instructions in LIBERO-Plus: ``"base"``, the base task's instruction, or
             ``"upstream"``, which names the perturbation.
-        robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
+        perturbed_start: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
             angles, which is another benchmark.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; ``None`` is the first that works.
@@ -75,7 +75,7 @@ class EnvConfig:
     max_scenes: int = 2
     libero_plus: str | None = None
     prompts: str = "base"
-    robot_true: bool = False
+    perturbed_start: bool = False
     perturb: tuple[str, ...] = ()
     backend: str | None = None
 
@@ -109,6 +109,7 @@ class EnvConfig:
         Raises:
             UsageError: There is no such argument, or it has no such value.
         """
+        given = current_arguments(given)
         names = [field.name for field in fields(cls) if field.name != "suite"]
         for name in given:
             if name not in names:
@@ -135,6 +136,6 @@ class EnvConfig:
             root or Path(self.assets or ""),
             self.libero_plus,
             self.prompts,
-            self.robot_true,
+            self.perturbed_start,
             self.perturb,
         )

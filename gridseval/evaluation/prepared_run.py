@@ -108,7 +108,7 @@ class PreparedRun:
             draw_last=False,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,
-            robot_true=self.chosen.robot_true,
+            perturbed_start=self.chosen.perturbed_start,
             perturb=self.chosen.plan.texts,
             backend=None if self.probe is None else self.probe.backend,
         )

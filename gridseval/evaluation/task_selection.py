@@ -46,7 +46,7 @@ class TaskSelection:
         plan: What every episode is perturbed with, beside what its task perturbs.
         folder: LIBERO-Plus's files.
         prompts: Which instructions.
-        robot_true: Whether the robot dimension's arm really starts at its joint angles.
+            perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
         notes: What the user should know about the selection.
     """
 
@@ -57,7 +57,7 @@ class TaskSelection:
     plan: PerturbationPlan
     folder: PlusFolder
     prompts: str
-    robot_true: bool
+    perturbed_start: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -93,8 +93,8 @@ class TaskSelection:
         extra: dict[str, Any] = {}
         if variant is not None:
             # Another benchmark than the leaderboard's robot dimension, so under another name.
-            real = self.robot_true and variant.dimension == "robot"
-            extra["dimension"] = "robot_true" if real else variant.dimension
+            real = self.perturbed_start and variant.dimension == "robot"
+            extra["dimension"] = "perturbed_start" if real else variant.dimension
             extra["level"] = variant.level
         record = self.plan.draw(seed, episode.suite, episode.task, episode.trial).record
         return {**extra, "perturb": record} if record else extra
@@ -108,7 +108,7 @@ class TaskSelection:
             keys["perturb"] = list(self.plan.texts)
         if self.is_plus:
             keys["prompts"] = self.prompts
-            keys["robot_true"] = self.robot_true
+            keys["perturbed_start"] = self.perturbed_start
             keys["libero_plus"] = str(self.folder.root) if self.folder.root else None
         if self.lacking:
             keys["unavailable"] = count_strata(lack.task for lack in self.lacking)
@@ -141,12 +141,15 @@ def choose(config: RunConfig) -> TaskSelection:
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     notes = tuple(note for text in config.perturb if (note := renaming_note(text)))
-    real = config.robot_true
+    real = config.perturbed_start
     return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, real, notes)
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:
-    given = {"--prompts upstream": config.prompts != "base", "--robot-true": config.robot_true}
+    given = {
+        "--prompts upstream": config.prompts != "base",
+        "--perturbed-start": config.perturbed_start,
+    }
     for option, is_given in given.items():
         if is_given:
             raise UsageError(f"{option} is for the suites of LIBERO-Plus, not for {suite.name}")

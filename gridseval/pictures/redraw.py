@@ -137,7 +137,7 @@ def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -
         # What perturbs episodes is named in run.yaml only where it differs from these.
         perturb=tuple(manifest.get("perturb", ())),
         prompts=manifest.get("prompts", "base"),
-        robot_true=manifest.get("robot_true", False),
+        perturbed_start=manifest.get("perturbed_start", False),
         libero_plus=libero_plus or _folder_of(manifest.get("libero_plus")),
         backend=choose_backend().backend,
     )

@@ -205,7 +205,7 @@ class _Rollout:
             name = type(self._policy).__name__
             raise PolicyError(
                 f"the policy {name} failed at {_where(attempts)}: {type(error).__name__}: {error}",
-                "see where with --debug",
+                "--debug shows the traceback",
             ) from error
         try:
             return check_chunk(chunk, len(replies))

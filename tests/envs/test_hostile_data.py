@@ -148,13 +148,13 @@ def arena(assets: Path, root: Path, change: Callable[[str], str]) -> Path:
         ),
         (
             lambda text: text.replace("</asset>", '<hfield name="h" file="../../x"/></asset>'),
-            "hfield asks for .*, which is in none",
+            "hfield asks for .*, which is outside",
         ),
         (
             lambda text: text.replace(
                 "</asset>", '<texture type="cube" name="t" fileright="pipe.png"/></asset>'
             ),
-            "texture asks for 'pipe.png', which is in none",
+            "texture asks for 'pipe.png', which is outside",
         ),
         (
             lambda text: text.replace("</asset>", '<mesh name="m" file="pipe"/></asset>'),

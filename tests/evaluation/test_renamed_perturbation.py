@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gridseval.cli.run import command as run_command
 from gridseval.cli.table import command as table
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.perturbations.plan import parse_plan
+from gridseval.errors import UsageError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.evaluation.task_selection import choose
+from gridseval.moved import current_extra, current_manifest
 from gridseval.results.run.reading import read_run
 
 OLD, NEW = "robot_true:2", "perturbed_start:2"
@@ -53,6 +56,28 @@ def test_the_same_seed_draws_the_same_under_both_names() -> None:
     )
     assert old.perturbation.joints_true
     assert list(old.record) == ["perturbed_start", "applied"]
+
+
+def test_old_arguments_are_accepted_with_a_warning(tmp_path: Path) -> None:
+    said = "the argument robot_true is called perturbed_start now"
+    with pytest.warns(FutureWarning, match=said):
+        assert EnvConfig.of("libero_plus_goal", {"robot_true": True}).perturbed_start
+    old: dict[str, Any] = {"robot_true": True}
+    with pytest.warns(FutureWarning, match=said):
+        assert RunConfig(suite="libero_plus_goal", out=tmp_path, **old).perturbed_start
+
+
+def test_the_old_option_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    words = ["--suite", "libero_goal", "--policy", "zero", "--robot-true", "--out"]
+    done = CliRunner().invoke(run_command, [*words, str(tmp_path / "run")])
+    assert "warning: --robot-true is called --perturbed-start now" in done.output
+    assert isinstance(done.exception, UsageError)
+    assert "--perturbed-start is for the suites of LIBERO-Plus" in str(done.exception)
+
+
+def test_old_dimensions_and_keys_have_the_present_name() -> None:
+    assert current_extra({"dimension": "robot_true", "level": 2})["dimension"] == "perturbed_start"
+    assert current_manifest({"robot_true": True}) == {"perturbed_start": True}
 
 
 def test_the_old_name_is_accepted_with_a_warning(tmp_path: Path) -> None:

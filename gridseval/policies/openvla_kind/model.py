@@ -82,7 +82,7 @@ def load_model(
         raise PolicyError(
             f"cannot load {folder}: {type(error).__name__}: {' '.join(str(error).split())[:400]}",
             "OpenVLA's code wants transformers 4.40 and timm 0.9: serve it from an environment of "
-            "its own (gridseval serve); see where with --debug",
+            "its own (gridseval serve); --debug shows the traceback",
         ) from error
     reshaped = [
         f"{key} {tuple(found)} instead of {tuple(own)}"
