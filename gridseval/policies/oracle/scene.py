@@ -38,6 +38,8 @@ class Scene:
         bodies: Pose of every movable object and fixture by instance name.
         sites: Position (3,) of every region's site.
         boxes: Obstacles by instance name.
+        joints: Position of every joint of a fixture by name (m or rad).
+        holds: Whether each predicate of the goal holds; empty if the observation does not say.
     """
 
     step: int
@@ -46,6 +48,8 @@ class Scene:
     bodies: Mapping[str, Pose]
     sites: Mapping[str, Array]
     boxes: Mapping[str, Boxes]
+    joints: Mapping[str, float]
+    holds: tuple[bool, ...] = ()
 
     def obstacles(self, without: Collection[str]) -> Boxes:
         """Return the boxes of all bodies but the named ones."""
@@ -75,6 +79,8 @@ def parse_scene(
         bodies=bodies,
         sites={name: np.array(v[:3], np.float64) for name, v in privileged["sites"].items()},
         boxes=boxes,
+        joints=dict(joints),
+        holds=tuple(privileged.get("holds", ())),
     )
 
 

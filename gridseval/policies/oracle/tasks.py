@@ -1,9 +1,9 @@
-"""From a BDDL goal to places: which object goes where, and whether it is there."""
+"""From a BDDL goal to what is to be done: which goals, in which order, and what already holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,31 +11,70 @@ from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models
 from gridseval.policies.oracle.scene import Scene
 
-_RELATIONS = ("on", "in")
+PLACED = ("on", "in")
 _NEAR_M = 0.03
+_OPEN_ENOUGH_M = -0.12
 
 
 @dataclass(frozen=True)
-class PickPlace:
-    """Put ``thing`` (an object) on or into ``target`` (another body, or a region's site)."""
+class Goal:
+    """One predicate of a task's goal, or what must be done before it.
 
+    Attributes:
+        relation: ``on``, ``in``, ``open``, ``close``, ``turnon`` or ``turnoff``.
+        thing: An object, a fixture, or the region of a fixture's drawer.
+        target: For ``on`` and ``in``: another body, or a region's site.
+        index: Its place among the task's predicates; −1 for what the task does not ask for.
+    """
+
+    relation: str
     thing: str
-    target: str
+    target: str = ""
+    index: int = -1
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.relation, self.thing, self.target)))
 
 
-def pick_and_place_goals(goal: Sequence[Sequence[str]], scene: Scene) -> tuple[PickPlace, ...]:
-    """Return the parts of a goal that are picking and placing, in order; others are left out."""
-    return tuple(
-        PickPlace(part[1], part[2])
-        for part in goal
-        if len(part) == 3
-        and part[0].lower() in _RELATIONS
-        and part[1] in scene.boxes
-        and (part[2] in scene.boxes or part[2] in scene.sites)
+def read_goals(goal: Sequence[Sequence[str]], scene: Scene, models: Models) -> tuple[Goal, ...]:
+    """Return the parts of a goal that the expert can pursue, in the order that works."""
+    parts = (
+        Goal(part[0].lower(), *part[1:], index=index)
+        for index, part in enumerate(goal)
+        if 2 <= len(part) <= 3
     )
+    known = [part for part in parts if _is_known(part, scene, models)]
+    return tuple(sorted(known, key=lambda part: _turn(part, known)))
 
 
-def place_of(goal: PickPlace, scene: Scene, models: Models) -> Array:
+def next_goal(
+    goals: Sequence[Goal], scene: Scene, models: Models, finished: Collection[Goal]
+) -> Goal | None:
+    """Return what to do next, or ``None`` if every goal holds or was given up.
+
+    Args:
+        goals: In the order that works.
+        scene: What is where.
+        models: What is known of LIBERO's models.
+        finished: Goals whose skill has ended, successfully or not. They come again only where the
+            observation says that they do not hold.
+    """
+    for goal in goals:
+        if holds(goal, scene, goal in finished):
+            continue
+        drawer = models.joint_of(goal.target)
+        if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
+            return replace(goal, relation="open", thing=goal.target, target="", index=-1)
+        return goal
+    return None
+
+
+def holds(goal: Goal, scene: Scene, otherwise: bool = False) -> bool:
+    """Return whether the observation says that a goal holds; ``otherwise`` if it does not say."""
+    return scene.holds[goal.index] if 0 <= goal.index < len(scene.holds) else otherwise
+
+
+def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     """Return where the origin of the goal's object belongs: float64 (3,), metres, world."""
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
@@ -43,10 +82,29 @@ def place_of(goal: PickPlace, scene: Scene, models: Models) -> Array:
     return np.asarray(surface - np.array([0.0, 0.0, bottom]))
 
 
-def is_placed(goal: PickPlace, scene: Scene, models: Models) -> bool:
+def is_placed(goal: Goal, scene: Scene, models: Models) -> bool:
     """Return whether the goal's object rests about where it belongs."""
     offset = scene.bodies[goal.thing].position - place_of(goal, scene, models)
     return bool(np.abs(offset[:2]).max() < _NEAR_M and abs(offset[2]) < 2 * _NEAR_M)
+
+
+def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
+    if goal.relation in PLACED:
+        return goal.thing in scene.boxes and (
+            goal.target in scene.boxes or goal.target in scene.sites
+        )
+    return models.joint_of(goal.thing) in scene.joints
+
+
+def _turn(goal: Goal, goals: Sequence[Goal]) -> int:
+    """Return when a goal's turn comes: first what frees the way, last what shuts it."""
+    into = any(other.target == goal.thing for other in goals)
+    if goal.relation == "close":
+        return 4 if into else 0
+    if goal.relation in PLACED:
+        carried = any(other.thing == goal.target for other in goals)
+        return 3 if carried else 2
+    return 1
 
 
 def _surface(target: str, scene: Scene, models: Models) -> Array:
