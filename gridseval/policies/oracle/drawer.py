@@ -15,11 +15,14 @@ from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
 from gridseval.policies.oracle.tasks import Goal
 
-_LEAN = math.radians(50)
+_LEAN = math.radians(62)
+# The side to which the arm's last joint turns further from where it starts.
+_EASY_YAW = math.pi / 2
 _TIP_M = 0.0092
 _TIP_HALF_M = 0.0088
 _BAR_HALF_M = 0.008
-_AHEAD_M = 0.03
+_AHEAD_M = 0.05
+_LOST_M = 0.035
 _PRESS_M = 0.012
 _OPEN_M = -0.155
 _CLOSED_M = 0.003
@@ -29,10 +32,10 @@ class _Drawer(Legs):
     """What opening and closing share: where the handle is, and how the hand leans."""
 
     legs = (
-        Leg(Phase.APPROACH, CLOSE, 80, travels=True),
-        Leg(Phase.REACH, CLOSE, 25),
-        Leg(Phase.WORK, CLOSE, 60),
-        Leg(Phase.LEAVE, CLOSE, 25),
+        Leg(Phase.APPROACH, CLOSE, 60, travels=True, near=0.02),
+        Leg(Phase.REACH, CLOSE, 16, near=0.005),
+        Leg(Phase.WORK, CLOSE, 40),
+        Leg(Phase.LEAVE, CLOSE, 20, near=0.03),
     )
 
     def __init__(self, goal: Goal, setting: Setting, scene: Scene) -> None:
@@ -43,7 +46,7 @@ class _Drawer(Legs):
         self.grip, self.joint = np.array(part.grip), joint
         self.cabinet = scene.bodies[split_region(goal.thing)[0]]
         self.inward = self.cabinet.rotation[:, 1]
-        yaw = nearer_yaw(self.cabinet.rotation[:2, 0], scene.hand.rotation)
+        yaw = nearer_yaw(self.cabinet.rotation[:2, 0], hand_rotation(_EASY_YAW))
         self.rotation = hand_rotation(yaw, self.inward[:2] * _LEAN)
 
     def handle(self, scene: Scene) -> Array:
@@ -81,9 +84,9 @@ class OpenDrawer(_Drawer):
     def contact(self, scene: Scene) -> Array:
         """See ``_Drawer``."""
         sine, cosine = math.sin(_LEAN), math.cos(_LEAN)
-        # The lower corner of the tip reaches 4 mm behind the bar, and 3 mm below its upper edge.
+        # The lower corner of the tip reaches 4 mm behind the bar, and 7 mm below its upper edge.
         inward = _BAR_HALF_M + 0.004 + _TIP_HALF_M * cosine - _TIP_M * sine
-        up = _BAR_HALF_M - 0.003 + _TIP_HALF_M * sine + _TIP_M * cosine
+        up = _BAR_HALF_M - 0.007 + _TIP_HALF_M * sine + _TIP_M * cosine
         return self.handle(scene) + self.hand_at(inward, up)
 
     def working(self, scene: Scene) -> Array:
@@ -92,9 +95,10 @@ class OpenDrawer(_Drawer):
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""
-        if self.phase is Phase.WORK:
-            return self.is_reached(scene)
-        return super().is_over(scene)
+        if self.phase is not Phase.WORK:
+            return super().is_over(scene)
+        offset = (scene.hand.position - self.contact(scene)) @ self.inward
+        return self.is_reached(scene) or bool(abs(offset) > _LOST_M)
 
     def is_reached(self, scene: Scene) -> bool:
         """See ``Legs``."""
@@ -117,9 +121,10 @@ class CloseDrawer(_Drawer):
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""
-        if self.phase is Phase.WORK:
-            return self.is_reached(scene)
-        return super().is_over(scene)
+        if self.phase is not Phase.WORK:
+            return super().is_over(scene)
+        offset = (scene.hand.position - self.contact(scene)) @ self.inward
+        return self.is_reached(scene) or bool(abs(offset) > _LOST_M)
 
     def is_reached(self, scene: Scene) -> bool:
         """See ``Legs``."""

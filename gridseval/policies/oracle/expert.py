@@ -9,12 +9,14 @@ import numpy as np
 
 from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models
-from gridseval.policies.oracle.motion import Motion, arm_at, observe
+from gridseval.policies.oracle.motion import Motion, arm_at, arm_with, observe
 from gridseval.policies.oracle.scene import Scene
 from gridseval.policies.oracle.skill import OPEN, OVER, Phase, Setting, Skill
 from gridseval.policies.oracle.skills import skill_for
 from gridseval.policies.oracle.tasks import Goal, next_goal
 
+# Cosine of the angle from straight down up to which the fitted model of the arm holds.
+_FITTED_UNTIL = -0.9
 _ARRIVES_M, _ARRIVES_RAD = 0.005, 0.06
 
 
@@ -80,6 +82,9 @@ class Expert:
         gripper, at_goal = skill.grippers()
         motion = observe(self._predicted, scene.step - self._last.step, scene.hand)
         arm = arm_at(scene.hand, self._setting.home)
+        tilted = skill.any_posture or scene.hand.rotation[2, 2] > _FITTED_UNTIL
+        if tilted and scene.velocity is not None and scene.response is not None:
+            motion, arm = Motion(scene.hand, scene.velocity), arm_with(scene.response)
         self._predicted = [motion]
         for action in actions:
             if route.reached(motion.pose, _ARRIVES_M, _ARRIVES_RAD):

@@ -40,6 +40,8 @@ class Scene:
         boxes: Obstacles by instance name.
         joints: Position of every joint of a fixture by name (m or rad).
         holds: Whether each predicate of the goal holds; empty if the observation does not say.
+        velocity: The hand's velocity (6,), or ``None`` if the observation does not say.
+        response: How the arm answers its controller, float64 (6, 6), or ``None``.
     """
 
     step: int
@@ -50,6 +52,8 @@ class Scene:
     boxes: Mapping[str, Boxes]
     joints: Mapping[str, float]
     holds: tuple[bool, ...] = ()
+    velocity: Array | None = None
+    response: Array | None = None
 
     def obstacles(self, without: Collection[str]) -> Boxes:
         """Return the boxes of all bodies but the named ones."""
@@ -81,6 +85,8 @@ def parse_scene(
         boxes=boxes,
         joints=dict(joints),
         holds=tuple(privileged.get("holds", ())),
+        velocity=privileged.get("velocity"),
+        response=privileged.get("response"),
     )
 
 

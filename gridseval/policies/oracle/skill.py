@@ -65,7 +65,11 @@ class Skill(ABC):
     Attributes:
         goal: What to reach.
         phase: What the hand is doing; ``DONE`` or ``FAILED`` at the end.
+        any_posture: Whether the hand turns so far from straight down that the arm's response must
+            be observed; the fitted one holds for a hand that points down.
     """
+
+    any_posture = False
 
     goal: Goal
     phase: Phase
@@ -92,12 +96,14 @@ class Leg:
         gripper: −1 opens, +1 closes.
         steps: Policy steps after which it ends in any case.
         travels: Whether the hand goes over what is in the way, or straight ahead.
+        near: How near (m) the hand must be to have arrived.
     """
 
     phase: Phase
     gripper: float
     steps: int
     travels: bool = False
+    near: float = _ARRIVED_M
 
 
 class Legs(Skill):
@@ -107,6 +113,7 @@ class Legs(Skill):
     (``is_over``; by default once the hand is there) and when the goal is reached (``is_reached``).
     """
 
+    any_posture = True
     legs: tuple[Leg, ...] = ()
     max_attempts = 4
 
@@ -127,7 +134,7 @@ class Legs(Skill):
 
     def is_over(self, scene: Scene) -> bool:
         """Return whether the next leg may begin."""
-        return self.route(scene).reached(scene.hand, _ARRIVED_M, _ARRIVED_RAD)
+        return self.route(scene).reached(scene.hand, self.leg.near, _ARRIVED_RAD + 5 * self.leg.near)
 
     @property
     def leg(self) -> Leg:
