@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.drawer import CloseDrawer, OpenDrawer
 from gridseval.policies.oracle.knob import TurnKnob
 from gridseval.policies.oracle.pick_place import PickPlace
@@ -18,6 +19,7 @@ _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("turnon", "knob"): TurnKnob,
     ("turnoff", "knob"): TurnKnob,
     ("on", "flat"): Push,
+    ("clear", ""): Drag,
 }
 """Skills by relation and by what kind of part moves."""
 

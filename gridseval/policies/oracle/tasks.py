@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gridseval.policies.oracle.geometry import Array
-from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Scene
 
 PLACED = ("on", "in")
 _NEAR_M = 0.03
 _OPEN_ENOUGH_M = -0.12
+_DRAWER_HALF_M = 0.113
+_DRAWER_REACH_M = 0.35
+_ROOM_M = 0.1
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class Goal:
     """One predicate of a task's goal, or what must be done before it.
 
     Attributes:
-        relation: ``on``, ``in``, ``open``, ``close``, ``turnon`` or ``turnoff``.
+        relation: ``on``, ``in``, ``open``, ``close``, ``turnon``, ``turnoff``; or ``clear``, out
+            of the way of the drawer ``target``.
         thing: An object, a fixture, or the region of a fixture's drawer.
         target: For ``on`` and ``in``: another body, or a region's site.
         index: Its place among the task's predicates; −1 for what the task does not ask for.
@@ -64,9 +69,33 @@ def next_goal(
             continue
         drawer = models.joint_of(goal.target)
         if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
+            clear = Goal("clear", goal.thing, goal.target)
+            if clear not in finished and _is_in_the_way(goal.thing, goal.target, scene, models):
+                return clear
             return replace(goal, relation="open", thing=goal.target, target="", index=-1)
         return goal
     return None
+
+
+def clear_place(thing: str, drawer: str, scene: Scene, models: Models) -> Array:
+    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand."""
+    cabinet = scene.bodies[split_region(drawer)[0]]
+    side, front = cabinet.rotation[:2, 0], -cabinet.rotation[:2, 1]
+    offset = scene.bodies[thing].position[:2] - cabinet.position[:2]
+    across = float(offset @ side)
+    shifted = math.copysign(_DRAWER_HALF_M + _ROOM_M, across)
+    return np.asarray(cabinet.position[:2] + shifted * side + max(offset @ front, 0.24) * front)
+
+
+def _is_in_the_way(thing: str, drawer: str, scene: Scene, models: Models) -> bool:
+    """Return whether an object is where a drawer will be, or so near that no hand fits between."""
+    model = models.of(thing)
+    if model is None or model.push is None:
+        return False
+    cabinet = scene.bodies[split_region(drawer)[0]]
+    offset = (scene.bodies[thing].position - cabinet.position) @ cabinet.rotation
+    sideways = abs(float(offset[0])) < _DRAWER_HALF_M + _ROOM_M - 0.015
+    return sideways and -_DRAWER_REACH_M < float(offset[1]) < 0
 
 
 def holds(goal: Goal, scene: Scene, otherwise: bool = False) -> bool:
