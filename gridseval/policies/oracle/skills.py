@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gridseval.policies.oracle.door import CloseDoor, OpenDoor
 from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.drawer import CloseDrawer, OpenDrawer
 from gridseval.policies.oracle.knob import TurnKnob
@@ -16,6 +17,8 @@ from gridseval.policies.oracle.tasks import Goal
 _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("open", "drawer"): OpenDrawer,
     ("close", "drawer"): CloseDrawer,
+    ("open", "door"): OpenDoor,
+    ("close", "door"): CloseDoor,
     ("turnon", "knob"): TurnKnob,
     ("turnoff", "knob"): TurnKnob,
     ("on", "flat"): Push,
