@@ -14,11 +14,13 @@ from gridseval.policies.oracle.geometry import Array, hand_rotation
 from gridseval.policies.oracle.models import split_region
 from gridseval.policies.oracle.motion import lean_at
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting
+from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
 from gridseval.policies.oracle.tasks import Goal
 
 _OPEN_RAD, _AJAR_RAD, _CLOSED_RAD = -1.36, -0.4, -0.004
 _AHEAD_M = 0.05
+# Beside the handle the palm need not pass over the fixture.
+_LOWER_M = -0.019
 
 
 class _Door(Legs):
@@ -32,9 +34,11 @@ class _Door(Legs):
         self.joint = joint
         self.fixture = scene.bodies[split_region(goal.thing)[0]]
         self.hinge = self.fixture.position + self.fixture.rotation @ np.array(part.grip)
+        # The hand's long side runs along the fixture's front.
+        self.yaw = nearer_yaw(self.fixture.rotation[:2, 0], hand_rotation(math.pi / 2))
 
-    def places(self) -> tuple[tuple[float, float], ...]:
-        """Return where the fingertip goes in each leg but the last, which moves up."""
+    def places(self) -> tuple[tuple[float, float, float], ...]:
+        """Return where the hand goes in each leg but the last, which moves up."""
         raise NotImplementedError
 
     def target(self, scene: Scene) -> Pose:
@@ -43,12 +47,12 @@ class _Door(Legs):
             place = self.began.hand.position + np.array([0.0, 0.0, 0.1])
         else:
             angle = scene.joints[self.joint]
-            x, y = self.places()[self.index]
+            x, y, z = self.places()[self.index]
             cosine, sine = math.cos(angle), math.sin(angle)
-            local: Array = np.array([cosine * x - sine * y, sine * x + cosine * y, 0.0])
+            local: Array = np.array([cosine * x - sine * y, sine * x + cosine * y, z])
             place = self.hinge + self.fixture.rotation @ local
         ahead = place - self.setting.base
-        return Pose(place, hand_rotation(0.0, lean_at(ahead, float(np.hypot(*ahead[:2])))))
+        return Pose(place, hand_rotation(self.yaw, lean_at(ahead, float(np.hypot(*ahead[:2])))))
 
 
 class CloseDoor(_Door):
@@ -61,9 +65,9 @@ class CloseDoor(_Door):
         Leg(Phase.LEAVE, CLOSE, 12, near=0.05),
     )
 
-    def places(self) -> tuple[tuple[float, float], ...]:
+    def places(self) -> tuple[tuple[float, float, float], ...]:
         """See ``_Door``."""
-        return (0.18, -0.09), (0.18, -0.045), (0.18, -0.04 + _AHEAD_M)
+        return (0.18, -0.09, 0.0), (0.18, -0.045, 0.0), (0.18, -0.04 + _AHEAD_M, 0.0)
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""
@@ -86,11 +90,15 @@ class OpenDoor(_Door):
         Leg(Phase.LEAVE, CLOSE, 12, near=0.05),
     )
 
-    def places(self) -> tuple[tuple[float, float], ...]:
+    def places(self) -> tuple[tuple[float, float, float], ...]:
         """See ``_Door``."""
-        beside, edge = (0.275, -0.058), (0.22, 0.02)
-        around = (0.295, 0.0)
-        return beside, (beside[0] - 0.06, beside[1]), around, edge, (edge[0], edge[1] - _AHEAD_M)
+        return (
+            (0.27, -0.06, _LOWER_M),
+            (0.27 - 0.035, -0.06, _LOWER_M),
+            (0.30, -0.02, 0.0),
+            (0.225, 0.025, 0.0),
+            (0.225, 0.02 - _AHEAD_M, 0.0),
+        )
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""

@@ -13,7 +13,7 @@ from gridseval.policies.oracle.geometry import Array, hand_rotation
 from gridseval.policies.oracle.models import split_region
 from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
-from gridseval.policies.oracle.tasks import Goal
+from gridseval.policies.oracle.tasks import Goal, holds
 
 _LEAN = math.radians(62)
 # The side to which the arm's last joint turns further from where it starts.
@@ -25,7 +25,7 @@ _AHEAD_M = 0.05
 _LOST_M = 0.035
 _PRESS_M = 0.012
 _OPEN_M = -0.155
-_CLOSED_M = 0.003
+_CLOSED_M = 0.001
 
 
 class _Drawer(Legs):
@@ -128,4 +128,4 @@ class CloseDrawer(_Drawer):
 
     def is_reached(self, scene: Scene) -> bool:
         """See ``Legs``."""
-        return scene.joints[self.joint] > _CLOSED_M
+        return holds(self.goal, scene, scene.joints[self.joint] > _CLOSED_M)

@@ -89,9 +89,13 @@ def _side_grasps(pose: Pose, boxes: Boxes, hold: int) -> Iterator[Grasp]:
     low, top = boxes.lows[hold], boxes.tops[hold]
     lowest = low + FINGERTIP_DROP + _FLOOR_GAP
     height = max(lowest, min(top - _SIDE_DEPTH, top))
-    position = np.array([*boxes.centers[hold], height])
-    for axis, half in zip(boxes.axes[hold], boxes.halves[hold], strict=True):
-        if 2 * half < MAX_OPENING:
+    halves, axes = boxes.halves[hold], boxes.axes[hold]
+    for axis, half, along, length in zip(axes, halves, axes[::-1], halves[::-1], strict=True):
+        if 2 * half >= MAX_OPENING:
+            continue
+        # A long handle can be taken where nothing else stands.
+        for shift in (0.0, -0.6 * length, 0.6 * length) if hold else (0.0,):
+            position = np.array([*(boxes.centers[hold] + shift * along), height])
             for yaw in _yaws(math.atan2(axis[1], axis[0])):
                 yield Grasp(position, yaw, pose.position)
 
