@@ -91,7 +91,8 @@ def _side_grasps(pose: Pose, boxes: Boxes, hold: int) -> Iterator[Grasp]:
     height = max(lowest, min(top - _SIDE_DEPTH, top))
     halves, axes = boxes.halves[hold], boxes.axes[hold]
     for axis, half, along, length in zip(axes, halves, axes[::-1], halves[::-1], strict=True):
-        if 2 * half >= MAX_OPENING:
+        # Beside a handle along its length stands what it belongs to.
+        if 2 * half >= MAX_OPENING or (hold and half > length):
             continue
         # A long handle can be taken where nothing else stands.
         for shift in (0.0, -0.6 * length, 0.6 * length) if hold else (0.0,):
