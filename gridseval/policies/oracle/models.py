@@ -49,6 +49,7 @@ class Model:
         rim: Where to grasp, for hollow bodies; ``None`` for those that are grasped by their sides.
         seat: Height above the origin (m) at which something put onto the body comes to rest.
         slides: Boxes that move along the body's y axis, by the end of their joint's name.
+        align: Whether what goes into it must lie along its y axis with its longer side.
         hold: Which of the boxes to grasp.
         push: For hollow bodies: how far (m) from the middle a fingertip inside meets the wall, and
             the height (m) of the floor there.
@@ -59,6 +60,7 @@ class Model:
     rim: Rim | None = None
     seat: float = 0.0
     slides: Mapping[str, Array] = field(default_factory=dict)
+    align: bool = False
     hold: int = 0
     push: tuple[float, float] | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def _model(entry: Mapping[str, Any]) -> Model:
             joint: np.array(boxes, dtype=np.float64)
             for joint, boxes in entry.get("slides", {}).items()
         },
+        align=entry.get("align", False),
         hold=entry.get("hold", 0),
         push=tuple(entry["push"]) if "push" in entry else None,
         parts={

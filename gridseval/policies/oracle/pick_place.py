@@ -21,7 +21,7 @@ from gridseval.policies.oracle.grasp import Grasp, choose_grasp
 from gridseval.policies.oracle.motion import lean_at
 from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import CLOSE, OPEN, Phase, Setting, Skill
-from gridseval.policies.oracle.tasks import Goal, holds, is_placed, place_of
+from gridseval.policies.oracle.tasks import Goal, holds, is_placed, place_of, turn_of
 from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
 _MOVED_M = 0.012
@@ -74,6 +74,7 @@ class PickPlace(Skill):
         self._start = self._begin(scene)
         self._grasp: Grasp | None = None
         self._attempt = 0
+        self._turn = 0.0
         self._lowest = (math.inf, scene.step)
         self._last = self._seen = scene
 
@@ -114,6 +115,8 @@ class PickPlace(Skill):
         steps = scene.step - self._last.step
         if self._elapsed(scene) < _SETTLE_STEPS or not steps:
             return None
+        if self._grasp is not None:
+            self._turn = turn_of(self.goal, self._grasp.yaw, scene, self._setting.models)
         settled = abs(self._last.opening - scene.opening) < _SETTLED_M_PER_STEP * steps
         return Phase.CARRY if settled else None
 
@@ -169,7 +172,10 @@ class PickPlace(Skill):
         if self.phase is Phase.CLOSE:
             return Route(self._grasp.position, rotation)
         if self.phase is Phase.CARRY:
-            return route_to_place(scene, self.goal.thing, self._place(scene), start, rotation)
+            place = self._place(scene)
+            if self._turn:
+                rotation = self._rotation(scene, self._grasp, self._turn)
+            return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn)
         if self.phase is Phase.RETREAT:
             return Route(start + _RETREAT, self._start.hand.rotation)
         if self.phase is Phase.RECOVER:
@@ -180,12 +186,12 @@ class PickPlace(Skill):
     def _place(self, scene: Scene) -> Array:
         return place_of(self.goal, scene, self._setting.models)
 
-    def _rotation(self, scene: Scene, grasp: Grasp) -> Array:
+    def _rotation(self, scene: Scene, grasp: Grasp, turn: float = 0.0) -> Array:
         """Return how to hold the hand all the way: leaning as the further of two places needs."""
         base = self._setting.base
         ways = (grasp.position - base, self._place(scene) - base)
         reach = max(float(np.hypot(way[0], way[1])) for way in ways)
-        return hand_rotation(grasp.yaw, lean_at(ways[0], reach))
+        return hand_rotation(grasp.yaw + turn, lean_at(ways[0], reach))
 
 
 def _distance(one: Array, other: Array) -> float:

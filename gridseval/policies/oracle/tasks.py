@@ -18,6 +18,9 @@ _OPEN_ENOUGH_M = -0.12
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
+_ALIGNED_RAD = 0.12
+# How far the arm's last joint lets the hand turn.
+_LEAST_YAW, _MOST_YAW = -1.9, 2.7
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,22 @@ def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
     return np.asarray(surface - np.array([0.0, 0.0, bottom]))
+
+
+def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
+    """Return by how much (rad) to turn the goal's object on its way, with the hand at ``yaw``."""
+    fixture = split_region(goal.target)[0]
+    into, model = models.of(fixture), models.of(goal.thing)
+    if into is None or model is None or not into.align:
+        return 0.0
+    low, high = model.boxes[0][:2], model.boxes[0][3:5]
+    side = scene.bodies[goal.thing].rotation[:2, int(np.argmax(high - low))]
+    along = scene.bodies[fixture].rotation[:2, 1]
+    turn = math.atan2(side[0] * along[1] - side[1] * along[0], float(side @ along))
+    turns = [turn + half * math.pi for half in (-1, 0, 1)]
+    within = [one for one in turns if _LEAST_YAW < yaw + one < _MOST_YAW]
+    best = min(within or turns, key=abs)
+    return best if abs(best) > _ALIGNED_RAD else 0.0
 
 
 def is_placed(goal: Goal, scene: Scene, models: Models) -> bool:
