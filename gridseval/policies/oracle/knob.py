@@ -48,7 +48,9 @@ class TurnKnob(Legs):
             yaw += scene.joints[self.joint] - self._angle + way
         if self.phase in (Phase.RELEASE, Phase.LEAVE):
             up = 0.07 if self.phase is Phase.LEAVE else 0.0
-            return Pose(self.began.hand.position + [0.0, 0.0, up], self.began.hand.rotation)
+            return Pose(
+                self.began.hand.position + np.array([0.0, 0.0, up]), self.began.hand.rotation
+            )
         ahead = place - self.setting.base
         return Pose(place, hand_rotation(yaw, lean_at(ahead, float(np.hypot(*ahead[:2])))))
 

@@ -30,6 +30,9 @@ _OPENED_M = 0.015
 _WIDE_OPEN_M = 0.07
 _SETTLED_M_PER_STEP = 0.0006
 _SETTLE_STEPS = 3
+# What is held may touch down before the hand is quite where it should be.
+_STUCK_M = 0.02
+_PATIENT_STEPS = 56
 _STALL_STEPS = 8
 _STALL_M = 0.003
 # Twice what these phases take. An arm that is stretched or jammed does not come free by heading on.
@@ -127,7 +130,8 @@ class PickPlace(Skill):
         if self._elapsed(scene) > _CARRY_STEPS:
             return Phase.RELEASE
         goal, hand = self.route(scene).position, scene.hand.position
-        if _distance(goal[:2], hand[:2]) > _ARRIVED_M:
+        near = _STUCK_M if self._elapsed(scene) > _PATIENT_STEPS else _ARRIVED_M
+        if _distance(goal[:2], hand[:2]) > near:
             return None
         if hand[2] < self._lowest[0] - _STALL_M:
             self._lowest = (hand[2], scene.step)

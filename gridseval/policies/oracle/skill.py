@@ -1,4 +1,4 @@
-"""What a skill is: a few phases that pursue one goal, each with a way for the hand and a gripper."""
+"""What a skill is: a few phases that pursue one goal, each with a way for hand and gripper."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ class Legs(Skill):
 
     def is_over(self, scene: Scene) -> bool:
         """Return whether the next leg may begin."""
-        return self.route(scene).reached(scene.hand, self.leg.near, _ARRIVED_RAD + 5 * self.leg.near)
+        return self.route(scene).reached(
+            scene.hand, self.leg.near, _ARRIVED_RAD + 5 * self.leg.near
+        )
 
     @property
     def leg(self) -> Leg:

@@ -18,6 +18,8 @@ _OPEN_ENOUGH_M = -0.12
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
+_CLEAR_FRONT_M = 0.24
+_SIDE_BY_SIDE_M = 0.095
 _ALIGNED_RAD = 0.12
 # How far the arm's last joint lets the hand turn.
 _LEAST_YAW, _MOST_YAW = -1.9, 2.7
@@ -33,12 +35,14 @@ class Goal:
         thing: An object, a fixture, or the region of a fixture's drawer.
         target: For ``on`` and ``in``: another body, or a region's site.
         index: Its place among the task's predicates; −1 for what the task does not ask for.
+        shift: How far (m) from the middle of the target, along the world's x axis.
     """
 
     relation: str
     thing: str
     target: str = ""
     index: int = -1
+    shift: float = 0.0
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.relation, self.thing, self.target)))
@@ -47,11 +51,11 @@ class Goal:
 def read_goals(goal: Sequence[Sequence[str]], scene: Scene, models: Models) -> tuple[Goal, ...]:
     """Return the parts of a goal that the expert can pursue, in the order that works."""
     parts = (
-        Goal(part[0].lower(), *part[1:], index=index)
+        Goal(part[0].lower(), part[1], "".join(part[2:]), index)
         for index, part in enumerate(goal)
         if 2 <= len(part) <= 3
     )
-    known = [part for part in parts if _is_known(part, scene, models)]
+    known = _side_by_side([part for part in parts if _is_known(part, scene, models)], scene)
     return tuple(sorted(known, key=lambda part: _turn(part, known)))
 
 
@@ -80,14 +84,15 @@ def next_goal(
     return None
 
 
-def clear_place(thing: str, drawer: str, scene: Scene, models: Models) -> Array:
+def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
     """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand."""
     cabinet = scene.bodies[split_region(drawer)[0]]
     side, front = cabinet.rotation[:2, 0], -cabinet.rotation[:2, 1]
     offset = scene.bodies[thing].position[:2] - cabinet.position[:2]
     across = float(offset @ side)
     shifted = math.copysign(_DRAWER_HALF_M + _ROOM_M, across)
-    return np.asarray(cabinet.position[:2] + shifted * side + max(offset @ front, 0.24) * front)
+    ahead = max(float(offset @ front), _CLEAR_FRONT_M)
+    return np.asarray(cabinet.position[:2] + shifted * side + ahead * front)
 
 
 def _is_in_the_way(thing: str, drawer: str, scene: Scene, models: Models) -> bool:
@@ -111,7 +116,7 @@ def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
-    return np.asarray(surface - np.array([0.0, 0.0, bottom]))
+    return np.asarray(surface + np.array([goal.shift, 0.0, -bottom]))
 
 
 def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
@@ -136,6 +141,18 @@ def is_placed(goal: Goal, scene: Scene, models: Models) -> bool:
     return bool(np.abs(offset[:2]).max() < _NEAR_M and abs(offset[2]) < 2 * _NEAR_M)
 
 
+def _side_by_side(goals: Sequence[Goal], scene: Scene) -> list[Goal]:
+    """Give each of several things that go onto one region a place of its own."""
+    placed = []
+    for goal in goals:
+        same = [other for other in goals if other.target == goal.target and other.target]
+        if len(same) > 1 and goal.relation == "on" and goal.target in scene.sites:
+            middle = (len(same) - 1) / 2
+            goal = replace(goal, shift=(same.index(goal) - middle) * _SIDE_BY_SIDE_M)
+        placed.append(goal)
+    return placed
+
+
 def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
     if goal.relation in PLACED:
         return goal.thing in scene.boxes and (
@@ -146,7 +163,7 @@ def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
 
 def _turn(goal: Goal, goals: Sequence[Goal]) -> int:
     """Return when a goal's turn comes: first what frees the way, last what shuts it."""
-    into = any(other.target == goal.thing for other in goals)
+    into = any(other.target.startswith(goal.thing) for other in goals)
     if goal.relation == "close":
         return 4 if into else 0
     if goal.relation in PLACED:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridseval.policies.oracle.clearance import NO_LIMIT, Columns, hand_columns, with_load
-from gridseval.policies.oracle.geometry import Array, Boxes, hand_yaw, rotation_from_vector, rotation_vector
+from gridseval.policies.oracle.geometry import (
+    Array,
+    Boxes,
+    hand_yaw,
+    rotation_from_vector,
+    rotation_vector,
+)
 from gridseval.policies.oracle.grasp import MAX_OPENING, Grasp
 from gridseval.policies.oracle.scene import Pose, Scene
 
