@@ -1,4 +1,4 @@
-"""A scripted expert that solves pick-and-place from privileged state.
+"""A scripted expert that solves LIBERO's tasks from privileged state.
 
 It exists so that true successes can be produced without a checkpoint: for tests, gates and videos.
 It sees what no policy may see (object poses and the parsed goal), but acts as any policy does:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OraclePolicy:
-    """Picks and places from privileged state; stands still where the goal asks for anything else.
+    """Pursues goals with scripted skills; stands still where none of them fits the goal.
 
     Deterministic: an episode's actions depend on its own observations only.
 
