@@ -22,7 +22,7 @@ test:  ## all tests
 docs:  ## build the documentation; a warning is an error
 	$(BIN)/mkdocs build --strict
 
-# Rooms that need no simulator. What this leaves out is named in CONTRIBUTING.md.
+# Rooms that need no simulator. docs/developing/tests.md names what this leaves out.
 coverage:  ## measure coverage of the fast rooms
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -m "not slow" tests/suites tests/results tests/wire tests/tokens tests/policies

@@ -41,6 +41,7 @@ BOXES = (
     Box("tokens", 370, 422, 150, ("pruners, traces,", "accounting")),
     Box("serving, wire", 580, 306, 150, ("a policy behind a", "websocket; messages")),
     Box("bench, doctor", 580, 422, 150, ("speed; checks of", "this machine")),
+    Box("pictures", 760, 306, 120, ("videos again,", "galleries")),
 )
 ARROWS = (
     ((170, 223), (250, 223)),  # suites -> rollout
@@ -51,6 +52,8 @@ ARROWS = (
     ((120, 422), (190, 372)),  # assets -> envs
     ((445, 422), (445, 372)),  # tokens -> policies
     ((520, 339), (580, 339)),  # policies -> serving
+    ((620, 256), (775, 306)),  # results -> pictures
+    ((820, 306), (820, 256)),  # pictures -> video
     ((450, 70), (450, 102)),  # cli -> evaluation
     ((325, 152), (325, 190)),  # evaluation -> rollout
 )

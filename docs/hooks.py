@@ -3,7 +3,8 @@
 Pages are written so that they also read well where the repository is browsed: pictures lie in
 ``videos/`` and are linked from there, drawings are linked as SVG files. When the site is built,
 pictures are copied into it, drawings are put into the page (so that they follow its colours), and
-the mark ``<!-- command line -->`` becomes a section for each command.
+the mark ``<!-- command line -->`` becomes a section for each command, ``<!-- columns -->`` a table
+of the figures that ``table.csv`` and ``summary.json`` have.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 _COMMAND_LINE = "<!-- command line -->"
+_COLUMNS = "<!-- columns -->"
 _PICTURE = re.compile(r"\((?:\.\./)+(videos/[\w.-]+)")
 _ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):<code>(~?)([\w.]+)</code>")
 _DRAWING = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*(images/[\w.-]+\.svg)\)")
@@ -40,7 +42,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
     markdown = _DRAWING.sub(_drawing, markdown)
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, "\n\n".join(_commands()))
-    return markdown
+    return markdown.replace(_COLUMNS, columns_table()) if _COLUMNS in markdown else markdown
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001
@@ -48,6 +50,17 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:  # no
     return _ROLE.sub(
         lambda found: f"<code>{found[2].rpartition('.')[2] if found[1] else found[2]}</code>", html
     )
+
+
+def columns_table() -> str:
+    """Return the figures of records, as a Markdown table of key, unit, meaning and heading."""
+    from gridseval.results import COLUMNS
+
+    rows = (
+        f"| `{column.name}` | {column.unit} | {column.description} | {column.header or ''} |"
+        for column in COLUMNS
+    )
+    return "\n".join(["| key | unit | meaning | heading |", "|---|---|---|---|", *rows])
 
 
 def _drawing(found: re.Match[str]) -> str:

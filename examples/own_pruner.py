@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gridseval import Episode, load_policy
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.selection import select
 
@@ -19,6 +20,7 @@ class CentreTokens(Pruner):
     """Keeps the square of ``side`` × ``side`` tokens in the middle of each camera's grid."""
 
     name = "centre"
+    macs = staticmethod(products.none)
 
     def __init__(self, *, side: int = 6) -> None:
         super().__init__()

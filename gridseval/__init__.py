@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gridseval.suites import Episode, Suite, list_suites, load_suite
     from gridseval.tokens import TokenTrace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _ROOMS = {
     "ActionChunk": "policies",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from gridseval.suites import list_suites
+from gridseval.suites import shipped_suites
 
 
 def register_environments() -> None:
-    """Register ``gridseval/<suite>-v0`` for each suite, single and as a pool of processes.
+    """Register ``gridseval/<suite>-v0`` for each shipped suite, single and as a pool of processes.
+
+    ``gridseval/suite-v0`` is for every other one: ``make("gridseval/suite-v0", suite="./kitchen")``
+    takes a path, or the name of a plug-in's. To register those by name would cost each start the
+    time to look for plug-ins.
 
     Where Gymnasium is missing, as beside a model that ``gridseval serve`` serves, nobody can ask
     for an environment.
@@ -15,12 +19,11 @@ def register_environments() -> None:
         import gymnasium
     except ModuleNotFoundError:
         return
-    for suite in list_suites():
-        name = f"gridseval/{suite}-v0"
-        if name not in gymnasium.registry:
+    for name, given in (("suite", {}), *((suite, {"suite": suite}) for suite in shipped_suites())):
+        if f"gridseval/{name}-v0" not in gymnasium.registry:
             gymnasium.register(
-                id=name,
+                id=f"gridseval/{name}-v0",
                 entry_point="gridseval.envs.libero_env:LiberoEnv",
                 vector_entry_point="gridseval.envs.pool.vector_env:LiberoVectorEnv",
-                kwargs={"suite": suite},
+                kwargs=given,
             )

@@ -1,4 +1,9 @@
-"""What tests of every room share, and which tests are chosen where data are not at hand."""
+"""What tests of every room share: which ones are chosen, how they are spread over processes.
+
+``pytest`` without paths runs everything, in several processes (pytest-xdist). A file's tests stay
+in one process, as they share what was expensive to make; so do those of some folders. ``pytest
+PATH`` and ``pytest -n 0`` run in one process.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 _VARIABLES = {
@@ -15,6 +22,12 @@ _VARIABLES = {
     "libero_plus": "GRIDSEVAL_LIBERO_PLUS",
 }
 """Marks of tests that only certain data can answer, and the variable that names the data."""
+
+_TOGETHER = ("tests/policies/lerobot_kind/",)
+"""Folders whose files share fixtures that take minutes."""
+
+_GB_PER_PROCESS = 5.0
+"""Memory of a test process and of the simulators that it starts, at most."""
 
 _LEFT_OUT = pytest.StashKey["Counter[str]"]()
 
@@ -28,6 +41,41 @@ def pytest_configure(config: pytest.Config) -> None:
     # Examples are judged by what they show, not by how busy the machine was with others' work.
     settings.register_profile("gridseval", deadline=None)
     settings.load_profile("gridseval")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes test: none of their own for named paths, else by this machine."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return max(1, min(len(os.sched_getaffinity(0)), int(memory_gb / _GB_PER_PROCESS)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return a scheduler that keeps files, and some folders, in one process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class FolderScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
+    return FolderScheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Take over from a test process which tests it left out."""
+    node.config.stash[_LEFT_OUT] = Counter(node.workeroutput.get("left_out", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand to the first process which tests were left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(session.config.stash[_LEFT_OUT])
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,6 +93,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = chosen
+    if hasattr(config, "workerinput"):
+        # The longest files first, so that no process is left with one at the end.
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -55,7 +107,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all test processes of this session share; take a lock to fill it."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def assets(session_folder: Path) -> Iterator[Path]:
     """Return the asset root to test on: what the environment names, else the stand-ins."""
     named = os.environ.get("GRIDSEVAL_ASSETS")
     if named:
@@ -63,7 +122,8 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     from gridseval.assets.standins import standins_root
 
-    root = standins_root(tmp_path_factory.mktemp("stand-ins"))
+    with FileLock(session_folder / "stand-ins.lock"):
+        root = standins_root(session_folder / "stand-ins")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRIDSEVAL_ASSETS", str(root))  # for what runs in processes of its own
         yield root

@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
+
+from web_server import WebServer
 
 COMMIT = "0b3ea86be5fe169d0fd036ae63d1070ec09e90f6"
 _STORED_APART = (".png", ".zip")
@@ -24,11 +26,6 @@ FILES = {
     ".gitattributes": b"*.png filter=lfs",
 }
 LARGE = "stable_hope_objects/soup/label.png"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64  # with fewer a client's connections wait for a second
 
 
 @dataclass
@@ -60,19 +57,15 @@ class HubDouble:
     status: int = 200
 
     def __post_init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._server = WebServer(_handler(self))
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self._server.endpoint
 
     def close(self) -> None:
         self.answers.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def transfers(self, path: str) -> list[str | None]:
         """Return the header Range of each transfer of a file's content."""

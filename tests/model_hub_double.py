@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
+from web_server import WebServer
+
 COMMIT = "5d7f6e0a1b2c3d4e5f60718293a4b5c6d7e8f901"
 OTHER = "00112233445566778899aabbccddeeff00112233"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
 
 
 @dataclass
@@ -41,18 +38,14 @@ class ModelHubDouble:
     downloaded: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._server = WebServer(_handler(self))
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self._server.endpoint
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def commit(self, revision: str) -> str | None:
         return revision if revision in self.revisions.values() else self.revisions.get(revision)

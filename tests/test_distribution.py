@@ -192,6 +192,22 @@ def test_every_imported_package_is_a_declared_dependency() -> None:
     assert not undeclared
 
 
+def test_no_page_links_to_a_placeholder() -> None:
+    assert any("example.org" in url for url in PROJECT["urls"].values()), "RELEASING.md is outdated"
+    pages = [
+        ROOT / "README.md",
+        ROOT / "mkdocs.yml",
+        ROOT / "CITATION.cff",
+        ROOT / "CONTRIBUTING.md",
+    ]
+    pages += [
+        path for folder in ("docs", "gridseval", "serve") for path in (ROOT / folder).rglob("*")
+    ]
+    for page in pages:
+        if page.is_file() and page.suffix in (".md", ".yml", ".cff", ".py", ".html", ".toml"):
+            assert "example.org" not in page.read_text(encoding="utf8"), page
+
+
 def test_one_version_everywhere() -> None:
     assert PROJECT["dynamic"] == ["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))

@@ -10,53 +10,18 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import click
 import pytest
 import yaml
+from docs_pages import PAGES, Block, blocks, read
 
 from gridseval.policies.families import families_markdown
 from gridseval.suites import list_protocols, load_protocol
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 STEPS = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
-
-
-class Block(NamedTuple):
-    """A fenced block of a page."""
-
-    page: str
-    language: str
-    text: str
-    fragment: bool
-
-
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf8")
-
-
-def blocks(*languages: str) -> list[Block]:
-    """Return all blocks in these languages, of all pages."""
-    return [block for page in PAGES for block in page_blocks(page) if block.language in languages]
-
-
-def page_blocks(page: Path) -> Iterator[Block]:
-    name, text = page.relative_to(ROOT).as_posix(), page.read_text(encoding="utf8")
-    fences = re.finditer(r"^( *)```(\w+)\n(.*?)^\1```$", text, flags=re.DOTALL | re.MULTILINE)
-    for found in fences:
-        before = text[: found.start()].rstrip().rpartition("\n")[2]
-        fragment = before.strip().startswith("<!-- fragment: ")
-        yield Block(name, found[2], textwrap.dedent(found[3]), fragment)
-
-
-# Commands.
 
 
 def command_lines() -> list[tuple[str, list[str]]]:
@@ -246,29 +211,13 @@ def test_the_policy_example_is_a_policy(tmp_path: Path) -> None:
     assert check_actions(chunk, 2).shape == (2, 8, 7)
 
 
-def test_the_pruner_example_is_a_pruner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from gridseval.tokens.pruners import CameraGrid, Host, build_pruner
-    from gridseval.tokens.pruners.interface import PrunerInput
-
-    example = next(block.text for block in PROGRAMS if "class EveryOther" in block.text)
-    (tmp_path / "every_other.py").write_text(example, encoding="utf8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    cameras = (CameraGrid("agentview", 4, 4),)
-    host = Host(dim=8, layers=4, cameras=cameras, encoder_dim=8)
-    pruner = build_pruner("every_other:EveryOther", host)
-    pruned = pruner(PrunerInput(tokens=torch.zeros(2, 16, 8), cameras=cameras))
-    assert pruned.indices.tolist() == [list(range(0, 16, 2))] * 2
-
-
 def test_the_suite_example_is_a_suite(tmp_path: Path) -> None:
     from gridseval.suites import read_suite
 
-    example = next(block for block in blocks("yaml") if "name: libero_short" in block.text)
-    path = tmp_path / "libero_short.yaml"
+    example = next(block for block in blocks("yaml") if "name: kitchen" in block.text)
+    path = tmp_path / "kitchen.yaml"
     path.write_text(example.text, encoding="utf8")
-    assert len(read_suite(path).tasks) == 2
+    assert [task.name for task in read_suite(path).tasks] == ["switch_it_on"]
 
 
 def test_the_card_shown_is_the_shipped_one() -> None:
@@ -327,13 +276,13 @@ def test_every_exit_code_is_named() -> None:
 
 
 def test_every_pruner_perturbation_convention_and_model_is_named() -> None:
-    from gridseval.envs.perturbations.kinds import KINDS
+    from gridseval.envs.perturbations.kinds import PERTURBATIONS
     from gridseval.tokens.accounting import CONVENTIONS, list_models
     from gridseval.tokens.pruners import list_pruners
 
     named = {
         "docs/reference/pruners.md": list_pruners(),
-        "docs/guides/perturb.md": KINDS,
+        "docs/guides/perturb.md": PERTURBATIONS.names(),
         "docs/explanation/flops.md": [*CONVENTIONS, *list_models()],
     }
     for page, names in named.items():
@@ -379,83 +328,3 @@ def test_the_table_of_comparisons_is_the_packages() -> None:
 
 
 # Links, paths, pictures.
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_anchors_exist(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.DOTALL)
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
-    for link in links:
-        if link.startswith("https://"):
-            continue
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
-        assert target.is_file(), f"{page.name}: {link}"
-        if anchor:
-            assert anchor in anchors(target), f"{page.name}: {link}"
-
-
-def anchors(page: Path) -> set[str]:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf8"), flags=re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    return {slug(heading) for heading in headings}
-
-
-def slug(heading: str) -> str:
-    """Return a heading's anchor, which mkdocs and GitHub make in the same way of plain ones."""
-    plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode()
-    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())
-
-
-def test_every_path_named_exists() -> None:
-    folders = "gridseval|suites|policies|tests|docs|examples|serve"
-    named = [
-        (page.name, path)
-        for page in PAGES
-        for path in re.findall(rf"`((?:{folders})/[\w./-]*\w)`", page.read_text(encoding="utf8"))
-    ]
-    assert len(named) > 80
-    placeholder = re.compile("NAME|MINE")
-    missing = {
-        (page, path)
-        for page, path in named
-        if not placeholder.search(path) and not (ROOT / path).exists()
-    }
-    assert missing == set()
-
-
-def test_every_room_is_on_the_architecture_page_and_in_its_drawing() -> None:
-    page, drawing = read("docs/developing/architecture.md"), read("docs/images/rooms.svg")
-    rooms = [path.parent.name for path in (ROOT / "gridseval").glob("*/__init__.py")]
-    assert len(rooms) > 10
-    for room in rooms:
-        assert f"`{room}`" in page, room
-        assert re.search(rf">(\w+, )?{room}(, \w+)?<", drawing), room
-
-
-def test_the_drawing_is_what_its_program_draws() -> None:
-    namespace: dict[str, Any] = {"__name__": "figures", "__file__": str(DOCS / "figures.py")}
-    exec(compile(read("docs/figures.py"), "figures.py", "exec"), namespace)
-    assert read("docs/images/rooms.svg") == namespace["draw"]()
-
-
-def test_every_page_is_in_the_navigation() -> None:
-    settings = yaml.safe_load(read("mkdocs.yml"))
-
-    def leaves(nav: Any) -> Iterator[str]:
-        if isinstance(nav, str):
-            yield nav
-        else:
-            for item in nav.values() if isinstance(nav, dict) else nav:
-                yield from leaves(item)
-
-    listed = sorted(leaves(settings["nav"]))
-    assert listed == sorted(page.relative_to(DOCS).as_posix() for page in PAGES[1:])
-    assert settings["strict"] is True
-
-
-def test_nothing_is_loaded_from_elsewhere() -> None:
-    settings = yaml.safe_load(read("mkdocs.yml"))
-    assert settings["theme"]["font"] is False
-    assert "http" not in json.dumps([settings["extra_css"], settings.get("extra_javascript", [])])
-    assert not [block.page for block in blocks("mermaid")]

@@ -13,6 +13,8 @@ from vla_eval.model_servers.predict import PredictModelServer
 from vla_eval.model_servers.serve import serve_async
 from vla_eval.specs import GRIPPER_CLOSE_POS, POSITION_DELTA, RAW, ROTATION_AA
 
+from gridseval.policies import LoadedPolicy, load_policy
+
 LIBERO_ACTIONS = {
     "position": POSITION_DELTA,
     "rotation": ROTATION_AA,
@@ -97,3 +99,9 @@ def served(model: Any) -> Iterator[str]:
     finally:
         stop.set()
         thread.join(30)
+
+
+def load(model: Model, **arguments: str) -> LoadedPolicy:
+    """Return the policy that a server of this model is loaded as."""
+    with served(model) as address:
+        return load_policy("vla-eval", address, arguments, 7)

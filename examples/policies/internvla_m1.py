@@ -34,7 +34,7 @@ from recipe_parts import imported
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.cards import load_card
-from gridseval.policies.openvla_kind.statistics import choose_key, read_bounds, read_statistics
+from gridseval.policies.openvla_kind.normalisation import choose_key, read_bounds, read_statistics
 from gridseval.policies.remote.client import Answer, RemotePolicy, checked_actions, plain
 from gridseval.policies.remote.line import Line, LineError
 from gridseval.wire import openpi

@@ -36,7 +36,7 @@ from recipe_parts import check_trust, imported
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.cards import load_card
-from gridseval.policies.openvla_kind.statistics import choose_key, read_bounds
+from gridseval.policies.openvla_kind.normalisation import choose_key, read_bounds
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode

@@ -28,7 +28,7 @@ from recipe_parts import imported
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.cards import load_card
-from gridseval.policies.openvla_kind.statistics import choose_key
+from gridseval.policies.openvla_kind.normalisation import choose_key
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode

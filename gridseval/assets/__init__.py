@@ -1,8 +1,8 @@
-"""LIBERO's models: where they are, which they are, and how to get them.
+"""LIBERO's assets (meshes and textures): finds, identifies and downloads them.
 
-``roots`` finds the asset root of a run; ``identity`` tells by content which models it holds;
-``sources``, ``hub`` and ``pull`` download; ``inventory`` and ``verification`` look at what is
-there; ``standins`` builds models of our own.
+``roots`` finds the asset root of a run. ``identity`` names the assets in a folder by their content.
+``sources``, ``hub`` and ``pull`` download. ``inventory`` lists and ``verification`` checks what is
+on this machine. ``standins`` builds assets of gridseval's own.
 """
 
 from gridseval.assets.hashing import content_hash

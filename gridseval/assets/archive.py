@@ -1,7 +1,7 @@
-"""Unpack an archive that somebody else made: only files, only below the folder they are meant for.
+"""Unpacks an untrusted archive: only files, and only below the target folder.
 
-A zip's names are arbitrary text. One may climb out of the folder, be a link through which the next
-entry is written, claim to be small and unpack to a terabyte, or come twice.
+A zip's names are arbitrary text. An entry may climb out of the folder, be a link that the next
+entry is written through, claim to be small and unpack to a terabyte, or come twice.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def unpack_assets(
 
     Args:
         archive: A zip file.
-        to: A folder; what it holds already and has the right size is not written again.
-        on_bytes: Told of bytes as they are written.
+        to: A folder; files in it that have the right size are kept.
+        on_bytes: Called with the number of bytes just written.
 
     Returns:
         The files, as the archive declares them (CRC-32).
 
     Raises:
-        MachineError: It is no zip archive, holds no asset root, is broken or is not safe to unpack.
-        OSError: The disk refuses it.
+        MachineError: It is not a zip archive, has no asset root, is broken, or is unsafe to unpack.
+        OSError: The files cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -44,7 +44,7 @@ def unpack_assets(
             for info, file in chosen:
                 _unpack_one(opened, info, to / file.path)
                 on_bytes(info.compress_size)
-    # NotImplementedError is zipfile's word for a compression that it does not know.
+    # zipfile raises NotImplementedError for a compression that it does not know.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise MachineError(f"{archive.name} is broken: {error}", "pull it again") from error
     return tuple(file for _, file in chosen)
@@ -53,7 +53,7 @@ def unpack_assets(
 def _chosen(
     entries: list[zipfile.ZipInfo], archive: Path
 ) -> Iterator[tuple[zipfile.ZipInfo, DeclaredFile]]:
-    """Yield the entries of the asset root, after a look at all."""
+    """Yield the entries of the asset root, after checking all entries."""
     _check_sizes(entries, archive)
     names = set()
     for entry in entries:
@@ -69,7 +69,7 @@ def _chosen(
 
 
 def _root_of(names: set[str], archive: Path) -> str:
-    """Return what precedes ``scenes/`` in the names, the shortest if there are several."""
+    """Return the path before ``scenes/`` in the names, the shortest if there are several."""
     found = set()
     for name in names:
         parts = PurePosixPath(name).parts

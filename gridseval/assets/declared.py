@@ -1,4 +1,4 @@
-"""Files as whoever publishes them declares them, and whether those on the disk are the same."""
+"""Files as their publisher declares them, compared with those on the disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridseval.errors import MachineError
 
 @dataclass(frozen=True)
 class DeclaredFile:
-    """A file that a hub or an archive promises.
+    """A file that a hub or an archive declares.
 
     Attributes:
         path: Relative to the root, with slashes.
@@ -66,7 +66,7 @@ def declare(root: Path) -> tuple[DeclaredFile, ...]:
 
 
 def check_relative(path: str) -> None:
-    """Refuse a path that could lead out of the folder it is to be put into.
+    """Refuse a path that could lead out of its folder.
 
     Raises:
         MachineError: It is absolute, empty, climbs, or has a drive, a backslash or a zero byte.
@@ -74,12 +74,12 @@ def check_relative(path: str) -> None:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or any(c in path for c in "\\\0:"):
         raise MachineError(
-            f"a published file has the unsafe name {path!r}", "do not use that source of models"
+            f"a published file has the unsafe name {path!r}", "do not use that source of assets"
         )
 
 
 def faults(root: Path, files: Iterable[DeclaredFile]) -> Iterator[str]:
-    """Yield what is missing from a root or differs, and model files that nobody declared."""
+    """Yield files that are missing from a root or differ, and model files that are not declared."""
     declared = set()
     for file in files:
         declared.add(file.path)

@@ -1,8 +1,8 @@
-"""A client of the Hugging Face hub: what a repository holds, and its files, resumed.
+"""A client of the Hugging Face hub: lists a repository's files and downloads them, with resuming.
 
-Not the package huggingface_hub: since its version 1 it throws a half-downloaded file away when the
-process ends, and the archive of LIBERO-Plus has 6.4 GB. It also decides at import whether it may
-use the network, and has no limit on how long a first answer may take.
+The package huggingface_hub does not suffice. Since version 1 it discards a half-downloaded file
+when the process ends, and LIBERO-Plus's archive has 6.4 GB. It decides at import whether it may use
+the network, and it has no time limit for a first answer.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS = 5
-_PASSING = (408, 429)  # request time-out, too many requests: asked again later
+_PASSING = (408, 429)  # request time-out, too many requests: worth another try
 _TRUE = ("1", "ON", "YES", "TRUE")
 
 
 class HubError(MachineError):
-    """The hub cannot be reached, or answers what nobody can use."""
+    """The hub cannot be reached, or its answer cannot be used."""
 
 
 class HubRefusalError(HubError):
-    """The hub says no, and will say so again."""
+    """The hub refuses, and will refuse again."""
 
 
 class PatienceError(HubError):
-    """The hub did not answer, or did not send its files, in the time that was given to it."""
+    """The hub did not answer, or did not send its files, in time."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Hub:
     pause_s: float = 1.0
 
     def snapshot(self, source: Source) -> Snapshot:
-        """Return what the hub declares a source to be.
+        """Return what the hub declares about a source.
 
         Raises:
             HubError: It cannot be reached, has no such repository or revision, or declares
@@ -99,26 +99,26 @@ class Hub:
         to: Path,
         on_bytes: Callable[[int], None],
     ) -> None:
-        """Fetch a file, going on where an earlier attempt, or an earlier process, was cut off.
+        """Fetch a file, and continue where an earlier attempt or process stopped.
 
         Args:
             source: The repository.
             commit: Its commit.
             file: Which file.
-            to: Where it goes; while it is incomplete its name ends in ``.part``.
-            on_bytes: Told of bytes as they come; negative if some have to be fetched again.
-                What it raises ends the transfer.
+            to: The file's path; while it is incomplete its name ends in ``.part``.
+            on_bytes: Called with the number of bytes just received; negative if some must be
+                fetched again. An exception from it ends the transfer.
 
         Raises:
-            HubError: It could not be fetched within five attempts; what came is kept.
-            OSError: The disk refuses it.
+            HubError: Five attempts failed. What was received is kept.
+            OSError: The file cannot be written.
         """
         part = to.with_name(f"{to.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
         url = f"{self.endpoint}/datasets/{source.repository}/resolve/{commit}/{quote(file.path)}"
         on_bytes(part.stat().st_size if part.exists() else 0)
         for attempt in range(_ATTEMPTS):
-            on_bytes(0)  # whoever counts may end it here
+            on_bytes(0)  # the caller may end the transfer here
             try:
                 self._append(url, file, part, on_bytes)
                 break
@@ -144,7 +144,7 @@ class Hub:
         if have == file.size and part.exists():
             return
         wanted = {"Range": f"bytes={have}-"} if have else {}
-        # Not compressed on the way: positions are those of the file.
+        # No compression, so that byte positions are those of the file.
         headers = {"Accept-Encoding": "identity", **wanted}
         with self._answer(url, headers) as answer:
             on_bytes(0)
@@ -153,7 +153,9 @@ class Hub:
                 have = 0
             with part.open("ab" if have else "wb") as target:
                 for chunk in _chunks(answer):
-                    on_bytes(len(chunk))  # before it is written: another may write there by now
+                    on_bytes(
+                        len(chunk)
+                    )  # before writing, as another process may write there by now
                     target.write(chunk)
         got = part.stat().st_size
         if got != file.size:
@@ -180,7 +182,7 @@ class Hub:
 
 
 def chosen_hub() -> Hub | None:
-    """Return the hub that the environment names; ``None`` if it forbids to use one.
+    """Return the hub that the environment names; ``None`` if it forbids a hub.
 
     ``HF_ENDPOINT`` and ``HF_HUB_OFFLINE`` mean what they mean to huggingface_hub.
     """
@@ -190,10 +192,10 @@ def chosen_hub() -> Hub | None:
 
 
 def ask_quickly(hub: Hub, source: Source, patience_s: float) -> Snapshot:
-    """Return what a hub declares, if it does so at once.
+    """Return what a hub declares, if it answers quickly.
 
     Raises:
-        HubError: It does not, or not in time.
+        HubError: The hub does not answer, or not in time.
     """
     found: list[Snapshot | HubError] = []
 
@@ -217,7 +219,7 @@ def ask_quickly(hub: Hub, source: Source, patience_s: float) -> Snapshot:
 def _chunks(answer: requests.Response) -> Any:
     import requests
 
-    # What came before the end is kept: whether it is all is seen from the declared size.
+    # Keep what came before the end; the declared size tells whether that is all.
     answer.raw.enforce_content_length = False
     try:
         yield from answer.iter_content(_CHUNK_BYTES)

@@ -1,4 +1,4 @@
-"""Which models a root holds: by content, since a folder's name proves nothing."""
+"""Identifies the assets in a root by content, as a folder's name proves nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KNOWN = {
 
 
 class Identity(NamedTuple):
-    """Which models a root holds.
+    """The name and the hash of a root's assets.
 
     Attributes:
         name: ``"libero"``, ``"libero-reduced"``, ``"libero-plus"``, ``"stand-ins"`` or
@@ -30,10 +30,10 @@ class Identity(NamedTuple):
 
 
 def identify(root: Path) -> Identity:
-    """Return which models a root holds.
+    """Return the identity of a root's assets.
 
-    A root that was pulled and checked, or built here, has a manifest; its word counts only while
-    the models are those that it was written for.
+    A root that was pulled and checked, or built here, has a manifest. The manifest counts only
+    while the content hash is the one in it.
     """
     digest = content_hash(root)
     if digest in _KNOWN:

@@ -1,4 +1,4 @@
-"""Which asset roots are on this machine."""
+"""Lists the asset roots on this machine."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class AssetRoot:
     Attributes:
         where: What names it.
         root: The folder.
-        identity: Which models it holds; ``None`` if it is not whole.
-        hash: Their content hash; ``None`` if it is not whole.
+        identity: The name of its assets; ``None`` if it is incomplete.
+        hash: Their content hash; ``None`` if it is incomplete.
         size_bytes: Of all files.
-        used: Whether a run without ``--assets`` would use it, or refuse it if it is not whole.
+        used: Whether a run without ``--assets`` would use it, or refuse it as incomplete.
     """
 
     where: str
@@ -40,10 +40,10 @@ class AssetRoot:
 
 
 def list_assets() -> tuple[AssetRoot, ...]:
-    """Return the roots that exist, in the order in which they are looked for.
+    """Return the roots that exist, in the order in which a run looks for them.
 
-    The one that the environment names is among them even if it does not exist: runs do not look
-    any further.
+    The list includes the root that the environment names even if it does not exist, as runs look
+    no further.
     """
     found = []
     named = os.environ.get(ENVIRONMENT_VARIABLE)

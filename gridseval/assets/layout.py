@@ -1,4 +1,4 @@
-"""Where asset roots lie, and what each must have."""
+"""The places of asset roots, and the folders that each must have."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def cache_dir() -> Path:
 
 
 def temporary_cache_dir() -> Path:
-    """Return a folder that takes the cache's place where that cannot be written; it is made.
+    """Return a folder that replaces a cache that cannot be written. Makes it.
 
-    It has the user's number in its name, so that runs find again what an earlier one built.
+    Its name has the user's number, so that later runs find what an earlier one built.
 
     Raises:
-        MachineError: There is none that only this user can write.
+        MachineError: There is no folder that only this user can write.
     """
     path = Path(tempfile.gettempdir()) / f"gridseval-{os.getuid()}"
     try:
@@ -33,29 +33,29 @@ def temporary_cache_dir() -> Path:
         status = path.lstat()
     except OSError as error:
         raise MachineError(f"{path} cannot be made: {error.strerror}") from error
-    # Anybody may put a folder of this name there, with models of theirs.
+    # Another user may have put a folder of this name there, with their own assets.
     if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise MachineError(f"{path} can be written by others", "remove it, or set TMPDIR")
     return path
 
 
 def pulled_root(name: str) -> Path:
-    """Return where models are put that are pulled under a name of ``SOURCES``."""
+    """Return the place of assets that are pulled under a name of ``SOURCES``."""
     return cache_dir() / ("assets" if name == "libero" else f"{name}/assets")
 
 
 def libero_package_cache() -> Path:
-    """Return where the ``libero`` package puts the models that it downloads itself."""
+    """Return where the ``libero`` package puts the assets that it downloads."""
     return Path.home() / ".cache" / "libero" / "assets"
 
 
 def staging_folder(root: Path) -> Path:
-    """Return where models wait until they are whole: beside their place, on the same disk."""
+    """Return where assets are until they are complete: beside their place, on the same disk."""
     return root.with_name(f".{root.name}.partial")
 
 
 def missing_folders(root: Path) -> list[str]:
-    """Return which of the folders that every root has are missing from this one."""
+    """Return the folders that every root must have and that this one lacks."""
     return [name for name in FOLDERS if not (root / name).is_dir()]
 
 

@@ -1,8 +1,8 @@
-"""What stands in a root's ``.gridseval`` folder: where its models come from.
+"""A root's ``.gridseval`` folder, which says where its assets come from.
 
-``models.json`` says it in a few lines; ``files.tsv.gz`` lists every file as it was published, so
-that ``gridseval assets verify`` can say years later which one was changed. Neither is a model file,
-so neither enters the content hash.
+``models.json`` says it in a few lines. ``files.tsv.gz`` lists every file as published, so that
+``gridseval assets verify`` can name a changed file years later. Neither is a model file, so neither
+enters the content hash.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _FOLDER, _HEADER, _LIST = ".gridseval", "models.json", "files.tsv.gz"
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where the models of a root come from.
+    """Where the assets of a root come from.
 
     Attributes:
         identity: ``"libero"``, ``"stand-ins"`` and so on.
         hash: The root's content hash when it was checked; the identity holds as long as it does.
-        repository: Of the hub; empty if they were made here.
+        repository: On the hub; empty if they were built here.
         commit: Of that repository.
     """
 
@@ -51,7 +51,7 @@ def read_manifest(root: Path) -> Manifest | None:
 
 
 def write_manifest(root: Path, manifest: Manifest, files: Iterable[DeclaredFile] = ()) -> None:
-    """Store a manifest; its first file appears last, so that a broken start leaves none.
+    """Store a manifest. It writes ``models.json`` last, so that a crash leaves no manifest.
 
     Raises:
         OSError: The root cannot be written.
@@ -65,7 +65,7 @@ def write_manifest(root: Path, manifest: Manifest, files: Iterable[DeclaredFile]
 
 
 def read_files(root: Path) -> tuple[DeclaredFile, ...]:
-    """Return the files that a root was published with; empty if that is not known.
+    """Return the files that a root was published with; empty if unknown.
 
     Raises:
         MachineError: The list is broken.
@@ -81,7 +81,7 @@ def read_files(root: Path) -> tuple[DeclaredFile, ...]:
             for name, size, algorithm, digest in rows
         )
     except (OSError, ValueError, EOFError) as error:
-        raise MachineError(f"{path} is broken: {error}", "pull the models again") from error
+        raise MachineError(f"{path} is broken: {error}", "pull the assets again") from error
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A bar for transfers, where somebody looks."""
+"""A progress bar for transfers, on a terminal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def shown_meter(what: str, size_bytes: int) -> Iterator[Meter]:
     """Show a bar on standard error if that is a terminal; nothing otherwise.
 
     Args:
-        what: Is being transferred.
-        size_bytes: Of all of it.
+        what: Name of what is transferred.
+        size_bytes: Size of all of it.
     """
     from tqdm import tqdm
 
     lock = threading.Lock()
-    # disable=None: a log has no use for a bar that is drawn again and again.
+    # disable=None: no bar in a log, where every update would be a line.
     with tqdm(total=size_bytes, desc=what, unit="B", unit_scale=True, disable=None) as bar:
 
         def advance(count: int) -> None:

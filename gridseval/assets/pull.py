@@ -1,4 +1,4 @@
-"""Get published models: resumable, checked, and in place only when they are whole."""
+"""Pulls published assets: resumes, checks every file, and puts complete assets in place."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from gridseval.assets.manifest import Manifest, write_manifest
 from gridseval.assets.sources import SOURCES, Source
 from gridseval.assets.transfer import Meter, Pace, Transfer, transfer_all
 from gridseval.errors import MachineError
+from gridseval.os_errors import os_errors
 
 _MOST_NAMED = 5
 _HINTS = {
@@ -41,30 +42,30 @@ def pull(
     again: bool = False,
     pace: Pace | None = None,
 ) -> Path:
-    """Download a source's models and put them where they are looked for.
+    """Download a source's assets and put them where runs look for them.
 
-    Two processes may do it at once: the second waits, and finds them done.
+    Two processes may do this at once: the second waits and finds them complete.
 
     Args:
         source: What to get.
         hub: Where from.
-        snapshot: What the hub declares it to be; default: it is asked.
+        snapshot: What the hub declares; default: asks the hub.
         to: The asset root to make; default: in the user's cache.
-        meter: Told of bytes as they come.
-        again: Get them even if they are there, in their place.
-        pace: How fast it must be, for a download that nobody asked for; ``None``: at any speed.
+        meter: Called with the number of bytes just received.
+        again: Pull them even if they are in place.
+        pace: The speed that an automatic download needs; ``None`` for any speed.
 
     Returns:
         The asset root.
 
     Raises:
-        PatienceError: It is slower than ``pace``; the next call resumes.
+        PatienceError: The download is slower than ``pace``; the next call resumes.
         HubError: The hub cannot be reached, or a transfer breaks off; the next call resumes.
-        MachineError: What came is not what the hub declares, is unsafe, or the disk refuses it.
+        MachineError: The files differ from what the hub declares, are unsafe, or cannot be written.
     """
     root = pulled_root(source.name) if to is None else to
     staging = staging_folder(root)
-    with disk_errors(root):
+    with os_errors(f"assets cannot be stored in {root}", MachineError, _HINTS):
         root.parent.mkdir(parents=True, exist_ok=True)
         with _alone(root, pace):
             if again or missing_folders(root):
@@ -76,27 +77,10 @@ def pull(
 
 
 def work_bytes(source: Source, asked: Snapshot) -> int:
-    """Return how many bytes a pull counts: those to fetch, and those of an archive to unpack."""
+    """Return how many bytes a pull counts: those to fetch and those to unpack."""
     if source.archive is None:
         return sum(file.size for file in asked.files)
     return 2 * sum(file.size for file in asked.files if file.path == source.archive)
-
-
-@contextlib.contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the body into an error that says which disk refused what.
-
-    Raises:
-        MachineError: The body raised an ``OSError``.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise MachineError(
-            f"models cannot be stored in {error.filename or place}: {reason}",
-            _HINTS.get(error.errno or 0),
-        ) from error
 
 
 @contextlib.contextmanager
@@ -121,7 +105,7 @@ def _stage(
     meter: Meter,
     pace: Pace | None,
 ) -> Path:
-    """Fetch, check and describe the models in a folder beside their place; return their root."""
+    """Fetch, check and describe the assets in a folder beside their place; return their root."""
     files = _wanted(source, hub, asked)
     fetched = staging / asked.commit
     _check_space(sum(file.size for file in files), source, staging)
@@ -159,7 +143,7 @@ def _wanted(source: Source, hub: Hub, asked: Snapshot) -> tuple[DeclaredFile, ..
 
 
 def _check_space(size: int, source: Source, staging: Path) -> None:
-    """Find out before hours of transfer, not after, where nothing has come yet."""
+    """Check the free space before a long transfer starts."""
     if staging.exists():
         return
     # The constant counts what unpacking takes; a hub of another size knows its own better.
@@ -182,7 +166,7 @@ def _fetch_all(
     meter: Meter,
     pace: Pace | None,
 ) -> None:
-    """Fetch what is not there yet."""
+    """Fetch the files that are still missing."""
 
     def fetch(file: DeclaredFile, count: Meter) -> None:
         path = to / file.path
@@ -195,7 +179,7 @@ def _fetch_all(
 
 
 def _refuse_corrupt(files: Sequence[DeclaredFile], root: Path, hub: Hub) -> None:
-    """Compare every file with its declared hash; those that differ are removed and refused."""
+    """Compare every file with its declared hash; remove those that differ, and raise."""
     wrong = list(faults(root, files))
     if not wrong:
         return
@@ -204,14 +188,14 @@ def _refuse_corrupt(files: Sequence[DeclaredFile], root: Path, hub: Hub) -> None
     more = len(wrong) - _MOST_NAMED
     shown = "".join(f"\n  {line}" for line in wrong[:_MOST_NAMED])
     raise MachineError(
-        f"{hub.endpoint} sent other files than it declares; they are not used:{shown}"
+        f"{hub.endpoint} sent other files than it declares; gridseval does not use them:{shown}"
         + (f"\n  … {more} more" if more > 0 else ""),
-        "give the same command again: what is right is kept",
+        "give the same command again; it keeps the files that are right",
     )
 
 
 def _put_in_place(made: Path, root: Path) -> None:
-    """Rename, so that the root is there whole or not at all; an old one goes afterwards."""
+    """Rename the complete root into place, then remove the old one."""
     old = root.with_name(f".{root.name}.old-{os.getpid()}")
     if root.exists():
         root.replace(old)

@@ -1,7 +1,7 @@
-"""Find the models to use.
+"""Finds the assets to use.
 
-MuJoCo counts visual geoms into a body's mass, so another pack of models is another benchmark
-(docs: protocol and traps, no. 9): every run records the content hash of the one it used.
+MuJoCo counts visual geoms into a body's mass, so other assets are another benchmark
+(docs: protocol and traps, no. 9): every run records the content hash of its assets.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Assets:
     Attributes:
         root: The folder with ``scenes/``, ``stable_hope_objects/`` and so on.
         source: What named it: an argument, the environment variable, a cache, the hub.
-        note: What a user must know about them before a run starts, one sentence; or ``None``.
+        note: One sentence that the user must know before a run starts; or ``None``.
     """
 
     root: Path
@@ -51,28 +51,28 @@ class Assets:
     note: str | None = None
 
     def identity(self) -> Identity:
-        """Return the name of these models (``"custom"`` if unknown) and their content hash."""
+        """Return the name of these assets (``"custom"`` if unknown) and their content hash."""
         return identify(self.root)
 
 
 def find_assets(explicit: str | Path | None = None) -> Assets:
-    """Return the models to use.
+    """Return the assets to use.
 
-    The argument's, the environment variable's, those in a cache, a download if the hub answers
-    within :data:`PATIENCE_S` and goes on at :data:`PACE`, else the embedded stand-ins.
+    Looks at the argument, the environment variable and the caches. Then downloads, if the hub
+    answers within :data:`PATIENCE_S` and sends at :data:`PACE`. Else builds the stand-ins.
 
     Args:
         explicit: A folder, or ``None`` to look further.
 
     Raises:
-        MachineError: The named folder holds no models, or nothing can be written, neither in the
-            cache nor in the folder for temporary files.
+        MachineError: The named folder has no assets, or neither the cache nor the temporary folder
+            can be written.
     """
     return named_or_cached(explicit) or _downloaded_or_built()
 
 
 def announced_assets(explicit: str | Path | None = None) -> Assets:
-    """Return what :func:`find_assets` does, and log the note: for callers without a place for it.
+    """Return what :func:`find_assets` returns, and log its note.
 
     Raises:
         MachineError: As there.
@@ -84,10 +84,10 @@ def announced_assets(explicit: str | Path | None = None) -> Assets:
 
 
 def named_or_cached(explicit: str | Path | None = None) -> Assets | None:
-    """Return the models that are on this machine; ``None`` if there are none but stand-ins.
+    """Return the assets that are on this machine; ``None`` if there are only stand-ins.
 
     Raises:
-        MachineError: The named folder holds no models.
+        MachineError: The named folder has no assets.
     """
     if explicit is not None:
         return checked_assets(explicit, "--assets")
@@ -101,14 +101,14 @@ def named_or_cached(explicit: str | Path | None = None) -> Assets | None:
 
 
 def checked_assets(root: str | Path, source: str) -> Assets:
-    """Return the models in a folder.
+    """Return the assets in a folder.
 
     Args:
         root: The folder.
         source: What named it, for messages.
 
     Raises:
-        MachineError: It holds no models.
+        MachineError: The folder has no assets.
     """
     root = Path(root)
     if not root.is_dir():
@@ -123,18 +123,18 @@ def checked_assets(root: str | Path, source: str) -> Assets:
 
 
 def build_standins(reason: str = "") -> Assets:
-    """Return the embedded stand-ins, built into the user's cache when they are first needed.
+    """Return the stand-ins, which are built into the user's cache when first needed.
 
-    Where the cache cannot be written (another user's home, a read-only one), they are built into
-    a temporary folder.
+    If the cache cannot be written (another user's or a read-only home), they are built into a
+    temporary folder.
 
     Args:
-        reason: Why LIBERO's own models are not used, for the note.
+        reason: Why LIBERO's own assets are not used, for the note.
 
     Raises:
-        MachineError: Neither can be written.
+        MachineError: Neither folder can be written.
     """
-    # Building them takes numpy and some seconds; who has models need not load any of it.
+    # Imported here, as building takes numpy and seconds, which most runs do not need.
     from gridseval.assets.standins import standins_root
 
     try:
@@ -146,8 +146,8 @@ def build_standins(reason: str = "") -> Assets:
             raise refused from error
     why = f" ({reason})" if reason else ""
     note = (
-        f"stand-ins are used, LIBERO's models are not here{why}: results do not compare with "
-        "any on LIBERO's models; gridseval assets pull gets those"
+        f"stand-ins are used, as LIBERO's assets are not here{why}: do not compare these results "
+        "with any on LIBERO's assets; gridseval assets pull gets those"
     )
     return Assets(root, "built-in stand-ins", note)
 
@@ -159,8 +159,8 @@ def _downloaded_or_built() -> Assets:
     try:
         snapshot = ask_quickly(hub, LIBERO, PATIENCE_S)
         size = work_bytes(LIBERO, snapshot)
-        _LOG.warning("LIBERO's models are fetched from %s: %.0f MB", hub.endpoint, size / 1e6)
-        with shown_meter("LIBERO's models", size) as meter:
+        _LOG.warning("fetching LIBERO's assets from %s: %.0f MB", hub.endpoint, size / 1e6)
+        with shown_meter("LIBERO's assets", size) as meter:
             return Assets(pull(LIBERO, hub, snapshot, meter=meter, pace=PACE), hub.endpoint)
     except MachineError as error:
         return build_standins(error.message.partition("\n")[0].rstrip(":"))

@@ -1,4 +1,4 @@
-"""Where models are published, and which revision is meant."""
+"""Where assets are published, and at which revision."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Source:
     """A dataset repository of the Hugging Face hub.
 
     Attributes:
-        name: What a user calls it.
+        name: Its name on the command line.
         repository: Owner and name.
-        revision: The commit that runs are compared on; another one is another benchmark.
-        archive: The only file that is wanted, to be unpacked; ``None``: all files, as they are.
-        size_bytes: To be transferred, about.
-        needed_bytes: On the disk while pulling, about.
+        revision: The commit whose assets runs compare on; another commit is another benchmark.
+        archive: The only file to fetch, which is unpacked; ``None`` fetches all files.
+        size_bytes: Approximate size of the transfer.
+        needed_bytes: Approximate space on the disk while pulling.
         archive_sha256: Of the archive at that revision; empty without one.
     """
 
@@ -59,8 +59,8 @@ def source_of(name: str) -> Source:
     """Return a source by name.
 
     Raises:
-        UsageError: There is none of that name (names the nearest).
+        UsageError: There is no such source; the hint names the nearest.
     """
     if name not in SOURCES:
-        raise UsageError(f"no models {name!r} can be pulled", did_you_mean(name, SOURCES))
+        raise UsageError(f"there are no assets {name!r} to pull", did_you_mean(name, SOURCES))
     return SOURCES[name]

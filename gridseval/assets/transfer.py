@@ -1,7 +1,7 @@
-"""Several transfers at a time, that end together: done, failed, interrupted, or too slow.
+"""Several transfers at a time, which end together: done, failed, interrupted, or too slow.
 
-Threads of our own, not those of ``concurrent.futures``: these are waited for when a program ends,
-so that a connection on which nothing comes would hold up Ctrl-C for minutes.
+It starts its own threads. A program waits for those of ``concurrent.futures`` when it ends, so that
+a silent connection would delay Ctrl-C for minutes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Meter = Callable[[int], None]
 _CONNECTIONS = 8
 _TICK_S = 0.1
 _GRACE_S = 1.0
-# What asking for a file costs, in bytes that could have come instead: folders of small files are
-# not taken for a slow hub.
+# The cost of one request, in bytes. Without it, a folder of small files would look like a slow
+# hub.
 _ASKING_BYTES = 200_000
 
 
@@ -31,7 +31,7 @@ class Transfer:
 
     Attributes:
         size: In bytes.
-        run: Fetches it; called with a meter, whose exceptions it lets through.
+        run: Fetches it; takes a meter, and lets the meter's exceptions through.
     """
 
     size: int
@@ -40,28 +40,28 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a transfer must be if nobody asked for it.
+    """The speed that an automatic transfer needs.
 
     Attributes:
-        look_s: Seconds between two looks at its speed.
-        rest_s: Seconds that the rest may take, at the speed since the last look.
+        look_s: Seconds between two checks of the speed.
+        rest_s: Seconds that the rest may take at the speed since the last check.
     """
 
     look_s: float = 5.0
     rest_s: float = 300.0
 
     def is_kept(self, came: int, left: int, elapsed_s: float) -> bool:
-        """Whether what is left comes in time, at the speed of what came (bytes)."""
+        """Return whether the rest arrives in time at the present speed (bytes)."""
         return left * elapsed_s <= came * self.rest_s
 
 
 def transfer_all(transfers: Sequence[Transfer], meter: Meter, pace: Pace | None = None) -> None:
-    """Run transfers, eight at a time; the first failure ends all, within about a second.
+    """Run transfers, eight at a time. The first failure ends all within about a second.
 
     Args:
         transfers: What to fetch.
-        meter: Told of bytes as they come; what it raises ends all, too.
-        pace: How fast they must be; ``None``: they may take as long as they take.
+        meter: Called with the number of bytes just received; an exception from it ends all.
+        pace: The speed that they need; ``None`` for no limit.
 
     Raises:
         PatienceError: They are too slow.
@@ -83,11 +83,11 @@ def transfer_all(transfers: Sequence[Transfer], meter: Meter, pace: Pace | None 
 
 
 class _StoppedError(Exception):
-    """Ends a transfer that nobody waits for any more."""
+    """Ends a transfer whose result is no longer needed."""
 
 
 class _Team:
-    """What the threads share: transfers to do, outcomes, and how much has come."""
+    """State that the threads share: transfers to do, outcomes, and bytes received."""
 
     def __init__(self, transfers: Sequence[Transfer], meter: Meter) -> None:
         self.stopped = threading.Event()
@@ -100,12 +100,12 @@ class _Team:
             self._waiting.put(each)
 
     def work(self) -> None:
-        """Do one transfer after another, until there are none or somebody else has failed."""
+        """Do one transfer after another, until all are done or another thread has failed."""
         while (transfer := self._waiting.get()) is not None and not self.stopped.is_set():
             self._ended.put(self._outcome(transfer))
 
     def wait(self, number: int, pace: Pace | None) -> None:
-        """Return when all have ended well; raise what ended one of them, or that it takes long."""
+        """Wait until all are done; raise the error of one that failed, or that it is too slow."""
         looked_s, left = time.monotonic(), self._left
         while number:
             try:

@@ -1,4 +1,4 @@
-"""Whether a root holds what it should, file by file."""
+"""Checks a root file by file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gridseval.assets.sources import LIBERO
 
 @dataclass(frozen=True)
 class Verification:
-    """What a look at every file found.
+    """The result of checking every file.
 
     Attributes:
-        identity: Which models these are, after the look.
+        identity: The name of these assets, after the check.
         against: What they were compared with; empty if there was nothing to compare with.
         faults: A line for each file that is missing, differs, or should not be there.
     """
@@ -33,13 +33,13 @@ class Verification:
 
 
 def verify(root: Path) -> Verification:
-    """Compare a root with the list that it was published with, else with what the hub declares.
+    """Compare a root with its published list of files, else with what the hub declares.
 
-    A root that turns out to be the hub's, file by file, is known as ``libero`` from then on,
-    however it came here.
+    If every file of a root equals the hub's, the root is called ``libero`` from then on, wherever
+    it came from.
 
     Raises:
-        MachineError: The list beside the models is broken.
+        MachineError: The list beside the assets is broken.
     """
     identity = identify(root)
     manifest, files = read_manifest(root), read_files(root)
@@ -75,5 +75,5 @@ def _remember(root: Path, manifest: Manifest, files: list[DeclaredFile]) -> None
     try:
         write_manifest(root, manifest, files)
     except OSError:
-        # A root that others own: it is what it is, but nobody may write that down beside it.
+        # The root belongs to another user, so the result cannot be stored beside it.
         return

@@ -17,7 +17,7 @@ from gridseval.bench.tape import action_tape
 from gridseval.envs.pool.pool import WorkerPool
 from gridseval.envs.rendering.backend import choose_backend
 from gridseval.envs.task_files import TaskFiles
-from gridseval.suites import Task
+from gridseval.suites import PlusFolder, Task
 
 
 def measure(plan: BenchPlan, on_progress: Callable[[str], None] = lambda _: None) -> Measurements:
@@ -107,7 +107,7 @@ class _Bench:
         )
 
     def _plain_task(self, task: Task, images: bool) -> PlainTask:
-        files = TaskFiles.of(task.suite, task.name, self._assets.root)
+        files = TaskFiles.of_task(task, self._assets.root, PlusFolder(None))
         return PlainTask(
             bddl=str(files.bddl),
             init_states=str(files.init_states),

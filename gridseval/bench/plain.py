@@ -24,7 +24,8 @@ from gridseval.bench.episode import EpisodeTimes, Stopwatch
 from gridseval.bench.plan import PlainTask
 from gridseval.bench.tape import action_tape
 from gridseval.envs.init_states import read_init_states
-from gridseval.envs.libero_package import asset_root, import_libero
+from gridseval.envs.libero_package import asset_root, import_libero, problem_text
+from gridseval.suites import read_bddl
 
 _SUBSTEPS = 25
 _SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -154,13 +155,15 @@ class PlainLoop:
 
 
 def _make_env(task: PlainTask, libero_envs: Any) -> Any:
-    if task.images:
-        return libero_envs.OffScreenRenderEnv(
-            bddl_file_name=task.bddl, camera_heights=256, camera_widths=256
+    # The file may be a suite's of one's own, parts of which libero would evaluate as Python.
+    with problem_text(read_bddl(Path(task.bddl)).text):
+        if task.images:
+            return libero_envs.OffScreenRenderEnv(
+                bddl_file_name=task.bddl, camera_heights=256, camera_widths=256
+            )
+        return libero_envs.env_wrapper.ControlEnv(
+            bddl_file_name=task.bddl, has_offscreen_renderer=False, use_camera_obs=False
         )
-    return libero_envs.env_wrapper.ControlEnv(
-        bddl_file_name=task.bddl, has_offscreen_renderer=False, use_camera_obs=False
-    )
 
 
 @contextmanager

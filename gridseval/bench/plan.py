@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gridseval.errors import UsageError
-from gridseval.suites import Suite, Task, list_episodes, load_suite, select_tasks
+from gridseval.suites import (
+    PlusFolder,
+    Suite,
+    Task,
+    check_problems,
+    list_episodes,
+    load_suite,
+    select_tasks,
+)
 
 CHUNKS = (1, 8)
 """Policy steps per query that are measured."""
@@ -50,6 +58,7 @@ class BenchPlan:
                 "name one of LIBERO's own suites, or: gridseval bench --plus",
             )
         list_episodes(self.loaded_suite, self.chosen_tasks, self.trials)
+        check_problems(self.chosen_tasks, PlusFolder(None))
 
     @property
     def loaded_suite(self) -> Suite:

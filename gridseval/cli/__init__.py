@@ -18,27 +18,27 @@ from gridseval.errors import GridsevalError, MachineError
 from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
-    "assets": "Get LIBERO's models; say which are used.",
-    "bench": "Compare speed with the plain libero loop.",
+    "assets": "Get LIBERO's meshes and textures.",
+    "bench": "Measure speed against the plain LIBERO loop.",
     "compare": "Show what changed between two runs.",
-    "doctor": "Check versions, rendering and models.",
-    "flops": "Count a query's operations, pruned or not.",
-    "gallery": "Draw perturbations as a contact sheet.",
-    "gate": "Pass, regression or cannot tell: for a CI.",
-    "policies": "List policy kinds and cards; show a card.",
-    "report": "Write runs as one HTML file.",
+    "doctor": "Check this machine: versions, rendering, assets.",
+    "flops": "Count the operations of one query.",
+    "gallery": "Draw perturbations as one picture.",
+    "gate": "Decide whether a run is worse: for a CI.",
+    "policies": "List policy kinds and cards.",
+    "report": "Write one HTML file about runs.",
     "run": "Evaluate a policy on a suite.",
-    "serve": "Serve a policy to evaluations elsewhere.",
-    "suites": "List suites, or the tasks of one.",
-    "table": "Show runs side by side.",
-    "video": "Draw a run's episodes, with kept tokens.",
+    "serve": "Serve a policy to other processes.",
+    "suites": "List the suites, or the tasks of one.",
+    "table": "Print runs side by side.",
+    "video": "Make videos of a run's episodes.",
 }
 _BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
-_WHERE = "see where with --debug"
+_WHERE = "--debug shows the traceback"
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when it is called, so that ``--help`` is quick."""
+    """Imports a command's module only when it is called, which keeps ``--help`` fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names."""
@@ -66,8 +66,8 @@ def group() -> None:
 
     \b
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
-    (models, OpenGL, a supported version), 4 checkpoint or policy, 5 output
-    directory, 6 done but some episodes ended as error, 130 interrupted,
+    (assets, OpenGL, a supported version), 4 checkpoint or policy, 5 output
+    directory, 6 done, but some episodes ended in an error, 130 interrupted,
     143 terminated, 1 a bug in gridseval. gate: 0 pass, 1 regression,
     2 cannot tell.
     """  # noqa: D301
@@ -103,7 +103,7 @@ def _status(words: list[str], flags: Flags) -> int:
         _complain(error.message, error.hint)
         return error.exit_code
     except SystemExit as error:
-        # Ours never leave like this; a policy's code may, and a run must not seem to be done.
+        # gridseval never exits like this. A policy's code may, and the run must not look done.
         _show_traceback(flags)
         _complain(f"something ended the process: sys.exit({error.code!r})", _WHERE)
         return _BUG

@@ -1,4 +1,4 @@
-"""``gridseval assets``: the models, where they are, which they are, how to get them."""
+"""``gridseval assets``: LIBERO's meshes and textures: get, find and check them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text, tasks_option
 from gridseval.errors import MachineError, OutputError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ _MOST_FAULTS = 20
 
 @click.group(name="assets", context_settings=HELP)
 def command() -> None:
-    """Get LIBERO's models, and tell which ones are here.
+    """Get LIBERO's meshes and textures (assets), and list those on this machine.
 
     \b
-    gridseval assets pull                     # 0.4 GB into the user's cache
+    gridseval assets pull                     # 0.4 GB, into your cache
     gridseval assets list
     gridseval assets preview --suite libero_goal --against stand-ins
     """  # noqa: D301
@@ -37,11 +37,15 @@ def command() -> None:
 
 @command.command(name="pull", context_settings=HELP)
 @click.argument("name", default="libero", metavar="[libero|libero-plus]")
-@click.option("--to", type=FilePath(), help="Folder to put 'assets' into  [default: the cache]")
-@click.option("--revision", type=Text(), help="Another commit; its models are 'custom'.")
-@click.option("--again", is_flag=True, help="Replace models that are there.")
+@click.option(
+    "--to", type=FilePath(), metavar="DIR", help="Put the folder assets here  [default: cache]"
+)
+@click.option(
+    "--revision", type=Text(), metavar="COMMIT", help="Pull another commit; runs call it custom."
+)
+@click.option("--again", is_flag=True, help="Pull again, and replace what is there.")
 def pull_command(name: str, to: Path | None, revision: str | None, again: bool) -> None:
-    """Download models; what was interrupted is resumed, what is there is kept.
+    """Download assets. Continues an interrupted download.
 
     HF_ENDPOINT names a mirror of the hub, HTTPS_PROXY a proxy.
     """
@@ -71,16 +75,17 @@ def pull_command(name: str, to: Path | None, revision: str | None, again: bool) 
 
 @command.command(name="path", context_settings=HELP)
 def path_command() -> None:
-    """Print the folder that runs on this machine use; downloads nothing."""
+    """Print the folder that runs on this machine use. Downloads nothing."""
     click.echo(_used().root)
 
 
 @command.command(name="verify", context_settings=HELP)
 @click.argument("root", type=FilePath(), required=False)
 def verify_command(root: Path | None) -> None:
-    """Compare every file of ROOT, or of the models in use, with what was published.
+    """Compare every file of ROOT with the published one.
 
-    Exits with 3 if a file differs, or if there is nothing to compare with.
+    Without ROOT, it checks the assets in use. Exits with 3 if a file differs,
+    or if there is nothing to compare with.
     """
     from gridseval.assets.roots import checked_assets
     from gridseval.assets.verification import verify
@@ -89,10 +94,10 @@ def verify_command(root: Path | None) -> None:
     result = verify(folder)
     click.echo(f"{folder}: {_shown(*result.identity)}")
     if result.faults:
-        raise MachineError(_different(result), "gridseval assets pull --again gets them anew")
+        raise MachineError(_different(result), "gridseval assets pull --again replaces them")
     if not result.against:
         raise MachineError(
-            "there is nothing to compare these models with",
+            "there is nothing to compare these assets with",
             "verify them where the hub can be reached: HF_ENDPOINT names a mirror",
         )
     click.echo(f"equal to {result.against}")
@@ -100,7 +105,7 @@ def verify_command(root: Path | None) -> None:
 
 @command.command(name="list", context_settings=HELP)
 def list_command() -> None:
-    """List the models on this machine; * marks those that runs use."""
+    """List the assets on this machine; * marks those that runs use."""
     from gridseval.assets.inventory import list_assets
 
     found = list_assets()
@@ -111,16 +116,45 @@ def list_command() -> None:
             f"  {shown}\n    {each.root}"
         )
     if not any(each.used for each in found):
-        click.echo("no models of LIBERO: runs try to pull them, else use stand-ins")
+        click.echo("no assets of LIBERO here: a run pulls them, or else uses stand-ins")
 
 
 @command.command(name="preview", context_settings=HELP)
-@click.option("--suite", "suites", multiple=True, type=Text(), help="May be repeated.")
-@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@click.option("--assets", "first", type=Text(), help="Models to draw  [default: those in use]")
-@click.option("--against", type=Text(), help="Other models, drawn beside them; or: stand-ins")
-@click.option("--px", type=click.IntRange(32, 1024), default=192, show_default=True)
-@click.option("--out", type=FilePath(), default=Path("assets.png"), show_default=True)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    type=Text(),
+    metavar="NAME",
+    help="Suite to draw; repeatable.",
+)
+@tasks_option()
+@click.option(
+    "--assets",
+    "first",
+    type=Text(),
+    metavar="DIR",
+    help="Draw these assets  [default: those in use]",
+)
+@click.option(
+    "--against", type=Text(), metavar="DIR", help="Draw these beside them; or: stand-ins."
+)
+@click.option(
+    "--px",
+    type=click.IntRange(32, 1024),
+    default=192,
+    show_default=True,
+    metavar="N",
+    help="Width of a picture.",
+)
+@click.option(
+    "--out",
+    type=FilePath(),
+    default=Path("assets.png"),
+    show_default=True,
+    metavar="FILE",
+    help="PNG or JPEG file to write.",
+)
 def preview_command(
     suites: tuple[str, ...],
     tasks: str | None,
@@ -129,14 +163,17 @@ def preview_command(
     px: int,
     out: Path,
 ) -> None:
-    """Draw the start of every task into one PNG or JPEG file, on one or two packs of models."""
-    from gridseval.suites import list_suites, load_suite
+    """Draw the start of every task as one picture.
+
+    --against draws a second set of assets beside the first.
+    """
+    from gridseval.suites import load_suite, shipped_suites
     from gridseval.video.gallery_sheet import checked_suffix
     from gridseval.video.grid import write_grid
 
     if not checked_suffix(out).absolute().parent.is_dir():
         raise OutputError(f"cannot write {out}: its folder does not exist")
-    chosen = suites or tuple(name for name in list_suites() if "plus" not in name)
+    chosen = suites or tuple(name for name in shipped_suites() if "plus" not in name)
     roots = [_used().root if first is None else _root_of(first, "--assets")]
     roots += [] if against is None else [_root_of(against, "--against")]
     drawn = _sections([load_suite(name) for name in chosen], tasks, roots, px)
@@ -148,7 +185,7 @@ def _sections(
 ) -> list[Section]:
     from tqdm import tqdm
 
-    from gridseval.envs.preview import initial_views
+    from gridseval.pictures.preview import initial_views
     from gridseval.suites import select_tasks
     from gridseval.video.grid import Cell, Section
 
@@ -159,7 +196,7 @@ def _sections(
         for suite, tasks in work:
             images: dict[int, list[NDArray[np.uint8]]] = {task.index: [] for task in tasks}
             for root in roots:
-                for task, image in initial_views(root, suite.name, tasks, px):
+                for task, image in initial_views(root, suite.address, tasks, px):
                     images[task.index].append(image)
                     bar.update()
             cells = tuple(
@@ -195,7 +232,7 @@ def _used() -> Assets:
 def _shown_root(found: AssetRoot) -> str:
     if found.identity is not None:
         return _shown(found.identity, str(found.hash))
-    what = "not whole" if found.root.is_dir() else "no such folder"
+    what = "incomplete" if found.root.is_dir() else "no such folder"
     return f"{what}: runs end with an error" if found.used else what
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gridseval.cli.options import HELP, FilePath, Text
-from gridseval.errors import OutputError, UsageError
+from gridseval.cli.options import HELP, FilePath, Text, assets_option
+from gridseval.errors import UsageError
+from gridseval.os_errors import os_errors
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -21,29 +22,54 @@ _MAX_WORKERS = 1024
 
 @click.command(name="bench", context_settings=HELP)
 @click.option(
-    "--suite", type=Text(), default="libero_spatial", show_default=True, help="Suite to run."
+    "--suite",
+    type=Text(),
+    default="libero_spatial",
+    show_default=True,
+    metavar="NAME",
+    help="Suite to run.",
 )
-@click.option("--tasks", type=Text(), default="0", show_default=True, help="Such as 0,3-5.")
-@click.option("--trials", default=3, show_default=True, help="Episodes of each task and loop.")
-@click.option("--steps", default=100, show_default=True, help="Policy steps of an episode.")
+@click.option(
+    "--tasks",
+    type=Text(),
+    default="0",
+    show_default=True,
+    metavar="LIST",
+    help="Tasks, such as 0,3-5.",
+)
+@click.option("--trials", default=3, show_default=True, metavar="N", help="Episodes per task.")
+@click.option(
+    "--steps", default=100, show_default=True, metavar="N", help="Policy steps per episode."
+)
 @click.option(
     "--workers",
     type=click.IntRange(max=_MAX_WORKERS),
-    help="Most processes at once.  [default: one per core]",
+    metavar="N",
+    help="Worker processes at most  [default: one per core]",
 )
-@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
-@click.option("--json", "json_path", type=FilePath(), help="Write figures here.")
+@assets_option()
+@click.option(
+    "--json", "json_path", type=FilePath(), metavar="FILE", help="Also write the figures as JSON."
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    default=7,
+    default=0,
     show_default=True,
-    help="LIBERO's seed, and the actions'.",
+    metavar="N",
+    help="Seed of simulator and actions.",
 )
-@click.option("--pruners", is_flag=True, help="Time the token pruners instead: a few seconds.")
-@click.option("--noise", is_flag=True, help="Time the sensor noises instead: a few seconds.")
-@click.option("--plus", is_flag=True, help="Time perturbed tasks of one base task instead.")
-@click.option("--images", is_flag=True, help="Time policies' image chains instead: a second.")
+@click.option("--pruners", is_flag=True, help="Time the token pruners instead (seconds).")
+@click.option(
+    "--pruner",
+    type=Text(),
+    multiple=True,
+    metavar="NAME",
+    help="With --pruners: time only this pruner; repeatable.",
+)
+@click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
+@click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")
+@click.option("--images", is_flag=True, help="Time the policies' image chains instead.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -51,34 +77,36 @@ def command(
     workers: int | None,
     json_path: Path | None,
     pruners: bool,
+    pruner: tuple[str, ...],
     noise: bool,
     plus: bool,
     images: bool,
     **arguments: Any,
 ) -> None:
-    """Compare speed with the plain libero loop.
+    """Measure speed against the plain LIBERO loop.
 
-    Both run the same episodes in turns: the loop that everyone copies (hard
-    reset, images in every step) in one process, and gridseval with action
-    chunks of 1 and 8, in one worker and in all. The policy is a tape of
-    actions, so that its time counts for nothing. Exits with 1 if the
-    simulation's final states are not equal to the bit.
+    Two loops run the same episodes in turns. The plain loop resets hard and
+    draws images in every step, in one process. gridseval runs action chunks of
+    1 and 8, in one worker and in all. Both play a fixed list of actions, so a
+    policy takes no time. Exits with 1 if final simulator states differ in a bit.
 
-    As it stands this takes about three minutes on two cores without a graphics
-    card; --trials 1 takes a third of that.
+    This takes about three minutes on two cores without a graphics card.
+    --trials 1 takes a third of that.
 
-    --plus runs 24 tasks of LIBERO-Plus with one base task (--tasks) on one
-    compiled model, 20 steps each unless --steps is given, and six of them built
-    anew; then fewer with images, also in the plain loop: about a minute.
+    --plus runs 24 LIBERO-Plus tasks of one base task (--tasks) on one compiled
+    model, 20 steps each unless you give --steps. It also compiles six of them
+    anew. Then it runs fewer of them with images, and in the plain loop.
     """
     if pruners + noise + plus + images > 1:
         raise UsageError(
-            "--pruners, --noise, --plus and --images are benches of their own", "give one"
+            "--pruners, --noise, --plus and --images exclude each other", "give one of them"
         )
+    if pruner and not pruners:
+        raise UsageError("--pruner says what --pruners times", "give --pruners, too")
     if json_path is not None:
         _check_writable(json_path)
     if pruners:
-        _time_pruners(json_path)
+        _time_pruners(json_path, pruner)
     elif noise:
         _time_noises(json_path)
     elif images:
@@ -121,19 +149,22 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
     return figures.bits_equal
 
 
-def _time_pruners(json_path: Path | None) -> None:
+def _time_pruners(json_path: Path | None, own: tuple[str, ...]) -> None:
     from tqdm import tqdm
 
-    from gridseval.policies.nano import benchmark as nano
-    from gridseval.tokens import benchmark
-    from gridseval.tokens.pruners import list_pruners
+    from gridseval.bench import nano, pruners
+    from gridseval.tokens.pruners import usable_pruners
 
-    with tqdm(total=2 * len(list_pruners()) + 1, desc="pruners", unit="part") as bar:
-        bench = benchmark.measure_pruners(on_progress=lambda _: _advance(bar))
-        passes = nano.measure_nano(on_progress=lambda _: _advance(bar))
-    click.echo(f"{benchmark.as_text(bench)}\n\n{nano.nano_text(passes)}")
+    usable, failed = usable_pruners()
+    for reason in () if own else failed:
+        click.echo(f"left out: {reason}", err=True)
+    names = own or usable
+    with tqdm(total=2 * len(names) + 1, desc="pruners", unit="part") as bar:
+        bench = pruners.measure_pruners(names, on_progress=lambda _: _advance(bar))
+        passes = nano.measure_nano(names, on_progress=lambda _: _advance(bar))
+    click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
-        _write(json_path, benchmark.as_json(bench) | {"nano": nano.nano_json(passes)})
+        _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
 
 
 def _time_noises(json_path: Path | None) -> None:
@@ -162,7 +193,8 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     """Run perturbed tasks on one model and anew; return whether final states are equal."""
     from tqdm import tqdm
 
-    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts, plus_json, plus_text
+    from gridseval.bench.plus import PlusPlan, measure_plus, number_of_parts
+    from gridseval.bench.plus_text import plus_json, plus_text
 
     base = {"base": given.pop("tasks")} if "tasks" in given else {}
     plans = {
@@ -187,17 +219,13 @@ def _advance(bar: tqdm[Any]) -> None:
 def _check_writable(path: Path) -> None:
     """Find out before minutes of measuring, not after."""
     existed = path.exists()
-    try:
+    with os_errors(f"cannot write {path}"):
         # Tried, not asked: os.access knows nothing of file systems like /proc.
         path.open("a", encoding="utf8").close()
         if not existed:
             path.unlink()
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
+    with os_errors(f"cannot write {path}"):
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error

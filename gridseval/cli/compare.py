@@ -24,18 +24,21 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "md", "json"]),
     default="text",
     show_default=True,
+    help="How to print the comparison.",
 )
 @click.option(
     "--video",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a flipped episode of both side by side.",
+    metavar="FILE",
+    help="Write a flipped episode of both runs side by side.",
 )
-@click.option("--force", is_flag=True, help="Compare runs on different models.")
+@click.option("--force", is_flag=True, help="Compare runs with different assets.")
 def command(first: str, second: str, form: str, video: Path | None, force: bool) -> None:
     """Show what changed from run A to run B of the same suites.
 
-    Rates with a paired test, tasks, episodes that flipped, and the step at
-    which trajectories part (where both were run with --record-actions).
+    Prints rates with a paired test, rates per task, and the episodes that
+    flipped. If both runs recorded actions (--record-actions), it also prints
+    the step at which their trajectories part.
     """
     from gridseval.results.compare import text as compare_text
     from gridseval.results.compare.flips import compare_runs
@@ -44,7 +47,7 @@ def command(first: str, second: str, form: str, video: Path | None, force: bool)
 
     runs = with_distinct_labels([read_run(first), read_run(second)])
     comparison = compare_runs(*runs)
-    check_same_models(runs, force)  # which ones they were stands among the settings
+    check_same_models(runs, force)  # the settings name the assets of both
     render = {
         "text": compare_text.compare_text,
         "md": compare_text.compare_markdown,
@@ -74,7 +77,7 @@ def _write_video(comparison: Comparison, to: Path) -> str:
             return f"video of trial {trial} of task {task} of {suite}: {to}"
     if not comparison.flips:
         return "no video: no episode flipped"
-    return "no video: of no flipped episode do both runs have one (gridseval run --video all)"
+    return "no video: both runs need one of the same flipped episode (gridseval run --video all)"
 
 
 def _video_of(run: Run, record: EpisodeRecord) -> Path | None:

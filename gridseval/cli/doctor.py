@@ -1,4 +1,4 @@
-"""``gridseval doctor``: is this machine fit, and if not, why."""
+"""``gridseval doctor``: checks whether gridseval runs on this machine, and why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gridseval.cli.options import HELP, Text
+from gridseval.cli.options import HELP, assets_option
 
 if TYPE_CHECKING:
     from gridseval.doctor import Finding
@@ -19,13 +19,13 @@ _MACHINE_ERROR = 3
 
 
 @click.command(name="doctor", context_settings=HELP)
-@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
-@click.option("--force", is_flag=True, help="Accept MuJoCo 3.4 to 3.9.")
+@assets_option()
+@click.option("--force", is_flag=True, help="Accept MuJoCo 3.4 to 3.9, which change results.")
 @click.pass_context
 def command(ctx: click.Context, assets: str | None, force: bool) -> None:
-    """Check versions, rendering and models.
+    """Check versions, rendering and assets on this machine.
 
-    Exits with 3 if something would make a run fail or measure something else.
+    Exits with 3 if a run would fail here or would measure something else.
     """
     from gridseval.doctor import diagnose
 
@@ -40,7 +40,7 @@ def command(ctx: click.Context, assets: str | None, force: bool) -> None:
 
 
 def _as_text(finding: Finding) -> str:
-    """Return a finding as lines of at most 80 columns; colours vanish where nobody sees them."""
+    """Return a finding as lines of 80 columns at most; click drops colours outside a terminal."""
     sign = _SIGNS[finding.status]
     head = f"{sign:<8}{finding.name:<11}"
     body = textwrap.fill(

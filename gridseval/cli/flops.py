@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 
 @click.command(name="flops", context_settings=HELP)
 @click.argument("model", required=False)
-@click.option("--tokens", type=int, help="Visual tokens kept of each image.  [default: all]")
-@click.option("--layer", default=0, show_default=True, help="Prune at this decoder layer.")
-@click.option("--pruner", type=Text(), help="Count this method's own cost, too.")
-@click.option("--convention", type=Text(), help="Only what this one counts.  [default: all]")
+@click.option(
+    "--tokens", type=int, metavar="N", help="Keep N visual tokens per image  [default: all]"
+)
+@click.option(
+    "--layer", default=0, show_default=True, metavar="N", help="Prune at decoder layer N."
+)
+@click.option("--pruner", type=Text(), metavar="NAME", help="Also count the cost of this pruner.")
+@click.option(
+    "--convention", type=Text(), metavar="NAME", help="Show one way of counting  [default: all]"
+)
 def command(
     model: str | None, tokens: int | None, layer: int, pruner: str | None, convention: str | None
 ) -> None:
     """Count the operations of one query of MODEL.
 
-    MODEL is one that ships with gridseval, or a YAML file. Published figures
-    count different things, so each convention has a line and says what it
-    counts. Without MODEL, all are listed.
+    MODEL is the name of a model that gridseval knows, or a YAML file. Without
+    MODEL, it lists the models. Papers count different things, so the table has
+    one line per convention and says what each one counts.
 
     \b
     gridseval flops pi0 --tokens 16 --pruner grids
@@ -55,11 +61,13 @@ def command(
 
 
 def _check_pruner(name: str) -> None:
-    from gridseval.errors import UsageError, did_you_mean
-    from gridseval.tokens.pruners import list_pruners
+    from gridseval.errors import PolicyError, UsageError
+    from gridseval.tokens.pruners import macs_of
 
-    if name not in list_pruners():
-        raise UsageError(f"unknown pruner {name!r}", did_you_mean(name, list_pruners()))
+    try:
+        macs_of(name)
+    except PolicyError as error:  # here it is an argument, no policy's
+        raise UsageError(error.message, error.hint) from error
 
 
 def _overview(models: list[ModelDescription], shown: list[Convention]) -> Document:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import HELP, FilePath, Text, assets_option, file_stem, libero_plus_option
 
 
 @click.command(name="gallery", context_settings=HELP)
 @click.option(
-    "--suite", type=Text(), default="libero_plus_spatial", show_default=True, help="Any suite."
+    "--suite",
+    type=Text(),
+    default="libero_plus_spatial",
+    show_default=True,
+    metavar="NAME",
+    help="Any suite.",
 )
-@click.option("--task", type=Text(), default="0", show_default=True, help="Base task to perturb.")
+@click.option(
+    "--task", type=Text(), default="0", show_default=True, metavar="TASK", help="Base task."
+)
 @click.option(
     "--perturb",
     "kinds",
     multiple=True,
     type=Text(),
     metavar="KIND",
-    help="camera, light, …, for suites other than LIBERO-Plus  [default: all]",
+    help="For other suites: camera, …; repeatable  [default: all]",
 )
-@click.option("--assets", type=Text(), help="Folder of LIBERO's models.")
-@click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
-@click.option("--out", type=FilePath(), help="File, .png or .jpg  [default: SUITE-gallery.png]")
+@assets_option()
+@libero_plus_option()
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the pictures.",
+)
+@click.option(
+    "--out", type=FilePath(), metavar="FILE", help="PNG or JPEG file  [default: SUITE-gallery.png]"
+)
 def command(
     suite: str,
     task: str,
@@ -35,11 +52,11 @@ def command(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Draw perturbations as a contact sheet, the base task beside each.
+    """Draw perturbations as one contact sheet, beside the unperturbed task.
 
-    For a suite of LIBERO-Plus one picture per dimension and level; a cell whose
-    files are missing says so. For other suites one per kind and strength of
-    --perturb.
+    A LIBERO-Plus suite gives one picture per dimension and level; a picture
+    whose files are missing says so. Other suites give one picture per kind and
+    strength of --perturb.
 
     \b
     gridseval gallery --suite libero_plus_goal --out sheet.jpg
@@ -47,10 +64,10 @@ def command(
     """  # noqa: D301
     from tqdm import tqdm
 
-    from gridseval.evaluation.gallery import Gallery, make_sheet
+    from gridseval.pictures.gallery import Gallery, make_sheet
     from gridseval.video.gallery_sheet import checked_suffix, write_sheet
 
-    path = checked_suffix(out or Path(f"{suite}-gallery.png"))
+    path = checked_suffix(out or Path(f"{file_stem(suite)}-gallery.png"))
     gallery = Gallery(suite, task, kinds, assets, libero_plus, seed)
     with tqdm(desc="gallery", unit="picture") as bar:
 
@@ -58,5 +75,5 @@ def command(
             bar.set_postfix_str(done, refresh=False)
             bar.update()
 
-        sheet = make_sheet(gallery, on_progress)
+        sheet = make_sheet(gallery, on_progress, lambda note: bar.write(note, sys.stderr))
     click.echo(write_sheet(sheet, path))

@@ -1,9 +1,10 @@
-"""``gridseval gate``: is this run worse? For a CI."""
+"""``gridseval gate``: decides for a CI whether a run is worse."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +19,31 @@ if TYPE_CHECKING:
     from gridseval.results.run.reading import Run
 
 _PATH = click.Path(path_type=Path)
+_number = partial(click.option, type=float, show_default=True)
 
 
 @click.command(name="gate", context_settings=HELP)
 @click.argument("run")
-@click.option("--baseline", help="Run to compare with, episode by episode.")
-@click.option("--min-success", type=float, help="Success rate to reach, such as 0.95.")
-@click.option("--published", is_flag=True, help="Compare with published rates.")
-@click.option("--family", help="Whose published rates  [default: the run's policy]")
-@click.option("--max-drop", type=float, default=0.02, show_default=True, help="Tolerated drop.")
-@click.option("--alpha", type=float, default=0.05, show_default=True, help="False alarms allowed.")
-@click.option("--max-errors", default="1%", show_default=True, help="Number or share, as 5 or 2%.")
-@click.option("--detect", type=float, default=0.1, show_default=True, help="Drop a pass excludes.")
-@click.option("--power", type=float, default=0.8, show_default=True, help="How surely it does.")
-@click.option("--force", is_flag=True, help="Compare runs that differ, or are incomplete.")
-@click.option("--junit", type=_PATH, help="Write JUnit XML here.")
-@click.option("--summary", type=_PATH, help="Write Markdown here.")
+@click.option("--baseline", metavar="RUN", help="Compare with this run, episode by episode.")
+@click.option(
+    "--min-success", type=float, metavar="RATE", help="Ask for a success rate, such as 0.95."
+)
+@click.option("--published", is_flag=True, help="Compare with published success rates.")
+@click.option("--family", metavar="NAME", help="Whose rates  [default: the run's policy's]")
+@_number("--max-drop", default=0.02, metavar="RATE", help="Tolerate a drop of this size.")
+@_number("--alpha", default=0.05, metavar="P", help="Probability of a false alarm.")
+@click.option(
+    "--max-errors",
+    default="1%",
+    show_default=True,
+    metavar="N",
+    help="Tolerate N errors, such as 5 or 2%.",
+)
+@_number("--detect", default=0.1, metavar="RATE", help="A pass excludes a drop of this size …")
+@_number("--power", default=0.8, metavar="P", help="… with this probability.")
+@click.option("--force", is_flag=True, help="Compare runs that differ or are incomplete.")
+@click.option("--junit", type=_PATH, metavar="FILE", help="Write JUnit XML.")
+@click.option("--summary", type=_PATH, metavar="FILE", help="Write Markdown.")
 def command(
     run: str,
     baseline: str | None,
@@ -45,14 +55,15 @@ def command(
     summary: Path | None,
     **numbers: Any,
 ) -> int:
-    """Say whether RUN is worse than a baseline, a threshold or published rates.
+    """Decide whether RUN is worse than a baseline, a rate or published rates.
 
-    \b
-    Exit codes: 0 pass, 1 regression, 2 cannot tell (or wrong arguments), 5 a
-    run cannot be read. A regression is a real drop (exact tests; all suites
-    and tasks together err with at most --alpha) above --max-drop. A pass
-    needs enough episodes to show a drop of --detect. The Markdown is also
-    appended to $GITHUB_STEP_SUMMARY, if that is set.
+    A regression is a significant drop of more than --max-drop. The tests are
+    exact; over all suites and tasks together they give a false alarm with
+    probability --alpha at most. A pass needs enough episodes to detect a drop
+    of --detect. If $GITHUB_STEP_SUMMARY is set, gate appends Markdown to it.
+
+    Exit codes: 0 pass, 1 regression, 2 cannot tell (or wrong arguments), 5 it
+    cannot read a run.
 
     \b
     gridseval gate runs/new --baseline runs/old --junit gate.xml
@@ -93,7 +104,7 @@ def _judged(
 
 
 def _family(run: Run) -> str:
-    """Return under which name a run's policy has published rates, as its card says."""
+    """Return the name under which the run's card lists published rates."""
     listed = run.manifest.get("published")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     if len(names) > 1:
@@ -120,9 +131,10 @@ def _number_or_share(text: str) -> float:
 
 
 def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
+    from gridseval.os_errors import RUN_HINTS, os_errors
     from gridseval.results.gate.junit import render_junit
     from gridseval.results.gate.markdown import render_gate_markdown
-    from gridseval.results.run.files import output_errors, write_atomically
+    from gridseval.results.run.files import write_atomically
 
     if junit is not None:
         write_atomically(junit, render_junit(verdict))
@@ -132,5 +144,8 @@ def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
     of_job = os.environ.get("GITHUB_STEP_SUMMARY")
     if of_job:
         path = Path(of_job)
-        with output_errors("append to", path), path.open("a", encoding="utf-8") as file:
+        with (
+            os_errors(f"cannot append to {path}", hint=RUN_HINTS),
+            path.open("a", encoding="utf-8") as file,
+        ):
             file.write(markdown)

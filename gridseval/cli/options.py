@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from gridseval.cli.sections import Decorator, section_option, several
 from gridseval.errors import UsageError
 
 # On each command, not only inherited from the group: click keeps a command's help option from its
 # first use, which may be without the group.
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-
-
-_Command = TypeVar("_Command", bound="Callable[..., Any] | click.Command")
 
 
 @dataclass
@@ -57,21 +56,90 @@ class FilePath(click.Path):
         return super().convert(_filled(value, param), param, ctx)
 
 
-def selection_options(command: _Command) -> _Command:
-    """Add the options that choose tasks of LIBERO-Plus, and name its data."""
-    options = (
-        click.option("--dimension", type=Text(), help="LIBERO-Plus: camera,light  [default: all]"),
-        click.option("--level", type=Text(), help="LIBERO-Plus: 3-5, none  [default: all]"),
-        click.option("--sample", type=int, help="So many tasks, by dimension and level."),
-        click.option(
-            "--libero-plus",
-            type=Text(),
-            help="Folder of LIBERO-Plus's data  [default: GRIDSEVAL_LIBERO_PLUS]",
+def file_stem(suite: str) -> str:
+    """Return what files of a suite are named after, for a name or path that ``--suite`` is given.
+
+    >>> file_stem("libero_goal"), file_stem("tasks/kitchen/"), file_stem("tasks/kitchen.yaml")
+    ('libero_goal', 'kitchen', 'kitchen')
+    """
+    path = Path(suite.removesuffix("/suite.yaml"))
+    return path.stem or path.resolve().name or "suite"
+
+
+EPISODES, POLICY, MACHINE = "Episodes", "Policy", "Machine"
+
+
+def tasks_option() -> Decorator:
+    """Return the option ``--tasks``, which chooses tasks of any suite."""
+    return section_option(EPISODES)(
+        "--tasks",
+        type=Text(),
+        metavar="LIST",
+        help="Indices, ranges, names, as in 0,3-5  [default: all]",
+    )
+
+
+def assets_option() -> Decorator:
+    """Return the option ``--assets``."""
+    return section_option(MACHINE)(
+        "--assets",
+        type=Text(),
+        metavar="DIR",
+        help="LIBERO's assets; see gridseval assets list.",
+    )
+
+
+def libero_plus_option() -> Decorator:
+    """Return the option ``--libero-plus``."""
+    return section_option(MACHINE)(
+        "--libero-plus",
+        type=Text(),
+        metavar="DIR",
+        help="LIBERO-Plus's data  [default: GRIDSEVAL_LIBERO_PLUS]",
+    )
+
+
+def selection_options() -> Decorator:
+    """Return the options that choose tasks of LIBERO-Plus."""
+    option = partial(section_option(EPISODES), type=Text(), metavar="LIST")
+    return several(
+        option("--dimension", help="LIBERO-Plus: such as camera,light  [default: all]"),
+        option("--level", help="LIBERO-Plus: such as 3-5 or none  [default: all]"),
+        option(
+            "--sample",
+            type=int,
+            metavar="N",
+            help="Draw N tasks, stratified by dimension and level.",
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+
+def policy_options() -> Decorator:
+    """Return the options that name a policy and what it is made with."""
+    option = section_option(POLICY)
+    return several(
+        option(
+            "--ckpt",
+            "checkpoint",
+            type=Text(),
+            metavar="WHERE",
+            help="File, folder, hub id or server address.",
+        ),
+        option(
+            "--policy",
+            type=Text(),
+            metavar="NAME",
+            help="Kind of policy, module:Class or file.py:Class.",
+        ),
+        option(
+            "--policy-arg",
+            "policy_arguments",
+            multiple=True,
+            metavar="K=V",
+            help="Give the policy the argument K=V; repeatable.",
+        ),
+        option("--trust-remote-code", is_flag=True, help="Run code that the checkpoint contains."),
+    )
 
 
 def debug_option() -> click.Option:

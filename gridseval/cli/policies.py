@@ -1,4 +1,4 @@
-"""``gridseval policies``: what can be evaluated, and by which conventions."""
+"""``gridseval policies``: lists policies, and shows the conventions of one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.group(name="policies", context_settings=HELP, invoke_without_command=True)
-@click.option("--markdown", is_flag=True, help="Print the docs' table of what was compared.")
+@click.option("--markdown", is_flag=True, help="Print the documentation's table of comparisons.")
 @click.pass_context
 def command(context: click.Context, markdown: bool) -> None:
-    """List families of policies, how each is reached and tested, then kinds and cards.
+    """List policy families, kinds and cards.
+
+    For each family, it says how gridseval reaches it and how that was tested.
 
     \b
     gridseval policies
@@ -38,9 +40,10 @@ def command(context: click.Context, markdown: bool) -> None:
 @command.command(name="show", context_settings=HELP)
 @click.argument("name")
 def show(name: str) -> None:
-    """Print the policy card NAME, or that of a file NAME.yaml, with all that is known beside it.
+    """Print the policy card NAME, or the card in the file NAME.yaml.
 
-    That is its protocol, its published scores, how its families are reached and what was compared.
+    Also prints its protocol, its published scores, how gridseval reaches its
+    families, and what was compared with the original code.
     """
     from gridseval.policies.cards import card_path, load_card
     from gridseval.policies.families import load_families
@@ -73,8 +76,8 @@ def _families() -> Iterator[str]:
         )
         line = f"{family.family:<{names}}{family.reached:<{reached}}{told}"
         yield from textwrap.wrap(line, _COLUMNS, subsequent_indent=" " * (names + reached))
-    yield "ran: compared with it while it ran; recorded: with values that it gave;"
-    yield "mocked: with a double of its functions; read: nothing ran."
+    yield "ran: compared with the running code; recorded: with values recorded from it;"
+    yield "mocked: with a double of its functions; read: only by reading it."
 
 
 _COLUMNS = 80
@@ -91,7 +94,7 @@ def _kinds() -> Iterator[str]:
 
     names = POLICIES.names()
     wide = max(len(name) for name in names)
-    yield f"{'kind':<{wide}}  {'from':<16}class, or the package that it needs"
+    yield f"{'kind':<{wide}}  {'from':<16}class or needed package"
     for name in names:
         own = POLICIES.origin(name) == "gridseval"
         last = _needs(name) if own else POLICIES.target(name)

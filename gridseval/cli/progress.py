@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a run on standard error: a bar on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}{postfix}, {rate_hour}, {remaining} l
 
 
 class ClosableProgress(Protocol):
-    """A ``Progress`` that is told when nothing more comes."""
+    """A ``Progress`` that can be closed."""
 
     def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """See ``Progress``."""
@@ -75,7 +75,7 @@ class ProgressBar:
 
 
 class ProgressLines:
-    """A line at the start, at most one per half minute, and one at the end; no carriage returns.
+    """A line at the start, one per half minute at most, and one at the end; no carriage returns.
 
     Args:
         write: Takes a line.
@@ -172,7 +172,7 @@ def _to_standard_error(line: str) -> None:
 
 
 def _width() -> dict[str, Any]:
-    """Return tqdm's options for width: it would stay silent on a terminal that says it has none."""
+    """Return tqdm's options for width, as it prints nothing on a terminal of width 0."""
     with contextlib.suppress(OSError):
         if 0 in os.get_terminal_size(sys.stderr.fileno()):
             return {"ncols": 80, "nrows": 24}

@@ -1,4 +1,4 @@
-"""``gridseval report``: runs as one HTML file."""
+"""``gridseval report``: one HTML file about runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from gridseval.cli.options import HELP
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file  [default: report.html in the first run]",
+    metavar="FILE",
+    help="File to write  [default: report.html in the first run]",
 )
-@click.option("--force", is_flag=True, help="Show runs on different models side by side.")
+@click.option("--force", is_flag=True, help="Show runs with different assets side by side.")
 def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
-    """Write a run, or several side by side, as one HTML file that opens from disk.
+    """Write one HTML file about a run, or about several side by side.
 
     \b
     gridseval report runs/mine
@@ -29,5 +30,5 @@ def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     from gridseval.results.run.assets_note import check_same_models
 
     read = read_runs(runs)
-    check_same_models([each.run for each in read], force)  # the page says it among its cautions
+    check_same_models([each.run for each in read], force)  # the page repeats the caution
     click.echo(write_report(read, out))

@@ -12,70 +12,149 @@ from typing import Any
 import click
 
 from gridseval.cli.options import (
+    EPISODES,
     HELP,
+    MACHINE,
+    POLICY,
     FilePath,
     Text,
+    assets_option,
+    file_stem,
+    libero_plus_option,
     parsed_policy_arguments,
+    policy_options,
     selection_options,
+    tasks_option,
 )
 from gridseval.cli.progress import make_progress
+from gridseval.cli.sections import SectionedCommand, section_option
 
 _ERRORS_EXIT_CODE = 6
 
+_episodes = section_option(EPISODES)
+_policy = section_option(POLICY)
+_perturbation = section_option("Perturbation")
+_stopping = section_option("Early stopping")
+_output = section_option("Output")
+_machine = section_option(MACHINE)
 
-@click.command(name="run", context_settings=HELP)
-@click.option("--suite", required=True, type=Text(), help="Which suite; see: gridseval suites.")
-@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@selection_options
-@click.option("--trials", type=int, help="Trials per task  [default: 50; LIBERO-Plus: 1]")
-@click.option("--perturb", multiple=True, help="camera:3, light:2, noise:number=35, …; repeatable.")
-@click.option("--prompts", type=Text(), default="base", show_default=True, help="base or upstream.")
-@click.option("--robot-true", is_flag=True, help="Really start at the robot dimension's joints.")
-@click.option("--ckpt", "checkpoint", type=Text(), help="File, folder, hub id or address.")
-@click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
-@click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
-@click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")
-@click.option("--replan", type=int, help="Policy steps between queries  [default: the policy's]")
-@click.option(
-    "--protocol", type=Text(), help="openvla, openpi, lerobot, …  [default: the policy's]"
+
+@click.command(name="run", cls=SectionedCommand, context_settings=HELP)
+@_episodes(
+    "--suite",
+    required=True,
+    type=Text(),
+    metavar="NAME",
+    help="Name or folder; see gridseval suites.",
 )
-@click.option("--max-steps", type=int, help="Policy steps per episode  [default: the protocol's]")
-@click.option("--workers", type=int, help="Worker processes, 0: none  [default: one per core]")
-@click.option("--seed", type=int, help="The policy's and LIBERO's  [default: 7; the protocol's]")
-@click.option("--env-seed", type=int, help="LIBERO's, if not --seed or the protocol's.")
-@click.option("--out", type=FilePath(), help="Run directory; resumed if it exists.")
-@click.option(
-    "--video", type=Text(), help="none, failures, all or a number  [default: one per task]"
+@tasks_option()
+@_episodes("--trials", type=int, metavar="N", help="Trials per task  [default: 50; LIBERO-Plus: 1]")
+@selection_options()
+@_episodes(
+    "--protocol",
+    type=Text(),
+    metavar="NAME",
+    help="openvla, openpi, lerobot, …  [default: the policy's]",
 )
-@click.option("--assets", type=Text(), help="Folder of LIBERO's models; see: gridseval assets list")
-@click.option("--retry-errors", is_flag=True, help="On resuming, run episodes again that ended so.")
-@click.option("--record-actions", is_flag=True, help="Keep executed actions, for --policy replay.")
-@click.option(
+@_episodes(
+    "--max-steps",
+    type=int,
+    metavar="N",
+    help="Policy steps per episode  [default: the protocol's]",
+)
+@_episodes(
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Seed of policy and simulator  [default: 7]",
+)
+@_episodes(
+    "--env-seed",
+    type=int,
+    metavar="N",
+    help="Simulator's seed  [default: --seed or the protocol's]",
+)
+@policy_options()
+@_policy(
+    "--replan",
+    type=int,
+    metavar="N",
+    help="Policy steps per query  [default: the policy's]",
+)
+@_perturbation(
+    "--perturb",
+    multiple=True,
+    metavar="KIND:N",
+    help="Perturb all episodes, such as camera:3; repeatable.",
+)
+@_perturbation(
+    "--prompts",
+    type=Text(),
+    default="base",
+    show_default=True,
+    metavar="NAME",
+    help="LIBERO-Plus prompts: base or upstream",
+)
+@_perturbation(
+    "--perturbed-start", is_flag=True, help="LIBERO-Plus: start the arm at the perturbed joints."
+)
+@_perturbation("--robot-true", is_flag=True, hidden=True)
+@_stopping("--stop-when-decided", is_flag=True, help="Stop once a sequential test decides.")
+@_stopping("--min-success", type=float, metavar="RATE", help="Success rate that the test asks for.")
+@_stopping(
+    "--max-drop",
+    type=float,
+    default=0.05,
+    show_default=True,
+    metavar="RATE",
+    help="Smallest drop below it to detect.",
+)
+@_stopping(
+    "--alpha",
+    type=float,
+    default=0.05,
+    show_default=True,
+    metavar="P",
+    help="Error probability of the test.",
+)
+@_output("--out", type=FilePath(), metavar="DIR", help="Run directory; resumed if it exists.")
+@_output(
+    "--video",
+    type=Text(),
+    metavar="WHICH",
+    help="none, failures, all, a number  [default: 1 per task]",
+)
+@_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
+@_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
+@_machine(
+    "--workers", type=int, metavar="N", help="Worker processes; 0: none  [default: one per core]"
+)
+@_machine(
     "--timeout",
     "timeout_s",
     type=float,
     default=180.0,
     show_default=True,
-    help="Seconds before a silent worker is replaced.",
+    metavar="SECONDS",
+    help="Time limit for a worker's answer",
 )
-@click.option("--stop-when-decided", is_flag=True, help="End early by a sequential test.")
-@click.option("--min-success", type=float, help="Success rate to reach, for that test.")
-@click.option(
-    "--max-drop", type=float, default=0.05, show_default=True, help="Drop below it to catch."
-)
-@click.option("--alpha", type=float, default=0.05, show_default=True, help="Errors of that test.")
-@click.option("--force", is_flag=True, help="Accept versions that are known to change results.")
+@assets_option()
+@libero_plus_option()
+@_machine("--force", is_flag=True, help="Accept versions that are known to change results.")
 def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any) -> int:
     """Evaluate a policy on a suite: success table, records, videos.
 
     \b
     gridseval run --suite libero_object --policy oracle
     gridseval run --suite libero_10 --ckpt policy.pt --trials 10 --out runs/mine
-    gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera,noise --sample 100
+    gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera
     """  # noqa: D301
     from gridseval.evaluation import RunConfig, evaluate
     from gridseval.results import render_terminal
 
+    if options.pop("robot_true"):
+        click.echo("gridseval: warning: --robot-true is called --perturbed-start now", err=True)
+        options["perturbed_start"] = True
     config = RunConfig(
         out=out or _default_out(options),
         policy_arguments=parsed_policy_arguments(policy_arguments),
@@ -94,7 +173,7 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     click.echo(f"\nrun: {config.out}")
     if not summary.tally.errors:
         return 0
-    click.echo(f"the same command with --out {config.out} --retry-errors runs errors again")
+    click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")
     return _ERRORS_EXIT_CODE
 
 
@@ -103,4 +182,4 @@ def _default_out(options: dict[str, Any]) -> Path:
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
     who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{options['suite']}-{who}-{now}"
+    return Path("runs") / f"{file_stem(options['suite'])}-{who}-{now}"

@@ -1,4 +1,4 @@
-"""``gridseval serve``: a policy for evaluations elsewhere."""
+"""``gridseval serve``: serves a policy to evaluations in other processes."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ import dataclasses
 import os
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridseval.cli.options import HELP, Text, parsed_policy_arguments
+from gridseval.cli.options import HELP, Text, parsed_policy_arguments, policy_options
 from gridseval.cli.signals import Terminated
 
 if TYPE_CHECKING:
     from gridseval.serving import PolicyServer
 
 
+_listening = partial(click.option, show_default=True)
+
+
 @click.command(name="serve", context_settings=HELP)
-@click.option("--ckpt", "checkpoint", type=Text(), help="File, folder, hub id or address.")
-@click.option("--policy", type=Text(), help="Kind of policy, module:Class or file.py:Class.")
-@click.option("--policy-arg", "policy_arguments", multiple=True, help="key=value for the policy.")
-@click.option("--trust-remote-code", is_flag=True, help="Run the checkpoint's own code.")
-@click.option("--host", type=Text(), default="127.0.0.1", show_default=True, help="Listen here.")
-@click.option("--port", type=int, default=8000, show_default=True, help="0: a free one.")
-@click.option("--max-batch", type=int, default=16, show_default=True, help="Requests per batch.")
-@click.option(
+@policy_options()
+@_listening(
+    "--host", type=Text(), default="127.0.0.1", metavar="NAME", help="Address to listen on."
+)
+@_listening("--port", type=int, default=8000, metavar="N", help="Port; 0: any free one.")
+@_listening("--max-batch", type=int, default=16, metavar="N", help="Requests per batch at most.")
+@_listening(
     "--max-wait-ms",
     type=float,
     default=5.0,
-    show_default=True,
-    help="How long a request waits for others.",
+    metavar="MS",
+    help="Time that a request waits for others.",
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="The policy's.")
+@_listening("--seed", type=int, default=7, metavar="N", help="Seed of the policy.")
 def command(
     checkpoint: str | None,
     policy: str | None,
@@ -49,11 +52,12 @@ def command(
     gridseval serve --policy nano --ckpt checkpoints/nano --port 8000
     gridseval run --suite libero_10 --ckpt ws://127.0.0.1:8000
 
-    vla-eval's runner connects to the same address (server: {url: ws://HOST:PORT/vla-eval}).
+    vla-eval's runner connects to the same address: ws://HOST:PORT/vla-eval.
 
-    Needs neither MuJoCo nor LIBERO. GET /healthz answers OK, and GET /health as vla-eval's does.
-    With the environment variable GRIDSEVAL_API_KEY set, clients must send that key, which
-    vla-eval's cannot; set it before listening on more than loopback.
+    The server needs neither MuJoCo nor LIBERO. GET /healthz answers OK. GET
+    /health answers as vla-eval's server does. If the environment variable
+    GRIDSEVAL_API_KEY is set, clients must send that key (vla-eval's cannot).
+    Set it before you listen on more than loopback.
     """  # noqa: D301
     from gridseval.policies import load_policy
     from gridseval.policies.remote.client import API_KEY
@@ -65,7 +69,7 @@ def command(
     for note in loaded.notes:
         click.echo(f"note: {note}", err=True)
     if settings.api_key is None and settings.host not in ("127.0.0.1", "::1", "localhost"):
-        click.echo(f"warning: anybody who reaches {settings.host} may use this policy", err=True)
+        click.echo(f"warning: anyone who can reach {settings.host} can use this policy", err=True)
     # A run here would note the seed by itself; there it has one of its own.
     loaded = dataclasses.replace(loaded, description={**loaded.description, "seed": seed})
     server = PolicyServer(loaded, settings, _log)
@@ -76,7 +80,7 @@ def command(
 async def _until_signal(server: PolicyServer, words: str) -> int:
     """Serve until SIGINT or SIGTERM arrives; return which.
 
-    An exception out of a signal handler would hit whatever the loop is doing just then.
+    An exception from a signal handler would interrupt the loop at an arbitrary point.
     """
     serving = asyncio.ensure_future(server.run(lambda address: _log(f"{words} {address}")))
     arrived: list[int] = []

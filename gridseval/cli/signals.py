@@ -15,9 +15,9 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Raise Terminated where SIGTERM finds the block; afterwards it means what it did before.
+    """Raise Terminated where SIGTERM finds the block; afterwards the old handler is back.
 
-    Does nothing where somebody else has decided what SIGTERM means, and outside the main thread.
+    Does nothing outside the main thread, or if the process already handles SIGTERM.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

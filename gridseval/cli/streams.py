@@ -1,4 +1,4 @@
-"""Output whose reader may leave: a run goes on, and keeps its own exit code."""
+"""Output whose reader may close the pipe: the run goes on and keeps its exit code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class PatientStream:
-    """A text stream that goes on into nothing once its reader is gone (``gridseval run | head``).
+    """A text stream that drops text once its reader is gone (``gridseval run | head``).
 
     Args:
-        stream: Where text goes while somebody reads it.
+        stream: Where text goes until its reader closes it.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -46,7 +46,7 @@ class PatientStream:
 
 @contextlib.contextmanager
 def patient_streams() -> Iterator[None]:
-    """Let a reader that leaves disturb nothing inside the block."""
+    """Ignore a reader that closes its pipe inside the block."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = PatientStream(out), PatientStream(err)
     try:

@@ -1,4 +1,4 @@
-"""``gridseval suites``: what can be evaluated."""
+"""``gridseval suites``: lists suites and their tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from gridseval.cli.options import HELP, Text, selection_options
+from gridseval.cli.options import HELP, libero_plus_option, selection_options, tasks_option
+from gridseval.errors import GridsevalError
 from gridseval.suites import (
     LEVELS,
     Missing,
@@ -26,9 +27,10 @@ from gridseval.suites import (
 
 @click.command(name="suites", context_settings=HELP)
 @click.argument("name", required=False)
-@click.option("--list", "listed", is_flag=True, help="List the tasks of a LIBERO-Plus suite, too.")
-@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@selection_options
+@click.option("--list", "listed", is_flag=True, help="Also list the tasks of a LIBERO-Plus suite.")
+@tasks_option()
+@selection_options()
+@libero_plus_option()
 def command(
     name: str | None,
     listed: bool,
@@ -38,15 +40,16 @@ def command(
     sample: int | None,
     libero_plus: str | None,
 ) -> None:
-    """List the suites, or the tasks of the suite NAME.
+    """List the suites, or the tasks of the suite NAME, which may be a path of your own.
 
     \b
-    gridseval suites libero_plus_goal                          counts, and what is available
-    gridseval suites libero_plus_goal --list --dimension robot --level 5
+    gridseval suites libero_plus_goal       # counts, and what is available
+    gridseval suites libero_plus_goal --list --dimension robot
     """  # noqa: D301
     if name is None:
         click.echo("\n".join(_overview()))
         return
+    from gridseval.envs.own_states import check_own_states
     from gridseval.envs.plus import find_plus
 
     folder = find_plus(libero_plus)
@@ -54,6 +57,7 @@ def command(
     chosen = Selection(tasks, dimension, level, sample).of(suite)
     available, lacking = split_available(chosen, folder)
     check_problems(available, folder)
+    check_own_states(suite, available)
     click.echo(_headline(suite, chosen))
     if chosen[0].variant is not None:
         click.echo("\n".join(_counts(chosen, available, lacking)))
@@ -64,7 +68,11 @@ def command(
 def _overview() -> Iterator[str]:
     yield f"{'suite':<20}{'tasks':>6}{'trials':>8}{'max steps':>11}"
     for each in list_suites():
-        suite = load_suite(each)
+        try:
+            suite = load_suite(each)
+        except GridsevalError as error:  # a plug-in's; the others are there all the same
+            yield f"{each:<20}{error}"
+            continue
         yield f"{suite.name:<20}{len(suite.tasks):>6}{suite.trials:>8}{suite.max_steps:>11}"
 
 

@@ -1,4 +1,4 @@
-"""``gridseval table``: runs as a table, for people, papers and programs."""
+"""``gridseval table``: prints runs as a table, for terminals, papers and programs."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "md", "csv", "latex", "json"]),
     default="text",
     show_default=True,
-    help="csv and json have every figure.",
+    metavar="NAME",
+    help="text, md, csv, latex or json; csv and json have all figures.",
 )
 @click.option(
     "--by",
     "rows",
     type=click.Choice(["task", "suite", "dimension"]),
-    help="What a row is; csv and json have all  [default: task, of more than 100 suite]",
+    metavar="ROW",
+    help="task, suite or dimension  [default: task; suite over 100 tasks]",
 )
-@click.option("--pool", is_flag=True, help="Runs that differ in their seeds only are one.")
+@click.option("--pool", is_flag=True, help="Join runs that differ only in their seeds.")
 @click.option(
     "--published",
     multiple=True,
     metavar="FAMILY",
-    help="Policies whose published rates to show, all or none  [default: the runs' own]",
+    help="Published rates: family, all, none  [default: the runs']",
 )
-@click.option("--force", is_flag=True, help="Mix runs on other models or MuJoCo versions.")
+@click.option("--force", is_flag=True, help="Join runs with different assets or MuJoCo versions.")
 def command(
     runs: tuple[str, ...], form: str, rows: Any, pool: bool, published: tuple[str, ...], force: bool
 ) -> None:
-    """Show runs side by side: success with 95 % intervals, tokens, time.
+    """Print runs side by side: success with 95 % intervals, tokens, time.
 
     \b
     gridseval table runs/mine
     gridseval table dense=runs/a pruned=runs/b --by suite --format latex
     gridseval table runs/seed7 runs/seed8 --pool
 
-    Directories that hold parts of one run, or one policy's suites, are put
-    together; equal NAMEs do so where run.yaml does not tell.
+    Runs that are parts of one run, or suites of one policy, become one row.
+    Give runs the same NAME to join them where run.yaml does not say it.
     """  # noqa: D301
     from gridseval.results.run.reading import read_run
     from gridseval.results.tables.merging import arrange_runs

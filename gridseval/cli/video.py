@@ -1,4 +1,4 @@
-"""``gridseval video``: videos and contact sheets of a finished run."""
+"""``gridseval video``: makes videos and contact sheets of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text
+from gridseval.cli.options import (
+    HELP,
+    FilePath,
+    Text,
+    assets_option,
+    libero_plus_option,
+    tasks_option,
+)
 
 
 @click.command(name="video", context_settings=HELP)
@@ -17,24 +24,31 @@ from gridseval.cli.options import HELP, FilePath, Text
     multiple=True,
     type=Text(),
     metavar="TASK:TRIAL",
-    help="One episode, such as 0:3; may be repeated.",
+    help="Draw this episode, such as 0:3; repeatable.",
 )
-@click.option("--tasks", type=Text(), help="Indices, ranges, names: 0,3-5  [default: all]")
-@click.option("--trials", type=int, help="So many per task  [default: the first that was run]")
+@tasks_option()
 @click.option(
-    "--format", "form", type=click.Choice(["mp4", "gif"]), default="mp4", show_default=True
+    "--trials", type=int, metavar="N", help="Draw N trials per task  [default: the first]"
 )
-@click.option("--sheet", is_flag=True, help="Also write four moments of each episode as PNG.")
-@click.option("--out", type=FilePath(), help="Folder  [default: videos/ in the run]")
 @click.option(
-    "--assets", type=Text(), help="Folder of LIBERO's models  [default: GRIDSEVAL_ASSETS, cache]"
+    "--format",
+    "form",
+    type=click.Choice(["mp4", "gif"]),
+    default="mp4",
+    show_default=True,
+    help="Format of the videos.",
 )
-@click.option("--libero-plus", type=Text(), help="Folder of LIBERO-Plus's data, for its suites.")
+@click.option("--sheet", is_flag=True, help="Also write four frames of each episode as PNG.")
+@click.option(
+    "--out", type=FilePath(), metavar="DIR", help="Write here  [default: videos/ in the run]"
+)
+@assets_option()
+@libero_plus_option()
 def command(**options: Any) -> None:
-    """Draw episodes of a run again, with the tokens that the policy kept.
+    """Make videos of a run's episodes, with the tokens that the policy kept.
 
-    Plays the recorded actions: runs keep them with --record-actions, and
-    whenever the policy returns traces. The policy itself is not needed.
+    It replays recorded actions and does not need the policy. A run records
+    actions with --record-actions, and whenever its policy returns token traces.
 
     \b
     gridseval video runs/mine --episode 0:3 --sheet
@@ -42,7 +56,7 @@ def command(**options: Any) -> None:
     """  # noqa: D301
     from tqdm import tqdm
 
-    from gridseval.evaluation.redraw import Redrawing, redraw
+    from gridseval.pictures.redraw import Redrawing, redraw
 
     with tqdm(desc="video", unit="step", leave=False, disable=None) as bar:
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.doctor.finding import Finding, Status
+from gridseval.doctor.finding import Finding, Health
 from gridseval.doctor.packages import check_mujoco
 
 SUITE, TASK = "libero_spatial", 5
@@ -63,5 +63,5 @@ def judge_bowl(trials: list[Mapping[str, Any]], force: bool) -> Finding:
         f"on the ramekin in {sum(stands)} of {len(stands)} trials, "
         f"at most {max(beside_cm):.1f} cm beside"
     )
-    status: Status = "ok" if all(stands) else "warning" if force else "failure"
+    status: Health = "ok" if all(stands) else "warning" if force else "failure"
     return Finding("bowl", status, text, _CRITERION)

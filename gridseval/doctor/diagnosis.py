@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 from gridseval.doctor.bowl import check_bowl
 from gridseval.doctor.finding import Finding, guarded
-from gridseval.doctor.machine import check_cores, check_disk, check_memory
-from gridseval.doctor.models import check_models
+from gridseval.doctor.machine import (
+    check_cores,
+    check_disk,
+    check_libero_config,
+    check_memory,
+    check_models,
+)
 from gridseval.doctor.packages import check_libero, check_mujoco, check_packages, check_python
 from gridseval.doctor.rendering import check_backends, check_cuda_devices, check_speed
-from gridseval.doctor.settings import check_libero_config
 
 
 def diagnose(assets: str | None = None, force: bool = False) -> Iterator[Finding]:

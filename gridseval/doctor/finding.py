@@ -8,7 +8,7 @@ from typing import Literal
 
 from gridseval.errors import GridsevalError
 
-Status = Literal["ok", "warning", "failure"]
+Health = Literal["ok", "warning", "failure"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Finding:
     """
 
     name: str
-    status: Status
+    status: Health
     text: str
     hint: str | None = None
 

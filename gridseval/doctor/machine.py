@@ -1,15 +1,18 @@
-"""Cores, memory and disk."""
+"""What the machine brings: cores, memory, disk, LIBERO's models, a configuration of ``libero``."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import platformdirs
 
+from gridseval.assets import find_assets
 from gridseval.doctor.finding import Finding
 from gridseval.envs.pool.pool import default_workers
+from gridseval.results.run.assets_note import PUBLISHED_ASSETS
 
 WORKER_GB = 1.0
 """Memory that a worker needs: MuJoCo, Python and two compiled tasks, with room to spare."""
@@ -17,6 +20,8 @@ WORKER_GB = 1.0
 _LEAST_DISK_GB = 2.0
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _MEMORY = Path("/proc/meminfo")
+_DIGITS = 12
+_FOREIGN = "not LIBERO's own, so results do not compare with published ones"
 
 
 def check_cores() -> Finding:
@@ -52,6 +57,42 @@ def check_disk() -> Finding:
         text = f"{free_gb:.1f} GB free for the cache in {folder}"
         return Finding("disk", "warning", text, "free some, or set XDG_CACHE_HOME elsewhere")
     return Finding("disk", "ok", f"{free_gb:.0f} GB free for the cache")
+
+
+def check_models(explicit: str | None) -> Finding:
+    """Find the models and tell which they are.
+
+    Args:
+        explicit: A folder, or ``None`` to look for them.
+
+    Raises:
+        MachineError: There are none.
+    """
+    assets = find_assets(explicit)
+    name, digest = assets.identity()
+    text = f"{name}, sha256 {digest[:_DIGITS]}, from {assets.source}"
+    if name == PUBLISHED_ASSETS:
+        return Finding("models", "ok", text, str(assets.root))
+    if name == "stand-ins":
+        advice = "gridseval assets pull gets LIBERO's own"
+        return Finding("models", "warning", f"{text}: {_FOREIGN}; {advice}", str(assets.root))
+    return Finding("models", "ok", f"{text}: {_FOREIGN}", str(assets.root))
+
+
+def check_libero_config(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Report a configuration file of ``libero``, which gridseval does not use.
+
+    Docs: protocol and traps, no. 5.
+
+    Args:
+        environment: Default: the process's.
+    """
+    variables = os.environ if environment is None else environment
+    folder = Path(variables.get("LIBERO_CONFIG_PATH", Path.home() / ".libero"))
+    path = folder / "config.yaml"
+    if path.is_file():
+        hint = f"plain libero reads models and tasks from where {path} points"
+        yield Finding("config", "ok", "libero has a config.yaml; gridseval ignores it", hint)
 
 
 def _core_share(path: Path) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from gridseval.doctor.finding import Finding, Status
+from gridseval.doctor.finding import Finding, Health
 from gridseval.envs.libero_package import package_root
 from gridseval.errors import MachineError
 from gridseval.versions import MUJOCO_HINT, check_mujoco_version, release_of
@@ -38,7 +38,7 @@ class Rule:
     package: str
     least: Release
     below: Release | None
-    otherwise: Status
+    otherwise: Health
     reason: str
     pin: str
 

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import Suite, Task
+from gridseval.suites import MOST_SEED, Suite, Task
 
 _RENDER_MODES = ("rgb_array",)
-_MAX_SEED = 2**32 - 1
 _Choice = TypeVar("_Choice", bound=str)
 
 
@@ -81,8 +80,8 @@ def checked_seed(seed: Any) -> int:
         UsageError: It is out of range, or no whole number.
     """
     number = whole("seed", seed)
-    if not 0 <= number <= _MAX_SEED:
-        raise UsageError(f"seed {number} is out of range", f"choose 0 to {_MAX_SEED}")
+    if not 0 <= number <= MOST_SEED:
+        raise UsageError(f"seed {number} is out of range", f"choose 0 to {MOST_SEED}")
     return number
 
 

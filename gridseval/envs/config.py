@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.moved import current_arguments, renaming_note
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 DEFAULT_SEED = 0
@@ -27,7 +29,7 @@ class EnvConfig:
     """The options of :class:`~gridseval.envs.libero_env.LiberoEnv`, as data.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
         assets: Folder of LIBERO's models; ``None`` looks for them, see
             :func:`gridseval.assets.find_assets`.
         observations: Which of ``agentview``, ``wrist``, ``state``, ``controller_state`` to observe.
@@ -49,7 +51,7 @@ class EnvConfig:
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
         prompts: What policies are told in LIBERO-Plus: ``"base"``, the base task's instruction, or
             ``"upstream"``, which names the perturbation.
-        robot_true: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
+        perturbed_start: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
             angles, which is another benchmark.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; ``None`` is the first that works.
@@ -73,7 +75,7 @@ class EnvConfig:
     max_scenes: int = 2
     libero_plus: str | None = None
     prompts: str = "base"
-    robot_true: bool = False
+    perturbed_start: bool = False
     perturb: tuple[str, ...] = ()
     backend: str | None = None
 
@@ -89,6 +91,9 @@ class EnvConfig:
         one_of("kind of actions", self.actions, ACTIONS)
         one_of("sort of prompts", self.prompts, PROMPTS)
         parse_plan(self.perturb)
+        for text in self.perturb:
+            if (note := renaming_note(text)) is not None:
+                warnings.warn(note, FutureWarning, stacklevel=4)
         if self.backend is not None:
             one_of("OpenGL back end", self.backend, BACKENDS)
 
@@ -97,13 +102,14 @@ class EnvConfig:
         """Return a configuration from the keyword arguments of a caller.
 
         Args:
-            suite: Name of the suite.
+            suite: Name of the suite, or the path of one's own.
             given: Values of other attributes; ``assets`` and ``libero_plus`` may be paths,
                 ``observations`` and ``perturb`` any sequence.
 
         Raises:
             UsageError: There is no such argument, or it has no such value.
         """
+        given = current_arguments(given)
         names = [field.name for field in fields(cls) if field.name != "suite"]
         for name in given:
             if name not in names:
@@ -130,6 +136,6 @@ class EnvConfig:
             root or Path(self.assets or ""),
             self.libero_plus,
             self.prompts,
-            self.robot_true,
+            self.perturbed_start,
             self.perturb,
         )

@@ -34,7 +34,7 @@ class Episodes:
         assets: Root of LIBERO's models.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         prompts: ``"base"`` or ``"upstream"``: what policies are told in LIBERO-Plus.
-        robot_true: Whether the robot dimension's arm really starts at its joint angles.
+        perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
         perturb: Perturbations of every episode, as texts such as ``"camera:3"``.
 
     Raises:
@@ -47,11 +47,11 @@ class Episodes:
         assets: Path,
         libero_plus: str | Path | None = None,
         prompts: str = "base",
-        robot_true: bool = False,
+        perturbed_start: bool = False,
         perturb: Sequence[str] = (),
     ) -> None:
         one_of("sort of prompts", prompts, PROMPTS)
-        self._assets, self._robot_true = assets, robot_true
+        self._assets, self._perturbed_start = assets, perturbed_start
         self._plan = parse_plan([perturb] if isinstance(perturb, str) else perturb)
         self._folder = find_plus(libero_plus)
         self.suite: Suite = instruct(load_suite(suite), self._folder, prompts)
@@ -75,6 +75,6 @@ class Episodes:
         """
         check_available(task, self._folder)
         files = TaskFiles.of_task(task, self._assets, self._folder)
-        own = task_perturbation(task, self._folder, self._robot_true)
+        own = task_perturbation(task, self._folder, self._perturbed_start)
         drawn = self._plan.draw(seed, self.suite.name, task.index, trial).perturbation
         return Setting(files, composed(own, drawn))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.libero_package import package_root
 from gridseval.errors import MachineError
 
 _MAX_BYTES = 64 * 1024 * 1024
@@ -40,8 +41,14 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
         return _load(_member(path))
     except Exception as error:  # a broken pickle may raise anything
         reason = str(error) or type(error).__name__
-        again = "clone LIBERO-Plus again" if _PLUS in path.parts else _REINSTALL
+        again = "clone LIBERO-Plus again" if _PLUS in path.parts else _again(path)
         raise MachineError(f"initial states cannot be read from {path}: {reason}", again) from error
+
+
+def _again(path: Path) -> str:
+    """Return what to do about a broken file of LIBERO's, or of one's own."""
+    inside = path.is_relative_to(package_root())
+    return _REINSTALL if inside else "write it as LIBERO's: torch.save of a float64 array"
 
 
 def _member(path: Path) -> bytes:

@@ -18,20 +18,19 @@ from gridseval.envs.arguments import (
     checked_mode,
     checked_seed,
 )
-from gridseval.envs.cameras import EpisodeCameras
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.contact import gripper_touches
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
 from gridseval.envs.scene import CONTROL_HZ
-from gridseval.envs.scene_cache import CompiledTask, SceneCache
+from gridseval.envs.scene_cache import RunningEpisode, SceneCache
+from gridseval.envs.simulation import Simulation
 from gridseval.envs.spaces import (
     CAMERAS,
     action_space,
     observation_space,
 )
-from gridseval.envs.starting import start_episode
 from gridseval.suites import Episode, Task
 
 Observation = dict[str, Any]
@@ -60,7 +59,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
-        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``.
+        suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or the path of one's own.
         render_mode: ``"rgb_array"``, or ``None``.
         options: See :class:`~gridseval.envs.config.EnvConfig`.
 
@@ -96,11 +95,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
         backend = backend_for(config.backend, draws)
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
-        self._stage: CompiledTask | None = None
+        self._running: RunningEpisode | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
         self._ended = False
-        self._eyes: EpisodeCameras
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(self._keys, config.image_px)
         self.action_space = cast("Any", action_space(config.action_chunk, config.actions))
@@ -131,15 +129,14 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
-        self._stage = None  # whatever fails below leaves no half-started episode
+        self._running = None  # whatever fails below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
-        started = start_episode(
-            self._scenes, *setting, episode, self._seed, self._settle_steps, self.config.seeding
+        self._running = self._scenes.start(
+            *setting, episode, self._seed, self._settle_steps, self.config.seeding
         )
-        self._stage, self._eyes = started.stage, started.eyes
-        self._stage.simulation.arm.absolute = self.config.actions == "absolute"
-        self._seconds |= started.seconds
+        self._simulation.arm.absolute = self.config.actions == "absolute"
+        self._seconds |= self._running.seconds
         self._steps, self._ended = 0, False
         frames = [self._frame()] if self._record_every else []
         return self._observe(), self._info(success=False, frames=frames)
@@ -154,7 +151,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             UsageError: The action has another shape or is not finite.
             gymnasium.error.ResetNeeded: The episode has ended.
         """
-        if self._stage is None or self._ended:
+        if self._running is None or self._ended:
             raise gymnasium.error.ResetNeeded("call reset(): no episode is running")
         actions = checked_actions(action, self.config.action_chunk)
         frames = []
@@ -182,11 +179,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         Returns:
             float64 (1 + nq + nv,).
         """
-        return self._running().simulation.state()
+        return self._simulation.state()
 
     def touches(self) -> bool:
         """Return whether the gripper touches an object or a fixture, as of the last step."""
-        return gripper_touches(self._running().simulation.scene)
+        return gripper_touches(self._simulation.scene)
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return both cameras side by side, uint8 (px, 2 · px, 3), or ``None`` without a mode."""
@@ -201,41 +198,45 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         ``compile`` (0 if the model was at hand), ``reset`` (with settling), ``physics`` (control
         steps with robot control and success check), ``rendering``.
         """
-        drawn = {} if self._stage is None else {"rendering": self._eyes.seconds}
+        drawn = {} if self._running is None else {"rendering": self._running.cameras.seconds}
         return {**self._seconds, **drawn}
 
     def close(self) -> None:
         """Free models and OpenGL objects."""
         self._scenes.close()
-        self._stage = None
+        self._running = None
 
-    def _running(self) -> CompiledTask:
-        if self._stage is None:
+    @property
+    def _episode(self) -> RunningEpisode:
+        if self._running is None:
             raise gymnasium.error.ResetNeeded("call reset() first")
-        return self._stage
+        return self._running
+
+    @property
+    def _simulation(self) -> Simulation:
+        return self._episode.task.simulation
 
     def _control_step(self, action: NDArray[np.float64]) -> bool:
         began = time.perf_counter()
-        success = self._running().simulation.step(action)
+        success = self._simulation.step(action)
         self._seconds["physics"] += time.perf_counter() - began
         self._steps += 1
         return success
 
     def _observe(self, drawn: bool = True) -> Observation:
         """Return the observation, with the images of the last look if none are to be drawn."""
-        simulation = self._running().simulation
+        simulation = self._simulation
         observation: Observation = {
             key: PROPRIOCEPTION[key](simulation) for key in PROPRIOCEPTION if key in self._keys
         }
         for key in set(self._keys) & set(CAMERAS):
-            observation[key] = self._image(key) if drawn else self._eyes.last(key)
+            observation[key] = self._image(key) if drawn else self._episode.cameras.last(key)
         observation["instruction"] = self._task.instruction
         return observation
 
     def _image(self, key: str) -> NDArray[np.uint8]:
         """Return an image of the present view, drawing it only once."""
-        self._running()
-        return self._eyes.image(key, self._settle_steps + self._steps)
+        return self._episode.cameras.image(key, self._settle_steps + self._steps)
 
     def _frame(self) -> dict[str, Any]:
         return {"step": self._steps, **{key: self._image(key) for key in CAMERAS}}
@@ -247,10 +248,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "task": self._task.index,
             "task_name": self._task.name,
             "trial": self._trial,
-            "mujoco_warnings": self._running().simulation.warnings(),
+            "mujoco_warnings": self._simulation.warnings(),
         }
         if self.config.privileged:
-            info["privileged"] = privileged_state(self._running().simulation)
+            info["privileged"] = privileged_state(self._simulation)
         if self._record_every:
             info["frames"] = frames
         return info

@@ -43,7 +43,9 @@ def check_available(task: Task, folder: PlusFolder) -> None:
         raise UsageError(f"{task.name} is not available here: {lack.what} is missing", lack.where)
 
 
-def task_perturbation(task: Task, folder: PlusFolder, robot_true: bool = False) -> Perturbation:
+def task_perturbation(
+    task: Task, folder: PlusFolder, perturbed_start: bool = False
+) -> Perturbation:
     """Return what a task changes in the model, at the arm and in images of its compiled scene.
 
     Every task of LIBERO-Plus has the agent camera's pose rounded, the unperturbed ones, too.
@@ -51,7 +53,7 @@ def task_perturbation(task: Task, folder: PlusFolder, robot_true: bool = False) 
     Args:
         task: Of any suite; one of LIBERO-Plus must be available.
         folder: LIBERO-Plus's files.
-        robot_true: Whether the arm really starts at the joint angles of the robot dimension.
+        perturbed_start: Whether the arm really starts at the joint angles of the robot dimension.
 
     Raises:
         MachineError: The scene file of a light cannot be read.
@@ -65,7 +67,7 @@ def task_perturbation(task: Task, folder: PlusFolder, robot_true: bool = False) 
         return replace(upright, camera=CameraMove(h, v, s, r, e, rounded=True))
     if variant.kind == "init":
         angles = joints(variant.parameters[0])
-        return replace(upright, joints=angles, joints_true=robot_true)
+        return replace(upright, joints=angles, joints_true=perturbed_start)
     if variant.kind == "noise":
         return replace(upright, noise=variant.parameters[0])
     if variant.kind == "light":

@@ -67,7 +67,7 @@ class Scene:
                 "needed",
                 "use LIBERO's own models: --assets PATH",
             )
-        _skip_what_nobody_reads(self.model)
+        _disable_sensors(self.model)
         self.env.check_contact = _ContactCheck(self)
         self._editor = ModelEditor(self.model)
 
@@ -80,6 +80,20 @@ class Scene:
     def goal(self) -> tuple[tuple[str, ...], ...]:
         """The goal's predicates, all of which must hold: (name, argument, …)."""
         return tuple(tuple(atom) for atom in self.env.parsed_problem["goal_state"])
+
+    def stored_state(self, trial: int) -> Float:
+        """Return the initial state of a trial, float64 (1 + nq + nv,).
+
+        Raises:
+            MachineError: The file stores fewer.
+        """
+        if trial >= len(self.init_states):
+            raise MachineError(
+                f"{self.files.init_states} stores {len(self.init_states)} initial states, so that "
+                f"there is no trial {trial}"
+            )
+        state: Float = self.init_states[trial]
+        return state
 
     def restore_fresh_model(self) -> None:
         """Undo what placement and visual state changes wrote into the model."""
@@ -175,28 +189,34 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
     env._initialize_sim = types.MethodType(initialize_sim, env)
     env._setup_camera = types.MethodType(setup_camera, env)
     with problem_text(problem.text) as name:
-        env.__init__(
-            name,
-            robots=["Panda"],
-            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-            gripper_types="default",
-            initialization_noise=None,
-            use_camera_obs=False,
-            has_renderer=False,
-            has_offscreen_renderer=False,
-            control_freq=CONTROL_HZ,
-            horizon=1000,
-            ignore_done=False,
-            hard_reset=False,
-            camera_names=["agentview", "robot0_eye_in_hand"],
-            camera_heights=256,
-            camera_widths=256,
-            scene_xml=None if files.arena is None else str(files.arena),
-        )
+        env.__init__(name, **_arguments(files))
     return env
 
 
-def _skip_what_nobody_reads(model: Any) -> None:
+def _arguments(files: TaskFiles) -> dict[str, Any]:
+    """Return LIBERO's own arguments, but without rendering: images are drawn elsewhere."""
+    import robosuite
+
+    return {
+        "robots": ["Panda"],
+        "controller_configs": robosuite.load_controller_config(default_controller="OSC_POSE"),
+        "gripper_types": "default",
+        "initialization_noise": None,
+        "use_camera_obs": False,
+        "has_renderer": False,
+        "has_offscreen_renderer": False,
+        "control_freq": CONTROL_HZ,
+        "horizon": 1000,
+        "ignore_done": False,
+        "hard_reset": False,
+        "camera_names": ["agentview", "robot0_eye_in_hand"],
+        "camera_heights": 256,
+        "camera_widths": 256,
+        "scene_xml": None if files.arena is None else str(files.arena),
+    }
+
+
+def _disable_sensors(model: Any) -> None:
     """Switch off force and torque sensors: they feed no dynamics, and no observation shows them."""
     import mujoco
 

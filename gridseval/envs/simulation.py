@@ -6,14 +6,16 @@ set_init_state, settle), whatever ran before on the same scene.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from gridseval.envs.arm import SUBSTEPS, Arm
 from gridseval.envs.draws import ResetDraw, ResetDraws
+from gridseval.envs.perturbations.kinds import find_kind
 from gridseval.envs.scene import Float, Scene
 from gridseval.suites import Seeding
 
@@ -65,6 +67,7 @@ class Simulation:
         settle_steps: int,
         joints: Sequence[float] | None = None,
         joints_true: bool = False,
+        extra: Mapping[str, Any] = MappingProxyType({}),
         seeding: Seeding = "task",
     ) -> bool:
         """Start an episode and let it settle.
@@ -78,6 +81,7 @@ class Simulation:
                 state then sets the joints; what stays is the controller's goal orientation, and its
                 null-space target, which pull the arm back.
             joints_true: Whether the arm is put there again after the stored state, at rest.
+            extra: Kinds of perturbation with an edit of their own, each with its data.
             seeding: ``"task"`` as above; with ``"trial"`` the trial has an environment of its own,
                 reset once, then seeded with ``seed + trial`` and reset again.
 
@@ -86,9 +90,12 @@ class Simulation:
         """
         angles = self.arm.init_qpos if joints is None else np.array(joints)
         self._reset(self._draw(trial, seed, seeding), angles)
-        self._set_state(self.scene.init_states[trial])
+        self._set_state(self.scene.stored_state(trial))
         if joints_true:
             self._move_arm(angles)
+        for name, data in extra.items():
+            if (edit := find_kind(name).edit_start) is not None:
+                self._edit_start(edit, data)
         done = self.scene.is_success()
         self.scene.post_process()
         self._look()
@@ -164,6 +171,12 @@ class Simulation:
         data = self.scene.data
         data.qpos[self.arm.qpos_index], data.qvel[self.arm.qvel_index] = joints, 0.0
         mujoco.mj_forward(self.scene.model, data)
+
+    def _edit_start(self, edit: Callable[[Any, Any, Any], None], data: Any) -> None:
+        import mujoco
+
+        edit(self.scene.model, self.scene.data, data)
+        mujoco.mj_forward(self.scene.model, self.scene.data)
 
     def _look(self) -> None:
         data, arm = self.scene.data, self.arm

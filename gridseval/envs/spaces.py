@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from gridseval.envs.arguments import at_least
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites import MOST_PX
 
 CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our names of the cameras, and LIBERO's."""
@@ -21,7 +22,6 @@ OBSERVATION_KEYS = (*CAMERAS, "state")
 ALL_OBSERVATION_KEYS = (*OBSERVATION_KEYS, "controller_state")
 ACTIONS = ("delta", "absolute")
 IMAGE_PX = 256
-MOST_PX = 4096
 _LATIN_LETTERS = "".join(map(chr, (*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100))))
 _CHARSET = string.ascii_letters + string.digits + string.punctuation + " " + _LATIN_LETTERS
 _LONGEST_INSTRUCTION = 512  # the longest of LIBERO-Plus has 331 characters
@@ -58,7 +58,7 @@ def action_space(action_chunk: int | None, actions: str = "delta") -> spaces.Box
 
 
 def checked_px(image_px: Any) -> int:
-    """Return the side of images, if it is within 1 and 4096.
+    """Return the side of images, if it is within 1 and :data:`~gridseval.suites.MOST_PX`.
 
     Raises:
         UsageError: It is not, or is no whole number.

@@ -57,8 +57,10 @@ class TaskFiles:
             folder: LIBERO-Plus's files.
         """
         variant = task.variant
+        if variant is None and task.files is not None:
+            return cls(task.files.bddl, task.files.init_states, assets)
         if variant is None:
-            return cls.of(task.suite, task.name, assets)
+            return cls.of(task.folder or task.suite, task.name, assets)
         files = cls.of(variant.suite, variant.base, assets)
         if variant.dimension == "layout":
             return _laid_out(files, variant, folder)

@@ -10,6 +10,7 @@ from gridseval.evaluation.config import RunConfig
 from gridseval.policies import EnvironmentNeeds
 from gridseval.suites import (
     DEFAULT_PROTOCOL,
+    MOST_SEED,
     MOST_STEPS,
     EvaluationProtocol,
     Suite,
@@ -122,8 +123,8 @@ def policy_seed(config: RunConfig) -> int:
         UsageError: It, or LIBERO's, is out of range.
     """
     for option, seed in (("--seed", config.seed), ("--env-seed", config.env_seed)):
-        if seed is not None and not 0 <= seed < 2**32:
-            raise UsageError(f"{option} must be within 0 and {2**32 - 1}, not {shown(seed)}")
+        if seed is not None and not 0 <= seed <= MOST_SEED:
+            raise UsageError(f"{option} must be within 0 and {MOST_SEED}, not {shown(seed)}")
     return POLICY_SEED if config.seed is None else config.seed
 
 

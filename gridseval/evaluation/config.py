@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gridseval.moved import takes_earlier_arguments
 
+
+@takes_earlier_arguments
 @dataclass(frozen=True)
 class RunConfig:
     """The arguments of ``gridseval run``.
 
     Attributes:
-        suite: Name of the suite.
+        suite: Name of the suite, or the path of one's own: a folder with ``suite.yaml``, or a YAML.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
@@ -36,7 +39,7 @@ class RunConfig:
         assets: Folder of LIBERO's models, or ``None`` to look for them.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         prompts: ``"base"``, or ``"upstream"`` for prompts that name the perturbation.
-        robot_true: Whether the arm of the robot dimension really starts at its joint angles.
+        perturbed_start: Whether the arm of the robot dimension really starts at its joint angles.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         record_actions: Whether to keep the executed actions, for ``replay``.
         retry_errors: Whether a resumed run runs episodes again that ended as error.
@@ -70,7 +73,7 @@ class RunConfig:
     assets: str | None = None
     libero_plus: str | None = None
     prompts: str = "base"
-    robot_true: bool = False
+    perturbed_start: bool = False
     perturb: tuple[str, ...] = ()
     record_actions: bool = False
     retry_errors: bool = False

@@ -26,7 +26,7 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
     rule = prepared.rule
     return {
         "schema": MANIFEST_SCHEMA,
-        "suite": config.suite,
+        "suite": prepared.suite.name,
         "tasks": [task.index for task in prepared.tasks],
         "trials": prepared.trials,
         "episodes": len(prepared.episodes),

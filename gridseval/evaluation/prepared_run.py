@@ -94,7 +94,7 @@ class PreparedRun:
         """The environments' settings."""
         protocol = self.conditions.protocol
         return EnvSettings(
-            suite=self.suite.name,
+            suite=self.suite.address,
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,
@@ -108,7 +108,7 @@ class PreparedRun:
             draw_last=False,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,
-            robot_true=self.chosen.robot_true,
+            perturbed_start=self.chosen.perturbed_start,
             perturb=self.chosen.plan.texts,
             backend=None if self.probe is None else self.probe.backend,
         )
@@ -134,7 +134,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     # One per task unless something else is asked for, in LIBERO-Plus one per base task.
     choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
     _check_numbers(config)
-    warning = check_mujoco_version(metadata.version("mujoco"), config.force)
+    version = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(
         config.policy,
@@ -144,7 +144,11 @@ def prepare(config: RunConfig) -> PreparedRun:
         config.trust_remote_code,
     )
     conditions = Conditions.of(config, loaded.needs, suite)
-    choice, probe, video_warnings = _drawn(choice, config.video is not None, loaded)
+    choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
+    warnings = (
+        *(version, assets.note, *loaded.notes, *conditions.notes(config)),
+        *(*undrawn, *chosen.warnings),
+    )
     return PreparedRun(
         config=config,
         chosen=chosen,
@@ -158,15 +162,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         choice=choice,
         rule=rule,
         probe=probe,
-        warnings=tuple(
-            filter(
-                None,
-                (
-                    *(warning, assets.note, *loaded.notes, *conditions.notes(config)),
-                    *(*video_warnings, *chosen.warnings),
-                ),
-            )
-        ),
+        warnings=tuple(text for text in warnings if text),
     )
 
 

@@ -6,33 +6,34 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.earlier import as_begun
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
+from gridseval.os_errors import os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
+from gridseval.results.run.record import SUCCESS_OF
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
 from gridseval.run_names import ACTIONS, TRACES, VIDEOS
 from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
 
-Status = Literal["success", "failure", "error"]
-
 _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 
 
 class Progress(Protocol):
-    """Whoever shows how far a run is."""
+    """Shows how far a run is."""
 
     def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
@@ -59,17 +60,18 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
 
     Args:
         config: What to run.
-        progress: Who is told how it goes; default: nobody.
+        progress: Told how it goes; default: shows nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
+    config, notes = as_begun(config)
     prepared, progress = prepare(config), progress or Silent()
     with RunDirectory.open(config.out, manifest_of(prepared), RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
-        warnings = (*prepared.warnings, *missing)
+        warnings = (*prepared.warnings, *notes, *missing)
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
@@ -114,12 +116,11 @@ def _run(
         opened.callback(pool.close)
         listeners: list[Listener] = [recorder, traces]
         for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
-            status = cast("Status", outcome.status)
-            video = recorder.finish(outcome.episode, status, outcome.steps)
+            video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
                 _save_actions(run.folder(ACTIONS), outcome)
-            record = _record(prepared, outcome, status, video)
+            record = _record(prepared, outcome, video)
             run.append(record)
             progress.on_record(record)
             if stop.take(record):
@@ -127,9 +128,7 @@ def _run(
             live.refresh()
 
 
-def _record(
-    prepared: PreparedRun, outcome: Outcome, status: Status, video: Path | None
-) -> EpisodeRecord:
+def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> EpisodeRecord:
     task = prepared.suite.tasks[outcome.episode.task]
     return EpisodeRecord(
         suite=outcome.episode.suite,
@@ -137,8 +136,8 @@ def _record(
         task_name=task.name,
         trial=outcome.episode.trial,
         instruction=task.instruction,
-        status=status,
-        success=None if status == "error" else status == "success",
+        status=outcome.status,
+        success=SUCCESS_OF[outcome.status],
         steps=outcome.steps,
         error=outcome.error,
         seed=prepared.conditions.policy_seed,
@@ -160,9 +159,8 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
     path = folder / actions_name(episode.suite, episode.task, episode.trial)
     part = path.with_suffix(".part.npy")
     try:
-        np.save(part, outcome.actions, allow_pickle=False)
-        part.replace(path)
-    except OSError as error:
+        with os_errors(f"cannot write {path}", hint="is the disk full?"):
+            np.save(part, outcome.actions, allow_pickle=False)
+            part.replace(path)
+    finally:
         part.unlink(missing_ok=True)
-        reason = error.strerror or error  # numpy's own errors of a full disk have no strerror
-        raise OutputError(f"cannot write {path}: {reason}", "is the disk full?") from error

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridseval.envs.arguments import one_of
+from gridseval.envs.own_states import check_own_states
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
+from gridseval.moved import renaming_note
 from gridseval.suites import (
     PROMPTS,
     Episode,
@@ -26,6 +28,7 @@ from gridseval.suites import (
     reasons,
     split_available,
 )
+from gridseval.suites.recorded import suite_files
 
 _OWN_SCENES = ("background", "layout")
 """Dimensions whose tasks each have a compiled model of their own."""
@@ -43,7 +46,8 @@ class TaskSelection:
         plan: What every episode is perturbed with, beside what its task perturbs.
         folder: LIBERO-Plus's files.
         prompts: Which instructions.
-        robot_true: Whether the robot dimension's arm really starts at its joint angles.
+        perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
+        notes: What the user should know of how they were asked for.
     """
 
     suite: Suite
@@ -53,7 +57,8 @@ class TaskSelection:
     plan: PerturbationPlan
     folder: PlusFolder
     prompts: str
-    robot_true: bool
+    perturbed_start: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def is_plus(self) -> bool:
@@ -69,10 +74,11 @@ class TaskSelection:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before the run starts: which tasks are left out, and why."""
         if not self.lacking:
-            return ()
+            return self.notes
         asked = len(self.tasks) + len(self.lacking)
         first = f"{len(self.lacking)} of {asked} tasks are unavailable and are left out"
-        return (first, *(f"{key}: {reason}" for key, reason in reasons(self.lacking).items()))
+        because = (f"{key}: {reason}" for key, reason in reasons(self.lacking).items())
+        return (*self.notes, first, *because)
 
     def scene(self, episode: Episode) -> Hashable:
         """Return what episodes have in common that share a compiled model."""
@@ -87,22 +93,22 @@ class TaskSelection:
         extra: dict[str, Any] = {}
         if variant is not None:
             # Another benchmark than the leaderboard's robot dimension, so under another name.
-            real = self.robot_true and variant.dimension == "robot"
-            extra["dimension"] = "robot_true" if real else variant.dimension
+            real = self.perturbed_start and variant.dimension == "robot"
+            extra["dimension"] = "perturbed_start" if real else variant.dimension
             extra["level"] = variant.level
         record = self.plan.draw(seed, episode.suite, episode.task, episode.trial).record
         return {**extra, "perturb": record} if record else extra
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""
-        keys: dict[str, Any] = {}
+        keys: dict[str, Any] = suite_files(self.suite)
         if self.selection.narrows:
             keys["selection"] = self.selection.narrows
         if self.plan.texts:
             keys["perturb"] = list(self.plan.texts)
         if self.is_plus:
             keys["prompts"] = self.prompts
-            keys["robot_true"] = self.robot_true
+            keys["perturbed_start"] = self.perturbed_start
             keys["libero_plus"] = str(self.folder.root) if self.folder.root else None
         if self.lacking:
             keys["unavailable"] = count_strata(lack.task for lack in self.lacking)
@@ -131,13 +137,19 @@ def choose(config: RunConfig) -> TaskSelection:
             lack.where,
         )
     check_problems(tasks, folder)
+    check_own_states(suite, tasks)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
-    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, config.robot_true)
+    notes = tuple(note for text in config.perturb if (note := renaming_note(text)))
+    real = config.perturbed_start
+    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, real, notes)
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:
-    given = {"--prompts upstream": config.prompts != "base", "--robot-true": config.robot_true}
+    given = {
+        "--prompts upstream": config.prompts != "base",
+        "--perturbed-start": config.perturbed_start,
+    }
     for option, is_given in given.items():
         if is_given:
             raise UsageError(f"{option} is for the suites of LIBERO-Plus, not for {suite.name}")

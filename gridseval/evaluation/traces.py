@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import OutputError
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.suites import Episode
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.tokens.trace_file import TraceWriter, trace_name
@@ -59,10 +59,8 @@ class TraceRecorder:
             self._discard(episode)
 
     def _begin(self, episode: Episode) -> TraceWriter:
-        try:
+        with os_errors(f"cannot create {self._folder}", hint=RUN_HINTS):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         key = (episode.suite, episode.task, episode.trial)
         return TraceWriter(self._folder / trace_name(*key), *key, self._mapping)
 

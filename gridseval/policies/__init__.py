@@ -1,17 +1,16 @@
 """Policies: what they are, how they are named and loaded; importing this loads no torch."""
 
+from gridseval.policies.chunk_check import CheckedChunk, check_actions, check_chunk
 from gridseval.policies.loading import LoadedPolicy, load_policy
 from gridseval.policies.protocol import (
     DEFAULT_OBSERVATION_KEYS,
     ActionChunk,
-    CheckedChunk,
     EnvironmentNeeds,
     Observations,
     Policy,
-    check_actions,
-    check_chunk,
 )
-from gridseval.policies.registry import Registry, list_policies, register
+from gridseval.policies.registry import list_policies, register
+from gridseval.registry import Registry
 
 __all__ = [
     "DEFAULT_OBSERVATION_KEYS",

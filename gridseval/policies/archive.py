@@ -26,11 +26,11 @@ def copy_members(path: Path, copy: IO[bytes], rules: Sequence[tuple[str, Rule]],
         path: A zip archive.
         copy: An empty file, open for writing.
         rules: A pattern of whole member names, and the rule for them; the first that fits counts.
-        hint: The next step for whoever's file is refused.
+        hint: The next step for a user whose file is refused.
 
     Raises:
         PolicyError: No rule is for a member, or its rule refuses it.
-        zipfile.BadZipFile: The file is no zip archive, or a checksum fails.
+        zipfile.BadZipFile: The file is not a zip archive, or a checksum fails.
     """
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as out:
         names = archive.namelist()

@@ -7,9 +7,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from gridseval.errors import PolicyError, did_you_mean
+
+_Init = TypeVar("_Init", bound=Callable[..., None])
 
 PROVIDED = {
     "checkpoint": "--ckpt",
@@ -39,6 +41,28 @@ def convert_arguments(
             does not fit.
     """
     return {key: _convert(constructor, key, text, policy) for key, text in texts.items()}
+
+
+def with_arguments_of(base: type) -> Callable[[_Init], _Init]:
+    """Return a decorator for an ``__init__(self, …, **shared)`` that hands ``shared`` to a base.
+
+    The signature then has the base's parameters, too, so that ``--policy-arg`` finds all of them
+    with their types.
+
+    Args:
+        base: The class whose ``__init__`` takes ``shared``; new parameters are keyword-only.
+    """
+
+    def decorate(init: _Init) -> _Init:
+        own = list(inspect.signature(init, eval_str=True).parameters.values())
+        assert own[-1].kind is inspect.Parameter.VAR_KEYWORD
+        inherited = inspect.signature(base.__init__, eval_str=True)  # type: ignore[misc]
+        new = [each for each in own[:-1] if each.name not in inherited.parameters]
+        parameters = [*inherited.parameters.values(), *new]
+        init.__signature__ = inherited.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return init
+
+    return decorate
 
 
 def accepted(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter]:

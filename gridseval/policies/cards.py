@@ -1,6 +1,6 @@
 """Policy cards: the conventions of a policy family, one YAML each.
 
-Every convention here has cost somebody a wrong table when it was guessed: which crop, whose gripper
+Every convention here has led to a wrong table when it was guessed: which crop, whose gripper
 sign, how many steps between queries. They are data, so that a family is a file and not a branch.
 """
 
@@ -13,9 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.config import load_yaml
-from gridseval.data import data_dir
-from gridseval.errors import UsageError, did_you_mean
+from gridseval.named_files import NamedFiles
 from gridseval.policies.images import ImagePipeline
 
 Gripper = Literal["raw", "sign", "openvla", "close_negative", "close_01"]
@@ -123,9 +121,12 @@ def gripped(actions: NDArray[np.float32], rule: Gripper) -> NDArray[np.float32]:
     return mended
 
 
+_CARDS = NamedFiles("policy card", PolicyCard, ("policies", "cards"))
+
+
 def list_cards() -> tuple[str, ...]:
     """Return the names of all cards that ship with gridseval, in alphabetical order."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+    return _CARDS.names()
 
 
 def load_card(name: str) -> PolicyCard:
@@ -138,11 +139,7 @@ def load_card(name: str) -> PolicyCard:
         UsageError: There is no such card (names the nearest), or the file is no card (names file,
             key path, and the nearest key).
     """
-    path = card_path(name)
-    card = load_yaml(path, PolicyCard)
-    if card.name != path.stem:
-        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {card.name!r}")
-    return card
+    return _CARDS.load(name)
 
 
 def card_path(name: str) -> Path:
@@ -151,12 +148,4 @@ def card_path(name: str) -> Path:
     Raises:
         UsageError: There is no card of that name (names the nearest).
     """
-    if name.endswith(".yaml"):
-        return Path(name)
-    if name not in list_cards():
-        raise UsageError(f"unknown policy card {name!r}", did_you_mean(name, list_cards()))
-    return _folder() / f"{name}.yaml"
-
-
-def _folder() -> Path:
-    return data_dir("policies") / "cards"
+    return _CARDS.path(name)

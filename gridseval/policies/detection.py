@@ -37,7 +37,7 @@ def detect(checkpoint: str) -> Detection:
         checkpoint: A file, a folder, or the address of a policy server.
 
     Raises:
-        PolicyError: It does not exist, nobody answers at the address, or no sign was found (lists
+        PolicyError: It does not exist, no server answers there, or no sign was found (lists
             what was looked for).
     """
     if checkpoint.partition("://")[0] in SCHEMES:
@@ -57,7 +57,7 @@ def detect(checkpoint: str) -> Detection:
                 family.hint,
             )
     for kind in KINDS:
-        why = None if kind.sign is None else kind.sign(path)
+        why = kind.find_sign(path)
         if why is not None:
             return Detection(kind.name, why)
     looked = "; ".join(f"{kind.looks_for} ({kind.name})" for kind in KINDS if kind.sign)
@@ -88,6 +88,6 @@ def _answers(url: str, address: str) -> bool:
         return False
     except OSError as error:
         raise PolicyError(
-            f"nobody answers at {address}: {getattr(error, 'reason', error)}",
+            f"no server answers at {address}: {getattr(error, 'reason', error)}",
             "is the server running, and is this its port?",
         ) from error

@@ -39,7 +39,7 @@ def copy_harmless(path: Path, copy: IO[bytes]) -> None:
     Raises:
         PolicyError: The file holds a member, an operator, an expression or a name that is not on
             the allow-list.
-        zipfile.BadZipFile: The file is no zip archive, or a checksum fails.
+        zipfile.BadZipFile: The file is not a zip archive, or a checksum fails.
     """
     copy_members(path, copy, _MEMBERS, _HINT)
 

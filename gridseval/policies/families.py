@@ -44,11 +44,11 @@ class Comparison:
             with the original's functions and signatures; ``"read"``: its code was read, nothing
             was run.
         date: When, as ``YYYY-MM-DD``.
-        difference: The largest one found, with its unit where it is no action; ``None`` where
+        difference: The largest one found, with its unit where it is not an action; ``None`` where
             nothing was measured.
 
     Raises:
-        ValueError: The date is none, or what was only read has a difference.
+        ValueError: The date is not one, or an entry that was only read has a difference.
     """
 
     version: str

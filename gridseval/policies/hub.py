@@ -138,7 +138,7 @@ class Repository:
         except _UnreachableError as error:
             raise PolicyError(
                 f"{self.id} cannot be fetched from the hub: {error.message}",
-                "give the same command again: what has come is kept",
+                "run the same command again: it keeps what was downloaded",
             ) from error
 
 
@@ -146,14 +146,14 @@ def hub_id(checkpoint: str) -> HubId | None:
     """Return what a checkpoint names on the hub; ``None`` for what exists here or is a path.
 
     Raises:
-        PolicyError: It starts with ``hf://`` and is no hub id.
+        PolicyError: It starts with ``hf://`` and is not a hub id.
     """
     explicit = checkpoint.startswith(SCHEME)
     text = checkpoint.removeprefix(SCHEME)
     found = _ID.fullmatch(text)
     if explicit:
         if found is None:
-            raise PolicyError(f"{checkpoint!r} is no hub id", "write hf://owner/name[@revision]")
+            raise PolicyError(f"{checkpoint!r} is not a hub id", "write hf://owner/name[@revision]")
         return HubId(found[1], found[2])
     if found is None or found[1].lower().endswith(_PROGRAMS) or Path(checkpoint).exists():
         return None
@@ -165,7 +165,7 @@ def look_up(hub: HubId) -> Repository:
 
     Raises:
         PolicyError: huggingface_hub is missing, there is no such repository or revision, or it may
-            not be read, or nobody answers and the cache does not have it whole.
+            not be read, or the hub does not answer and the cache does not have it whole.
     """
     package = _package()
     try:
@@ -201,8 +201,8 @@ def _refusals(hub: HubId) -> Iterator[None]:
         yield
     except utils.GatedRepoError as error:
         raise PolicyError(
-            f"{hub.name} is gated: the hub gives it to users who were let in",
-            f"ask at https://huggingface.co/{hub.name}, then: hf auth login",
+            f"{hub.name} is gated: only users with access may download it",
+            f"ask for access at https://huggingface.co/{hub.name}, then: hf auth login",
         ) from error
     except utils.RepositoryNotFoundError as error:
         raise PolicyError(
@@ -215,7 +215,7 @@ def _refusals(hub: HubId) -> Iterator[None]:
             f"{hub.name} has no revision {hub.revision!r}", "name a branch, a tag or a commit"
         ) from error
     except utils.HFValidationError as error:
-        raise PolicyError(f"{hub.name!r} is no hub id: {_line(error)}") from error
+        raise PolicyError(f"{hub.name!r} is not a hub id: {_line(error)}") from error
     except Exception as error:  # which HTTP library raises depends on huggingface_hub's version
         raise _UnreachableError(_line(error)) from error
 

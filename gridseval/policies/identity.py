@@ -12,16 +12,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gridseval.policies.kinds import KINDS
 from gridseval.run_names import ACTIONS
+
+_INNER = "pretrained_model"
 
 _TEXTS = (".json", ".py", ".txt", ".model", ".jinja", ".tiktoken")
 """Configurations, statistics, tokenizers, code of the checkpoint's own."""
-
-_NAMED = (
-    *("action_head--*", "proprio_projector--*", "noisy_action_projector--*"),
-    *("vision_backbone--*", "action_decoder*"),
-)
-"""OpenVLA-OFT's and UniVLA's networks beside the model, which are read without running code."""
 
 _LOGS = ("train_config.json", "trainer_state.json", "all_results.json", "*_results.json")
 """What a training leaves behind of itself."""
@@ -41,10 +38,16 @@ def is_read(name: str) -> bool:
     if len(path.parts) > 2 or any(fnmatchcase(path.name, pattern) for pattern in _LOGS):
         return False
     if path.suffix == ".safetensors":
-        return inside in ("", "pretrained_model")
+        return inside in ("", _INNER)
     if path.suffix == ".npy":
         return inside == ACTIONS
     return path.suffix in _TEXTS or (not inside and _is_named(path.name))
+
+
+def model_folder(checkpoint: Path) -> Path:
+    """Return the folder of a checkpoint's files: LeRobot's training puts them into one inside."""
+    inner = checkpoint / _INNER
+    return inner if inner.is_dir() else checkpoint
 
 
 def checkpoint_sha256(checkpoint: str | None, own_kind: bool = True) -> str | None:
@@ -59,7 +62,7 @@ def checkpoint_sha256(checkpoint: str | None, own_kind: bool = True) -> str | No
         return None
     if path.is_file():
         return file_sha256(path)
-    folder = path / "pretrained_model" if (path / "pretrained_model").is_dir() else path
+    folder = model_folder(path)
     recorded = sorted((path / ACTIONS).glob("*.npy"))
     files = {file.name: file for file in recorded} or dict(_deciding(folder, own_kind))
     digest = hashlib.sha256()
@@ -92,13 +95,13 @@ def _deciding(folder: Path, own_kind: bool) -> Iterator[tuple[str, Path]]:
 
 
 def _is_named(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _NAMED)
+    return any(fnmatchcase(name, pattern) for kind in KINDS for pattern in kind.deciding_files)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a text that is no path
+    except (OSError, ValueError):  # a text that is not a path
         return False
 
 

@@ -19,6 +19,7 @@ from gridseval.policies.tensorflow_images import (
     jpeg_round_trip,
     resize_lanczos3,
 )
+from gridseval.suites import MOST_PX
 from gridseval.tokens.mapping import ImageMapping, centre_crop, resize_with_pad, rotated_by_180
 
 Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "none"]
@@ -50,8 +51,8 @@ class ImagePipeline:
     crop_area: float | None = None
 
     def __post_init__(self) -> None:
-        if self.px is not None and not 1 <= self.px <= 4096:
-            raise ValueError(f"px must be within 1 and 4096, not {self.px}")
+        if self.px is not None and not 1 <= self.px <= MOST_PX:
+            raise ValueError(f"px must be within 1 and {MOST_PX}, not {self.px}")
         if (self.px is None) != (self.resize == "none"):
             raise ValueError("px and resize go together: give both, or px: null and resize: none")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
+from gridseval.errors import GridsevalError, PolicyError, UsageError
+from gridseval.moved import warned_target
 from gridseval.policies.arguments import accepted, convert_arguments
+from gridseval.policies.declared import (
+    declared_details,
+    declared_flops,
+    declared_mapping,
+    declared_needs,
+    declared_notes,
+    declared_observation_keys,
+    declared_replan,
+)
 from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
 from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
 from gridseval.policies.kinds import kind_of
-from gridseval.policies.needs import checked_needs
 from gridseval.policies.one_by_one import OneByOne
-from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
+from gridseval.policies.protocol import EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
 from gridseval.tokens import ImageMapping, TokenTrace
-
-_OBSERVATION_KEYS = (
-    *DEFAULT_OBSERVATION_KEYS,
-    *("controller_state", "instruction", "slots", "steps", "privileged"),
-)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def load_policy(
             raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
         name, why = _detected(checkpoint, repository)
         found = (f"{checkpoint} is taken for {name}: {why}",)
+    name = warned_target(name)
     loaded = POLICIES.load(name)
     elsewhere = getattr(loaded, "reads_addresses", False)
     if repository is None and not elsewhere:
@@ -104,33 +109,39 @@ def load_policy(
     provided = {
         "checkpoint": path,
         "seed": seed,
-        "trust_remote_code": trusted or None,  # leave it out where nobody asked for it
+        "trust_remote_code": trusted or None,  # left out unless the user gave it
     }
     policy = _construct(loaded, name, given, provided)
     own = {
-        "kind": name,
-        "class": POLICIES.target(name),
-        "source_sha256": _source_sha256(loaded),
+        **_identity(loaded, name, given),
         "checkpoint": checkpoint,
         "sha256": checkpoint_sha256(path, own_kind),
-        "arguments": given,
-        "torch": _torch_version(loaded, name),
+        **({} if repository is None else {"hub": repository.origin}),
     }
-    if repository is not None:
-        own["hub"] = repository.origin
-    if files := named_files(given):
-        own["argument_files"] = files
     return LoadedPolicy(
         policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
         name=name,
-        observation_keys=_observation_keys(policy, name),
-        replan=_replan(policy, name),
-        description=own | _details(policy, name) | own,  # whose keys no details replace
-        flops=_flops(policy, name),
-        mapping=_mapping(policy, name),
-        notes=(*found, *_notes(policy, name)),
-        needs=_needs(policy, name),
+        observation_keys=declared_observation_keys(policy, name),
+        replan=declared_replan(policy, name),
+        description=own | declared_details(policy, name) | own,  # whose keys no details replace
+        flops=declared_flops(policy, name),
+        mapping=declared_mapping(policy, name),
+        notes=(*found, *declared_notes(policy, name)),
+        needs=declared_needs(policy, name),
     )
+
+
+def _identity(loaded: type[Any], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells a policy's class and arguments from others'."""
+    files = named_files(given)
+    return {
+        "kind": name,
+        "class": POLICIES.target(name),
+        "source_sha256": _source_sha256(loaded),
+        "arguments": given,
+        "torch": _torch_version(loaded, name),
+        **({"argument_files": files} if files else {}),
+    }
 
 
 def _repository(checkpoint: str | None) -> Repository | None:
@@ -155,17 +166,10 @@ def _detected(checkpoint: str, repository: Repository | None) -> Detection:
             raise PolicyError(message, error.hint) from error
 
 
-def _notes(policy: Policy, name: str) -> tuple[str, ...]:
-    own = tuple(str(note) for note in getattr(policy, "notes", ()))
-    if getattr(policy, "batches", True):
-        return own
-    return (*own, f"policy {name!r} does not batch: it is asked for one environment at a time")
-
-
 def _construct(
     loaded: type[Any], name: str, given: dict[str, Any], provided: dict[str, Any]
 ) -> Policy:
-    """Call the constructor with the user's arguments and those of the run's that it takes."""
+    """Call the constructor with the user's arguments, and the run's that it accepts."""
     parameters = accepted(loaded)
     if provided["checkpoint"] is not None and "checkpoint" not in parameters:
         raise PolicyError(f"policy {name!r} takes no checkpoint", "leave --ckpt out")
@@ -188,56 +192,6 @@ def _construct(
             f"cannot make policy {name!r}: {type(error).__name__}: {error}"
         ) from error
     return policy
-
-
-def _observation_keys(policy: Policy, name: str) -> tuple[str, ...]:
-    asked = getattr(policy, "observation_keys", DEFAULT_OBSERVATION_KEYS)
-    if isinstance(asked, str) or not isinstance(asked, Iterable):
-        raise PolicyError(
-            f"policy {name!r} has observation_keys {asked!r}, which is no tuple of names",
-            f"write ({asked!r},)" if isinstance(asked, str) else 'for example ("state",)',
-        )
-    keys = tuple(asked)
-    for key in keys:
-        if key not in _OBSERVATION_KEYS:
-            hint = did_you_mean(str(key), _OBSERVATION_KEYS)
-            raise PolicyError(f"policy {name!r} asks for unknown observation {key!r}", hint)
-    return keys
-
-
-def _replan(policy: Policy, name: str) -> int | None:
-    replan = getattr(policy, "replan", None)
-    if replan is None or (isinstance(replan, int) and replan >= 1):
-        return replan
-    raise PolicyError(f"policy {name!r} has replan {replan!r}", "an int of at least 1, or None")
-
-
-def _details(policy: Policy, name: str) -> dict[str, Any]:
-    details = getattr(policy, "details", {})
-    if isinstance(details, Mapping):
-        return dict(details)
-    raise PolicyError(f"policy {name!r} has details {details!r}", "a mapping of plain values")
-
-
-def _flops(policy: Policy, name: str) -> Callable[[TokenTrace], float] | None:
-    flops = getattr(policy, "flops", None)
-    if flops is None or callable(flops):
-        return flops
-    raise PolicyError(f"policy {name!r} has flops {flops!r}", "a method that takes a TokenTrace")
-
-
-def _mapping(policy: Policy, name: str) -> ImageMapping:
-    mapping = getattr(policy, "image_mapping", ImageMapping())
-    if isinstance(mapping, ImageMapping):
-        return mapping
-    raise PolicyError(f"policy {name!r} has image_mapping {mapping!r}", "an ImageMapping")
-
-
-def _needs(policy: Policy, name: str) -> EnvironmentNeeds:
-    needs = getattr(policy, "needs", EnvironmentNeeds())
-    if isinstance(needs, EnvironmentNeeds):
-        return checked_needs(needs, f"policy {name!r}")
-    raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
 
 
 def _source_sha256(loaded: type[Any]) -> str | None:

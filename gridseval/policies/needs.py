@@ -6,9 +6,7 @@ from typing import Any
 
 from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.protocol import EnvironmentNeeds
-from gridseval.suites import list_protocols
-
-_RANGES = {"env_seed": (0, 2**32 - 1), "image_px": (1, 4096), "settle_steps": (0, 10_000)}
+from gridseval.suites import BOUNDS, list_protocols
 
 
 def checked_needs(needs: EnvironmentNeeds, who: str, hint: str | None = None) -> EnvironmentNeeds:
@@ -31,8 +29,8 @@ def checked_needs(needs: EnvironmentNeeds, who: str, hint: str | None = None) ->
             f"{who} asks for protocol {_shown(name)}, which gridseval does not have",
             hint or did_you_mean(str(name)[:60], list_protocols()),
         )
-    for key, (least, most) in _RANGES.items():
-        value = getattr(needs, key)
+    for key in ("env_seed", "image_px", "settle_steps"):
+        (least, most), value = BOUNDS[key], getattr(needs, key)
         if value is not None and not (type(value) is int and least <= value <= most):
             raise PolicyError(
                 f"{who} asks for {key} {_shown(value)}, not a whole number within {least} and "

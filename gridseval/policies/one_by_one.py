@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridseval.policies.protocol import ActionChunk, CheckedChunk, Observations, Policy, check_chunk
+from gridseval.policies.chunk_check import CheckedChunk, check_chunk
+from gridseval.policies.protocol import ActionChunk, Observations, Policy
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode

@@ -133,12 +133,12 @@ def _read_manifest(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error
     if not isinstance(manifest, dict):
-        raise PolicyError(f"cannot read {file}: it is no manifest of a run")
+        raise PolicyError(f"cannot read {file}: it is not the manifest of a run")
     return manifest
 
 
 def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
-    """Return what a run's environments were like; one of before protocols has one seed for all."""
+    """Return what a run's environments were like; before protocols one seed served for all."""
     seed, protocol = run.get("env_seed", run.get("seed")), run.get("protocol")
     image_px, settle_steps = run.get("image_px"), run.get("settle_steps")
     return EnvironmentNeeds(
@@ -157,7 +157,7 @@ def _cut(
 ) -> NDArray[np.float32]:
     """Return float32 (count, 7) from step ``start`` on, standing still after the end.
 
-    Zeros are no motion, but as a goal they are the world's origin: there the last pose is held.
+    As motions zeros do nothing, but as goals they are the world's origin: the last pose is held.
 
     Raises:
         PolicyError: There is no pose to hold.

@@ -34,7 +34,7 @@ def copy_harmless(path: Path, copy: IO[bytes]) -> None:
     Raises:
         PolicyError: The file holds a member, a word, a class or an operator that is not known as
             harmless.
-        zipfile.BadZipFile: The file is no zip archive, or a checksum fails.
+        zipfile.BadZipFile: The file is not a zip archive, or a checksum fails.
     """
     copy_members(path, copy, _MEMBERS, _HINT)
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.policies import exported, exported_weights, scripted, scripted_weights
-from gridseval.policies.protocol import ActionChunk, Observations, at_least, check_actions
+from gridseval.policies.chunk_check import check_actions
+from gridseval.policies.protocol import ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode

@@ -1,4 +1,4 @@
-"""A run, or several side by side, as one HTML file that needs nothing beside it but the videos."""
+"""One HTML file about a run, or about several side by side. It needs only the videos beside it."""
 
 from gridseval.report.page import render_report, write_report
 from gridseval.report.source import ReportRun, read_runs

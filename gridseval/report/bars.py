@@ -70,9 +70,9 @@ class TaskChart:
 
 
 def task_chart(runs: Sequence[ReportRun]) -> TaskChart:
-    """Return the bars of all tasks that any run has an episode of.
+    """Return the bars of all tasks of which a run has an episode.
 
-    None for more tasks than can be read in runs that have a heat map, which says it better.
+    Returns no bars if there are too many to read and a heat map shows the same.
     """
     rows: dict[tuple[str, int], list[tuple[str, Row]]] = {}
     for run in runs:
@@ -88,7 +88,7 @@ def task_chart(runs: Sequence[ReportRun]) -> TaskChart:
 
 
 def group_key(suite: str, name: object) -> str:
-    """Return a part of an id that has no spaces."""
+    """Return a text without spaces, as part of an HTML id."""
     return "-".join(f"{suite} {name}".split())
 
 

@@ -1,4 +1,4 @@
-"""What a reader must know before trusting the numbers."""
+"""What a reader must know before they trust the numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Caution:
 
 
 def cautions(runs: Sequence[ReportRun]) -> tuple[Caution, ...]:
-    """Return what speaks against trusting the numbers, worst first; empty if all is well."""
+    """Return reasons not to trust the numbers, worst first; empty if there are none."""
     found = []
     for run in runs[1:]:
         pair = (runs[0].letter, run.letter)
@@ -39,7 +39,7 @@ def cautions(runs: Sequence[ReportRun]) -> tuple[Caution, ...]:
 
 
 def _comparison(first: ReportRun, second: ReportRun) -> Iterator[str]:
-    """Tell why two runs cannot be compared; the gate refuses for the first of these reasons."""
+    """Return why two runs cannot be compared; the gate refuses them for the first reason."""
     for difference in run_differences(first.run, second.run):
         yield f"not comparable, {difference.replace(' -> ', ' against ')}"
     keys, others = ({record.key for record in run.records} for run in (first, second))
@@ -63,13 +63,13 @@ def _state(run: ReportRun) -> Iterator[str]:
 
 
 def _notes(run: ReportRun) -> Iterator[str]:
-    """Yield the tables' notes, but for those that the page says elsewhere."""
+    """Yield the tables' notes, except those that the page shows elsewhere."""
     yield from (note for note in run.run.notes if kind_of(note) != "measured on")
     yield from (note for note in run.summary.notes if kind_of(note) != "mean over tasks")
 
 
 def _protocol(run: ReportRun) -> Iterator[str]:
-    """Tell in one sentence what was not run as papers run it; ``_notes`` tells of the models."""
+    """Say in one sentence how the protocol differs from papers'; ``_notes`` names the assets."""
     found = [line for line in published_differences(run.run) if not line.startswith("assets.")]
     if run.manifest and run.records and found:
         shown = "; ".join(line.replace(" -> ", " in papers, here ") for line in found)

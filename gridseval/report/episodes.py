@@ -1,4 +1,4 @@
-"""The table of episodes, in groups that open: 500 rows at once are not readable."""
+"""The table of episodes, in groups that a reader opens, as a page of 500 rows is hard to read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Line:
         record: It.
         seconds: Its wall time, for people.
         video: Address of its video relative to the report, or ``None``.
-        lost: Whether the record names a video that is not there.
-        remarks: What is particular about it, one phrase each.
+        lost: Whether the record names a missing video.
+        remarks: What is unusual about it, one phrase each.
     """
 
     record: EpisodeRecord
@@ -36,12 +36,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """The episodes of one task, or of one dimension where there are too many tasks.
+    """The episodes of one task, or of one dimension if there are too many tasks.
 
     Args:
-        key: To link by.
-        name: What it is grouped by, for the filter.
-        label: The same, in full.
+        key: Id for links.
+        name: The task's or dimension's name, for the filter.
+        label: The same in full.
         rate: For people.
         lines: At least one.
     """
@@ -58,7 +58,7 @@ def groups(run: ReportRun, folder: Path) -> tuple[Group, ...]:
 
     Args:
         run: The run.
-        folder: Where the report will lie; videos are addressed from there.
+        folder: The report's folder; addresses of videos are relative to it.
     """
     by_task = len(run.summary.tasks) <= MOST_TASKS
     found: dict[tuple[str, str], list[EpisodeRecord]] = {}

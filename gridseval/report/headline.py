@@ -1,13 +1,13 @@
-"""The numbers at the top: a suite's success rate, its interval, and what it took."""
+"""The numbers at the top: each suite's success rate, its interval and its costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gridseval.report.source import ReportRun
 from gridseval.report.text import bounds, duration, number, percent
-from gridseval.results import EpisodeRecord, Tally, mean_over_tasks, tally
+from gridseval.results import EpisodeRecord, mean_over_tasks, tally
 from gridseval.results.stats.paired import (
     count_pairs,
     matched,
@@ -15,7 +15,7 @@ from gridseval.results.stats.paired import (
     paired_difference,
 )
 from gridseval.results.stats.task_means import suite_interval
-from gridseval.results.tables.columns import mean_steps_to_success
+from gridseval.results.tables.columns import COLUMNS, Column
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Headline:
 
 
 def headlines(run: ReportRun, first: ReportRun) -> tuple[Headline, ...]:
-    """Return one headline per suite of a run; one without numbers if it has no episode yet.
+    """Return one headline per suite of a run; without an episode yet, one without numbers.
 
     Args:
         run: The run.
-        first: The run that it is compared with, or the same.
+        first: The run to compare with; the same run for no comparison.
     """
     groups: Sequence[tuple[str, tuple[EpisodeRecord, ...]]]
     groups = [(row.suite, row.records) for row in run.summary.suites] or [("", ())]
@@ -65,25 +65,55 @@ def _headline(
         title=f"{run.title}: {suite}" if len(run.summary.suites) > 1 else run.title,
         rate=percent(counts.rate),
         interval=bounds(counts.interval),
-        facts=(*_facts(records, counts), *_against_first(records, others)),
+        facts=(*_facts(records), *_against_first(records, others)),
     )
 
 
-def _facts(records: Sequence[EpisodeRecord], counts: Tally) -> Iterator[tuple[str, str]]:
-    yield "solved", f"{counts.successes:,} of {counts.counted:,}"
-    yield "errors", str(counts.errors)
-    if len({record.task for record in records}) > 1:
-        interval = bounds(suite_interval(records))
-        yield "mean over tasks", f"{percent(mean_over_tasks(records))} ({interval})"
-    yield "steps to success", number(mean_steps_to_success(records))
-    yield "policy queries", f"{sum(record.queries for record in records):,}"
-    yield "episode time", duration(sum(record.wall_s for record in records))
+def _facts(records: Sequence[EpisodeRecord]) -> Iterator[tuple[str, str]]:
+    """Yield label and text of every column that has a label."""
+    several = len({record.task for record in records}) > 1
+    for column in COLUMNS:
+        if column.report_label and (several or column.name != "success_mean_over_tasks"):
+            yield column.report_label, _fact(column, records)
+
+
+def _fact(column: Column, records: Sequence[EpisodeRecord]) -> str:
+    if column.name in _TOGETHER:
+        return _TOGETHER[column.name](records)
+    value = column.value(records)
+    write = _UNITS.get(column.unit)
+    if value is None or write is None:
+        return column.cell(records)
+    return write(value)
+
+
+def _solved(records: Sequence[EpisodeRecord]) -> str:
+    counts = tally(records)
+    return f"{counts.successes:,} of {counts.counted:,}"
+
+
+def _mean_with_interval(records: Sequence[EpisodeRecord]) -> str:
+    return f"{percent(mean_over_tasks(records))} ({bounds(suite_interval(records))})"
+
+
+_TOGETHER: Mapping[str, Callable[[Sequence[EpisodeRecord]], str]] = {
+    "successes": _solved,
+    "success_mean_over_tasks": _mean_with_interval,
+}
+"""Figures that stand together with others."""
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "count": lambda value: f"{value:,}",
+    "fraction": percent,
+    "steps": number,
+    "s": duration,
+}
 
 
 def _against_first(
     records: Sequence[EpisodeRecord], others: Sequence[EpisodeRecord]
 ) -> Iterator[tuple[str, str]]:
-    """Yield what the episodes say that both runs have; nothing without one."""
+    """Yield figures over the episodes that both runs have; none if they share no episode."""
     counts = count_pairs(matched(others, records))
     difference = paired_difference(counts)
     if difference is None:

@@ -1,4 +1,4 @@
-"""The page: what it shows, through templates that escape everything, into one file."""
+"""The page: collects what it shows and renders it with templates that escape everything."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Page:
         title: The page's title.
         runs: The runs.
         headlines: One per suite of each run.
-        cautions: What speaks against trusting the numbers.
+        cautions: Reasons not to trust the numbers.
         chart: Success by task.
         heat_maps: Of the runs that have one.
         tokens: Of the runs that have any.
         episodes: Run and its groups of episodes.
-        provenance: All of ``run.yaml`` but the command.
+        provenance: All of ``run.yaml`` except the command.
         version: gridseval's.
         made: When, in UTC.
     """
@@ -59,7 +59,7 @@ class Page:
 
     @property
     def several(self) -> bool:
-        """Whether runs are told apart by letters."""
+        """Whether the page has several runs and marks them with letters."""
         return len(self.runs) > 1
 
     @property
@@ -74,10 +74,10 @@ def write_report(runs: Sequence[ReportRun], out: Path | None = None) -> Path:
     Args:
         runs: At least one.
         out: The file, or ``None`` for ``report.html`` in the first run's directory. Videos are
-            addressed relative to it, so they play as long as both are moved together.
+            addressed relative to it, so they still play if you move both together.
 
     Raises:
-        OutputError: It cannot be written; an earlier one is untouched.
+        OutputError: The file cannot be written; an earlier one stays as it was.
     """
     path = out or runs[0].run.paths[0] / REPORT
     write_atomically(path, render_report(runs, path.parent))
@@ -89,7 +89,7 @@ def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
 
     Args:
         runs: At least one.
-        folder: Where the file will lie.
+        folder: The file's folder.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -104,15 +104,15 @@ def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
         page=_page(tuple(runs), folder),
         style=style,
         script=script,
-        # Only this very script may run, whatever an instruction or an error message smuggles in.
+        # The policy allows this script only, so one in an instruction or error message cannot run.
         script_digest=f"sha256-{digest}",
         plot=(WIDTH, HEIGHT),
     )
 
 
 def _own(name: str) -> Markup:
-    """Return a file of ours that goes into the page as it is."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    """Return one of the package's own files, which goes into the page unescaped."""
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (the package's own file)
 
 
 def _page(runs: tuple[ReportRun, ...], folder: Path) -> Page:

@@ -17,7 +17,7 @@ class Entry:
 
     Args:
         key: Dotted.
-        values: One per run, as text; ``None`` where a run does not have it.
+        values: One per run, as text; ``None`` if the run lacks the key.
         differs: Whether they are not all the same.
     """
 
@@ -27,7 +27,7 @@ class Entry:
 
 
 def provenance(runs: Sequence[ReportRun]) -> tuple[Entry, ...]:
-    """Return all keys of all manifests, in the first manifest's order; the command is apart."""
+    """Return all keys of all manifests except the command, in the first manifest's order."""
     tables = [flat(run.manifest) for run in runs]
     keys = dict.fromkeys(key for table in tables for key in table)
     entries = []

@@ -1,4 +1,4 @@
-"""What a report is made of: the records and the manifest of each run."""
+"""The data of a report: the records and the manifest of each run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ReportRun:
     def file(self, name: str) -> Path | None:
         """Return a file that a record names, or ``None`` if no directory of the run has it.
 
-        A record may come from anywhere, so what it names must lie inside the run.
+        A record is untrusted, so the file must lie inside the run.
         """
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts or "\0" in name:
@@ -58,16 +58,16 @@ class ReportRun:
 
 
 def read_runs(named: Sequence[str | Path]) -> tuple[ReportRun, ...]:
-    """Read run directories, also those that a run is still writing; shards become one run.
+    """Read run directories, finished or not; parts of one run become one run.
 
     Args:
         named: Each a directory, or ``NAME=DIRECTORY``; at least one.
 
     Raises:
-        UsageError: One is no run directory, or there are more than 26.
+        UsageError: One of them is not a run directory, or there are more than 26.
         OutputError: A file of a run cannot be read, or is broken.
     """
-    # Runs that should not be compared are shown all the same, with a warning.
+    # The page also shows runs that should not be compared, with a warning.
     runs = arrange_runs([read_run(name) for name in named], force=True)
     if len(runs) > len(_LETTERS):
         raise UsageError(f"a report shows at most {len(_LETTERS)} runs, not {len(runs)}")

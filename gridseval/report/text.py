@@ -9,7 +9,7 @@ _NO_BREAK = "\u00a0"
 
 
 def percent(rate: float | None) -> str:
-    """Return a rate in [0, 1] as ``94.2 %``, or a dash where there is none."""
+    """Return a rate in [0, 1] as ``94.2 %``, or a dash for ``None``."""
     return MISSING if rate is None else f"{100 * rate:.1f}{_NO_BREAK}%"
 
 

@@ -1,7 +1,7 @@
 """Statistics of kept tokens, for records with ``extra`` keys that begin with ``kept``.
 
-A list is a figure per query, and becomes a curve over the queries of an episode; a number is a
-figure of the whole episode, and becomes a line of a table.
+A list has one figure per query and becomes a curve. A number is a figure of the whole episode and
+becomes a line of a table.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class TokenStatistics:
 
 
 def token_statistics(run: ReportRun) -> TokenStatistics | None:
-    """Return what a run's records say of kept tokens, or ``None`` if they say nothing."""
+    """Return the statistics of a run's kept tokens, or ``None`` if its records have none."""
     numbers: dict[str, list[float]] = {}
     series: dict[str, list[list[float]]] = {}
     for record in run.records:

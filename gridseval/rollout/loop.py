@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
+from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
+from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
-from gridseval.rollout.queue import EpisodeQueue
+from gridseval.status import Status
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.accounting.memory import PeakMemory
@@ -136,7 +138,7 @@ class _Rollout:
         if not (reply.terminated or reply.truncated):
             return None
         del self._running[reply.slot]
-        status = "success" if reply.terminated else "failure"
+        status: Status = "success" if reply.terminated else "failure"
         return _outcome(attempt, status, reply.info.get("seconds", {}))
 
     def _fail(self, slot: int, reason: str) -> Outcome | None:
@@ -203,7 +205,7 @@ class _Rollout:
             name = type(self._policy).__name__
             raise PolicyError(
                 f"the policy {name} failed at {_where(attempts)}: {type(error).__name__}: {error}",
-                "see where with --debug",
+                "--debug shows the traceback",
             ) from error
         try:
             return check_chunk(chunk, len(replies))
@@ -221,17 +223,15 @@ def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, 
     batch: dict[str, Any] = {
         "slots": np.array([reply.slot for reply in replies]),
         "steps": np.array([attempt.steps for attempt in attempts]),
+        **stacked([reply.observation for reply in replies]),
     }
-    for key, value in replies[0].observation.items():
-        values = [reply.observation[key] for reply in replies]
-        batch[key] = tuple(values) if isinstance(value, str) else np.stack(values)
     if "privileged" in replies[0].info:
         batch["privileged"] = tuple(reply.info["privileged"] for reply in replies)
     return batch
 
 
 def _outcome(
-    attempt: _Attempt, status: str, seconds: Mapping[str, float], error: str | None = None
+    attempt: _Attempt, status: Status, seconds: Mapping[str, float], error: str | None = None
 ) -> Outcome:
     actions = np.concatenate([np.zeros((0, 7), np.float32), *attempt.actions])[: attempt.steps]
     return Outcome(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.status import Status
 from gridseval.suites import Episode
 
 
@@ -18,8 +19,7 @@ class Outcome:
 
     Attributes:
         episode: Which one.
-        status: ``"success"``, ``"failure"`` (the steps ran out), or ``"error"`` (it could not be
-            run to its end, and says nothing about the policy).
+        status: How it ended.
         steps: Policy steps taken.
         queries: How often the policy was asked.
         retries: Technical failures before this attempt.
@@ -31,7 +31,7 @@ class Outcome:
     """
 
     episode: Episode
-    status: str
+    status: Status
     steps: int
     queries: int
     retries: int

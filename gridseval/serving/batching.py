@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
-from gridseval.policies.protocol import Policy, check_chunk
+from gridseval.observations import stacked
+from gridseval.policies.chunk_check import check_chunk
+from gridseval.policies.protocol import Policy
 from gridseval.serving.session import Asked
 from gridseval.tokens import TokenTrace
 
@@ -41,7 +43,7 @@ class Batcher:
         policy: Who answers; it is called from one thread only.
         max_batch: Most requests at once, at least 1.
         max_wait_s: How long the first one of a batch waits for others, in seconds.
-        clients: Returns how many clients are connected: nobody waits for more than those.
+        clients: Returns how many clients are connected; a batch never waits for more.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class Batcher:
         return batch
 
     def _act(self, requests: Sequence[Asked]) -> list[Answered | PolicyError]:
-        """Return an answer to each request; what cannot begin costs nobody else's episode."""
+        """Return an answer to each request; a request that cannot begin costs no other episode."""
         began = time.perf_counter()
         refused = {
             index: error
@@ -122,7 +124,7 @@ class Batcher:
         return None
 
     def _answers(self, requests: Sequence[Asked], began: float) -> list[Answered | PolicyError]:
-        checked = check_chunk(self._policy.act(_stacked(requests)), len(requests))
+        checked = check_chunk(self._policy.act(_batched(requests)), len(requests))
         infer_ms = (time.perf_counter() - began) * 1e3
         return [
             PolicyError(checked.failures[index])
@@ -145,18 +147,14 @@ def _alike(
     return list(parts.values())
 
 
-def _stacked(requests: Sequence[Asked]) -> dict[str, Any]:
+def _batched(requests: Sequence[Asked]) -> dict[str, Any]:
     """Return observations as policies get them; see :class:`gridseval.policies.Policy`."""
-    batch: dict[str, Any] = {"slots": np.array([asked.slot for asked in requests])}
-    for key in requests[0].observation:
-        values = [asked.observation[key] for asked in requests]
-        whole = key in ("instruction", "privileged")
-        batch[key] = tuple(values) if whole else np.stack(values)
-    return batch
+    slots = np.array([asked.slot for asked in requests])
+    return {"slots": slots, **stacked([asked.observation for asked in requests])}
 
 
 def _settle(future: asyncio.Future[Answered], answer: Answered | PolicyError) -> None:
-    """Give an answer to whoever still waits for it."""
+    """Give an answer to a client that still waits for it."""
     if future.done():
         return  # the client has left
     if isinstance(answer, PolicyError):

@@ -1,7 +1,8 @@
 """The websocket server: openpi's protocol and vla-eval's, health checks, a log line per client.
 
-On one port, whoever speaks first decides: vla-eval's client says HELLO at once, openpi's waits for
-the server's metadata. A client on the path ``/vla-eval`` is vla-eval's however long it takes.
+On one port, the side that speaks first decides the protocol: vla-eval's client says HELLO at once,
+openpi's waits for the server's metadata. A client on the path ``/vla-eval`` is vla-eval's, however
+long it takes.
 """
 
 from __future__ import annotations

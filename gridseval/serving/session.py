@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.suites import Episode
+from gridseval.suites import MOST_PX, Episode
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS, OBSERVED, OWN, Question, observed
-
-_MOST_PX = 4096
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Asked:
 class Session:
     """Turns a client's requests into observations and notices when an episode begins.
 
-    gridseval's client names its episodes. openpi's protocol has no word for it: there one begins
+    gridseval's client names its episodes. openpi's protocol does not: there one begins
     with the connection, with another prompt, or with a request that has ``reset: true``.
 
     Args:
@@ -93,14 +91,14 @@ def checked_image(value: Any, key: str) -> np.ndarray[Any, Any]:
     """Return a request's image, uint8 (height, width, 3).
 
     Raises:
-        WireError: It is none.
+        WireError: It is not such an image.
     """
     if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3:
         shape = getattr(value, "shape", type(value).__name__)
         raise WireError(f"image {key} has shape {shape}, expected (height, width, 3)")
     if value.dtype != np.uint8:
         raise WireError(f"image {key} is {value.dtype}, expected uint8")
-    if not 1 <= min(value.shape[:2]) <= max(value.shape[:2]) <= _MOST_PX:
+    if not 1 <= min(value.shape[:2]) <= max(value.shape[:2]) <= MOST_PX:
         raise WireError(f"image {key} of {value.shape[1]} x {value.shape[0]} px is refused")
     return value
 
@@ -109,7 +107,7 @@ def checked_state(value: Any) -> np.ndarray[Any, Any]:
     """Return a request's state, float32 (8,).
 
     Raises:
-        WireError: It is none.
+        WireError: It is not eight finite numbers.
     """
     state = np.asarray(value)
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():

@@ -78,8 +78,8 @@ def _env_seed(needs: EnvironmentNeeds) -> int | None:
 def unfollowed(needs: EnvironmentNeeds) -> str | None:
     """Return what vla-eval's LIBERO benchmark does otherwise than the policy's protocol.
 
-    It takes ``env_seed`` from a HELLO. There is no word for the rest: seeds of every trial, the
-    size of images, and steps.
+    It takes ``env_seed`` from a HELLO. The protocol cannot express the rest: seeds of every trial,
+    the size of images, and steps.
 
     Args:
         needs: The policy's.
@@ -191,7 +191,7 @@ class VlaEvalSession:
         return declaration(self._loaded)
 
     def _begin(self, payload: Mapping[str, Any]) -> None:
-        """Note that an episode begins; the policy learns of it with the first observation."""
+        """Note that an episode begins; the policy is reset with the first observation."""
         told = payload.get("task")
         task = told if isinstance(told, Mapping) else {}
         suite = task.get("suite")

@@ -12,10 +12,14 @@ from gridseval.suites.availability import (
 )
 from gridseval.suites.background import Background, background_of
 from gridseval.suites.bddl import BddlFile, read_bddl
-from gridseval.suites.catalogue import list_suites, load_suite, read_suite
+from gridseval.suites.catalogue import list_suites, load_suite, read_suite, shipped_suites
+from gridseval.suites.own import suite_digest
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
+    BOUNDS,
     DEFAULT_PROTOCOL,
+    MOST_PX,
+    MOST_SEED,
     MOST_STEPS,
     SEEDINGS,
     EvaluationProtocol,
@@ -26,13 +30,16 @@ from gridseval.suites.protocols import (
 from gridseval.suites.scene_names import scene_stem
 from gridseval.suites.selection import list_episodes, select_tasks
 from gridseval.suites.strata import Selection
-from gridseval.suites.suite import Episode, Suite, Task, instruction_of
+from gridseval.suites.suite import Episode, OwnFiles, Suite, Task, instruction_of
 from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT_PROTOCOL",
     "DIMENSIONS",
     "LEVELS",
+    "MOST_PX",
+    "MOST_SEED",
     "MOST_STEPS",
     "PROMPTS",
     "SEEDINGS",
@@ -41,6 +48,7 @@ __all__ = [
     "Episode",
     "EvaluationProtocol",
     "Missing",
+    "OwnFiles",
     "PlusFolder",
     "Seeding",
     "Selection",
@@ -63,5 +71,7 @@ __all__ = [
     "reasons",
     "scene_stem",
     "select_tasks",
+    "shipped_suites",
     "split_available",
+    "suite_digest",
 ]

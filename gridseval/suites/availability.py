@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gridseval.suites.background import background_of
+from gridseval.suites.bddl import read_bddl
 from gridseval.suites.plus_folder import CLONE, PULL, PlusFolder
 from gridseval.suites.scene_names import scene_stem
 from gridseval.suites.strata import NO_LEVEL
@@ -71,7 +72,9 @@ def check_problems(tasks: Iterable[Task], folder: PlusFolder) -> None:
         MachineError: A file is refused; names file and line.
     """
     for task in tasks:
-        if task.variant is not None and task.variant.dimension == "layout":
+        if task.files is not None:
+            read_bddl(task.files.bddl)
+        elif task.variant is not None and task.variant.dimension == "layout":
             folder.problem(task.variant)
 
 

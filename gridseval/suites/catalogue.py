@@ -1,57 +1,142 @@
-"""The suites that ship with gridseval: one YAML file each, found by name.
+"""Suites by name or place: those that ship with gridseval, of plug-ins, and of one's own.
 
-A new suite is a new file; nothing else lists them.
+A shipped suite is a YAML file in ``suites/``; nothing else lists them. A package adds one by an
+entry point in the group ``gridseval.suites``, and a path names a folder or YAML of one's own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import importlib.util
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gridseval.config import load_yaml
 from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites.suite import Suite, Task, instruction_of
+from gridseval.named_files import read_named
+from gridseval.registry import Interface, Registry
+from gridseval.suites.own import (
+    SUITE_FILE,
+    FilesKey,
+    check_name,
+    is_path,
+    own_files,
+    suite_file,
+)
+from gridseval.suites.suite import OwnFiles, Suite, Task, instruction_of
 from gridseval.suites.variant_text import read_variants
+
+GROUP = "gridseval.suites"
+"""The entry-point group: a suite's name, and the package or ``package:folder`` that holds it."""
+
+
+def shipped_suites() -> tuple[str, ...]:
+    """Return the names of the suites that ship with gridseval, sorted."""
+    return tuple(sorted(path.stem for path in data_dir("suites").glob("*.yaml")))
 
 
 def list_suites() -> tuple[str, ...]:
-    """Return the names of all suites, sorted."""
-    return tuple(sorted(path.stem for path in data_dir("suites").glob("*.yaml")))
+    """Return the names of all suites, those of installed plug-ins included, sorted."""
+    return _registry().names()
 
 
 def load_suite(name: str) -> Suite:
     """Read a suite.
 
+    Args:
+        name: A name of :func:`list_suites`, or the path of one's own: a folder with a
+            ``suite.yaml``, or a YAML file. A path has a slash or ends with ``.yaml``.
+
     Raises:
-        UsageError: There is no suite of this name (names the nearest), or its file is broken.
+        UsageError: There is no such suite (names the nearest), its file is broken, or a file of a
+            task is missing.
     """
+    if is_path(name):
+        return _own_suite(suite_file(Path(name), did_you_mean(name, list_suites())))
+    # Shipped ones first: to look for plug-ins takes a tenth of a second.
+    if name in shipped_suites():
+        return read_suite(data_dir("suites") / f"{name}.yaml")
     if name not in list_suites():
-        raise UsageError(f"there is no suite {name!r}", did_you_mean(name, list_suites()))
-    return read_suite(data_dir("suites") / f"{name}.yaml")
+        found = (Path(name) / SUITE_FILE).is_file()
+        hint = f"write ./{name}" if found else did_you_mean(name, list_suites())
+        raise UsageError(f"there is no suite {name!r}", hint)
+    suite = _own_suite(_plug_in_file(name))
+    if suite.name != name:
+        raise UsageError(
+            f"{suite.file}: name: expected {name!r}, the plug-in's, got {suite.name!r}"
+        )
+    return suite
 
 
 def read_suite(path: Path) -> Suite:
-    """Read a suite from its YAML file.
+    """Read a suite of gridseval's from its YAML file.
 
     Raises:
         UsageError: The file cannot be read or does not describe a suite named like the file.
     """
-    stored = load_yaml(path, _SuiteFile)
-    if stored.name != path.stem:
-        raise UsageError(f"{path}: name: expected {path.stem!r} like the file, got {stored.name!r}")
+    stored = read_named(path, _SuiteFile)
+    if stored.files.bddl or stored.files.init_states:
+        raise UsageError(f"{path}: files: expected libero, a folder of LIBERO's own")
+    return _suite(path, stored, {}, None)
+
+
+def _own_suite(file: Path) -> Suite:
+    stored = load_yaml(file, _SuiteFile)
+    if file.name != SUITE_FILE and stored.name != file.stem:
+        read_named(file, _SuiteFile)  # says so
+    if stored.name in shipped_suites():
+        raise UsageError(
+            f"{file}: {stored.name!r} is a suite that ships with gridseval",
+            "give yours another name",
+        )
+    try:
+        for noun, names in (("suite", (stored.name,)), ("task", stored.tasks)):
+            for name in names:
+                check_name(noun, name)
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from error
+    of_libero = stored.files.libero is not None or stored.base is not None
+    files = {} if of_libero else own_files(file, stored.name, stored.tasks, stored.files)
+    return _suite(file, stored, files, file)
+
+
+def _suite(path: Path, stored: _SuiteFile, files: dict[str, OwnFiles], own: Path | None) -> Suite:
     try:
         return Suite(
             name=stored.name,
             title=stored.title,
-            tasks=stored.listed_tasks(),
+            tasks=stored.listed_tasks(files),
             max_steps=stored.max_steps,
             settle_steps=stored.settle_steps,
             trials=stored.trials,
             cameras=stored.cameras,
+            file=own,
         )
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+@functools.cache
+def _registry() -> Registry[Suite]:
+    shipped = {name: str(data_dir("suites") / f"{name}.yaml") for name in shipped_suites()}
+    return Registry(GROUP, shipped, Interface("suite"))
+
+
+def _plug_in_file(name: str) -> Path:
+    """Return the YAML of a plug-in's suite; its package is found, but not imported."""
+    package, _, inside = _registry().target(name).partition(":")
+    try:
+        spec = importlib.util.find_spec(package)
+    except ImportError as error:
+        raise UsageError(f"suite {name!r}: cannot import {package!r}: {error}") from error
+    folders = None if spec is None else spec.submodule_search_locations
+    if not folders:
+        raise UsageError(f"suite {name!r}: its plug-in names {package!r}, which is not a package")
+    file = Path(next(iter(folders)), *filter(None, inside.split(".")), SUITE_FILE)
+    if not file.is_file():
+        raise UsageError(f"suite {name!r}: its plug-in has no {file}")
+    return file
 
 
 @dataclass(frozen=True)
@@ -71,9 +156,13 @@ class _SuiteFile:
     tasks: tuple[str, ...] = ()
     base: str | None = None
     variants: str = ""
+    files: FilesKey = field(default_factory=FilesKey)
 
-    def listed_tasks(self) -> tuple[Task, ...]:
+    def listed_tasks(self, files: dict[str, OwnFiles]) -> tuple[Task, ...]:
         """Return the suite's tasks.
+
+        Args:
+            files: Of each task, where they are not LIBERO's.
 
         Raises:
             ValueError: The variants cannot be read, or there are tasks of both sorts.
@@ -82,10 +171,16 @@ class _SuiteFile:
         if self.base is None:
             if self.variants:
                 raise ValueError("variants need the name of their base suite")
-            named = enumerate(self.tasks)
-            return tuple(Task(self.name, i, name, instruction_of(name)) for i, name in named)
-        if self.tasks:
+            folder = self.files.libero or ""
+            return tuple(
+                Task(self.name, i, name, instruction_of(name), None, folder, files.get(name))
+                for i, name in enumerate(self.tasks)
+            )
+        if self.tasks or self.files != FilesKey():
             raise ValueError("tasks of a suite with a base are listed under variants")
+        if self.base not in shipped_suites():
+            hint = did_you_mean(self.base, shipped_suites())
+            raise UsageError(f"there is no suite {self.base!r} to be the base", hint)
         told = {task.name: task.instruction for task in load_suite(self.base).tasks}
         return tuple(
             Task(self.name, index, variant.name, told[variant.base], variant)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from gridseval.config import load_yaml
-from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites.catalogue import list_suites
+from gridseval.named_files import NamedFiles
+from gridseval.suites.catalogue import list_suites, shipped_suites
 from gridseval.suites.suite import Suite
 
 DEFAULT_PROTOCOL = "openvla"
@@ -24,10 +22,22 @@ DEFAULT_PROTOCOL = "openvla"
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
 
+MOST_SEED = 2**32 - 1
+"""Largest seed that numpy takes."""
+
+MOST_PX = 4096
+"""Largest side of an image."""
+
 MOST_STEPS = 100_000
 """Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
 
-_MOST_SETTLE_STEPS = 10_000
+BOUNDS = {
+    "env_seed": (0, MOST_SEED),
+    "image_px": (1, MOST_PX),
+    "settle_steps": (0, 10_000),
+    "max_steps": (1, MOST_STEPS),
+}
+"""Smallest and largest value of each number of a protocol, whoever gives it."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +71,10 @@ class EvaluationProtocol:
     seeding: Seeding = "task"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.env_seed < 2**32:
-            raise ValueError(f"env_seed must be within 0 and {2**32 - 1}, not {self.env_seed}")
-        if not 1 <= self.image_px <= 4096:
-            raise ValueError(f"image_px must be within 1 and 4096, not {self.image_px}")
-        if not 0 <= self.settle_steps <= _MOST_SETTLE_STEPS:
-            most = _MOST_SETTLE_STEPS
-            raise ValueError(f"settle_steps must be within 0 and {most}, not {self.settle_steps}")
+        for key in ("env_seed", "image_px", "settle_steps"):
+            _check_bounds(key, key, getattr(self, key))
         for suite, steps in self.max_steps.items():
-            if not 1 <= steps <= MOST_STEPS:
-                raise ValueError(
-                    f"max_steps of {suite} must be within 1 and {MOST_STEPS}, not {steps}"
-                )
+            _check_bounds("max_steps", f"max_steps of {suite}", steps)
 
     def steps_of(self, suite: Suite) -> int:
         """Return the policy steps of an episode; LIBERO-Plus has those of LIBERO."""
@@ -91,9 +93,12 @@ class EvaluationProtocol:
         )
 
 
+_PROTOCOLS = NamedFiles("protocol", EvaluationProtocol, ("policies", "protocols"))
+
+
 def list_protocols() -> tuple[str, ...]:
     """Return the names of all protocols that ship with gridseval, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+    return _PROTOCOLS.names()
 
 
 def load_protocol(name: str) -> EvaluationProtocol:
@@ -105,26 +110,20 @@ def load_protocol(name: str) -> EvaluationProtocol:
     Raises:
         UsageError: There is no such protocol (names the nearest), or the file is none.
     """
-    if name.endswith(".yaml"):
-        path = Path(name)
-    elif name in list_protocols():
-        path = _folder() / f"{name}.yaml"
-    else:
-        raise UsageError(f"unknown protocol {name!r}", did_you_mean(name, list_protocols()))
-    protocol = load_yaml(path, EvaluationProtocol)
-    if protocol.name != path.stem:
-        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {protocol.name!r}")
-    if path.parent != _folder() and path.stem in list_protocols():
+    path, protocol = _PROTOCOLS.path(name), _PROTOCOLS.load(name)
+    if path.parent != _PROTOCOLS.folder and path.stem in list_protocols():
         raise UsageError(
             f"{path}: {path.stem!r} is a protocol that ships with gridseval",
             "give yours another name",
         )
     for suite in protocol.max_steps:
-        if suite not in list_suites():
+        if suite not in shipped_suites() and suite not in list_suites():
             hint = did_you_mean(suite, list_suites())
             raise UsageError(f"{path}: max_steps: there is no suite {suite!r}", hint)
     return protocol
 
 
-def _folder() -> Path:
-    return data_dir("policies") / "protocols"
+def _check_bounds(key: str, name: str, value: int) -> None:
+    least, most = BOUNDS[key]
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be within {least} and {most}, not {value}")

@@ -6,9 +6,23 @@ import operator
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites.variant import Variant
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """The files of a task of one's own suite.
+
+    Args:
+        bddl: The problem file.
+        init_states: The stored initial states.
+    """
+
+    bddl: Path
+    init_states: Path
 
 
 @dataclass(frozen=True)
@@ -21,6 +35,8 @@ class Task:
         name: LIBERO's task name: the stem of its BDDL and initial-state files.
         instruction: What the policy is told.
         variant: What it changes of its base task, in LIBERO-Plus.
+        folder: The folder of LIBERO's that has its files; empty for the suite's name.
+        files: Its files, where they are not LIBERO's.
     """
 
     suite: str
@@ -28,6 +44,8 @@ class Task:
     name: str
     instruction: str
     variant: Variant | None = None
+    folder: str = ""
+    files: OwnFiles | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -58,6 +76,7 @@ class Suite:
             on top of ``max_steps``.
         trials: Stored initial states per task, at least 1.
         cameras: LIBERO's camera names.
+        file: The YAML of a suite of one's own or of a plug-in, absolute; ``None`` if it ships.
 
     Raises:
         ValueError: A number is out of its range, there is no task, or two tasks share a name.
@@ -70,6 +89,12 @@ class Suite:
     settle_steps: int
     trials: int
     cameras: tuple[str, ...]
+    file: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """What ``load_suite`` finds it by in every process: its name, or the path of its YAML."""
+        return self.name if self.file is None else str(self.file)
 
     def __post_init__(self) -> None:
         for key, least in (("max_steps", 1), ("settle_steps", 0), ("trials", 1)):

@@ -5,6 +5,6 @@ own modules.
 """
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 __all__ = ["CameraTrace", "ImageMapping", "TokenTrace"]

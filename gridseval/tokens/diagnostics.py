@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 def border_share(trace: TokenTrace) -> float | None:

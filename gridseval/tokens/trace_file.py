@@ -6,8 +6,7 @@
     {"step": 20, "cameras": null}
     {"queries": 3}
 
-BITS is base64 of one bit per token, row-major, most significant bit first, padded with zeros to
-whole bytes; FLOATS is base64 of little-endian float32 pairs x, y. A query of a policy with two
+BITS and FLOATS are those of :mod:`gridseval.tokens.trace_json`. A query of a policy with two
 cameras of 256 tokens takes some 200 bytes. The last line tells a file that was cut short.
 """
 
@@ -23,8 +22,9 @@ from typing import IO, Any
 import numpy as np
 
 from gridseval.errors import OutputError, PolicyError
+from gridseval.os_errors import os_errors
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.tokens.trace_json import pair_of, trace_from_json, trace_to_json, whole_number
 
 SCHEMA = 1
@@ -129,12 +129,11 @@ class TraceWriter:
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            yield
-        except OSError as error:
+            with os_errors(f"cannot write {self._path}", hint="is the disk full?"):
+                yield
+        except OutputError:
             self.discard()
-            raise OutputError(
-                f"cannot write {self._path}: {error.strerror or error}", "is the disk full?"
-            ) from error
+            raise
 
 
 def read_traces(path: Path) -> EpisodeTraces:

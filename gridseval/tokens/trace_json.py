@@ -1,4 +1,4 @@
-"""A trace as plain JSON values, for files and for policy servers that send one with a reply.
+"""A trace as plain JSON values, for files; :mod:`gridseval.wire.traces` has what servers send.
 
 One object per camera: ``{"camera": "wrist", "grid": [16, 16], "kept": BITS}``, or ``"points":
 FLOATS`` instead of ``kept``. BITS is base64 of one bit per token, row-major, most significant bit
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gridseval.errors import PolicyError
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 def trace_to_json(trace: TokenTrace) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Videos of episodes: frames, what a policy kept of them, and captions, streamed to h264 or GIF."""
+"""Videos of episodes, as h264 or GIF: frames, the tokens that a policy kept, and captions."""
 
-from gridseval.video.episode import EpisodeVideo, Outcome, video_name
+from gridseval.video.episode import EpisodeVideo, video_name
 from gridseval.video.recorder import VideoChoice, VideoRecorder
 from gridseval.video.sheet import Frame, Moments, write_sheet
 
@@ -8,7 +8,6 @@ __all__ = [
     "EpisodeVideo",
     "Frame",
     "Moments",
-    "Outcome",
     "VideoChoice",
     "VideoRecorder",
     "video_name",

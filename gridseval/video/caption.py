@@ -1,4 +1,4 @@
-"""The strip below the cameras: what to do, how far it got, and how it ended."""
+"""The strip below the cameras: the instruction, the step and the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from gridseval.tokens.trace import TokenTrace
+from gridseval.status import Status
+from gridseval.tokens.token_trace import TokenTrace
 
 CAPTION_HEIGHT_PX = 64
 _MARGIN_PX = 8
@@ -42,7 +43,7 @@ class Count(NamedTuple):
 
 
 def token_counts(trace: TokenTrace | None) -> tuple[Count, ...]:
-    """Return a trace's counts: each camera, then all; nothing without a trace."""
+    """Return a trace's counts, each camera's and then all; empty without a trace."""
     if trace is None:
         return ()
     each = [Count(c.camera, c.kept_count, c.dense_count) for c in trace.cameras]
@@ -50,7 +51,7 @@ def token_counts(trace: TokenTrace | None) -> tuple[Count, ...]:
 
 
 class Caption:
-    """Draws the strip of one episode, again and again with another last line.
+    """Draws the strip of one episode, with a new last line for each frame.
 
     Args:
         width: In pixels.
@@ -62,21 +63,21 @@ class Caption:
         self._font, self._lines = fit_text(instruction, width - 2 * _MARGIN_PX)
 
     def draw(
-        self, line: str, outcome: str | None = None, counts: Sequence[Count] = ()
+        self, line: str, status: Status | None = None, counts: Sequence[Count] = ()
     ) -> NDArray[np.uint8]:
         """Return the strip as uint8 (64, width, 3).
 
         Args:
             line: What is shown below the instruction, e.g. the step.
-            outcome: ``"success"``, ``"failure"`` or ``"error"`` tint the strip; ``None`` does not.
+            status: ``"success"``, ``"failure"`` or ``"error"`` tint the strip; ``None`` does not.
             counts: Kept tokens, at the end of the same line; all but the last are left out where
                 they do not fit.
         """
-        image = Image.new("RGB", (self._width, CAPTION_HEIGHT_PX), OUTCOME_RGB[outcome])
+        image = Image.new("RGB", (self._width, CAPTION_HEIGHT_PX), OUTCOME_RGB[status])
         draw = ImageDraw.Draw(image)
         for number, text in enumerate(self._lines):
             draw.text((_MARGIN_PX, 4 + number * _LINE_PX), text, font=self._font, fill=_WHITE)
-        fill = _GREY if outcome is None else _WHITE
+        fill = _GREY if status is None else _WHITE
         font = font_of(_LINE_FONT_PX)
         line_end = _MARGIN_PX + font.getlength(line) + _COLUMN_GAP_PX
         columns = [(_MARGIN_PX, line), *self._columns(counts, line_end)]

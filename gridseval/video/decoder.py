@@ -1,6 +1,6 @@
 """Frames of an mp4 file, one at a time.
 
-ffmpeg is run directly, as in ``encoder``: ``imageio_ffmpeg.read_frames`` leaves its pipes open.
+This runs ffmpeg directly, as ``encoder`` does: ``imageio_ffmpeg.read_frames`` leaves pipes open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STREAM = re.compile(r"Video: .*?, (?P<width>\d+)x(?P<height>\d+)\b.*?, (?P<fps>
 
 @dataclass(frozen=True)
 class Clip:
-    """A video that is being read.
+    """An open video.
 
     Args:
         width: Of a frame, in pixels.
@@ -45,7 +45,7 @@ def open_clip(path: Path) -> Iterator[Clip]:
 
     Raises:
         MachineError: There is no ffmpeg.
-        OutputError: The file is no video that ffmpeg can read.
+        OutputError: ffmpeg cannot read the file as a video.
     """
     width, height, fps = _describe(path)
     options = ["-v", "error", "-i", str(path), "-an", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]

@@ -1,8 +1,8 @@
 """An mp4 file that grows frame by frame.
 
-ffmpeg is run directly and not through ``imageio_ffmpeg.write_frames``, which neither tells whether
-ffmpeg succeeded (a disk that fills up while the index is written) nor keeps what it said. It stays
-in the run's process group, so that whatever kills the run kills it too.
+This runs ffmpeg directly. ``imageio_ffmpeg.write_frames`` does not report whether ffmpeg succeeded
+(the disk may fill up while it writes the index), and drops its messages. ffmpeg stays in the run's
+process group, so a signal that kills the run kills it too.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Encoder(Protocol):
         """Complete the file and give it its final name."""
 
     def abort(self) -> None:
-        """Leave nothing; fine to call at any time, also twice."""
+        """Remove what was written. May be called at any time, also twice."""
 
 
 class Mp4Encoder:
     """Streams frames to ffmpeg as h264, yuv420p, with the index in front for players on the web.
 
     Frames go to ``<name>.part.mp4``, which gets its final name when it is complete: a killed run
-    leaves no half video under a name that looks whole.
+    leaves no half video under the final name.
 
     Args:
         path: The video's final path, ending in ``.mp4``; its folder exists.
@@ -56,7 +56,7 @@ class Mp4Encoder:
     ) -> None:
         self._path = path
         self._part = path.with_suffix(".part.mp4")
-        # A file, because a pipe that nobody reads could fill up and block ffmpeg.
+        # A file, because an unread pipe could fill up and block ffmpeg.
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the video
         try:
             command = [
@@ -78,7 +78,7 @@ class Mp4Encoder:
         """Append a frame, uint8 (height, width, 3), RGB.
 
         Raises:
-            OutputError: ffmpeg has ended, with its reason; nothing of the video is left.
+            OutputError: ffmpeg has ended, with its reason. The video is removed.
         """
         assert self._process.stdin is not None
         try:
@@ -90,7 +90,7 @@ class Mp4Encoder:
         """Complete the file and give it its final name.
 
         Raises:
-            OutputError: The file cannot be completed, with ffmpeg's reason; nothing of it is left.
+            OutputError: ffmpeg cannot complete the file, with its reason. The file is removed.
         """
         self._close_stdin()
         try:
@@ -107,7 +107,7 @@ class Mp4Encoder:
             raise OutputError(f"cannot write video {self._path}: {error.strerror}") from error
 
     def abort(self) -> None:
-        """Stop ffmpeg and leave nothing; fine to call at any time, also twice."""
+        """Stop ffmpeg and remove what was written. May be called at any time, also twice."""
         self._process.kill()
         self._process.wait()
         self._close_stdin()
@@ -119,7 +119,7 @@ class Mp4Encoder:
         try:
             self._process.stdin.close()
         except OSError:
-            # What is still buffered cannot be written since ffmpeg ended; its exit status says why.
+            # ffmpeg has ended, so the buffer cannot be written; its exit status says why.
             return
 
     def _fail(self) -> OutputError:

@@ -1,4 +1,4 @@
-"""The video of one episode: both cameras, what the policy kept of them, and a caption."""
+"""The video of one episode: both cameras, the tokens that the policy kept, and a caption."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import re
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.status import Status
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import CAPTION_HEIGHT_PX, Caption, token_counts
 from gridseval.video.encoder import Encoder, Mp4Encoder
 from gridseval.video.gif import GifEncoder
 from gridseval.video.picture import Picture
-
-Outcome = Literal["success", "failure", "error"]
 
 _HOLD_S = 1.0
 
@@ -27,17 +25,17 @@ class EpisodeVideo:
     """Writes an episode's frames to a video while the episode runs.
 
     A picture shows the cameras above and what their tokens covered below (520 × 584 pixels with the
-    caption), or the cameras side by side (512 × 320). Which of them is told by the first frame if
-    nobody says: without a trace in it, later ones are not drawn. Nothing is kept in memory but the
-    last picture, which is shown for one more second with the outcome. As a context manager, the
-    video is discarded on leaving unless it was closed.
+    caption), or the cameras side by side (512 × 320). Without ``overlaid``, the first frame
+    decides: if it has no trace, later traces are not drawn. Memory holds only the last picture,
+    which the video shows for one more second with the outcome. As a context manager, it discards
+    the video on leaving unless it was closed.
 
     Args:
         path: The video's path, ending in ``.mp4`` or ``.gif``; its folder exists.
         instruction: Shown in the caption.
         fps: Frames per second, above 0; 20 shows each control step in real time.
         mapping: From the model's input image to the frame, for traces.
-        overlaid: Whether there are traces to be shown; ``None`` if only the first frame tells.
+        overlaid: Whether to draw traces; ``None``: the first frame decides.
 
     Raises:
         MachineError: There is no ffmpeg.
@@ -74,16 +72,16 @@ class EpisodeVideo:
             agentview: uint8 (256, 256, 3), RGB, upright as observations have it.
             wrist: Likewise.
             step: Policy steps executed so far, for the caption.
-            trace: What the policy looked at when it was last asked, if it says.
+            trace: What the policy looked at in its last query, if it says so.
 
         Raises:
-            OutputError: The file cannot be written, with the reason; raised once, then the video is
-                over and nothing of it is left.
+            OutputError: The file cannot be written, with the reason. Raised once; then the video
+                has ended and its file is removed.
         """
         if self._ended:
             return
         if self._encoder is None:
-            # Only now, since an episode that dies in its reset should cost no process.
+            # Only now, as an episode that fails in its reset needs no process.
             self._encoder = self._begin(
                 trace is not None if self._overlaid is None else self._overlaid
             )
@@ -91,11 +89,11 @@ class EpisodeVideo:
         self._last = self._picture.compose(agentview, wrist, self._trace)
         self._write(self._encoder, f"step {step}", None)
 
-    def close(self, outcome: Outcome, steps: int) -> Path | None:
+    def close(self, status: Status, steps: int) -> Path | None:
         """Show the outcome for a second and complete the file.
 
         Args:
-            outcome: How the episode ended.
+            status: How the episode ended.
             steps: Policy steps it took.
 
         Returns:
@@ -107,9 +105,9 @@ class EpisodeVideo:
         if self._ended or self._encoder is None:
             self._ended = True
             return None
-        line = ending(outcome, steps)
+        line = ending(status, steps)
         for _ in range(max(1, round(_HOLD_S * self._fps))):
-            self._write(self._encoder, line, outcome)
+            self._write(self._encoder, line, status)
         try:
             path = self._encoder.finish()
         finally:
@@ -142,8 +140,8 @@ class EpisodeVideo:
         height = self._picture.height + CAPTION_HEIGHT_PX
         return kind(self._path, self._picture.width, height, self._fps)
 
-    def _write(self, encoder: Encoder, line: str, outcome: Outcome | None) -> None:
-        caption = self._caption.draw(line, outcome, token_counts(self._trace))
+    def _write(self, encoder: Encoder, line: str, status: Status | None) -> None:
+        caption = self._caption.draw(line, status, token_counts(self._trace))
         try:
             encoder.write(np.concatenate([self._last, caption]))
         except Exception:
@@ -151,13 +149,13 @@ class EpisodeVideo:
             raise
 
 
-def ending(outcome: Outcome, steps: int) -> str:
+def ending(status: Status, steps: int) -> str:
     """Return how an episode ended, as captions say it.
 
     >>> ending("success", 80)
     'success after 80 steps'
     """
-    return f"{outcome} after {steps} step{'' if steps == 1 else 's'}"
+    return f"{status} after {steps} step{'' if steps == 1 else 's'}"
 
 
 def video_name(suite: str, task: int, trial: int, task_name: str) -> str:
@@ -168,7 +166,7 @@ def video_name(suite: str, task: int, trial: int, task_name: str) -> str:
     """
     safe = _slug(suite)
     if safe != suite:
-        # Two suites may differ only in what a file name cannot hold.
+        # Two suites may differ only in characters that a file name cannot have.
         safe = f"{safe}_{zlib.crc32(suite.encode()):08x}"
     return f"{safe}-{task:02d}-{trial:03d}-{_slug(task_name)}.mp4"
 

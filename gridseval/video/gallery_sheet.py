@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import os_errors
+from gridseval.video.image_file import save_image
 
 PICTURE_PX = 144
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -58,7 +60,7 @@ def checked_suffix(path: Path) -> Path:
     """Return a path that a sheet can be written to.
 
     Raises:
-        UsageError: It does not end as a picture does.
+        UsageError: Its suffix is not that of a picture.
     """
     if path.suffix.lower() not in SUFFIXES:
         hint = f"end it with {', '.join(SUFFIXES)}"
@@ -70,17 +72,14 @@ def write_sheet(sheet: GallerySheet, path: Path) -> Path:
     """Write a sheet as PNG or JPEG, as the path's suffix says.
 
     Raises:
-        UsageError: The suffix is none of ``SUFFIXES``.
+        UsageError: The suffix is not in ``SUFFIXES``.
         OutputError: The file cannot be written.
     """
     image = draw_sheet(sheet)
     checked_suffix(path)
-    try:
+    with os_errors(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, optimize=True, quality=_JPEG_QUALITY)  # PNG has no quality
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return save_image(image, path, _JPEG_QUALITY)
 
 
 def draw_sheet(sheet: GallerySheet) -> Image.Image:

@@ -1,7 +1,7 @@
 """A GIF that grows frame by frame.
 
-A palette that suits all frames is known only after the last one, and ffmpeg would hold them all
-until then. So they go to a lossless file first, which is read twice.
+One palette must suit all frames, and ffmpeg would hold all of them in memory to find it. So
+the frames go to a lossless file first, which ffmpeg reads twice.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _APPLIED = "paletteuse=dither=none:diff_mode=rectangle"
 
 
 class GifEncoder:
-    """Makes a GIF that repeats for ever, with one palette for all frames.
+    """Makes a GIF that repeats endlessly, with one palette for all frames.
 
     Args:
         path: The final path, ending in ``.gif``; its folder exists. Beside it, two files exist
             while it is made: ``<name>.frames.mp4`` and ``<name>.palette.png``.
         width: Of a frame in pixels.
         height: Likewise.
-        fps: Frames per second, above 0; of more than 5, frames are left out.
+        fps: Frames per second, above 0; above 5, the GIF leaves out frames.
 
     Raises:
         MachineError: There is no ffmpeg that can be started.
@@ -53,7 +53,7 @@ class GifEncoder:
         """Append a frame, uint8 (height, width, 3), RGB.
 
         Raises:
-            OutputError: ffmpeg has ended, with its reason; nothing is left.
+            OutputError: ffmpeg has ended, with its reason. The files are removed.
         """
         self._encoder.write(frame)
 
@@ -61,7 +61,7 @@ class GifEncoder:
         """Choose the palette, write the GIF and give it its final name.
 
         Raises:
-            OutputError: It cannot be written, with ffmpeg's reason; nothing of it is left.
+            OutputError: The GIF cannot be written, with ffmpeg's reason. The files are removed.
         """
         try:
             frames = ["-i", str(self._encoder.finish())]
@@ -76,7 +76,7 @@ class GifEncoder:
             self._clean()
 
     def abort(self) -> None:
-        """Leave nothing but a finished GIF; fine to call at any time, also twice."""
+        """Remove all files but a finished GIF. May be called at any time, also twice."""
         self._encoder.abort()
         self._clean()
 

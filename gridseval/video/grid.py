@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from gridseval.errors import OutputError
 from gridseval.video.caption import fit_text, font_of
+from gridseval.video.image_file import save_image
 from gridseval.video.picture import BACKGROUND_RGB
 
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 _GAP_PX, _LABEL_PX, _LINE_PX, _TITLE_PX = 12, 44, 19, 34
 _WIDEST_PX = 2400
-_JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Pictures that belong together, and what they are called.
+    """Pictures that belong together, and their label.
 
     Attributes:
         label: At most two lines are shown.
@@ -55,14 +53,14 @@ def write_grid(path: Path, title: str, sections: Sequence[Section], columns: int
         path: Ends in ``.png``, ``.jpg`` or ``.jpeg``; its folder exists.
         title: One line above all.
         sections: At least one; all pictures of one size.
-        columns: Cells in a row; 0: as many as make a sheet about as wide as high, at most 2400
-            pixels.
+        columns: Cells in a row; 0 chooses a number that makes the sheet about square, at most 2400
+            pixels wide.
 
     Returns:
         ``path``.
 
     Raises:
-        OutputError: The file cannot be written; nothing of it is left.
+        OutputError: The file cannot be written, and is removed.
     """
     first = sections[0].cells[0]
     height, width = first.images[0].shape[:2]
@@ -83,7 +81,7 @@ def write_grid(path: Path, title: str, sections: Sequence[Section], columns: int
             left = _GAP_PX + column * (cell[0] + _GAP_PX)
             _draw_cell(sheet, each, left, top + row * (cell[1] + _GAP_PX), cell[0])
         top += count * (cell[1] + _GAP_PX)
-    return _save(sheet, path)
+    return save_image(sheet, path)
 
 
 def _columns(counts: Sequence[int], cell: tuple[int, int]) -> int:
@@ -108,14 +106,3 @@ def _draw_cell(sheet: Image.Image, cell: Cell, left: int, top: int, width: int) 
     below = top + cell.images[0].shape[0] + 3
     for number, line in enumerate(lines):
         draw.text((left, below + number * _LINE_PX), line, font=font, fill=_TEXT_RGB)
-
-
-def _save(image: Image.Image, path: Path) -> Path:
-    part = path.with_suffix(f".part{path.suffix}")
-    try:
-        image.save(part, optimize=True, quality=_JPEG_QUALITY)  # PNG has no quality
-        return part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

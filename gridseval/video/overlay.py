@@ -1,7 +1,7 @@
-"""What a policy kept of one camera's picture, laid over that picture.
+"""Draws the tokens that a policy kept over a camera's picture.
 
-Everything that depends on the trace alone is computed once and folded into three arrays; a frame
-then costs three multiplications. Picture coordinates are edge to edge: pixel i spans [i, i + 1].
+It computes all that depends on the trace alone once, as three arrays. A frame then costs three
+multiplications. Picture coordinates are edge to edge: pixel i spans [i, i + 1].
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import CameraTrace
+from gridseval.tokens.token_trace import CameraTrace
 
 Float = NDArray[np.float32]
 

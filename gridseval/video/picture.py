@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.overlay import Overlay
 
 IMAGE_PX = 256
@@ -72,7 +72,7 @@ class Picture:
 
 
 def _fitted(frame: _Image) -> _Image:
-    """Return a frame in the size that pictures have, whatever size the protocol renders."""
+    """Return a frame in the size of pictures; protocols render other sizes, too."""
     assert frame.ndim == 3 and frame.shape[0] == frame.shape[1]
     if len(frame) == IMAGE_PX:
         return frame

@@ -1,4 +1,4 @@
-"""Which episodes get a video, and the videos of those that are running."""
+"""Which episodes get a video, and the videos of running episodes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import OutputError, UsageError
+from gridseval.errors import UsageError
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.status import Status
 from gridseval.suites import Episode, Suite
 from gridseval.tokens import ImageMapping, TokenTrace
-from gridseval.video.episode import EpisodeVideo, Outcome, video_name
+from gridseval.video.episode import EpisodeVideo, video_name
 
 RECORD_EVERY = 2
 """Every second control step is a frame: 10 frames/s in real time, at half the rendering."""
@@ -26,7 +28,7 @@ class VideoChoice:
 
     Attributes:
         recorded: Episodes whose frames are drawn.
-        failures_only: Whether the videos of successes are thrown away.
+        failures_only: Whether to discard the videos of successes.
     """
 
     recorded: frozenset[Episode]
@@ -37,8 +39,8 @@ class VideoChoice:
         """Return the choice that ``--video`` names.
 
         Args:
-            text: ``"none"``, ``"failures"``, ``"all"``, or a number: so many episodes, spread over
-                the tasks.
+            text: ``"none"``, ``"failures"``, ``"all"``, or a number of episodes, which are spread
+                over the tasks.
             episodes: All episodes of the run, so that a resumed run chooses the same.
 
         Raises:
@@ -48,7 +50,7 @@ class VideoChoice:
             return cls(frozenset())
         if text in ("all", "failures"):
             return cls(frozenset(episodes), failures_only=text == "failures")
-        # Nine digits are more episodes than any run has, and few enough for int().
+        # No run has a billion episodes, and int() refuses thousands of digits.
         if re.fullmatch(r"[0-9]{1,9}", text) is None:
             shown = text if len(text) <= 40 else f"{text[:39]}…"
             raise UsageError(f"--video {shown!r} is not none, failures, all or a number")
@@ -56,12 +58,12 @@ class VideoChoice:
         return cls(frozenset(spread[: int(text)]))
 
     def record_every(self, episode: Episode) -> int:
-        """Return that every n-th step's images are wanted, 0 for none."""
+        """Return n if the video wants the images of every n-th step, 0 for no images."""
         return RECORD_EVERY if episode in self.recorded else 0
 
 
 class _Running:
-    """An episode's video, and the last frame: what the policy saw in it is told only afterwards."""
+    """An episode's video and its last frame, whose trace comes only after it."""
 
     def __init__(self, video: EpisodeVideo) -> None:
         self.video = video
@@ -79,17 +81,17 @@ class _Running:
 
     def query(self, step: int, trace: TokenTrace | None) -> None:
         if self._held is not None and self._held["step"] < step:
-            self.draw()  # the policy saw a later image, which is no frame
+            self.draw()  # the policy saw a later image, which is not a frame of the video
         self.trace = trace
         self.draw()
 
 
 class VideoRecorder:
-    """Streams frames of running episodes to their videos, each with the trace that held then.
+    """Streams frames of running episodes to their videos, each with the current trace.
 
     Args:
         suite: For the instructions.
-        folder: Where videos go; made when the first one starts.
+        folder: The folder of the videos; made when the first one starts.
         choice: Which episodes.
         mapping: From the model's input image to the frame, for traces.
     """
@@ -106,7 +108,7 @@ class VideoRecorder:
         self._running: dict[Episode, _Running] = {}
 
     def on_start(self, episode: Episode) -> None:
-        """Begin an episode's video, forgetting what an earlier attempt left.
+        """Begin an episode's video, and discard that of an earlier attempt.
 
         Raises:
             OutputError: The folder cannot be made.
@@ -114,10 +116,8 @@ class VideoRecorder:
         self._discard([episode])
         if episode not in self._choice.recorded:
             return
-        try:
+        with os_errors(f"cannot create {self._folder}", hint=RUN_HINTS):
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot create {self._folder}: {error.strerror}") from error
         instruction = self._suite.tasks[episode.task].instruction
         video = EpisodeVideo(self._path(episode), instruction, VIDEO_FPS, self._mapping)
         self._running[episode] = _Running(video)
@@ -135,15 +135,15 @@ class VideoRecorder:
         if running is not None:
             running.query(step, trace)
 
-    def finish(self, episode: Episode, status: Outcome, steps: int) -> Path | None:
-        """End an episode's video and return where it is, or ``None`` if there is none to keep."""
+    def finish(self, episode: Episode, status: Status, steps: int) -> Path | None:
+        """End an episode's video and return its path, or ``None`` if it is not kept."""
         running = self._running.pop(episode, None)
         if running is None:
             return None
         video = running.video
         if self._choice.failures_only and status == "success":
             video.discard()
-            # An error that was run again may have left one.
+            # An earlier attempt that ended in an error may have left one.
             with contextlib.suppress(OSError):
                 self._path(episode).unlink(missing_ok=True)
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from gridseval.errors import OutputError
+from gridseval.status import Status
 from gridseval.tokens.mapping import ImageMapping
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.token_trace import TokenTrace
 from gridseval.video.caption import OUTCOME_RGB, font_of, shorten, token_counts
-from gridseval.video.episode import Outcome, ending
+from gridseval.video.episode import ending
+from gridseval.video.image_file import save_image
 from gridseval.video.picture import BACKGROUND_RGB, Picture
 
 LABEL_HEIGHT_PX, FOOTER_HEIGHT_PX = 36, 48
 MARGIN_PX = 16
-_LABEL_FONT_PX, _FOOTER_FONT_PX = 19, 24  # larger than a video's: sheets are seen scaled down
+_LABEL_FONT_PX, _FOOTER_FONT_PX = 19, 24  # larger than a video's, as viewers scale sheets down
 _TEXT_RGB, _FAINT_RGB = (255, 255, 255), (190, 194, 200)
 
 
@@ -32,7 +32,7 @@ class Frame:
         step: Policy steps executed so far.
         agentview: uint8 (256, 256, 3), RGB.
         wrist: Likewise.
-        trace: What the policy looked at when it was last asked, if it says.
+        trace: What the policy looked at in its last query, if it says so.
     """
 
     step: int
@@ -46,7 +46,7 @@ class Frame:
 
 
 class Moments:
-    """Picks the four frames of a contact sheet while an episode goes by; keeps no others.
+    """Picks the four frames of a contact sheet while an episode runs, and keeps no others.
 
     ``start`` is the first frame, ``first contact`` the first one at or after the step in which the
     gripper first touches an object or a fixture, ``gripper closing`` likewise of the first action
@@ -61,7 +61,7 @@ class Moments:
         self._come: set[str] = set()
 
     def note(self, touching: bool, closing: bool) -> None:
-        """Take note of a step: whether the gripper touches something, and was told to close."""
+        """Note whether the gripper touches something in a step, and whether it is told to close."""
         for name, now in (("first contact", touching), ("gripper closing", closing)):
             if now and name not in self._come:
                 self._come.add(name)
@@ -74,7 +74,7 @@ class Moments:
         self._due.clear()
 
     def frames(self) -> tuple[tuple[str, Frame | None], ...]:
-        """Return the moments in their order, ``None`` for those that never came."""
+        """Return the moments in their order, ``None`` for those that did not happen."""
         return tuple(self._frames.items())
 
 
@@ -82,7 +82,7 @@ def write_sheet(
     path: Path,
     moments: Sequence[tuple[str, Frame | None]],
     instruction: str,
-    outcome: Outcome,
+    status: Status,
     steps: int,
     mapping: ImageMapping | None = None,
 ) -> Path:
@@ -90,9 +90,9 @@ def write_sheet(
 
     Args:
         path: Ends in ``.png``; its folder exists.
-        moments: Labels and frames; one without a frame never came, and its place says so.
-        instruction: What the robot was told.
-        outcome: How the episode ended.
+        moments: Labels and frames; the sheet marks a moment without a frame as missing.
+        instruction: The robot's instruction.
+        status: How the episode ended.
         steps: Policy steps it took.
         mapping: From the model's input image to the frame, for traces.
 
@@ -100,7 +100,7 @@ def write_sheet(
         ``path``.
 
     Raises:
-        OutputError: The file cannot be written; nothing of it is left.
+        OutputError: The file cannot be written, and is removed.
     """
     overlaid = any(frame is not None and frame.trace is not None for _, frame in moments)
     picture = Picture(mapping or ImageMapping(), overlaid)
@@ -110,13 +110,13 @@ def write_sheet(
     sheet = Image.new("RGB", (across, height + FOOTER_HEIGHT_PX), BACKGROUND_RGB)
     for number, tile in enumerate(tiles):
         sheet.paste(Image.fromarray(tile), (MARGIN_PX + number * (width + MARGIN_PX), 0))
-    sheet.paste(_footer(across, instruction, outcome, steps), (0, height))
-    return _save(sheet, path)
+    sheet.paste(_footer(across, instruction, status, steps), (0, height))
+    return save_image(sheet, path)
 
 
-def _footer(width: int, instruction: str, outcome: Outcome, steps: int) -> Image.Image:
-    image = Image.new("RGB", (width, FOOTER_HEIGHT_PX), OUTCOME_RGB[outcome])
-    draw, font, said = ImageDraw.Draw(image), font_of(_FOOTER_FONT_PX), ending(outcome, steps)
+def _footer(width: int, instruction: str, status: Status, steps: int) -> Image.Image:
+    image = Image.new("RGB", (width, FOOTER_HEIGHT_PX), OUTCOME_RGB[status])
+    draw, font, said = ImageDraw.Draw(image), font_of(_FOOTER_FONT_PX), ending(status, steps)
     right = width - MARGIN_PX - font.getlength(said)
     shown = shorten(instruction, int(right) - 3 * MARGIN_PX, font)
     draw.text((MARGIN_PX, 9), shown, font=font, fill=_TEXT_RGB)
@@ -137,14 +137,3 @@ def _tile(picture: Picture, label: str, frame: Frame | None) -> NDArray[np.uint8
         said = "   ".join([f"step {frame.step}", *(f"{c.kept}/{c.dense} tokens" for c in counts)])
     draw.text((size[0] - font.getlength(said), 6), said, font=font, fill=_FAINT_RGB)
     return np.asarray(image, np.uint8)
-
-
-def _save(image: Image.Image, path: Path) -> Path:
-    part = path.with_suffix(".part.png")
-    try:
-        image.save(part, "PNG", optimize=True)
-        return part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""Two episodes' videos as one, to see where they part."""
+"""Joins two episodes' videos side by side, to show where they part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_side_by_side(
 ) -> Path:
     """Write a video with two others side by side, each below its label.
 
-    Frames are decoded and encoded one at a time. The shorter one's last frame is held to the end.
+    It decodes and encodes one frame at a time. The shorter video's last frame stays to the end.
     The frame rate is the first one's; a video of another height stands at the top.
 
     Args:

@@ -1,4 +1,4 @@
-"""Arrays from bytes that somebody else sent."""
+"""Arrays from the bytes of another process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def number_type(dtype: Any) -> np.dtype[Any]:
     """Return the element type of a text like ``"<f4"``.
 
     Raises:
-        WireError: It is none, or not of numbers (objects would be pickles).
+        WireError: It is not an array, or not one of numbers (objects would be pickles).
     """
     if not isinstance(dtype, str) or len(dtype) > 16:
         raise WireError(f"an array's dtype is {str(dtype)[:40]!r}, expected a short text")

@@ -40,7 +40,7 @@ def unpack(data: bytes | bytearray | str) -> dict[str, Any]:
     """Return the message that some bytes are.
 
     Raises:
-        WireError: They are no msgpack, no map, or hold arrays of anything but numbers.
+        WireError: They are not msgpack or not a map, or an array holds something else than numbers.
     """
     if isinstance(data, str):
         raise WireError("got text, expected msgpack")

@@ -46,7 +46,7 @@ class ServedPolicy:
         mapping: From its input image to the observed frame.
         flops: Whether replies with a trace say what the query cost, under ``flops``.
         needs: What its environments must be like, as far as it differs from the defaults of
-            ``EnvironmentNeeds``; servers of before send none.
+            ``EnvironmentNeeds``; earlier servers send none.
         description: What is served, as a run of it in the server's own process would record it.
         protocol: Version of these keys.
 

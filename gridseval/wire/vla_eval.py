@@ -69,7 +69,7 @@ def unpack(data: bytes | bytearray | str) -> Message:
     """Return the message that some bytes are.
 
     Raises:
-        WireError: They are no message of this protocol.
+        WireError: They are not a message of this protocol.
     """
     if isinstance(data, str):
         raise WireError("got text, expected msgpack")

@@ -85,7 +85,7 @@ def test_other_bytes_than_declared_are_refused(
 ) -> None:
     """One file's hash is that of a large file, the other's that of git."""
     double.declared[path] = bytes(reversed(FILES[path]))
-    with pytest.raises(MachineError, match=f"not used:\n  {path}: other content"):
+    with pytest.raises(MachineError, match=f"not use them:\n  {path}: other content"):
         pull(LIBERO, hub, to=nowhere / "assets")
     assert not (nowhere / "assets").exists()
     double.declared.clear()
@@ -166,7 +166,7 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
 
 def test_a_place_that_cannot_be_written(hub: Hub, nowhere: Path) -> None:
     (nowhere / "file").write_text("in the way")
-    with pytest.raises(MachineError, match="models cannot be stored in"):
+    with pytest.raises(MachineError, match="assets cannot be stored in"):
         pull(LIBERO, hub, to=nowhere / "file" / "assets")
 
 

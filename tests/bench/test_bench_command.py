@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+from bddl_attacks import MARKER, WORKING
 from click.testing import CliRunner
+from own_suites import write_suite
 
+from gridseval.bench.episode import Stopwatch
+from gridseval.bench.plain import PlainLoop
 from gridseval.bench.plain_client import PlainProcess
 from gridseval.bench.plan import PlainTask
 from gridseval.cli.bench import command
+from gridseval.envs.libero_package import import_libero
 from gridseval.errors import MachineError, OutputError
 
 LOOP_KEYS = {
@@ -96,3 +101,38 @@ def test_plain_loop_that_dies_says_why() -> None:
             process.load(PlainTask("nowhere.bddl", "nowhere", "nowhere", 7, 1, 1, images=False))
     finally:
         process.close()
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A suite of one's own in whose first BDDL file stands code that libero would run."""
+    folder = write_suite(tmp_path / "kitchen")
+    file = folder / "bddl_files" / "switch_it_on.bddl"
+    lines = file.read_text(encoding="utf8").splitlines()
+    line = next(number for number, text in enumerate(lines) if ":yaw_rotation" in text) + 1
+    lines[line] = f"({WORKING['comprehension']} 0)"
+    file.write_text("\n".join(lines), encoding="utf8")
+    return folder
+
+
+def test_a_suite_of_ones_own_runs_no_code(
+    hostile: Path, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["--suite", str(hostile), "--assets", str(assets)])
+    assert isinstance(result.exception, MachineError)
+    assert "switch_it_on.bddl, line" in result.exception.message
+    assert not Path(MARKER).exists()
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_the_plain_loop_runs_no_code_either(
+    hostile: Path, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bddl = hostile / "bddl_files" / "switch_it_on.bddl"
+    states = hostile / "init_files" / "switch_it_on.pruned_init"
+    task = PlainTask(str(bddl), str(states), str(assets), 0, 1, 1, images=images)
+    with pytest.raises(MachineError, match=r"switch_it_on\.bddl, line"):
+        PlainLoop(task, import_libero(), Stopwatch())
+    assert not Path(MARKER).exists()

@@ -9,15 +9,8 @@ from pathlib import Path
 import pytest
 
 from gridseval.bench.noise import measure_noises, noise_json, noise_text
-from gridseval.bench.plus import (
-    PlusMeasured,
-    PlusPlan,
-    Way,
-    measure_plus,
-    number_of_parts,
-    plus_json,
-    plus_text,
-)
+from gridseval.bench.plus import PlusMeasured, PlusPlan, Way, measure_plus, number_of_parts
+from gridseval.bench.plus_text import plus_json, plus_text
 from gridseval.cli import main
 from gridseval.errors import UsageError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.policies.random import RandomPolicy
+from gridseval.policies.random_actions import RandomPolicy
 from gridseval.policies.zero import ZeroPolicy
 from gridseval.suites import Episode
 

@@ -77,7 +77,7 @@ def test_nothing_to_compare_with(cli: Any, double: HubDouble, tmp_path: Path) ->
     double.close()
     said = cli("assets", "verify", tmp_path / "clone")
     assert said.status == 3
-    assert "nothing to compare these models with" in said.err
+    assert "nothing to compare these assets with" in said.err
 
 
 def test_names_with_a_typing_error(cli: Any, double: HubDouble) -> None:
@@ -102,7 +102,7 @@ def test_a_hub_that_is_not_there(cli: Any, double: HubDouble, tmp_path: Path) ->
     said = cli("assets", "pull")
     assert (said.status, said.out) == (3, "")
     assert "cannot be reached" in said.err and "Traceback" not in said.err
-    assert cli("assets", "list").out.startswith("no models")
+    assert cli("assets", "list").out.startswith("no assets of LIBERO here")
 
 
 def test_a_variable_that_names_nothing_is_listed(

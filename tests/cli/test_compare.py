@@ -63,7 +63,7 @@ def test_no_video_is_said_and_no_error(cli: Any, runs: Runs, tmp_path: Path) -> 
     assert (said.status, said.err) == (0, "no video: no episode flipped\n")
     said = cli("compare", runs[1], runs[2], "--video", video)
     assert said.status == 0
-    assert said.err.startswith("no video: of no flipped episode do both runs have one")
+    assert said.err.startswith("no video: both runs need one of the same flipped episode")
     assert not video.exists()
 
 

@@ -184,7 +184,7 @@ def test_a_bug_is_named_as_one(cli: Any, run_words: Words, monkeypatch: pytest.M
     assert said.status == 1
     assert said.err == (
         "gridseval: a bug in gridseval: ZeroDivisionError: division by zero\n"
-        "  see where with --debug\n"
+        "  --debug shows the traceback\n"
     )
 
 

@@ -87,6 +87,6 @@ def test_no_models_and_no_place_for_any(command: Any, run_words: Words, tmp_path
     nowhere = {**home, "GRIDSEVAL_ASSETS": None, "HF_HUB_OFFLINE": "1"}
     said = command(*words[:at], *words[at + 2 :], **nowhere)
     assert (said.status, said.out) == (3, "")
-    assert "stand-in models cannot be built" in said.err and "--assets PATH" in said.err
+    assert "stand-in assets cannot be built" in said.err and "--assets PATH" in said.err
     assert "Traceback" not in said.err
     assert all(path.is_file() for path in tmp_path.iterdir())

@@ -28,7 +28,7 @@ def broken(command: Any, run_words: Words, tmp_path: Path) -> list[object]:
     assert said.status == 6
     assert "1 episode ended in a technical error and enters no rate\n" in said.out
     assert "1 × worker process was ended by SIGKILL\n" in said.out
-    assert f"--out {tmp_path}/run --retry-errors runs errors again" in said.out
+    assert f"--out {tmp_path}/run --retry-errors reruns the errors" in said.out
     file.unlink()
     return words
 

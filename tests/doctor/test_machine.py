@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from gridseval.doctor import machine
-from gridseval.doctor.machine import check_cores, check_disk, check_memory
-from gridseval.doctor.settings import check_libero_config
+from gridseval.doctor.machine import check_cores, check_disk, check_libero_config, check_memory
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from gridseval.assets import content_hash
 from gridseval.assets.manifest import Manifest, write_manifest
-from gridseval.doctor.models import check_models
+from gridseval.doctor.machine import check_models
 
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects")
 

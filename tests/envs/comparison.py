@@ -100,7 +100,7 @@ def make(job: Job, assets: Path, **kwargs: Any) -> gymnasium.Env[Any, Any]:
 
 def poke(env: gymnasium.Env[Any, Any], joints: Joints) -> None:
     """Set joint positions in gridseval's simulation, as the plain loop does in its own."""
-    data = env.unwrapped._stage.simulation.scene.env.sim.data
+    data = env.unwrapped._running.task.simulation.scene.env.sim.data
     for joint, position in joints.items():
         set_joint(data, joint, position)
 
@@ -117,7 +117,7 @@ def compare_trial(
     where = f"{job.label} trial {trial}"
     observation, info = env.reset(options={"task": job.task, "trial": trial})
     assert info["task_name"] == str(reference["name"])
-    model = env.unwrapped._stage.simulation.scene.model
+    model = env.unwrapped._running.task.simulation.scene.model
     assert_same(env.unwrapped.sim_state(), expected["settled"], f"{where}: settled state")
     assert_same(model.body_pos, expected["body_pos"], f"{where}: body_pos")
     assert_same(model.body_quat, expected["body_quat"], f"{where}: body_quat")

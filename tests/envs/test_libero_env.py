@@ -109,7 +109,7 @@ def test_global_random_numbers_are_left_alone(env: LiberoEnv) -> None:
 def test_without_settling_the_state_is_the_stored_one(assets: Path) -> None:
     made = gymnasium.make(ID, assets=assets, observations=("state",), settle_steps=0)
     made.reset(options={"task": 1, "trial": 49})
-    scene = made.unwrapped._stage.simulation.scene
+    scene = made.unwrapped._running.task.simulation.scene
     stored = read_init_states(scene.files.init_states)[49]
     assert made.unwrapped.sim_state().tobytes() == stored.tobytes()
     made.close()
@@ -256,7 +256,7 @@ def test_privileged_state_is_that_of_the_simulation(env: LiberoEnv) -> None:
     assert all(pose.shape == (7,) for pose in known["objects"].values())
     assert np.allclose(known["eef"][:3], observation["state"][:3], atol=1e-6)
     # The robot still moves a little, the milk stands: its joint tells the same pose.
-    stored = env._stage.simulation.scene.env.sim.data.get_joint_qpos("milk_1_joint0")
+    stored = env._running.task.simulation.scene.env.sim.data.get_joint_qpos("milk_1_joint0")
     assert np.allclose(known["objects"]["milk_1"], stored, atol=1e-3)
     rotation = known["sites"]["basket_1_contain_region"][3:].reshape(3, 3)
     assert np.allclose(rotation @ rotation.T, np.eye(3))

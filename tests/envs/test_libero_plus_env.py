@@ -228,9 +228,9 @@ def test_the_frame_of_the_stored_state_has_no_noise(assets: Path) -> None:
     env.close()
 
 
-def test_robot_true_really_starts_there(assets: Path) -> None:
+def test_perturbed_start_really_starts_there(assets: Path) -> None:
     settings = {"assets": assets, "observations": ("state",), "settle_steps": 0}
-    env = LiberoEnv("libero_plus_goal", robot_true=True, **settings)
+    env = LiberoEnv("libero_plus_goal", perturbed_start=True, **settings)
     plain = LiberoEnv("libero_plus_goal", **settings)
     tasks = (t for t in env.suite.tasks if t.variant.kind == "init")
     task = next(t for t in tasks if t.variant.parameters > (400,))

@@ -60,8 +60,8 @@ def test_light_of_middle_strength_leaves_kitchens_plausible(assets: Path, task: 
         plan = parse_plan([f"light:{strength}"])
         for trial in range(8):
             drawn = plan.draw(7, "libero_10", task, trial).perturbation
-            env._running().perturb(drawn)
-            env._eyes._seen.clear()
+            env._running.task.perturb(drawn)
+            env._running.cameras._seen.clear()
             picture = env._image("agentview")
             assert (picture >= 253).all(axis=2).mean() < 0.03, (strength, trial)
             brightness.append(picture.mean() / nominal.mean())

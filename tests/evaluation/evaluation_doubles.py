@@ -12,7 +12,7 @@ import numpy as np
 
 from gridseval.policies import ActionChunk
 from gridseval.policies.oracle import OraclePolicy
-from gridseval.policies.random import RandomPolicy
+from gridseval.policies.random_actions import RandomPolicy
 from gridseval.suites import Episode
 
 

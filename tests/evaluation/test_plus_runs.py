@@ -53,23 +53,23 @@ def run(out: Path, assets: Path, **changed: Any) -> tuple[dict[str, Any], dict[i
 def test_what_lacks_files_is_left_out_and_told(assets: Path, tmp_path: Path, suite: Suite) -> None:
     asked = named(suite, "view", "init", "light", "language")
     out = tmp_path / "run"
-    manifest, records = run(out, assets, tasks=asked, prompts="upstream", robot_true=True)
+    manifest, records = run(out, assets, tasks=asked, prompts="upstream", perturbed_start=True)
     view, init = (int(index) for index in asked.split(",")[:2])
     assert manifest["tasks"] == [init, view] == sorted(records)
     assert manifest["episodes"] == 2
     assert manifest["trials"] == 1
-    assert (manifest["prompts"], manifest["robot_true"]) == ("upstream", True)
+    assert (manifest["prompts"], manifest["perturbed_start"]) == ("upstream", True)
     assert set(manifest["unavailable"]) == {"language", "light"}
     assert [sum(row.values()) for row in manifest["unavailable"].values()] == [1, 1]
     assert "gridseval assets pull libero-plus" in manifest["unavailable_because"]["light"]
     told = {index: record.extra for index, record in records.items()}
     assert told[view]["dimension"] == "camera"
     assert told[view]["level"] == suite.tasks[view].variant.level
-    assert told[init]["dimension"] == "robot_true"  # not the leaderboard's
+    assert told[init]["dimension"] == "perturbed_start"  # not the leaderboard's
     words = suite.tasks[view].name.replace("_", " ")
     assert records[view].instruction == words
     with pytest.raises(OutputError, match="prompts: 'upstream' -> 'base'"):
-        run(out, assets, tasks=asked, robot_true=True)
+        run(out, assets, tasks=asked, perturbed_start=True)
 
 
 def test_perturbations_are_recorded(assets: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_perturbations_are_recorded(assets: Path, tmp_path: Path) -> None:
         ({"perturb": ("camra:3",)}, UsageError, "did you mean 'camera'"),
         ({"libero_plus": "/nowhere"}, UsageError, "does not exist"),
         ({"suite": "libero_goal", "prompts": "upstream"}, UsageError, "for the suites of LIBERO-P"),
-        ({"suite": "libero_goal", "robot_true": True}, UsageError, "--robot-true is for"),
+        ({"suite": "libero_goal", "perturbed_start": True}, UsageError, "--perturbed-start is for"),
         ({"suite": "libero_goal", "sample": 3}, UsageError, "did you mean 'libero_plus_goal'"),
     ],
 )

@@ -220,6 +220,6 @@ def test_a_server_that_is_not_there_is_one_line(
         main([*words, *named, "--assets", str(assets), "--out", str(tmp_path / "run")])
     assert left.value.code == 4
     said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("gridseval: nobody answers at ws://127.0.0.1:9")
+    assert said[0].startswith("gridseval: no server answers at ws://127.0.0.1:9")
     assert len(said) == 2
     assert not (tmp_path / "run").exists()

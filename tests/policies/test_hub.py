@@ -126,7 +126,7 @@ def test_ids(tmp_path: Path) -> None:
     assert hub_id("a/b@refs/pr/1") == HubId("a/b", "refs/pr/1")
     assert hub_id("hf://a/b.pt@main") == HubId("a/b.pt", "main")
     for text in ("hf://", "hf://a", "hf://a/b/c", "hf://a/b@", "hf:///etc/passwd", "hf://../b"):
-        with pytest.raises(PolicyError, match="is no hub id"):
+        with pytest.raises(PolicyError, match="is not a hub id"):
             hub_id(text)
 
 
@@ -200,8 +200,8 @@ def test_code_of_the_user_gets_all_files(hub: ModelHubDouble) -> None:
     [
         (404, "RepoNotFound", f"{NAME} does not exist: no such path here, and the hub", "name"),
         (401, "RepoNotFound", f"{NAME} does not exist", "hf auth login"),
-        (401, "GatedRepo", f"{NAME} is gated", f"ask at https://huggingface.co/{NAME}"),
-        (403, "GatedRepo", f"{NAME} is gated", f"ask at https://huggingface.co/{NAME}"),
+        (401, "GatedRepo", f"{NAME} is gated", f"ask for access at https://huggingface.co/{NAME}"),
+        (403, "GatedRepo", f"{NAME} is gated", f"ask for access at https://huggingface.co/{NAME}"),
         (500, "", "neither a path here nor in the hub's cache, .*500", "hf download"),
         (429, "", "neither a path here nor in the hub's cache, .*429", "hf download"),
     ],

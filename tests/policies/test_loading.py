@@ -12,7 +12,7 @@ import pytest
 
 from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import EnvironmentNeeds, load_policy
-from gridseval.policies.random import RandomPolicy
+from gridseval.policies.random_actions import RandomPolicy
 from gridseval.policies.torch_file import TorchPolicy
 from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
 
@@ -166,8 +166,8 @@ def test_what_is_missing_is_named() -> None:
         ("Typo", "unknown observation 'agent_view' .did you mean 'agentview'"),
         ("NoReplan", "replan 0"),
         ("Exiting", "cannot make policy .*: SystemExit: no licence"),
-        ("OneText", r"observation_keys 'state', which is no tuple of names .write \('state',\)"),
-        ("OneNumber", "observation_keys 3, which is no tuple"),
+        ("OneText", r"observation_keys 'state', which is not a tuple of names .write \('state',\)"),
+        ("OneNumber", "observation_keys 3, which is not a tuple"),
     ],
 )
 def test_a_faulty_policy_is_refused(name: str, words: str) -> None:

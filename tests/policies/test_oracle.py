@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gridseval.policies.chunk_check import check_actions
 from gridseval.policies.oracle import OraclePolicy
 from gridseval.policies.oracle.clearance import hand_columns
 from gridseval.policies.oracle.expert import Expert
@@ -26,7 +27,6 @@ from gridseval.policies.oracle.motion import Motion, arm_at, observe
 from gridseval.policies.oracle.scene import Pose, Scene, parse_scene
 from gridseval.policies.oracle.skill import Phase, nearer_yaw
 from gridseval.policies.oracle.tasks import next_goal, read_goals
-from gridseval.policies.protocol import check_actions
 from gridseval.suites import Episode
 
 HOME = np.array([-0.205, 0.0, 1.173])

@@ -60,7 +60,7 @@ def test_a_wrong_shape_says_what_was_expected_and_what_came(
         (np.zeros((1, 1, 7), np.complex64), "type complex64"),
         (None, "type NoneType"),
         ({"actions": 1}, "type dict"),
-        ([[1.0], [1.0, 2.0]], "which is no array"),
+        ([[1.0], [1.0, 2.0]], "which is not an array"),
     ],
 )
 def test_a_wrong_type_is_named(actions: Any, words: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,8 @@ class Half:
 
 
 @pytest.fixture
-def registry() -> Registry:
-    return Registry("gridseval.test.policies", {"zero": ZERO}, ("reset", "act"))
+def registry() -> Registry[Any]:
+    return Registry("gridseval.test.policies", {"zero": ZERO}, POLICIES.interface)
 
 
 @pytest.fixture
@@ -65,19 +66,19 @@ def test_each_built_in_kind_can_be_loaded_by_name(name: str) -> None:
     assert callable(POLICIES.load(name).act)
 
 
-def test_a_class_needs_no_registering(registry: Registry) -> None:
+def test_a_class_needs_no_registering(registry: Registry[Any]) -> None:
     assert registry.load(ZERO) is ZeroPolicy
     assert registry.target("zero") == ZERO
 
 
-def test_a_class_in_a_file_needs_no_package(registry: Registry, tmp_path: Path) -> None:
+def test_a_class_in_a_file_needs_no_package(registry: Registry[Any], tmp_path: Path) -> None:
     file = tmp_path / "my_policy.py"
     file.write_text(POLICY_FILE)
     loaded = registry.load(f"{file}:Mine")
     assert loaded(speed=2.0).speed == 2.0
 
 
-def test_registering_imports_nothing_and_refuses_a_second_owner(registry: Registry) -> None:
+def test_registering_imports_nothing_and_refuses_a_second_owner(registry: Registry[Any]) -> None:
     registry.register("late", "nowhere:Nothing")
     registry.register("late", "nowhere:Nothing")
     assert registry.names() == ("late", "zero")
@@ -88,28 +89,32 @@ def test_registering_imports_nothing_and_refuses_a_second_owner(registry: Regist
 
 
 @pytest.mark.parametrize(("name", "target"), [("", "a:B"), ("a:b", "a:B"), ("a", "B"), ("a", "m:")])
-def test_a_malformed_registration_is_refused(registry: Registry, name: str, target: str) -> None:
+def test_a_malformed_registration_is_refused(
+    registry: Registry[Any], name: str, target: str
+) -> None:
     with pytest.raises(PolicyError, match="cannot register"):
         registry.register(name, target)
 
 
-def test_plug_ins_are_found_by_entry_point(registry: Registry, plug_in: Path) -> None:
+def test_plug_ins_are_found_by_entry_point(registry: Registry[Any], plug_in: Path) -> None:
     assert registry.names() == ("broken", "mine", "zero")
     assert registry.load("mine").__name__ == "Mine"
 
 
-def test_a_built_in_name_cannot_be_taken_by_a_plug_in(registry: Registry, plug_in: Path) -> None:
+def test_a_built_in_name_cannot_be_taken_by_a_plug_in(
+    registry: Registry[Any], plug_in: Path
+) -> None:
     assert registry.load("zero") is ZeroPolicy
 
 
 def test_a_broken_plug_in_tells_its_reason_to_those_who_name_it(
-    registry: Registry, plug_in: Path
+    registry: Registry[Any], plug_in: Path
 ) -> None:
     with pytest.raises(PolicyError, match="'broken': RuntimeError: no GPU for this plug-in"):
         registry.load("broken")
 
 
-def test_a_name_that_two_packages_claim_is_refused(registry: Registry, plug_in: Path) -> None:
+def test_a_name_that_two_packages_claim_is_refused(registry: Registry[Any], plug_in: Path) -> None:
     info = plug_in / "other-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
@@ -129,19 +134,19 @@ def test_a_name_that_two_packages_claim_is_refused(registry: Registry, plug_in: 
         ("no/such/file.py:Policy", "no/such/file.py does not exist"),
     ],
 )
-def test_a_wrong_name_is_explained(registry: Registry, name: str, words: str) -> None:
+def test_a_wrong_name_is_explained(registry: Registry[Any], name: str, words: str) -> None:
     with pytest.raises(PolicyError, match=words):
         registry.load(name)
 
 
-def test_a_class_that_is_no_policy_is_refused(registry: Registry, tmp_path: Path) -> None:
+def test_a_class_that_is_no_policy_is_refused(registry: Registry[Any], tmp_path: Path) -> None:
     file = tmp_path / "half.py"
     file.write_text(POLICY_FILE)
     with pytest.raises(PolicyError, match=r"has no method reset\(\)"):
         registry.load(f"{file}:Half")
 
 
-def test_a_file_that_raises_leaves_nothing_behind(registry: Registry, tmp_path: Path) -> None:
+def test_a_file_that_raises_leaves_nothing_behind(registry: Registry[Any], tmp_path: Path) -> None:
     file = tmp_path / "raises.py"
     file.write_text("import no_such_thing\n")
     with pytest.raises(PolicyError, match=r"cannot load .*raises.py: ModuleNotFoundError"):
@@ -151,7 +156,7 @@ def test_a_file_that_raises_leaves_nothing_behind(registry: Registry, tmp_path: 
 
 @pytest.mark.parametrize("by_path", [True, False])
 def test_a_file_that_exits_is_explained(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_path: bool
+    registry: Registry[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_path: bool
 ) -> None:
     file = tmp_path / "exiting_policy.py"
     file.write_text("import sys\nsys.exit(3)\n")
@@ -162,7 +167,7 @@ def test_a_file_that_exits_is_explained(
 
 
 def test_ctrl_c_while_a_file_is_imported_is_no_policy_error(
-    registry: Registry, tmp_path: Path
+    registry: Registry[Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "slow.py"
     file.write_text("raise KeyboardInterrupt\n")
@@ -171,7 +176,9 @@ def test_ctrl_c_while_a_file_is_imported_is_no_policy_error(
     assert str(tmp_path) not in sys.path
 
 
-def test_a_file_without_a_class_says_which_it_holds(registry: Registry, tmp_path: Path) -> None:
+def test_a_file_without_a_class_says_which_it_holds(
+    registry: Registry[Any], tmp_path: Path
+) -> None:
     file = tmp_path / "pol.py"
     file.write_text("raise RuntimeError('imported')\n" + POLICY_FILE.partition("annotations")[2])
     with pytest.raises(PolicyError, match=r"names no class .write .*pol.py:Mine or .*pol.py:Half"):
@@ -183,7 +190,7 @@ def test_a_file_without_a_class_says_which_it_holds(registry: Registry, tmp_path
         registry.load("gone.py")
 
 
-def test_a_file_may_import_its_neighbours(registry: Registry, tmp_path: Path) -> None:
+def test_a_file_may_import_its_neighbours(registry: Registry[Any], tmp_path: Path) -> None:
     (tmp_path / "neighbour_of_policy.py").write_text("SPEED = 3.0\n")
     file = tmp_path / "with_neighbour.py"
     file.write_text("import neighbour_of_policy\n" + POLICY_FILE.partition("annotations")[2])

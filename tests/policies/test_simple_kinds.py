@@ -9,7 +9,7 @@ import pytest
 
 from gridseval.errors import PolicyError
 from gridseval.policies import check_actions, load_policy
-from gridseval.policies.random import RandomPolicy
+from gridseval.policies.random_actions import RandomPolicy
 from gridseval.policies.replay import ReplayPolicy
 from gridseval.policies.zero import ZeroPolicy
 from gridseval.suites import Episode

@@ -97,10 +97,10 @@ def test_whatever_is_no_plain_task_is_refused_with_file_and_line(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "task.bddl"
     path.write_bytes(text.encode("utf8", "surrogatepass"))
-    began = time.monotonic()
+    began = time.process_time()  # other work on this machine does not count
     with pytest.raises(MachineError) as caught:
         read_bddl(path)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert caught.value.message.startswith(f"{path}, line {line}: "), caught.value.message
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500

@@ -135,7 +135,7 @@ def test_a_suite_of_ones_own_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"name": "yours"}, "expected 'mine' like the file, got 'yours'"),
+        ({"name": "yours"}, "expected 'mine', the file's, got 'yours'"),
         ({"max_steps": "0"}, "max_steps must be at least 1, not 0"),
         ({"settle_steps": "-1"}, "settle_steps must be at least 0, not -1"),
         ({"trials": "0"}, "trials must be at least 1, not 0"),

@@ -1,7 +1,7 @@
-"""Build the whole asset root: every part in its folders, the way LIBERO's own models are laid out.
+"""Builds the whole asset root, in the folders of LIBERO's own.
 
-A part is a function of the root; the table below names them, so that a new kind of model is one
-module and one line.
+Each part is a function that takes the root. The table below names them, so that a new kind of model
+is one module and one line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The stand-ins in the user's cache: built once per description, whole or not at all.
+"""The stand-ins in the user's cache: built once per description, and atomically.
 
-The folder's name is a hash of the source code that builds it, so that another version of gridseval
-builds anew and two versions live side by side. It is built beside its place and renamed into it;
-of two processes that do so at once, one wins, and the other throws its equal copy away.
+The folder's name is a hash of the source code that builds it, so that each version of gridseval has
+its own. It is built beside its place and renamed. If two processes build at once, one discards its
+equal copy.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def standins_root(cache: Path) -> Path:
     """Return the asset root of the stand-ins, building it if the cache has none or a damaged one.
 
     Args:
-        cache: Folder for built models, such as ``platformdirs.user_cache_dir("gridseval")``; made
+        cache: Folder for built assets, such as ``platformdirs.user_cache_dir("gridseval")``; made
             if it does not exist.
 
     Returns:
-        The absolute path of a folder laid out like LIBERO's own models.
+        The absolute path of a folder laid out like LIBERO's own assets.
 
     Raises:
         MachineError: The cache cannot be written.
@@ -46,11 +46,11 @@ def standins_root(cache: Path) -> Path:
             _build_into_place(root)
     except OSError as error:
         raise MachineError(
-            f"the stand-in models cannot be built in {cache}: {error.strerror or error}",
-            "XDG_CACHE_HOME names another place for caches, --assets PATH a folder of models",
+            f"the stand-in assets cannot be built in {cache}: {error.strerror or error}",
+            "XDG_CACHE_HOME names another place for caches, --assets PATH a folder of assets",
         ) from error
     raise MachineError(
-        f"the stand-in models in {root} change while they are being built",
+        f"the stand-in assets in {root} change while they are being built",
         "is another program cleaning this folder? Remove it and try again",
     )
 
@@ -71,7 +71,7 @@ def description_hash(source: Path | None = None) -> str:
 
 
 def _is_whole(root: Path) -> bool:
-    """Tell whether every file is there as it was built."""
+    """Return whether every file is as it was built."""
     try:
         return (root / _SEAL).read_text(encoding="ascii") == _files_hash(root)
     except (OSError, UnicodeError):
@@ -106,7 +106,7 @@ def _build_into_place(root: Path) -> None:
 
 
 def _remove_forgotten(root: Path) -> None:
-    """Remove what builds left behind that were killed."""
+    """Remove the leftovers of killed builds."""
     for work in root.parent.glob(".stand-ins-*"):
         with contextlib.suppress(OSError):  # another process has just removed it
             if time.time() - work.stat().st_mtime > _FORGOTTEN_S:

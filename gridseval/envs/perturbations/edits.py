@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.perturbations.camera import exact_nominal
+from gridseval.envs.perturbations.kinds import find_kind
 from gridseval.envs.perturbations.patterns import paint
 from gridseval.envs.perturbations.perturbation import NOTHING, Light, Perturbation, Surface
+from gridseval.envs.perturbations.restoring import RestoringEditor
 
 CAMERA = "agentview"
 
@@ -38,16 +42,19 @@ class ModelEditor:
         self._colours = model.mat_rgba.copy()
         self._present = NOTHING
         self._textures: dict[int, NDArray[np.uint8]] = {}
+        self._own = RestoringEditor(model)
 
     def apply(self, perturbation: Perturbation) -> tuple[int, ...]:
         """Bring the model from whatever was applied before to a perturbation.
 
         Args:
-            perturbation: Its camera, light and background; arm and noise are no part of a model.
+            perturbation: Its camera, light, background and its kinds' own edits of the model; arm
+                and noise are no part of a model.
 
         Returns:
             Ids of the textures whose texels have changed: a renderer must upload them again.
         """
+        changed = set(self._own.restore())
         for name, value in self._pristine.items():
             getattr(self._model, name)[:] = value
         if perturbation.camera is not None:
@@ -55,11 +62,13 @@ class ModelEditor:
         if perturbation.light is not None:
             for light in perturbation.light.lights:
                 self._set_light(light)
-        changed: tuple[int, ...] = ()
         if perturbation.background != self._present.background:
-            changed = self._set_background(perturbation)
+            changed |= self._set_background(perturbation)
         self._present = perturbation
-        return changed
+        for name, data in perturbation.extra.items():
+            if (edit := find_kind(name).edit_model) is not None:
+                self._own.edit(functools.partial(_swapped, edit, data))
+        return tuple(sorted(changed | set(self._own.textures())))
 
     def _move_camera(self, perturbation: Perturbation) -> None:
         assert perturbation.camera is not None
@@ -83,7 +92,7 @@ class ModelEditor:
         if light.castshadow is not None:
             model.light_castshadow[index] = light.castshadow
 
-    def _set_background(self, perturbation: Perturbation) -> tuple[int, ...]:
+    def _set_background(self, perturbation: Perturbation) -> set[int]:
         """Paint textures anew; return those that differ from before."""
         model = self._model
         before = set(self._textures)
@@ -95,7 +104,7 @@ class ModelEditor:
         for surface in background.surfaces if background is not None else ():
             for name in _MATERIALS[surface.part]:
                 self._paint(name, surface)
-        return tuple(sorted(before | set(self._textures)))
+        return before | set(self._textures)
 
     def _paint(self, material_name: str, surface: Surface) -> None:
         model = self._model
@@ -110,6 +119,10 @@ class ModelEditor:
         # A material's own colour multiplies the texture's.
         textured = (model.mat_texid[material] >= 0).any()
         model.mat_rgba[material, :3] = 1.0 if textured else surface.colours[0]
+
+
+def _swapped(edit: Callable[[Any, Any], None], data: Any, model: Any) -> None:
+    edit(model, data)
 
 
 def _find(view: Any, name: str) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from gridseval.config import build
@@ -109,6 +110,7 @@ class Perturbation:
         background: Changes of table, floor and walls.
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
         true_swap: Whether glass blur swaps pixels; LIBERO-Plus's copies one over the other.
+        extra: Kinds of perturbation with an edit of their own, each with its data for JSON.
 
     Raises:
         ValueError: A value is out of its range.
@@ -121,6 +123,7 @@ class Perturbation:
     background: BackgroundEdit | None = None
     noise: int | None = None
     true_swap: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.noise is not None and not 1 <= self.noise <= NOISES:
@@ -132,9 +135,9 @@ class Perturbation:
     def to_json(self) -> dict[str, Any]:
         """Return plain data for JSON, without what is not perturbed."""
         return {
-            field.name: _plain(value)
-            for field in dataclasses.fields(self)
-            if (value := getattr(self, field.name)) != field.default
+            each.name: _plain(value)
+            for each in dataclasses.fields(self)
+            if (value := getattr(self, each.name)) != getattr(NOTHING, each.name)
         }
 
     @classmethod

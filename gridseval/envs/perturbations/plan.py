@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gridseval.envs.perturbations.kinds import KINDS, STRENGTHS, Kind, Values
+from gridseval.envs.perturbations.kinds import STRENGTHS, Kind, Values, find_kind
 from gridseval.envs.perturbations.parameters import Value
 from gridseval.envs.perturbations.perturbation import Perturbation
 from gridseval.envs.perturbations.seeding import generator
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.moved import current_perturbation
 
 
 class Draw(NamedTuple):
@@ -73,17 +75,22 @@ class PerturbationPlan:
             trial: The trial's number.
         """
         fields: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
         record: dict[str, Any] = {}
         for item in self.items:
-            kind = KINDS[item.kind]
-            rng = generator(seed, suite, task, trial, item.kind)
+            kind = find_kind(item.kind)
+            rng = generator(seed, suite, task, trial, kind.seeded_as or item.kind)
             values: Values = dict(item.values)
             if item.strength is not None:
                 values = kind.sample(item.strength, rng)
-            fields |= kind.make(values, rng)
+            made = kind.make(values, rng)
+            if kind.has_edit:
+                extra[item.kind] = json.loads(json.dumps(made))  # as a record says it
+            else:
+                fields |= made
             given = {} if item.strength is None else {"strength": item.strength}
             record[item.kind] = {**given, **values}
-        perturbation = Perturbation(**fields)
+        perturbation = Perturbation(**fields, extra=extra)
         if record:
             record["applied"] = perturbation.to_json()
         return Draw(perturbation, record)
@@ -105,11 +112,13 @@ def parse_plan(texts: Iterable[str]) -> PerturbationPlan:
         if item.kind in items:
             raise UsageError(f"--perturb names {item.kind} twice", "give each kind once")
         items[item.kind] = item
-    if {"robot", "robot_true"} <= set(items):
-        raise UsageError(
-            "--perturb names robot and robot_true, which both place the arm",
-            "robot is LIBERO-Plus's order of events, robot_true really starts there: choose one",
-        )
+    for name in items:
+        for other in find_kind(name).contradicts:
+            if other in items:
+                raise UsageError(
+                    f"--perturb names {name} and {other}, which contradict each other",
+                    "; ".join(f"{each} {find_kind(each).summary}" for each in (name, other)),
+                )
     return PerturbationPlan(tuple(items.values()))
 
 
@@ -119,10 +128,8 @@ def parse_item(text: str) -> Item:
     Raises:
         UsageError: As for :func:`parse_plan`.
     """
-    name, _, rest = (part.strip() for part in text.partition(":"))
-    kind = KINDS.get(name)
-    if kind is None:
-        raise UsageError(f"there is no perturbation {name!r}", did_you_mean(name, KINDS))
+    name, _, rest = (part.strip() for part in current_perturbation(text).partition(":"))
+    kind = find_kind(name)
     if not rest:
         example = f"{name}:3 or {name}:{kind.parameters[0].name}=…"
         raise UsageError(f"--perturb {text!r} says no strength and no parameters", f"try {example}")

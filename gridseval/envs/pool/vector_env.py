@@ -21,6 +21,7 @@ from gridseval.envs.pool.pool import DEFAULT_TIMEOUT_S, WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.spaces import CAMERAS, action_space, observation_space
 from gridseval.errors import UsageError, WorkerLostError, did_you_mean
+from gridseval.observations import stacked
 from gridseval.suites import Episode, list_episodes
 
 _MAX_ATTEMPTS = 3
@@ -256,12 +257,9 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
     def _gather(
         self, replies: Sequence[Reply]
     ) -> tuple[dict[str, Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        observations = {
-            key: tuple(r.observation[key] for r in replies)
-            if isinstance(space, gymnasium.spaces.Text)
-            else np.stack([r.observation[key] for r in replies])
-            for key, space in self._spaces.items()
-        }
+        observations = stacked(
+            [{key: reply.observation[key] for key in self._spaces} for reply in replies]
+        )
         self._seen = observations
         infos: dict[str, Any] = {}
         for slot, reply in enumerate(replies):

@@ -14,8 +14,8 @@ from gridseval.policies.cost import Flops, card_flops
 from gridseval.policies.lerobot_kind.adapters import load_adapted
 from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
 from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
+from gridseval.policies.lerobot_kind.normalisation import Normalised, check_statistics
 from gridseval.policies.lerobot_kind.places import ADAPTER
-from gridseval.policies.lerobot_kind.statistics import Normalised, check_statistics
 from gridseval.policies.lerobot_kind.trust import check_trust
 from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE
@@ -186,9 +186,7 @@ def _check_sizes(config: Any, steps: EnvironmentSteps) -> None:
     elif shape != (ACTION_SIZE,):
         raise PolicyError(f"the checkpoint's actions have shape {shape}, LIBERO's ({ACTION_SIZE},)")
     if config.env_state_feature is not None:
-        raise PolicyError(
-            "the checkpoint looks at the environment's state, which no policy is told"
-        )
+        raise PolicyError("the checkpoint reads the environment's state, which policies do not get")
 
 
 def _check_unfilled(config: Any, images: CameraFeatures) -> None:

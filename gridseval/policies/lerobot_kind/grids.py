@@ -106,7 +106,7 @@ class GridsHook:
     def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
         """Return the traces of what was embedded since the last call, one per slot.
 
-        ``None`` where that is not every camera once; nobody looks through LeRobot's empty cameras.
+        ``None`` where that is not every camera once; LeRobot's empty cameras are not counted.
 
         Raises:
             PolicyError: Not every camera once, of sampled tokens.

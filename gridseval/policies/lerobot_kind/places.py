@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hub import hub_id, look_up
+from gridseval.policies.identity import model_folder
 
 ADAPTER = "adapter_config.json"
 
@@ -35,8 +36,7 @@ def find_checkpoint(name: str) -> Place:
     """
     path = Path(name)
     if path.exists():
-        folder = next((inner for inner in (path / "pretrained_model",) if inner.is_dir()), path)
-        return Place(folder, None)
+        return Place(model_folder(path), None)
     named = hub_id(name)
     if named is None:
         raise PolicyError(

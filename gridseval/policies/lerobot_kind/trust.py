@@ -79,7 +79,7 @@ def _step_class(file: Path, step: Mapping[str, Any]) -> type[Any]:
     """Return the class that LeRobot would call.
 
     Raises:
-        PolicyError: It is none of LeRobot's processor steps.
+        PolicyError: It is not one of LeRobot's processor steps.
     """
     processor: Any = importlib.import_module("lerobot.processor")
     loaded: Any = None
@@ -98,7 +98,8 @@ def _step_class(file: Path, step: Mapping[str, Any]) -> type[Any]:
             with contextlib.suppress(ImportError):
                 loaded = getattr(importlib.import_module(found[1]), found[2], None)
     if not (isinstance(loaded, type) and issubclass(loaded, processor.ProcessorStep)):
-        raise PolicyError(f"{file}: the step {_named(step)} is no processor step of LeRobot", _HINT)
+        what = f"{file}: the step {_named(step)} is not a processor step of LeRobot"
+        raise PolicyError(what, _HINT)
     return loaded
 
 

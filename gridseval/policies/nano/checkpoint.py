@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gridseval.errors import OutputError, PolicyError, did_you_mean
+from gridseval.errors import PolicyError, did_you_mean
+from gridseval.os_errors import os_errors
 from gridseval.policies.nano.config import NanoConfig, config_text, read_config
 from gridseval.policies.nano.model import NanoModel
 
@@ -38,7 +39,7 @@ def new_nano(config: NanoConfig | None = None, seed: int = 0) -> NanoModel:
     """
     config = config or NanoConfig()
     _check_size(config)
-    with torch.random.fork_rng(devices=[]):  # whoever else draws numbers is not disturbed
+    with torch.random.fork_rng(devices=[]):  # other users of torch's generator are not disturbed
         torch.manual_seed(seed)
         return NanoModel(config).eval()
 
@@ -76,14 +77,12 @@ def save_model(path: str | os.PathLike[str], model: NanoModel) -> None:
         CONFIG: config_text(model.config).encode(),
         WEIGHTS: save(tensors, {"format": "pt"}),
     }
-    try:
+    with os_errors(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             part = folder / f"{name}.part"
             part.write_bytes(content)
             part.replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def load_nano(path: str | os.PathLike[str]) -> NanoModel:
@@ -108,7 +107,7 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
             f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
         ) from error
     except SafetensorError as error:
-        raise PolicyError(f"{file} is no safetensors file: {error}", "copy it again") from error
+        raise PolicyError(f"{file} is not a safetensors file: {error}", "copy it again") from error
     model.load_state_dict(tensors)
     return model
 

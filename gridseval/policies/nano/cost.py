@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from gridseval.policies.nano.config import NanoConfig
-from gridseval.tokens.accounting import CONVENTIONS, FLOPS_PER_MAC, Choice, Schedule, pruner_macs
+from gridseval.tokens.accounting import CONVENTIONS, FLOPS_PER_MAC, Schedule
+from gridseval.tokens.pruners import Choice
 
 
 @lru_cache(maxsize=4096)
 def nano_flops(
-    config: NanoConfig, stages: tuple[tuple[int, int], ...], where: str = "before"
+    config: NanoConfig,
+    macs: Callable[[Choice], int],
+    stages: tuple[tuple[int, int], ...],
+    where: str = "before",
 ) -> float:
     """Return the floating-point operations of a query, by the convention ``full``.
 
@@ -18,6 +23,7 @@ def nano_flops(
 
     Args:
         config: The model's.
+        macs: Its pruner's.
         stages: ``(layer, tokens)``: visual tokens that are left from that layer on.
         where: The place of the pruner; one at the encoder spares the projector, too.
     """
@@ -31,11 +37,10 @@ def nano_flops(
         width=config.encoder_width if at_encoder else config.width,
         text=model.language.tokens,
         image_px=config.image_px,
-        queries=config.pruner.arguments.get("queries", Choice.queries),
+        arguments=config.pruner.arguments,
     )
     convention = CONVENTIONS["full"]
-    macs = pruner_macs(config.pruner.name, choice)
-    flops = convention.operations(model, Schedule(stages), macs)
+    flops = convention.operations(model, Schedule(stages), macs(choice))
     if at_encoder:
         per_token = config.width * (config.encoder_width + config.width)
         flops -= FLOPS_PER_MAC * per_token * (model.visual_tokens - place[1])

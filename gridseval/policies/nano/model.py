@@ -46,7 +46,7 @@ class NanoOutput:
     Attributes:
         actions: float (B, chunk, 7).
         pruned: The visual tokens that reached the last layer.
-        stages: ``(layer, int64 (B,))``: so many visual tokens from that layer on.
+        stages: ``(layer, int64 (B,))``: the number of visual tokens from that layer on.
         maps: Attention of the layers that were asked for, by layer.
     """
 
@@ -142,7 +142,7 @@ class NanoModel(nn.Module):
 
 @dataclass(eq=False)
 class _Pass:
-    """One pass: the sequence as it shrinks, and what pruners are told of it."""
+    """One pass: the sequence as it shrinks, and what pruners get to see of it."""
 
     model: NanoModel
     inputs: NanoInput

@@ -153,7 +153,8 @@ class NanoPolicy:
         stages = self._stages.get(trace)
         if stages is None:
             stages = ((self.model.pruner.place.layer, trace.kept_count),)
-        return nano_flops(self.model.config, stages, self.model.pruner.place.where)
+        pruner = self.model.pruner
+        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where)
 
     def _load(
         self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]
@@ -236,7 +237,7 @@ def _check_none(arguments: Iterable[str]) -> None:
 
 @contextmanager
 def threads_set_to(number: int) -> Iterator[None]:
-    """Let torch use so many threads, and then as many as before."""
+    """Let torch use this number of threads, then the number from before."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

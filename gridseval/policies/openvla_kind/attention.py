@@ -119,7 +119,7 @@ def _open(attention: Any, fill: bool) -> Callable[[], None]:
         mask = named.get("attention_mask")
         states = named["hidden_states"] if "hidden_states" in named else positional[0]
         if isinstance(mask, Tensor) and mask.ndim == 4:
-            # Whoever the last token may see, which is everyone that is no padding, all may.
+            # All tokens may see what the last one may see: every token that is not padding.
             mask = mask[:, :, -1:].expand(-1, -1, states.shape[1], -1)
         elif mask is None and fill:
             mask = states.new_zeros(1, 1, states.shape[1], states.shape[1])

@@ -36,7 +36,7 @@ def load_film(folder: Path, backbone: Any, width: int) -> nn.Module | None:
         made = FilmBackbone(backbone, width)
     except AttributeError as error:
         raise PolicyError(
-            f"{file}: the model's vision backbone is none of OFT's: {error}"
+            f"{file}: the model's vision backbone is not OpenVLA-OFT's: {error}"
         ) from error
     for key, low in state.items():
         if key.endswith(_LORA):
@@ -152,5 +152,5 @@ def _lower(network: nn.Module, name: str, low: Tensor, file: Path) -> None:
     except AttributeError as error:
         raise PolicyError(f"{file} does not fit: {error}") from error
     if not isinstance(base, nn.Linear | nn.Conv2d) or low.ndim < 2:
-        raise PolicyError(f"{file} does not fit: {name} is no layer with a weight")
+        raise PolicyError(f"{file} does not fit: {name} is not a layer with a weight")
     setattr(owner, last, _LoraLayer(base, int(low.shape[0])))

@@ -1,4 +1,4 @@
-"""What lies in a folder of OpenVLA's family, before anything of it is loaded.
+"""What lies in a folder of OpenVLA's family, read before anything is loaded.
 
 Many models began as OpenVLA and kept its ``model_type``; run as OpenVLA, each would move the robot
 somewhere without a word. What tells them apart are the files beside the weights.
@@ -49,7 +49,7 @@ def check_folder(folder: Path, config: dict[str, Any], heads: bool) -> None:
 
     Raises:
         PolicyError: The folder is another model's (says what runs it), or an adapter alone, or the
-            kind would ignore files by which it acts.
+            kind would ignore files that decide how it acts.
     """
     _check_univla(folder)
     _check_vla_adapter(folder, config)
@@ -118,7 +118,7 @@ def raise_vla_adapter(folder: Path, found: str) -> None:
     """Refuse a folder of VLA-Adapter's, which has OpenVLA-OFT's file names."""
     recipe = _RECIPE.format("vla_adapter.py:VlaAdapter", folder)
     raise PolicyError(
-        f"{folder} has {found}, so it is no OpenVLA-OFT; VLA-Adapter's checkpoints look so",
+        f"{folder} has {found}, so it is not OpenVLA-OFT's but looks like VLA-Adapter's",
         f"serve VLA-Adapter where it is installed: {recipe}",
     )
 
@@ -132,7 +132,7 @@ def _check_diffusion(folder: Path) -> None:
 
 
 def _check_unknown(folder: Path) -> None:
-    """Refuse a network beside the model that nobody here reads: its model would act without it."""
+    """Refuse a network beside the model that gridseval does not read: the model would lack it."""
     for file in sorted(folder.glob("*--*_checkpoint.pt")):
         if not any(file.match(pattern) for pattern in _PARTS):
             raise PolicyError(

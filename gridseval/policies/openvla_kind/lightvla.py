@@ -95,8 +95,8 @@ class LightVlaHook:
     """Shortens what the language model sees, and gives its hidden states back at full length.
 
     OpenVLA-OFT's code finds the action slots by counting from the visual tokens, so hidden states
-    return to the places that their tokens had; those of pruned tokens are zeros, which nobody
-    reads.
+    return to the places that their tokens had; those of pruned tokens are zeros, which are
+    never read.
 
     Args:
         language_model: A ``transformers`` language model; its ``forward`` is replaced.

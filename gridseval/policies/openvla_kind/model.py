@@ -63,7 +63,7 @@ def load_model(
 
     kind = getattr(torch, dtype, None)
     if dtype not in ("bfloat16", "float16", "float32") or kind is None:
-        raise PolicyError(f"dtype {dtype!r} is none of bfloat16, float16 and float32")
+        raise PolicyError(f"dtype {dtype!r} is not bfloat16, float16 or float32")
     try:
         model_class = modules.get_class_from_dynamic_module(reference, str(folder))
         model, said = model_class.from_pretrained(
@@ -82,7 +82,7 @@ def load_model(
         raise PolicyError(
             f"cannot load {folder}: {type(error).__name__}: {' '.join(str(error).split())[:400]}",
             "OpenVLA's code wants transformers 4.40 and timm 0.9: serve it from an environment of "
-            "its own (gridseval serve); see where with --debug",
+            "its own (gridseval serve); --debug shows the traceback",
         ) from error
     reshaped = [
         f"{key} {tuple(found)} instead of {tuple(own)}"

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.policies.arguments import with_arguments_of
 from gridseval.policies.openvla_kind.folder import image_count
 from gridseval.policies.openvla_kind.model import is_plain
+from gridseval.policies.openvla_kind.normalisation import read_bounds
 from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, width_of
-from gridseval.policies.openvla_kind.statistics import read_bounds
 from gridseval.policies.protocol import Observations
 from gridseval.tokens import TokenTrace
 
@@ -27,13 +28,9 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
 
     Args:
         checkpoint: As :class:`OpenVlaPolicy`'s.
-        trust_remote_code: As :class:`OpenVlaPolicy`'s.
-        device: As :class:`OpenVlaPolicy`'s.
-        dtype: As :class:`OpenVlaPolicy`'s.
-        unnorm_key: As :class:`OpenVlaPolicy`'s.
-        center_crop: As :class:`OpenVlaPolicy`'s.
         images: 1 for agentview alone, 2 with the wrist camera; default: as the checkpoint's files
             say, else 2.
+        shared: The further arguments of :class:`OpenVlaPolicy`.
 
     Raises:
         PolicyError: As :class:`OpenVlaPolicy`'s, or its language model cannot attend to both sides.
@@ -42,18 +39,10 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
     card_name = "openvla_oft"
     _heads = True
 
-    def __init__(
-        self,
-        checkpoint: str,
-        trust_remote_code: bool = False,
-        device: str = "cpu",
-        dtype: str = "bfloat16",
-        unnorm_key: str | None = None,
-        center_crop: bool = True,
-        images: int | None = None,
-    ) -> None:
+    @with_arguments_of(OpenVlaPolicy)
+    def __init__(self, checkpoint: str, *, images: int | None = None, **shared: Any) -> None:
         self._asked_images = images
-        super().__init__(checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop)
+        super().__init__(checkpoint, **shared)
 
     def _complete(self) -> None:
         from gridseval.policies.openvla_kind.attention import attend_to_both_sides
@@ -140,19 +129,14 @@ class LightVlaPolicy(OpenVlaOftPolicy):
 
     The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
     language model unless the checkpoint's own code replaces that, which then prunes by itself and
-    tells nobody what it kept.
+    does not tell what it kept.
 
     Args:
         checkpoint: As :class:`OpenVlaPolicy`'s.
-        trust_remote_code: As :class:`OpenVlaPolicy`'s.
-        device: As :class:`OpenVlaPolicy`'s.
-        dtype: As :class:`OpenVlaPolicy`'s.
-        unnorm_key: As :class:`OpenVlaPolicy`'s.
-        center_crop: As :class:`OpenVlaPolicy`'s.
-        images: As :class:`OpenVlaOftPolicy`'s.
         indexing: Which hidden states the action head reads: ``"lightvla"``, the last 56, as
             LightVLA's published evaluation, or ``"oft"``, the 56 from the last prompt token, as
             OpenVLA-OFT's and as LightVLA's training.
+        shared: The further arguments of :class:`OpenVlaOftPolicy`.
 
     Raises:
         PolicyError: As :class:`OpenVlaOftPolicy`'s, or there is no action head.
@@ -160,21 +144,10 @@ class LightVlaPolicy(OpenVlaOftPolicy):
 
     card_name = "lightvla"
 
-    def __init__(
-        self,
-        checkpoint: str,
-        trust_remote_code: bool = False,
-        device: str = "cpu",
-        dtype: str = "bfloat16",
-        unnorm_key: str | None = None,
-        center_crop: bool = True,
-        images: int | None = None,
-        indexing: str = "lightvla",
-    ) -> None:
+    @with_arguments_of(OpenVlaOftPolicy)
+    def __init__(self, checkpoint: str, *, indexing: str = "lightvla", **shared: Any) -> None:
         self._asked_indexing = indexing
-        super().__init__(
-            checkpoint, trust_remote_code, device, dtype, unnorm_key, center_crop, images
-        )
+        super().__init__(checkpoint, **shared)
 
     def _complete(self) -> None:
         from gridseval.policies.openvla_kind.lightvla import (

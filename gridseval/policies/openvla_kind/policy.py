@@ -15,7 +15,7 @@ from gridseval.policies.cards import load_card
 from gridseval.policies.cost import card_flops, dense_trace
 from gridseval.policies.openvla_kind.folder import check_folder, read_config
 from gridseval.policies.openvla_kind.model import LoadedModel, is_plain, load_model
-from gridseval.policies.openvla_kind.statistics import choose_key, read_statistics
+from gridseval.policies.openvla_kind.normalisation import choose_key, read_statistics
 from gridseval.policies.protocol import (
     ACTION_SIZE,
     ActionChunk,
@@ -155,7 +155,7 @@ class OpenVlaPolicy:
         return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
-        # Of a language model that is the checkpoint's own nobody knows what it keeps.
+        # What a checkpoint's own language model keeps is unknown.
         return (self._dense,) if is_plain(self._loaded.model) else None
 
 

@@ -28,7 +28,7 @@ _CONE = 1.6
 _CONE_FOOT_M = 0.004
 # One radian still to turn counts as this much way still to go.
 _TURN_M = 0.08
-# Around the goal obstacles do not count: whoever set the goal has judged them.
+# Around the goal obstacles do not count: the code that set the goal has judged them.
 _GOAL_RADIUS_M = 0.025
 _LOOK_AHEAD_M = 0.05
 

@@ -31,8 +31,8 @@ API_KEY = "GRIDSEVAL_API_KEY"
 """Environment variable with the key that a server asks for; options would show it to everybody."""
 
 FAILURES_IN_A_ROW, FAILED_CALLS = 12, 4
-"""Failed requests, and calls of nothing else, without a good one between, after which the server is
-given up. Many slots fail at once when a server is started again, and that is no reason."""
+"""The server is given up after this many failed requests in a row, within at least this many calls
+in which every request failed: many slots fail at once when a server restarts."""
 
 
 class Answer(NamedTuple):
@@ -56,7 +56,7 @@ class RemotePolicy(ABC):
         connect_s: Seconds until a connection is given up, above 0.
 
     Raises:
-        PolicyError: The address is none, or nobody answers there as the protocol says.
+        PolicyError: It is not an address, or no server of the protocol answers there.
     """
 
     reads_addresses = True
@@ -175,7 +175,7 @@ class RemotePolicy(ABC):
             self._begun.add(slot)
 
     def _answer(self, slot: int, until: float) -> Answer | str:
-        """Return a slot's answer, or why there is none."""
+        """Return a slot's answer, or why it failed."""
         try:
             return self.answer(self._lines[slot].receive(until))
         except LineError as error:
@@ -192,7 +192,7 @@ class RemotePolicy(ABC):
             last = list(failures.values())[-1]
             raise PolicyError(
                 f"the last {self._failures_in_a_row} requests failed; the last one: {last}",
-                "mend the server; the same command resumes, with --retry-errors for the errors",
+                "repair the server; the same command resumes, and --retry-errors reruns the errors",
             )
 
 
@@ -235,7 +235,7 @@ def checked_actions(value: Any) -> NDArray[np.float32]:
     try:
         actions = np.asarray(value)
     except ValueError as error:  # lists of unequal lengths
-        raise LineError(f"the server's actions are no array: {error}") from error
+        raise LineError(f"the server's actions are not an array: {error}") from error
     if actions.dtype.kind not in "fiu":
         raise LineError(f"the server sent actions of type {actions.dtype}, expected floats")
     if actions.ndim == 1:

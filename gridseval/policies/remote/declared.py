@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridseval.errors import PolicyError, did_you_mean
+from gridseval.suites import MOST_SEED
 
 Rule = tuple[type, str]
 
@@ -41,8 +42,8 @@ class Parameters:
     """The parameters of a server that a run honours.
 
     Attributes:
-        wrist, state: Whether they are sent; ``None`` where nobody says.
-        no_antipodal: Whether states keep robosuite's angles; ``None`` where nobody says.
+        wrist, state: Whether they are sent; ``None`` where it is not declared.
+        no_antipodal: Whether states keep robosuite's angles; ``None`` where it is not declared.
         absolute: Whether actions are goal poses.
         env_seed: For LIBERO, or ``None``.
         suite: The only one that is served, or ``None``.
@@ -100,18 +101,18 @@ def _check(name: str, value: Any, who: str) -> None:
     name = str(name)[:60]  # a server's word
     if name not in PARAMETERS:
         raise PolicyError(
-            f"{who} {name}={repr(value)[:60]}, for which LIBERO has no meaning",
+            f"{who} {name}={repr(value)[:60]}, which has no meaning in LIBERO",
             f"serve the model for LIBERO, or, if it does without: --policy-arg ignore={name}",
         )
     kind, _ = PARAMETERS[name]
     if type(value) is not kind:
         expected = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
         raise PolicyError(f"{who} {name}={repr(value)[:60]}, not {expected}")
-    if isinstance(value, int) and not 0 <= value < 2**32:
-        raise PolicyError(f"{who} {name}={value}, not within 0 and {2**32 - 1}")
+    if isinstance(value, int) and not 0 <= value <= MOST_SEED:
+        raise PolicyError(f"{who} {name}={value}, not within 0 and {MOST_SEED}")
     if name == "max_steps":
         raise PolicyError(
-            f"{who} max_steps={value}, which a run must ask for",
+            f"{who} max_steps={value}, which only a run's option can set",
             f"--max-steps {value} --policy-arg ignore=max_steps",
         )
     if name == "num_steps_wait" and value != _SETTLE_STEPS:
@@ -161,7 +162,7 @@ def read_spec(declared: Any, what: str, ignored: Collection[str]) -> dict[str, C
 
 
 def check_ignored(ignored: Collection[str], declared: Iterable[str]) -> None:
-    """Refuse names to ignore that no server declared: misspelt, they would help nobody.
+    """Refuse names to ignore that the server did not declare: they may be misspelt.
 
     Raises:
         PolicyError: There is one.

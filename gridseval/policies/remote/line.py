@@ -30,7 +30,7 @@ class Line:
     """A connection that is opened when it is needed, and never used again after a failure.
 
     A server answers in order, so an answer that comes after its time-out would be taken for the
-    next one: whoever gets a :class:`LineError` closes the line.
+    next one: code that gets a :class:`LineError` closes the line.
 
     Args:
         address: ``ws://host:port`` or ``wss://…``.
@@ -74,7 +74,7 @@ class Line:
             except (OSError, TimeoutError) as error:
                 if time.monotonic() + PAUSE_S >= until:
                     reason = str(error) or type(error).__name__
-                    raise LineError(f"nobody answers at {self._address}: {reason}") from error
+                    raise LineError(f"no server answers at {self._address}: {reason}") from error
                 time.sleep(PAUSE_S)
         try:
             self._greet(self)
@@ -93,7 +93,7 @@ class Line:
             connecting: Any = connect(self._address, open_timeout=max(left_s, PAUSE_S), **options)
             connection: ClientConnection = opened.enter_context(connecting)
         except (InvalidHandshake, InvalidURI) as error:
-            raise LineError(f"{self._address} is no policy server: {error}") from error
+            raise LineError(f"{self._address} is not a policy server: {error}") from error
         except WebSocketException as error:
             raise LineError(f"cannot connect to {self._address}: {error}") from error
         # A stopped server reads no more, and the socket itself would wait for it forever.
@@ -176,15 +176,15 @@ def checked_address(text: str, default_port: int = 8000) -> str:
     """Return an address with its port.
 
     Raises:
-        PolicyError: It is none of a websocket.
+        PolicyError: It is not the address of a websocket.
     """
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")
         port = parts.port or default_port
     except ValueError as error:
-        raise PolicyError(f"{text!r} is no address: {error}", _FORM) from error
+        raise PolicyError(f"{text!r} is not an address: {error}", _FORM) from error
     if parts.scheme not in SCHEMES or not parts.hostname:
-        raise PolicyError(f"{text!r} is no address of a policy server", _FORM)
+        raise PolicyError(f"{text!r} is not the address of a policy server", _FORM)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port}{parts.path}"
 

@@ -41,7 +41,7 @@ class OpenpiPolicy(RemotePolicy):
         connect_s: Seconds until a connection is given up.
 
     Raises:
-        PolicyError: The address is none, nobody answers there, or it is no openpi server.
+        PolicyError: It is not an address, no server answers there, or it is not openpi's.
         UsageError: There is no such card.
     """
 

@@ -64,7 +64,7 @@ class VlaEvalPolicy(RemotePolicy):
             ``env_seed``, …), which replace the server's.
 
     Raises:
-        PolicyError: The address is none, nobody answers there, or not vla-eval's protocol, or the
+        PolicyError: It is not an address, no server of vla-eval's protocol answers there, or the
             server declares what LIBERO does not have.
         UsageError: There is no such card.
     """

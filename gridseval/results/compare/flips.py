@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gridseval.errors import UsageError
 from gridseval.results.run.manifest import manifest_differences
+from gridseval.results.run.protocols import with_protocol
 from gridseval.results.run.reading import Run
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
 from gridseval.results.run.trajectories import actions_of, equal_steps
@@ -160,4 +161,5 @@ def _pair(first: Run, second: Run, before: EpisodeRecord, after: EpisodeRecord) 
 
 def _settings(first: Mapping[str, object], second: Mapping[str, object]) -> Iterator[str]:
     if first and second:
-        yield from manifest_differences(first, second, _SAYS_NOTHING)
+        before, after = with_protocol(first), with_protocol(second)
+        yield from manifest_differences(before, after, _SAYS_NOTHING)

@@ -46,10 +46,10 @@ def _case(suite: Xml.Element, check: Check, verdict: Verdict) -> Xml.Element:
         f"{percent(check.after)} against {percent(check.before)} of {verdict.against} "
         f"({change(check.difference)}), {check.episodes} episodes, p = {p_text(check.adjusted)}"
     )
-    if verdict.outcome == "cannot tell":
+    if verdict.conclusion == "cannot tell":
         kind, message = ("error", verdict.sentence) if whole else ("skipped", verdict.sentence)
         Xml.SubElement(case, kind, type="cannot tell", message=_text(message))
-    elif check.regressed or (whole and verdict.outcome == "regression" and _decides(verdict)):
+    elif check.regressed or (whole and verdict.conclusion == "regression" and _decides(verdict)):
         message = verdict.sentence if whole else facts
         Xml.SubElement(case, "failure", type="regression", message=_text(message))
     Xml.SubElement(case, "system-out").text = _text(facts)

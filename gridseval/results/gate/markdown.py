@@ -12,7 +12,7 @@ _HEADER = ("", "before", "run", "change", "episodes", "p", "")
 
 def render_gate_markdown(verdict: Verdict) -> str:
     """Return a heading, the sentence, a table of suites and tasks, and the notes."""
-    title = f"## {_SIGNS[verdict.outcome]} gridseval gate: {verdict.outcome}"
+    title = f"## {_SIGNS[verdict.conclusion]} gridseval gate: {verdict.conclusion}"
     lines = [title, "", _escaped(verdict.sentence), ""]
     if verdict.checks:
         rows = [_HEADER, ("---", *["--:"] * (len(_HEADER) - 2), "---")]

@@ -15,7 +15,7 @@ from gridseval.results.stats.paired import (
     mcnemar_drop,
     paired_difference,
 )
-from gridseval.results.stats.rates import Tally, tally
+from gridseval.results.stats.rates import Tally, by_suite, by_task, tally
 from gridseval.results.stats.task_means import suite_interval
 from gridseval.results.stats.unpaired import fisher_drop, unpaired_difference
 
@@ -109,14 +109,11 @@ class _Group:
 
 def _groups(records: Sequence[EpisodeRecord]) -> list[_Group]:
     """Return every suite, each followed by its tasks."""
-    suites: dict[str, dict[int, list[EpisodeRecord]]] = {}
-    for record in sorted(records, key=lambda record: record.key):
-        suites.setdefault(record.suite, {}).setdefault(record.task, []).append(record)
     groups = []
-    for suite, tasks in suites.items():
-        everything = tuple(record for group in tasks.values() for record in group)
-        groups.append(_Group(suite, None, suite, everything))
-        groups += [_Group(suite, task, g[0].task_name, tuple(g)) for task, g in tasks.items()]
+    for suite, of_suite in by_suite(sorted(records, key=lambda record: record.key)).items():
+        groups.append(_Group(suite, None, suite, tuple(of_suite)))
+        for (_, task), of_task in by_task(of_suite).items():
+            groups.append(_Group(suite, task, of_task[0].task_name, tuple(of_task)))
     return groups
 
 

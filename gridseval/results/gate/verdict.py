@@ -26,7 +26,7 @@ from gridseval.results.run.reading import Run
 from gridseval.results.stats.rates import tally
 from gridseval.results.stats.sequential import RunMonitor, SequentialRule
 
-Outcome: TypeAlias = Literal["pass", "regression", "cannot tell"]
+Conclusion: TypeAlias = Literal["pass", "regression", "cannot tell"]
 EXIT_CODES: Mapping[str, int] = {"pass": 0, "regression": 1, "cannot tell": 2}
 
 
@@ -35,7 +35,7 @@ class Verdict:
     """What the gate says.
 
     Args:
-        outcome: ``"pass"``, ``"regression"`` or ``"cannot tell"``.
+        conclusion: ``"pass"``, ``"regression"`` or ``"cannot tell"``.
         sentence: Why.
         run: The run's name.
         against: What it was compared with.
@@ -43,7 +43,7 @@ class Verdict:
         notes: What else a reader must know, one sentence each.
     """
 
-    outcome: Outcome
+    conclusion: Conclusion
     sentence: str
     run: str
     against: str
@@ -53,7 +53,7 @@ class Verdict:
     @property
     def exit_code(self) -> int:
         """0 pass, 1 regression, 2 cannot tell."""
-        return EXIT_CODES[self.outcome]
+        return EXIT_CODES[self.conclusion]
 
 
 def gate_on_baseline(run: Run, baseline: Run, rules: GateRules) -> Verdict:
@@ -212,8 +212,8 @@ def _sequential_verdict(
         f"{test.episodes} of {test.planned} episodes"
         f"{'' if good else f' (α = {rule.alpha:g})'}."
     )
-    outcome: Outcome = "pass" if good else "regression"
-    return Verdict(outcome, sentence, run.label, against, checks, (*_models(run), *run.notes))
+    conclusion: Conclusion = "pass" if good else "regression"
+    return Verdict(conclusion, sentence, run.label, against, checks, (*_models(run), *run.notes))
 
 
 def _replayed(run: Run) -> RunMonitor | None:

@@ -11,9 +11,9 @@ from gridseval.results.run.assets_note import PUBLISHED_ASSETS
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.protocols import (
     named_protocol,
-    protocol_values,
     row_differences,
     suite_differences,
+    with_protocol,
 )
 from gridseval.results.run.published import PublishedRow
 from gridseval.results.run.reading import Run
@@ -98,7 +98,7 @@ def _compared(manifest: Mapping[str, Any]) -> dict[str, Any]:
     versions = manifest.get("versions")
     versions = versions if isinstance(versions, Mapping) else {}
     deciding = {name: versions.get(name) for name in DECIDING_VERSIONS}
-    return {**manifest, **protocol_values(manifest), "versions": deciding}
+    return {**with_protocol(manifest), "versions": deciding}
 
 
 def _other_instructions(before: Run, after: Run) -> Iterator[str]:

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from gridseval.errors import OutputError
-from gridseval.results.run.files import append_line, output_errors, temporary_name
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.results.run.files import append_line, temporary_name
 from gridseval.results.run.jsonl import read_log
 from gridseval.results.run.manifest import settle_manifest, write_manifest
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
@@ -59,13 +60,13 @@ class RunDirectory:
                 else, another process writes it, a line of it is broken, or it cannot be written.
         """
         with contextlib.ExitStack() as opened:
-            with output_errors("write to", path):
+            with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
                 _refuse_foreign(path)
                 path.mkdir(parents=True, exist_ok=True)
                 lock = _locked(path / LOCK)
                 opened.callback(os.close, lock)
             stored = settle_manifest(path / MANIFEST, manifest, free_keys)
-            with output_errors("write to", path / EPISODES):
+            with os_errors(f"cannot write to {path / EPISODES}", hint=RUN_HINTS):
                 flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
                 episodes = os.open(path / EPISODES, flags, 0o666)
                 opened.callback(os.close, episodes)
@@ -126,7 +127,7 @@ class RunDirectory:
             OutputError: It cannot be made.
         """
         folder = self.path / name
-        with output_errors("create", folder):
+        with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
             folder.mkdir(exist_ok=True)
         return folder
 
@@ -151,7 +152,7 @@ class RunDirectory:
     def _cut_torn_line(self) -> None:
         path = self.path / EPISODES
         log = read_log(path)
-        with output_errors("write to", path):
+        with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
             if os.fstat(self._episodes).st_size > log.whole_bytes:
                 os.ftruncate(self._episodes, log.whole_bytes)
         self._records = {record.key: record for record in log.records}

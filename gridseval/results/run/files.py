@@ -5,37 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-from gridseval.errors import OutputError
-
-_HINTS = {
-    errno.ENOSPC: "free some space, then give the same command again: finished episodes are kept",
-    errno.EDQUOT: "your quota is used up; free some space, then give the same command again",
-    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
-    errno.EACCES: "choose a directory that you may write to",
-    errno.EROFS: "choose a directory that you may write to",
-}
-
-
-@contextlib.contextmanager
-def output_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the body into an OutputError that names the path and the reason.
-
-    Args:
-        doing: What was tried, e.g. ``"write"``.
-        path: What it was tried on.
-
-    Raises:
-        OutputError: The body raised an ``OSError``.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = _HINTS.get(error.errno or 0)
-        raise OutputError(f"cannot {doing} {path}: {reason}", hint) from error
+from gridseval.os_errors import RUN_HINTS, os_errors
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -45,7 +17,7 @@ def write_atomically(path: Path, text: str) -> None:
         OutputError: The file cannot be written; the old one is untouched.
     """
     temporary = path.with_name(temporary_name(path.name))
-    with output_errors("write", path):
+    with os_errors(f"cannot write {path}", hint=RUN_HINTS):
         try:
             with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as to:
                 to.write(text)
@@ -75,7 +47,7 @@ def append_line(descriptor: int, line: bytes, path: Path) -> None:
     Raises:
         OutputError: The line could not be written whole.
     """
-    with output_errors("append to", path):
+    with os_errors(f"cannot append to {path}", hint=RUN_HINTS):
         size = os.fstat(descriptor).st_size
         try:
             _write_whole(descriptor, line)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gridseval.errors import OutputError
-from gridseval.results.run.files import output_errors
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord, record_from_json
 
 
@@ -44,7 +44,7 @@ def read_records(path: Path) -> tuple[EpisodeRecord, ...]:
 
 def read_log(path: Path) -> EpisodeLog:
     """Read an ``episodes.jsonl``; see ``parse_log``."""
-    with output_errors("read", path):
+    with os_errors(f"cannot read {path}", hint=RUN_HINTS):
         data = path.read_bytes()
     with _without_collector():
         return parse_log(data, path)

@@ -41,6 +41,7 @@ KEYS = (
     FreeKey("timeout_s", resume=True, merge=True, compare=True),
     FreeKey("workers", resume=True, merge=True, compare=True),
     FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
+    FreeKey("suite_files.path", resume=True, merge=True, compare=True),  # and suite_files.sha256
     FreeKey("published", resume=True, merge=True, compare=True),
     # How much was run, and what was kept of it.
     FreeKey("episodes", merge=True, compare=True),
@@ -60,6 +61,7 @@ KEYS = (
     FreeKey("policy", compare=True),
     FreeKey("replan", compare=True),
     FreeKey("suite", by_suite=True),
+    FreeKey("suite_files", by_suite=True),
     FreeKey("max_steps", by_suite=True),
     FreeKey("settle_steps", by_suite=True),
     FreeKey("seed", pool=True),

@@ -10,8 +10,9 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
+from gridseval.moved import current_manifest, present_target
 from gridseval.results.run.files import write_atomically
-from gridseval.results.run.protocols import protocol_values
+from gridseval.results.run.protocols import is_before_protocols, with_protocol
 
 ABSENT = "(absent)"
 
@@ -51,10 +52,15 @@ def settle_manifest(
 
 
 def _filled(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored manifest with what it said by saying nothing, before there were protocols."""
-    if "env_seed" in stored or "env_seed" not in given:
+    """Return a stored manifest with the values that earlier versions did not write."""
+    if not is_before_protocols(stored) or "env_seed" not in given:
         return stored
-    return {**stored, **protocol_values(stored), "protocol": given.get("protocol")}
+    filled = {**with_protocol(stored), "protocol": given.get("protocol")}
+    policy, later = stored.get("policy"), given.get("policy")
+    if isinstance(policy, Mapping) and isinstance(later, Mapping) and "untrained" in later:
+        # It follows from the checkpoint's hash and the seed, which are compared.
+        filled["policy"] = {"untrained": later["untrained"], **policy}
+    return filled
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -69,7 +75,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OutputError(error.message, error.hint) from error
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
-    return stored
+    return current_manifest(_renamed(stored))
+
+
+def _renamed(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest with the present name of the policy's module."""
+    policy = stored.get("policy")
+    if not isinstance(policy, dict):
+        return stored
+    named = {
+        key: present_target(value)
+        for key, value in policy.items()
+        if key in ("kind", "class") and isinstance(value, str)
+    }
+    return {**stored, "policy": {**policy, **named}}
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -29,6 +29,18 @@ def protocol_values(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: known.get(key) for key in keys}
 
 
+def is_before_protocols(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a version of gridseval without protocols wrote a ``run.yaml``."""
+    return "seed" in manifest and "env_seed" not in manifest
+
+
+def with_protocol(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a run's ``run.yaml`` with the protocol's values that earlier versions left out."""
+    if not is_before_protocols(manifest):
+        return manifest
+    return {**manifest, **protocol_values(manifest)}
+
+
 def row_differences(manifest: Mapping[str, Any], row: PublishedRow) -> tuple[str, ...]:
     """Return how a run's protocol differs from a published rate's, ``key: theirs -> ours`` each.
 

@@ -1,7 +1,12 @@
-"""Success rates that others have published, to be shown beside measured ones."""
+"""Success rates that others have published, to be shown beside measured ones.
+
+``policies/published.yaml`` has rates by suite, ``policies/published_plus.yaml`` rows of the
+LIBERO-Plus leaderboard by dimension; both files have the same form.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +55,23 @@ class PublishedRow:
         return None if self.trials is None else (round(self.fraction * self.trials), self.trials)
 
 
+@dataclass(frozen=True)
+class PlusRow:
+    """A published row of the LIBERO-Plus leaderboard.
+
+    Attributes:
+        family: The policy, as its source names it.
+        rates: Success rate in [0, 1] by dimension.
+        total: Success rate over all tasks, in [0, 1].
+        source: Where it was published.
+    """
+
+    family: str
+    rates: Mapping[str, float]
+    total: float
+    source: str
+
+
 def load_published(path: Path | None = None) -> tuple[PublishedRow, ...]:
     """Return all published rows, in the file's order.
 
@@ -59,12 +81,30 @@ def load_published(path: Path | None = None) -> tuple[PublishedRow, ...]:
     Raises:
         UsageError: The file cannot be read, or does not describe rows.
     """
-    stored = load_yaml(path or data_dir("policies") / "published.yaml", _PublishedFile)
     return tuple(
-        PublishedRow(family.family, suite, rate, family.trials, source.source, family.protocol)
-        for source in stored.sources
-        for family in source.rows
-        for suite, rate in zip(stored.suites, family.rates, strict=True)
+        PublishedRow(row.family, suite, rate, row.trials, source, row.protocol)
+        for source, row, rates in _rows(path, "published.yaml")
+        for suite, rate in rates.items()
+    )
+
+
+def load_published_plus(path: Path | None = None) -> tuple[PlusRow, ...]:
+    """Return all published rows of the leaderboard, in the file's order.
+
+    Args:
+        path: Default: the file that ships with gridseval, ``policies/published_plus.yaml``.
+
+    Raises:
+        UsageError: The file cannot be read, or does not describe rows with a total.
+    """
+    return tuple(
+        PlusRow(
+            row.family,
+            {name: rate / 100 for name, rate in rates.items()},
+            (row.total or 0.0) / 100,
+            source,
+        )
+        for source, row, rates in _rows(path, "published_plus.yaml")
     )
 
 
@@ -83,14 +123,28 @@ def published_rows(family: str, path: Path | None = None) -> dict[str, Published
     return {row.suite: row for row in found if row.source == first}
 
 
+def _rows(path: Path | None, shipped: str) -> Iterator[tuple[str, _Row, dict[str, float]]]:
+    """Yield source, row, and its rates in percent by suite or dimension."""
+    stored = load_yaml(path or data_dir("policies") / shipped, _PublishedFile)
+    for source in stored.sources:
+        for row in source.rows:
+            yield source.source, row, dict(zip(stored.columns, row.rates, strict=True))
+
+
 @dataclass(frozen=True)
 class _Row:
-    """A row of a table: rates in the order of the file's suites."""
+    """A row of a table: rates in the order of the file's suites or dimensions."""
 
     family: str
     rates: tuple[float, ...]
     trials: int | None = None
     protocol: str | None = None
+    total: float | None = None
+
+    def __post_init__(self) -> None:
+        for rate in (*self.rates, self.total or 0.0):
+            if not 0 <= rate <= 100:
+                raise ValueError(f"{self.family}: rate must be within 0 and 100 %, not {rate:g}")
 
 
 @dataclass(frozen=True)
@@ -101,12 +155,21 @@ class _Source:
 
 @dataclass(frozen=True)
 class _PublishedFile:
-    suites: tuple[str, ...]
     sources: tuple[_Source, ...]
+    suites: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the rates of a row are of."""
+        return self.suites or self.dimensions
 
     def __post_init__(self) -> None:
-        for source in self.sources:
-            for row in source.rows:
-                if len(row.rates) != len(self.suites):
-                    count = len(self.suites)
-                    raise ValueError(f"{row.family}: expected {count} rates, got {len(row.rates)}")
+        if bool(self.suites) == bool(self.dimensions):
+            raise ValueError("expected either suites or dimensions")
+        for row in (row for source in self.sources for row in source.rows):
+            if len(row.rates) != len(self.columns):
+                count = len(self.columns)
+                raise ValueError(f"{row.family}: expected {count} rates, got {len(row.rates)}")
+            if self.dimensions and row.total is None:
+                raise ValueError(f"{row.family}: missing key 'total'")

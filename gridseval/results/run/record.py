@@ -11,10 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from gridseval.config import build
 from gridseval.errors import UsageError
+from gridseval.moved import current_extra
+from gridseval.status import Status
 
 SCHEMA = 1
 
@@ -55,7 +57,7 @@ class EpisodeRecord:
     task_name: str
     trial: int
     instruction: str
-    status: Literal["success", "failure", "error"]
+    status: Status
     success: bool | None
     steps: int
     error: str | None = None
@@ -80,9 +82,9 @@ class EpisodeRecord:
             and 0 <= self.wall_s <= _LARGEST  # false for nan, too
         ):
             self._refuse_number()
-        if self.status not in _SUCCESS_OF:
-            raise ValueError(f"status must be one of {', '.join(_SUCCESS_OF)}, not {self.status!r}")
-        if self.success is not _SUCCESS_OF[self.status]:
+        if self.status not in SUCCESS_OF:
+            raise ValueError(f"status must be one of {', '.join(SUCCESS_OF)}, not {self.status!r}")
+        if self.success is not SUCCESS_OF[self.status]:
             raise ValueError(f"success {self.success} does not agree with status {self.status!r}")
 
     def _refuse_number(self) -> None:
@@ -108,7 +110,9 @@ class EpisodeRecord:
 
 
 _LARGEST = 2**53  # whole numbers up to here survive readers that know floats only
-_SUCCESS_OF: Mapping[str, bool | None] = {"success": True, "failure": False, "error": None}
+SUCCESS_OF: Mapping[Status, bool | None] = {"success": True, "failure": False, "error": None}
+"""Whether the task was solved."""
+
 _FIELDS = tuple(field.name for field in dataclasses.fields(EpisodeRecord))
 
 
@@ -127,16 +131,22 @@ def record_from_json(data: Any) -> EpisodeRecord:
     if type(schema) is int and schema == 0:
         data = _migrated(data)
     if data.keys() <= _TYPES.keys():
-        return _record(data)
+        return _present(_record(data))
     known = {name: value for name, value in data.items() if name in _TYPES}
     unknown = {name: value for name, value in data.items() if name not in _TYPES}
     record = _record(known)
-    return dataclasses.replace(record, extra=unknown | dict(record.extra))
+    return _present(dataclasses.replace(record, extra=unknown | dict(record.extra)))
+
+
+def _present(record: EpisodeRecord) -> EpisodeRecord:
+    """Return a record whose kinds of perturbation have their present names."""
+    extra = current_extra(record.extra)
+    return record if extra is record.extra else dataclasses.replace(record, extra=extra)
 
 
 def _migrated(data: dict[str, Any]) -> dict[str, Any]:
     """Return a record of schema 0 as one of schema 1."""
-    status = {True: "success", False: "failure", None: "error"}
+    status = {success: status for status, success in SUCCESS_OF.items()}
     added: dict[str, Any] = {"task_name": "", "instruction": ""}
     success = data.get("success")
     if "success" in data and (success is None or isinstance(success, bool)):
@@ -146,7 +156,7 @@ def _migrated(data: dict[str, Any]) -> dict[str, Any]:
 
 def _record(known: dict[str, Any]) -> EpisodeRecord:
     # Ten times as fast as ``build``, which is left to say what is wrong with the others.
-    if _fits(tuple(known), tuple(map(type, known.values()))) and known["status"] in _SUCCESS_OF:
+    if _fits(tuple(known), tuple(map(type, known.values()))) and known["status"] in SUCCESS_OF:
         return EpisodeRecord(**known)
     try:
         return build(EpisodeRecord, known, "record")

@@ -87,6 +87,14 @@ def mean(values: Iterable[float]) -> float | None:
     return math.fsum(numbers) / len(numbers) if numbers else None
 
 
+def by_suite(records: Iterable[EpisodeRecord]) -> dict[str, list[EpisodeRecord]]:
+    """Return records by suite, each group in its order."""
+    groups: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault(record.suite, []).append(record)
+    return groups
+
+
 def by_task(
     records: Iterable[EpisodeRecord],
 ) -> dict[tuple[str, int], list[EpisodeRecord]]:

@@ -1,33 +1,20 @@
 """The figures of a task or suite, as functions of its records.
 
-To add a figure, add a line to COLUMNS: ``table.csv`` and ``summary.json`` read that list. After
-those come a mean and a standard deviation of every figure of ``efficiency`` that any record has.
+To add a figure, add a line to COLUMNS: all outputs read that list. After those come a mean and a
+standard deviation of every figure of ``efficiency`` that any record has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import Interval, mean, mean_over_tasks, tally
-from gridseval.results.tables.efficiency import efficiency_keys, spread
+from gridseval.results.tables.column import Column, Figure, Records
+from gridseval.results.tables.document import MISSING
+from gridseval.results.tables.efficiency import efficiency_keys, spread, title_of
 
-Figure: TypeAlias = "int | float | None"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One figure.
-
-    Args:
-        name: Its key in both files; ends with the unit where it has one.
-        value: Computes it from records; ``None`` where there is nothing to compute it from.
-    """
-
-    name: str
-    value: Callable[[Sequence[EpisodeRecord]], Figure]
+__all__ = ["COLUMNS", "Column", "Figure", "columns_of", "figures", "shown_columns"]
 
 
 def columns_of(records: Iterable[EpisodeRecord]) -> tuple[Column, ...]:
@@ -42,6 +29,12 @@ def figures(
 ) -> dict[str, Figure]:
     """Return the figures of ``columns`` by name; default: those of COLUMNS."""
     return {column.name: column.value(records) for column in columns or COLUMNS}
+
+
+def shown_columns() -> tuple[Column, ...]:
+    """Return the columns that tables for people have, from left to right."""
+    shown = (column for column in COLUMNS if column.header is not None)
+    return tuple(sorted(shown, key=lambda column: column.place))
 
 
 def success_lower(records: Iterable[EpisodeRecord]) -> float | None:
@@ -87,27 +80,100 @@ def _mean_interval(records: Sequence[EpisodeRecord]) -> Interval | None:
     return suite_interval(records)
 
 
+def _interval_cell(records: Iterable[EpisodeRecord]) -> str:
+    interval = tally(records).interval
+    if interval is None:
+        return MISSING
+    return f"{100 * interval.lower:.1f}–{100 * interval.upper:.1f}"
+
+
+def _solved_cell(records: Iterable[EpisodeRecord]) -> str:
+    counts = tally(records)
+    return f"{counts.successes}/{counts.counted}"
+
+
 def _efficiency_columns(key: str) -> tuple[Column, Column]:
+    title = title_of(key)
     return (
-        Column(f"{key}_mean", lambda records: spread(records, key).mean),
-        Column(f"{key}_sd", lambda records: spread(records, key).sd),
+        Column(f"{key}_mean", lambda records: spread(records, key).mean, "", f"{title}: mean"),
+        Column(f"{key}_sd", lambda records: spread(records, key).sd, "", f"{title}: sd"),
     )
 
 
+def _count(name: str) -> Callable[[Records], Figure]:
+    return lambda records: int(getattr(tally(records), name))
+
+
+def _total(name: str) -> Callable[[Records], Figure]:
+    return lambda records: sum(getattr(record, name) for record in records)
+
+
 COLUMNS: tuple[Column, ...] = (
-    Column("successes", lambda records: tally(records).successes),
-    Column("failures", lambda records: tally(records).failures),
-    Column("errors", lambda records: tally(records).errors),
-    Column("counted", lambda records: tally(records).counted),
-    Column("success_rate", lambda records: tally(records).rate),
-    Column("success_lower", success_lower),
-    Column("success_upper", success_upper),
-    Column("success_mean_over_tasks", mean_over_tasks),
-    Column("success_mean_lower", mean_over_tasks_lower),
-    Column("success_mean_upper", mean_over_tasks_upper),
-    Column("mean_steps", mean_steps),
-    Column("mean_steps_to_success", mean_steps_to_success),
-    Column("queries", lambda records: sum(record.queries for record in records)),
-    Column("retries", lambda records: sum(record.retries for record in records)),
-    Column("wall_s", lambda records: sum(record.wall_s for record in records)),
+    Column(
+        "successes",
+        _count("successes"),
+        description="episodes that succeeded",
+        header="solved",
+        text=_solved_cell,
+        place=3,
+    ),
+    Column("failures", _count("failures"), "count", "episodes that failed"),
+    Column(
+        "errors",
+        _count("errors"),
+        description="episodes that ended in a technical error; they enter no rate",
+        header="errors",
+    ),
+    Column("counted", _count("counted"), "count", "`successes` + `failures`"),
+    Column(
+        "success_rate",
+        lambda records: tally(records).rate,
+        "fraction",
+        "`successes` / `counted`",
+        header="success",
+        place=1,
+        label="",
+    ),
+    Column(
+        "success_lower",
+        success_lower,
+        "fraction",
+        "lower end of its 95 % Wilson interval",
+        header="95 % interval",
+        text=_interval_cell,
+        place=2,
+        label="",
+    ),
+    Column("success_upper", success_upper, "fraction", "upper end of its 95 % Wilson interval"),
+    Column(
+        "success_mean_over_tasks",
+        mean_over_tasks,
+        "fraction",
+        "mean of the tasks' success rates",
+        label="mean over tasks",
+    ),
+    Column(
+        "success_mean_lower", mean_over_tasks_lower, "fraction", "lower end of its 95 % interval"
+    ),
+    Column(
+        "success_mean_upper", mean_over_tasks_upper, "fraction", "upper end of its 95 % interval"
+    ),
+    Column(
+        "mean_steps",
+        mean_steps,
+        "steps",
+        "mean policy steps of the counted episodes",
+        header="steps",
+        label="",
+    ),
+    Column(
+        "mean_steps_to_success",
+        mean_steps_to_success,
+        "steps",
+        "mean policy steps of the successful episodes",
+        label="steps to success",
+    ),
+    Column("queries", _total("queries"), "count", "calls of the policy", label="policy queries"),
+    Column("retries", _total("retries"), "count", "starts anew after a technical error"),
+    Column("wall_s", _total("wall_s"), "s", "seconds from reset to the end", label="episode time"),
 )

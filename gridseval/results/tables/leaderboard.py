@@ -159,9 +159,9 @@ def _estimate(
 @functools.cache
 def _plus_suites() -> tuple[str, ...]:
     # Here, since nobody who only lists or reads records needs the suites.
-    from gridseval.suites import list_suites
+    from gridseval.suites import shipped_suites
 
-    return tuple(name for name in list_suites() if name.startswith(PLUS))
+    return tuple(name for name in shipped_suites() if name.startswith(PLUS))
 
 
 @functools.cache

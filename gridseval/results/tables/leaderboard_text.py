@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gridseval.results.run.published_plus import PlusRow, load_published_plus
+from gridseval.results.run.published import PlusRow, load_published_plus
 from gridseval.results.tables.columns import Figure
 from gridseval.results.tables.document import MISSING, Section
 from gridseval.results.tables.leaderboard import Estimate, Leaderboard

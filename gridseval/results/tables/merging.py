@@ -9,7 +9,7 @@ and its repetition stay side by side).
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,12 @@ from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.notes import Note
+from gridseval.results.run.protocols import protocol_values, with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 
+_SUITE = "suite_files.sha256"
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 
@@ -60,10 +62,12 @@ def measured_differences(first: Run, second: Run) -> list[str]:
     """Return how models and versions of two runs differ; empty where one has no ``run.yaml``."""
     if not first.manifest or not second.manifest:
         return []
+    same_suite = first.manifest.get("suite") == second.manifest.get("suite")
+    keys = (*_MEASURED_ON, *([_SUITE] if same_suite else []))
     return [
         line
         for line in manifest_differences(first.manifest, second.manifest)
-        if _is_below(line.partition(": ")[0], _MEASURED_ON)
+        if _is_below(line.partition(": ")[0], keys)
     ]
 
 
@@ -87,7 +91,7 @@ def _belong_together(first: Run, second: Run, pool: bool, force: bool) -> bool:
         return True
     if not first.manifest or not second.manifest or _settings_differ(first, second, pool):
         return False
-    of_first, of_second = (_keys(run.records, pool) for run in (first, second))
+    of_first, of_second = (set(_keyed(run, pool)) for run in (first, second))
     return bool(of_first - of_second) and bool(of_second - of_first)
 
 
@@ -104,15 +108,25 @@ def _check_one_run(first: Run, second: Run, pool: bool, force: bool) -> None:
 def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
     other_suite = first.manifest.get("suite") != second.manifest.get("suite")
     free = merge_keys(other_suite, pool)
-    return list(manifest_differences(first.manifest, second.manifest, free))
+    manifests = with_protocol(first.manifest), with_protocol(second.manifest)
+    return list(manifest_differences(*manifests, free))
 
 
 def _is_below(key: str, prefixes: Collection[str]) -> bool:
     return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
 
 
-def _keys(records: Iterable[EpisodeRecord], pool: bool) -> set[Hashable]:
-    return {(record.key, record.seed) if pool else record.key for record in records}
+def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:
+    """Return a run's records by what tells episodes apart: where seeds are pooled, by these too."""
+    own = _env_seed(run) if pool else None
+    return {
+        (record.key, record.seed, own) if pool else record.key: record for record in run.records
+    }
+
+
+def _env_seed(run: Run) -> Any:
+    """Return LIBERO's seed in a run; runs of before there were two seeds have one for both."""
+    return protocol_values(run.manifest)["env_seed"]
 
 
 def _merged(group: Sequence[Run], pool: bool) -> Run:
@@ -121,8 +135,8 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
         return first
     records: dict[Hashable, EpisodeRecord] = {}
     for run in group:
-        for record in run.records:
-            records.setdefault((record.key, record.seed) if pool else record.key, record)
+        for key, record in _keyed(run, pool).items():
+            records.setdefault(key, record)
     doubles = sum(len(run.records) for run in group) - len(records)
     notes = [note for run in group for note in run.notes]
     notes.append(f"{first.label} is put together from {len(group)} directories")
@@ -134,7 +148,7 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
         manifest=_common_manifest(group),
         records=tuple(records.values()),
     )
-    return replace(merged, notes=(*notes, *_seed_notes(merged)))
+    return replace(merged, notes=(*notes, *_seed_notes(first.label, group)))
 
 
 def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
@@ -143,7 +157,7 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
     if any(
         manifest.get(key) != run.manifest.get(key)
         for run in group
-        for key in ("suite", "tasks", "trials", "seed", "episodes")
+        for key in ("suite", "tasks", "trials", "seed", "env_seed", "episodes")
     ):
         manifest.pop("episodes", None)
     suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
@@ -170,13 +184,26 @@ def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
     return total
 
 
-def _seed_notes(run: Run) -> list[str]:
-    by_seed: dict[int, list[EpisodeRecord]] = {}
-    for record in run.records:
-        by_seed.setdefault(record.seed, []).append(record)
-    rates = [rate for group in by_seed.values() if (rate := tally(group).rate) is not None]
+def _seed_notes(label: str, group: Sequence[Run]) -> list[str]:
+    """Return which seeds are pooled and how far their rates lie apart; nothing for one seed."""
+    by_seeds: dict[tuple[int, Any], list[EpisodeRecord]] = {}
+    for run in group:
+        for record in run.records:
+            by_seeds.setdefault((record.seed, _env_seed(run)), []).append(record)
+    rates = [rate for part in by_seeds.values() if (rate := tally(part).rate) is not None]
     if len(rates) < 2:
         return []
     mean, sd = 100 * statistics.fmean(rates), 100 * statistics.stdev(rates)
-    seeds = ", ".join(map(str, sorted(by_seed)))
-    return [f"{run.label} pools the seeds {seeds}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]
+    pooled = f"{label} pools {_seeds_text(list(by_seeds))}"
+    return [f"{pooled}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]
+
+
+def _seeds_text(pairs: Sequence[tuple[int, Any]]) -> str:
+    """Return seeds in words: the policy's, LIBERO's where only these differ, or both."""
+    own, env = ({pair[place] for pair in pairs} for place in (0, 1))
+    if len(env) == 1 or all(seed == other for seed, other in pairs):
+        return f"the seeds {', '.join(map(str, sorted(own)))}"
+    if len(own) == 1:
+        return f"LIBERO's seeds {', '.join(sorted(map(str, env)))}"
+    both = sorted(f"{seed} (LIBERO's {other})" for seed, other in pairs)
+    return f"the seeds {', '.join(both)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gridseval.results.run.protocols import row_differences
 from gridseval.results.run.published import PublishedRow
 from gridseval.results.stats.rates import Tally, tally
-from gridseval.results.tables.columns import mean_steps
+from gridseval.results.tables.columns import shown_columns
 from gridseval.results.tables.document import MISSING, Section
 from gridseval.results.tables.pivot import Key, Level, Pivot, pivot
 from gridseval.results.tables.summary import Row, Summary
@@ -22,7 +22,8 @@ UNAVAILABLE = "×"
 """Stands before the number of tasks of a cell that could not be run."""
 
 _SUCCESS = "success in %, with 95 % interval"
-_ONE_RUN = ("#", "task", "success", "95 % interval", "solved", "errors", "steps")
+_SAID = ("success_rate", "success_lower", "successes")
+"""Columns that a table of several runs shows in one cell per task."""
 
 
 def success_of_one(summary: Summary, tasks: bool = True) -> Section:
@@ -30,7 +31,7 @@ def success_of_one(summary: Summary, tasks: bool = True) -> Section:
     rows = [*(summary.tasks if tasks else ()), *summary.suites]
     return Section(
         title="",
-        header=_ONE_RUN,
+        header=("#", "task", *(column.header or "" for column in shown_columns())),
         rows=tuple(map(_cells, rows)),
         emphasised=len(summary.suites) if tasks else 0,
         stub=2,
@@ -65,12 +66,18 @@ def success_of_several(runs: Mapping[str, Summary], tasks: bool = True) -> Secti
 
 
 def overview(runs: Mapping[str, Summary], policies: Mapping[str, str]) -> Section:
-    """Return a row per run: policy, seeds, episodes, errors, steps."""
+    """Return a row per run: policy, seeds, episodes, and what ``success_of_several`` lacks."""
+    columns = [column for column in shown_columns() if column.name not in _SAID]
     return Section(
         title="runs",
-        header=("run", "policy", "seed", "episodes", "errors", "steps"),
+        header=("run", "policy", "seed", "episodes", *(column.header or "" for column in columns)),
         rows=tuple(
-            (label, policies[label] or MISSING, *_run_cells(summary))
+            (
+                label,
+                policies[label] or MISSING,
+                *_run_cells(summary),
+                *(column.cell(summary.records) for column in columns),
+            )
             for label, summary in runs.items()
         ),
     )
@@ -168,17 +175,8 @@ def _narrow_rate(counts: Tally) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    counts = tally(row.records)
-    rate, interval, steps = counts.rate, counts.interval, mean_steps(row.records)
-    return (
-        "" if row.task is None else str(row.task),
-        row.label,
-        MISSING if rate is None else f"{100 * rate:.1f} %",
-        MISSING if interval is None else f"{100 * interval.lower:.1f}–{100 * interval.upper:.1f}",
-        f"{counts.successes}/{counts.counted}",
-        str(counts.errors),
-        MISSING if steps is None else f"{steps:.0f}",
-    )
+    index = "" if row.task is None else str(row.task)
+    return (index, row.label, *(column.cell(row.records) for column in shown_columns()))
 
 
 def _rows_by_place(
@@ -191,17 +189,10 @@ def _rows_by_place(
     return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0)))
 
 
-def _run_cells(summary: Summary) -> tuple[str, ...]:
-    records = summary.records
-    seeds = ", ".join(map(str, sorted({record.seed for record in records})))
+def _run_cells(summary: Summary) -> tuple[str, str]:
+    seeds = ", ".join(map(str, sorted({record.seed for record in summary.records})))
     expected = "" if summary.expected is None else f"/{summary.expected}"
-    steps = mean_steps(records)
-    return (
-        seeds or MISSING,
-        f"{summary.done}{expected}",
-        str(summary.tally.errors),
-        MISSING if steps is None else f"{steps:.0f}",
-    )
+    return seeds or MISSING, f"{summary.done}{expected}"
 
 
 def _beside(summaries: Iterable[Summary], row: PublishedRow) -> list[str]:

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 from gridseval.results.run.assets_note import models_note
 from gridseval.results.run.notes import Note
 from gridseval.results.run.record import EpisodeRecord
-from gridseval.results.stats.rates import Tally, mean_over_tasks, tally
+from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
 from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
 
 _PERTURBED = re.compile(r"_((?:view|language|light|table|tb|add)_\d.*|(?:moved_)?level\d.*)$")
@@ -109,7 +108,7 @@ def _label(value: Any) -> str:
 
 
 def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
-    for (suite, task), group in groupby(ordered, key=attrgetter("suite", "task")):
+    for (suite, task), group in by_task(ordered).items():
         records = tuple(group)
         first = records[0]
         yield Row(suite, task, first.task_name, _task_label(first), records)
@@ -122,7 +121,7 @@ def _task_label(record: EpisodeRecord) -> str:
 
 
 def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
-    for suite, group in groupby(ordered, key=attrgetter("suite")):
+    for suite, group in by_suite(ordered).items():
         yield Row(suite, None, "", suite, tuple(group))
 
 

@@ -16,9 +16,9 @@ from gridseval.tokens.accounting.model import (
     list_models,
     load_model,
 )
-from gridseval.tokens.accounting.pruners import Choice, pruner_macs
 from gridseval.tokens.accounting.traces import trace_flops
 from gridseval.tokens.accounting.transformer import Linear, Transformer
+from gridseval.tokens.pruners import Choice, pruner_macs
 
 __all__ = [
     "CONVENTIONS",

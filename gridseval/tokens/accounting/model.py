@@ -6,11 +6,8 @@ They lie in ``policies/models/``. A description holds shapes only, and its sourc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from gridseval.config import load_yaml
-from gridseval.data import data_dir
-from gridseval.errors import UsageError, did_you_mean
+from gridseval.named_files import NamedFiles
 from gridseval.tokens.accounting.transformer import Linear, Transformer
 
 
@@ -125,9 +122,12 @@ class ModelDescription:
         return self.images * self.tokens_per_image
 
 
+_MODELS = NamedFiles("model", ModelDescription, ("policies", "models"))
+
+
 def list_models() -> tuple[str, ...]:
     """Return the names of all descriptions that ship with gridseval."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
+    return _MODELS.names()
 
 
 def load_model(name: str) -> ModelDescription:
@@ -140,15 +140,4 @@ def load_model(name: str) -> ModelDescription:
         UsageError: There is no such description (names the nearest), or the file is none (names
             file, key path, and the nearest key).
     """
-    own = name.endswith(".yaml")
-    if not own and name not in list_models():
-        raise UsageError(f"unknown model {name!r}", did_you_mean(name, list_models()))
-    path = Path(name) if own else _folder() / f"{name}.yaml"
-    model = load_yaml(path, ModelDescription)
-    if model.name != path.stem:
-        raise UsageError(f"{path}: name: expected {path.stem!r}, the file's, got {model.name!r}")
-    return model
-
-
-def _folder() -> Path:
-    return data_dir("policies") / "models"
+    return _MODELS.load(name)

@@ -8,7 +8,7 @@ from gridseval.errors import UsageError
 from gridseval.tokens.accounting.conventions import CONVENTIONS, Convention
 from gridseval.tokens.accounting.count import Cost, Schedule, count_macs
 from gridseval.tokens.accounting.model import ModelDescription
-from gridseval.tokens.accounting.pruners import Choice, pruner_macs
+from gridseval.tokens.pruners import Choice, pruner_macs
 
 
 @dataclass(frozen=True)

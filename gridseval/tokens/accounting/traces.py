@@ -6,8 +6,8 @@ from gridseval.errors import UsageError
 from gridseval.tokens.accounting.conventions import CONVENTIONS
 from gridseval.tokens.accounting.count import Schedule
 from gridseval.tokens.accounting.model import ModelDescription
-from gridseval.tokens.accounting.pruners import Choice, pruner_macs
-from gridseval.tokens.trace import TokenTrace
+from gridseval.tokens.pruners import Choice, pruner_macs
+from gridseval.tokens.token_trace import TokenTrace
 
 
 def trace_flops(

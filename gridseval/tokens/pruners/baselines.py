@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import check_choice, check_finite
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
@@ -33,6 +34,8 @@ class PerCamera(Pruner, abc.ABC):
         k: Tokens per camera, at least 1; 16 if ``keep`` is not given.
         keep: Share of each camera's tokens, in (0, 1], instead of ``k``.
     """
+
+    macs = staticmethod(products.none)
 
     def __init__(self, *, k: int | None = None, keep: float | None = None) -> None:
         super().__init__()

@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
-from gridseval.tokens.pruners.checks import attention_of, check_count, check_finite, check_number
-from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import Host, Needs, Place, Role
+from gridseval.tokens.pruners.checks import check_count, check_finite, check_number
+from gridseval.tokens.pruners.early_layer import EarlyLayer
+from gridseval.tokens.pruners.interface import Pruned, PrunerInput
+from gridseval.tokens.pruners.layout import Role
 from gridseval.tokens.pruners.numerics import widen
 from gridseval.tokens.pruners.selection import rank_first, select, take_tokens
 
 
-class EfficientVla(Pruner):
+class EfficientVla(EarlyLayer):
     """Keeps M tokens in three steps, all cameras jointly.
 
     With r_j = mean over heads and over the tokens that are not visual of the attention to j::
@@ -39,6 +41,7 @@ class EfficientVla(Pruner):
     """
 
     name = "efficientvla"
+    macs = staticmethod(products.efficientvla)
 
     def __init__(
         self,
@@ -49,26 +52,13 @@ class EfficientVla(Pruner):
         key: int = 4,
         alpha: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.budget = Budget(k, keep).or_else(Budget(k=56))
+        super().__init__(layer, Budget(k, keep).or_else(Budget(k=56)))
         self.key = check_count("key", key)
         self.alpha = check_number("alpha", alpha, 0, 1)
-        self.places = (Place("layer", check_count("layer", layer)),)
-        self.needs = Needs(attention=((layer - 1,),))
-
-    @classmethod
-    def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layer at the relative depth 2 of 32."""
-        return {"layer": host.scale_layer(2)}
-
-    def check_host(self, host: Host) -> None:
-        """Refuse a model without the layer, or with too small grids."""
-        super().check_host(host)
-        self.budget.count(host.cameras)
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, M, D), tokens in their order."""
-        attention = attention_of(self, inputs, self.place.layer - 1)
+        attention = self.attention_before(inputs)
         relevance = attention.mean(Role.INSTRUCTION, Role.STATE, Role.ACTION, Role.OTHER)
         relevance = check_finite(self.name, relevance)
         budget = self.budget.count(inputs.cameras)

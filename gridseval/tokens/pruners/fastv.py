@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import torch
 
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
-from gridseval.tokens.pruners.checks import attention_of, check_count, check_finite
-from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import Host, Needs, Place, Role
+from gridseval.tokens.pruners.checks import check_finite
+from gridseval.tokens.pruners.early_layer import EarlyLayer
+from gridseval.tokens.pruners.interface import AttentionMap, Pruned, PrunerInput
+from gridseval.tokens.pruners.layout import Role
 from gridseval.tokens.pruners.selection import rank_first, select
 
 
-class FastV(Pruner):
+class FastV(EarlyLayer):
     """Keeps the share 1 − R with the highest score, from decoder layer K on.
 
     score_j = mean over heads of layer K − 1's attention from the last token to visual token j. All
@@ -31,27 +33,14 @@ class FastV(Pruner):
     """
 
     name = "fastv"
+    macs = staticmethod(products.none)
 
     def __init__(self, *, layer: int = 2, keep: float | None = None, k: int | None = None) -> None:
-        super().__init__()
-        self.budget = Budget(k, keep).or_else(Budget(keep=0.5))
-        self.places = (Place("layer", check_count("layer", layer)),)
-        self.needs = Needs(attention=((layer - 1,),))
-
-    @classmethod
-    def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layer at the paper's relative depth: 2 of 32."""
-        return {"layer": host.scale_layer(2)}
-
-    def check_host(self, host: Host) -> None:
-        """Refuse a model without layer K, or with too small grids."""
-        super().check_host(host)
-        self.budget.count(host.cameras)
+        super().__init__(layer, Budget(k, keep).or_else(Budget(keep=0.5)))
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, K, D), the same number of tokens in each row."""
-        attention = attention_of(self, inputs, self.place.layer - 1)
-        scores = check_finite(self.name, _attention_of_last(attention))
+        scores = check_finite(self.name, _attention_of_last(self.attention_before(inputs)))
         return select(inputs, rank_first(scores, self.budget.count(inputs.cameras)), scores)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import check_fits
 from gridseval.tokens.pruners.checks import (
     check_choice,
@@ -64,6 +65,7 @@ class GridSampler(Pruner):
     """
 
     name = "grids"
+    macs = staticmethod(products.grids)
 
     def __init__(
         self,

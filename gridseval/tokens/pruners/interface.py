@@ -21,7 +21,8 @@ from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.checks import check_inputs
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, Role, count_dense
 from gridseval.tokens.pruners.numerics import widen
-from gridseval.tokens.trace import CameraTrace, TokenTrace
+from gridseval.tokens.pruners.products import Choice
+from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +197,7 @@ class Pruned:
 class Pruner(nn.Module, abc.ABC):
     """A method that chooses, or samples, the visual tokens that go on.
 
-    Subclasses set ``name``, ``places`` and ``needs`` and define ``prune``.
+    Subclasses set ``name``, ``places`` and ``needs`` and define ``prune`` and ``macs``.
 
     Attributes:
         places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
@@ -245,6 +246,18 @@ class Pruner(nn.Module, abc.ABC):
     @abc.abstractmethod
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return the tokens that go on, of inputs that have been checked."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def macs(choice: Choice) -> int:
+        """Return the MACs of one query's choice of tokens.
+
+        A method that multiplies no matrices says so with
+        :func:`~gridseval.tokens.pruners.products.none`.
+
+        Args:
+            choice: The sizes.
+        """
 
     def observe(
         self, inputs: PrunerInput, pruned: Pruned, attention: Mapping[int, AttentionMap]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.checks import check_flag, check_number
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import Needs, Role
@@ -46,6 +47,7 @@ class LightVla(Pruner):
     """
 
     name = "lightvla"
+    macs = staticmethod(products.lightvla)
     needs = Needs(text=True)
 
     def __init__(self, *, noise: float = 1.0, decay: bool = True) -> None:

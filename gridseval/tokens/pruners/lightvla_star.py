@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.checks import attention_of, check_count
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import Host, Needs, Place, Role
@@ -51,12 +52,13 @@ class LightVlaStar(Pruner):
     """
 
     name = "lightvla_star"
+    macs = staticmethod(products.lightvla_star)
 
     def __init__(
         self,
         *,
         layer: int | None = None,
-        queries: int = 128,
+        queries: int = products.QUERIES,
         dim: int = 4096,
         encoder_dim: int = 2176,
     ) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import (
     attention_of,
@@ -60,6 +61,7 @@ class SparseVlm(Pruner):
     """
 
     name = "sparsevlm"
+    macs = staticmethod(products.sparsevlm)
 
     def __init__(
         self,

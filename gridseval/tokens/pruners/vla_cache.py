@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.checks import (
     check_attention,
     check_choice,
@@ -83,6 +84,7 @@ class VlaCache(Pruner):
     """
 
     name = "vla_cache"
+    macs = staticmethod(products.vla_cache)
 
     def __init__(
         self,

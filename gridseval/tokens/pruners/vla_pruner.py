@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import (
     attention_of,
@@ -62,6 +63,7 @@ class VlaPruner(Pruner):
     """
 
     name = "vla_pruner"
+    macs = staticmethod(products.diversity)
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridseval.envs.perturbations import NOMINAL_JOINTS, Light, Perturbation, joints
-from gridseval.envs.perturbations.kinds import KINDS
+from gridseval.envs.perturbations.kinds import PERTURBATIONS, find_kind
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.perturbations.strengths import BACKGROUND, LIGHT
 from gridseval.errors import UsageError
@@ -128,12 +128,12 @@ def test_every_part_of_an_episodes_name_counts() -> None:
 
 
 def test_the_record_tells_everything() -> None:
-    plan = parse_plan(["camera:2", "robot_true:norm=0.25"])
+    plan = parse_plan(["camera:2", "perturbed_start:norm=0.25"])
     perturbation, record = plan.draw(7, "libero_10", 3, 0)
     stored = json.loads(json.dumps(record, allow_nan=False))
     assert stored == record
     assert record["camera"]["strength"] == 2
-    assert record["robot_true"] == {"norm": 0.25}
+    assert record["perturbed_start"] == {"norm": 0.25}
     assert Perturbation.from_json(stored["applied"]) == perturbation
     assert perturbation.joints_true
 
@@ -169,7 +169,8 @@ def test_a_plan_can_be_given_again() -> None:
         (["camera:azimuth=1,azimuth=2"], ["azimuth", "twice"]),
         (["camera:azimuth=1,"], ["camera", "''"]),
         (["camera:1", "camera:2"], ["camera", "twice"]),
-        (["robot:1", "robot_true:2"], ["robot", "robot_true"]),
+        (["robot:1", "perturbed_start:2"], ["robot", "perturbed_start"]),
+        (["robot_true:1", "robot:2"], ["robot", "perturbed_start"]),
         (["robot:state=501"], ["state", "501", "1 to 500"]),
         (["noise:family=fogg"], ["fogg", "'fog'"]),
         (["noise:severity=2.5"], ["severity", "2.5"]),
@@ -205,8 +206,8 @@ def test_any_text_is_a_plan_or_a_usage_error(texts: list[str]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_valid_parameter_makes_a_perturbation(data: st.DataObject) -> None:
-    kind = data.draw(st.sampled_from(sorted(KINDS)))
-    parameter = data.draw(st.sampled_from(KINDS[kind].parameters))
+    kind = data.draw(st.sampled_from(PERTURBATIONS.names()))
+    parameter = data.draw(st.sampled_from(find_kind(kind).parameters))
     value = data.draw(st.one_of(st.floats(), st.integers(-10, 600), st.sampled_from(["0a1B2c"])))
     try:
         plan = parse_plan([f"{kind}:{parameter.name}={value}"])

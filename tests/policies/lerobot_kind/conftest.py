@@ -9,11 +9,9 @@ from lerobot_environments import HERE, PACKAGES, environment, run
 
 
 @pytest.fixture(scope="session", params=PACKAGES)
-def lerobot_environment(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def lerobot_environment(request: pytest.FixtureRequest, session_folder: Path) -> dict[str, str]:
     """Return environment variables with which this interpreter finds LeRobot."""
-    return environment(request.param, tmp_path_factory.mktemp("lerobot"))
+    return environment(request.param, session_folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Environments with one LeRobot each, beside this one: it pins another torch, transformers and hub.
 
-Set ``GRIDSEVAL_TEST_ENVIRONMENTS`` to a folder to keep them from one session to the next.
+Each is a folder that comes before this environment on the path. What both need is installed once,
+in a folder of its own. The test processes of one session share all folders. Set
+``GRIDSEVAL_TEST_ENVIRONMENTS`` to a folder to keep them from one session to the next.
 """
 
 from __future__ import annotations
@@ -11,22 +13,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from filelock import FileLock
+
 HERE = Path(__file__).parent
 
-_BOTH = """
+COMMON = """
 accelerate cachebox datasets<5 diffusers<0.40 dill docopt einops<0.9 jsonlines mergedeep
 multiprocess num2words orderly-set peft<1 pyarrow<30 pyserial<4 python-dateutil pytz
 pyyaml-include toml typing-inspect xxhash av<16
 """
 
-# What LeRobot needs beyond what we have; its pins of torch and Python are not followed.
+# What LeRobot needs beyond that and what we have; its pins of torch and Python are not followed.
 PACKAGES = {
-    "0.4.4": f"""
-        lerobot==0.4.4 {_BOTH} deepdiff pandas draccus==0.10.0 transformers>=4.57,<5
+    "0.4.4": """
+        lerobot==0.4.4 deepdiff pandas draccus==0.10.0 transformers>=4.57,<5
         huggingface-hub<0.36 tokenizers>=0.22,<0.23
     """,
-    "0.6.1": f"""
-        lerobot==0.6.1 {_BOTH} deepdiff<9 pandas<3 draccus>=0.11.6,<0.12 transformers>=5.4,<5.6
+    "0.6.1": """
+        lerobot==0.6.1 deepdiff<9 pandas<3 draccus>=0.11.6,<0.12 transformers>=5.4,<5.6
         huggingface-hub>=1.6,<2 tokenizers>=0.22,<=0.23.0 importlib_metadata zipp
     """,
 }
@@ -51,30 +55,42 @@ sys.meta_path.insert(0, Shim())
 """
 
 
-def environment(version: str, folder: Path) -> dict[str, str]:
+def environment(version: str, session: Path) -> dict[str, str]:
     """Return environment variables with which this interpreter finds a LeRobot.
 
     Args:
         version: A key of :data:`PACKAGES`.
-        folder: Where it is installed, unless it is kept.
+        session: A folder that all test processes of this session share. The environments are
+            installed there, unless they are kept.
     """
     kept = os.environ.get("GRIDSEVAL_TEST_ENVIRONMENTS")
-    folder = Path(kept) / f"lerobot-{version}" if kept else folder
-    if not (folder / "sitecustomize.py").exists():
-        _install(version, folder)
-    paths = os.pathsep.join([str(folder), str(HERE.parents[1]), str(HERE.parents[2])])
+    folder = Path(kept) if kept else session
+    own, common = folder / f"lerobot-{version}", folder / "lerobot-common"
+    with FileLock(folder / "lerobot.lock"):
+        # A kept folder of before holds everything.
+        if not (own / "sitecustomize.py").exists():
+            _install(COMMON, common)
+            _install(PACKAGES[version], own)
+            if sys.version_info < (3, 12):
+                for file in (own / "lerobot").rglob("*.py"):
+                    _respell(file)
+            (own / "sitecustomize.py").write_text(_SHIM)
+    found = [own, common, HERE.parents[1], HERE.parents[2]]
+    paths = os.pathsep.join(map(str, found))
     return {**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1"}
 
 
-def _install(version: str, folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--ignore-requires-python"]
-    command = [*pip, "--target", str(folder), *PACKAGES[version].split()]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    if sys.version_info < (3, 12):
-        for file in (folder / "lerobot").rglob("*.py"):
-            _respell(file)
-    (folder / "sitecustomize.py").write_text(_SHIM)
+def _install(packages: str, folder: Path) -> None:
+    """Install packages into a folder, unless that was done."""
+    done = folder / "installed"
+    if done.exists():
+        return
+    # Most of their modules are never imported, so compiling them all would be in vain.
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
+    command = [*pip, "--ignore-requires-python", "--target", str(folder), *packages.split()]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    done.touch()
 
 
 def _respell(file: Path) -> None:

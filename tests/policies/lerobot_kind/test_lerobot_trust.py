@@ -23,5 +23,5 @@ def test_processor_files_run_no_code(
         assert sentence, case
         assert "LeRobot cannot load" not in sentence, case
         if case.startswith(("popen", "system", "through", "no step", "function", "relative")):
-            assert "is no processor step of LeRobot" in sentence
+            assert "is not a processor step of LeRobot" in sentence
             assert "--trust-remote-code" in sentence

@@ -118,11 +118,11 @@ def test_weights_that_do_not_fit(folder: Path, change: Any, said: str, hint: str
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda old: old[: len(old) // 2], "no safetensors file"),
-        (lambda old: b"", "no safetensors file"),
-        (lambda old: b"\xff" * 8 + old[8:], "no safetensors file"),
-        (lambda old: old[:8] + b"[" + old[9:], "no safetensors file"),
-        (lambda old: b"PK\x03\x04" + old, "no safetensors file"),
+        (lambda old: old[: len(old) // 2], "not a safetensors file"),
+        (lambda old: b"", "not a safetensors file"),
+        (lambda old: b"\xff" * 8 + old[8:], "not a safetensors file"),
+        (lambda old: old[:8] + b"[" + old[9:], "not a safetensors file"),
+        (lambda old: b"PK\x03\x04" + old, "not a safetensors file"),
     ],
 )
 def test_damaged_weights(folder: Path, content: Any, said: str) -> None:

@@ -19,7 +19,7 @@ from gridseval.evaluation import RunConfig, evaluate
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
 from gridseval.policies.openvla_kind.heads import load_action_head, load_proprio_projector
-from gridseval.policies.openvla_kind.statistics import choose_key
+from gridseval.policies.openvla_kind.normalisation import choose_key
 from gridseval.results.run.reading import read_run
 from gridseval.suites import Episode
 
@@ -308,7 +308,7 @@ def test_a_damaged_checkpoint_is_named(case: str, checkpoint: Make) -> None:
     [None, {"q01": [0] * 8}, {"q01": [0] * 7, "q99": [1] * 7}, {"q01": [2] * 8, "q99": [1] * 8}],
 )
 def test_wrong_statistics_are_named(proprio: Any, checkpoint: Make) -> None:
-    from gridseval.policies.openvla_kind.statistics import read_bounds
+    from gridseval.policies.openvla_kind.normalisation import read_bounds
 
     with pytest.raises(PolicyError, match=r"dataset_statistics\.json: a"):
         read_bounds({"a": {"proprio": proprio}}, "a", "proprio", 8)

@@ -219,9 +219,9 @@ def test_a_server_that_is_started_again_is_not_given_up(openpi_packing: ModuleTy
 
 
 def test_nobody_there_is_said_at_once() -> None:
-    with pytest.raises(PolicyError, match=r"nobody answers at ws://127\.0\.0\.1:9"):
+    with pytest.raises(PolicyError, match=r"no server answers at ws://127\.0\.0\.1:9"):
         load_policy("openpi", "ws://127.0.0.1:9", {"connect_s": "0.5"}, 7)
-    with pytest.raises(PolicyError, match=r"nobody answers at ws://127\.0\.0\.1:9"):
+    with pytest.raises(PolicyError, match=r"no server answers at ws://127\.0\.0\.1:9"):
         load_policy(None, "ws://127.0.0.1:9", {}, 7)
 
 

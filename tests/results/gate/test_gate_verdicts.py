@@ -30,7 +30,7 @@ def _outcomes(rate: float = 1.0, tasks: int = 10, trials: int = 50) -> NDArray[n
 def test_a_run_compared_with_itself_passes() -> None:
     run = make_run(_outcomes(0.9))
     verdict = gate_on_baseline(run, replace(run, label="old"), RULES)
-    assert (verdict.outcome, verdict.exit_code) == ("pass", 0)
+    assert (verdict.conclusion, verdict.exit_code) == ("pass", 0)
     assert verdict.sentence == (
         "Pass: no drop beyond 2 points is shown: libero_goal 90.0 % against 90.0 % of old "
         "(+0.0 points, 95 % interval −0.8 to +0.8, 500 episodes)."
@@ -75,7 +75,7 @@ def test_a_real_drop_within_what_is_tolerated_passes() -> None:
     after = before.copy()
     after[:, 0] = 0  # 10 of 500 lost, none won: p = 0.001, 2 points
     rules = GateRules(max_drop=0.02)
-    assert gate_on_baseline(make_run(after), make_run(before, "old"), rules).outcome == "pass"
+    assert gate_on_baseline(make_run(after), make_run(before, "old"), rules).conclusion == "pass"
     strict = GateRules(max_drop=0.01)
     assert gate_on_baseline(make_run(after), make_run(before, "old"), strict).exit_code == 1
 
@@ -115,7 +115,7 @@ def test_the_policy_and_what_decides_nothing_may_differ(changed: dict[str, Any])
     verdict = gate_on_baseline(
         make_run(_outcomes(), **changed), make_run(_outcomes(), "old"), RULES
     )
-    assert verdict.outcome == "pass"
+    assert verdict.conclusion == "pass"
 
 
 def test_fewer_policy_steps_can_only_make_a_run_look_worse() -> None:

@@ -65,7 +65,7 @@ def test_a_gate_names_the_models() -> None:
         gate_on_baseline(run, before, GateRules()),
         gate_on_threshold(run, 0.5, GateRules()),
     ):
-        assert verdict.outcome == "pass"
+        assert verdict.conclusion == "pass"
         assert any("models: stand-ins" in note for note in verdict.notes)
     own = gate_on_baseline(make_run(SOLVED), make_run(SOLVED, "old"), GateRules())
     assert not any("models:" in note for note in own.notes)
@@ -74,10 +74,10 @@ def test_a_gate_names_the_models() -> None:
 def test_a_gate_cannot_tell_across_models() -> None:
     run, before = make_run(SOLVED, assets=STANDINS), make_run(SOLVED, "old")
     verdict = gate_on_baseline(run, before, GateRules())
-    assert verdict.outcome == "cannot tell"
+    assert verdict.conclusion == "cannot tell"
     assert "assets.identity: 'libero' -> 'stand-ins'" in verdict.sentence
     forced = gate_on_baseline(run, before, GateRules(force=True))
-    assert forced.outcome == "pass"
+    assert forced.conclusion == "pass"
     assert any("forced although" in note for note in forced.notes)
 
 

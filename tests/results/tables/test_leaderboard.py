@@ -28,7 +28,7 @@ from gridseval.results import (
     tabulate,
     wilson_interval,
 )
-from gridseval.results.run.published_plus import load_published_plus
+from gridseval.results.run.published import load_published_plus
 from gridseval.results.run.reading import Run
 from gridseval.results.tables import pivot
 from gridseval.results.tables.leaderboard import leaderboard

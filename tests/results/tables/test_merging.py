@@ -155,6 +155,28 @@ def test_seeds_are_pooled_on_demand(make_run: MakeRun) -> None:
     assert "9/12" in table_text(tabulate([run]))
 
 
+def test_liberos_seeds_are_pooled_too(make_run: MakeRun) -> None:
+    """Run b has the policy's seed of run a, and other scenes: it repeats no episode of it."""
+    paths = [make_run("a"), make_run("b", env_seed=1)]
+    assert len(arranged(*paths)) == 2
+    (run,) = arranged(*paths, pool=True)
+    assert len(run.records) == 6
+    assert "episodes" not in run.manifest
+    assert "a pools LIBERO's seeds 0, 1: 100.0 ± 0.0 % (mean ± sd over seeds)" in notes_of((run,))
+    assert "twice" not in notes_of((run,))
+
+
+def test_both_seeds_are_named_where_both_differ(make_run: MakeRun) -> None:
+    (run,) = arranged(make_run("a"), make_run("b", seed=8, env_seed=3), pool=True)
+    assert "a pools the seeds 7 (LIBERO's 0), 8 (LIBERO's 3): 83.3 ± " in notes_of((run,))
+    (run,) = arranged(make_run("c", env_seed=7), make_run("d", seed=8, env_seed=8), pool=True)
+    assert "c pools the seeds 7, 8: " in notes_of((run,))
+
+
+def test_the_same_seeds_twice_are_a_repetition(make_run: MakeRun) -> None:
+    assert len(arranged(make_run("a", env_seed=1), make_run("b", env_seed=1), pool=True)) == 2
+
+
 def test_pooling_keeps_other_policies_apart(make_run: MakeRun) -> None:
     runs = arranged(make_run("a"), make_run("b", seed=8, policy={"name": "zero"}), pool=True)
     assert len(runs) == 2

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gridseval.errors import UsageError
 from gridseval.tokens.accounting import (
+    Choice,
     Expert,
     Language,
     Linear,
@@ -25,7 +26,6 @@ from gridseval.tokens.accounting import (
     load_model,
     pruner_macs,
 )
-from gridseval.tokens.accounting.pruners import Choice
 
 SMALL = Transformer(layers=3, width=6, mlp=10, heads=4, kv_heads=2, head_dim=5, gated=True)
 

@@ -183,7 +183,7 @@ def test_tokens_of_the_wrong_kind() -> None:
     ("name", "arguments", "message"),
     [
         ("gridz", {}, r"unknown pruner 'gridz' \(did you mean 'grids'"),
-        ("no.such:Thing", {}, "cannot import pruner 'no.such:Thing'"),
+        ("no.such:Thing", {}, "cannot import 'no.such' for pruner 'no.such:Thing'"),
         ("grids", {"kay": 3}, r"'grids' has no argument 'kay'"),
         ("dense", {"k": 3}, r"'dense' has no argument 'k' \(it takes none\)"),
         ("grids", {"k": 0}, "k must be a whole number from 1, not 0"),
@@ -221,9 +221,9 @@ def test_tokens_of_the_wrong_kind() -> None:
         ("vla_pruner", {"heaviest": [[]]}, "heaviest must be newest or oldest"),
         ("vla_cache", {"layers": 10**12}, "layers must be at most"),
         ("vla_cache", {"locations": [2.5]}, "locations must be ascending decoder layers"),
-        ("os:system", {}, "'os:system' is no pruner"),
-        ("collections:OrderedDict", {}, "'collections:OrderedDict' is no pruner"),
-        (":Thing", {}, "cannot import pruner ':Thing'"),
+        ("os:system", {}, "os has no class 'system'"),
+        ("collections:OrderedDict", {}, "collections:OrderedDict is not a pruner"),
+        (":Thing", {}, "cannot import '' for pruner ':Thing'"),
     ],
 )
 def test_wrong_arguments(name: str, arguments: dict[str, Any], message: str) -> None:

@@ -105,7 +105,7 @@ class Furniture:
             part: What it is; names mesh and file.
             mesh: In the coordinates of the body that the geoms go into.
             material: Its texture and material; the last one is the geom's.
-            geom: The geom's name, if anybody looks it up.
+            geom: The geom's name, if code looks it up.
             pos: Where it stands (m).
         """
         name = f"{self._name}_{part}"

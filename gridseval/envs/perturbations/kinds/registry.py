@@ -1,0 +1,41 @@
+"""The kinds of perturbation by name: gridseval's own, and those of plug-ins.
+
+Plug-ins are packages with entry points in the group ``gridseval.perturbations``, each of which
+names a :class:`~gridseval.envs.perturbations.kinds.kind.Kind`.
+"""
+
+from __future__ import annotations
+
+from gridseval.envs.perturbations.kinds.kind import Kind
+from gridseval.moved import current_perturbation
+from gridseval.registry import Interface, Registry
+
+_ROOM = "gridseval.envs.perturbations.kinds"
+
+# One per process: a plug-in that registers a name must be seen here.
+PERTURBATIONS: Registry[Kind] = Registry(
+    "gridseval.perturbations",
+    {
+        "camera": f"{_ROOM}.camera:KIND",
+        "light": f"{_ROOM}.light:KIND",
+        "robot": f"{_ROOM}.robot:KIND",
+        "perturbed_start": f"{_ROOM}.perturbed_start:KIND",
+        "noise": f"{_ROOM}.noise:KIND",
+        "background": f"{_ROOM}.background:KIND",
+    },
+    Interface("perturbation", instance_of=f"{_ROOM}.kind:Kind"),
+)
+
+
+def list_perturbations() -> tuple[str, ...]:
+    """Return all names, gridseval's own first; imports none of them."""
+    return PERTURBATIONS.listed()
+
+
+def find_kind(name: str) -> Kind:
+    """Return a kind by its name, or by a name that it had before.
+
+    Raises:
+        UsageError: The name is unknown (with the nearest), or a plug-in cannot be loaded.
+    """
+    return PERTURBATIONS.load(current_perturbation(name))

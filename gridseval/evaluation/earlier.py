@@ -1,0 +1,40 @@
+"""Resuming a run that an earlier version of gridseval began, under the conditions of then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gridseval.evaluation.config import RunConfig
+from gridseval.results import read_manifest
+from gridseval.results.run.protocols import is_before_protocols
+from gridseval.run_names import MANIFEST
+from gridseval.suites import DEFAULT_PROTOCOL
+
+
+def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
+    """Return the arguments under which a stored run goes on, and what to tell the user.
+
+    Before there were protocols, one seed served LIBERO and the policy, and 7 was its default. The
+    same command must resume such a run, so options that it leaves out get the values of then.
+
+    Args:
+        config: The arguments as given.
+
+    Returns:
+        The same arguments and no note for a new run and for runs of later versions.
+
+    Raises:
+        OutputError: A ``run.yaml`` is there and cannot be read.
+    """
+    path = config.out / MANIFEST
+    stored = read_manifest(path) if path.is_file() else {}
+    if config.protocol is not None or not is_before_protocols(stored):
+        return config, ()
+    begun = replace(config, protocol=DEFAULT_PROTOCOL)
+    if config.seed is None and config.env_seed is None and isinstance(stored["seed"], int):
+        begun = replace(begun, env_seed=stored["seed"])
+    note = (
+        f"{config.out} was begun before gridseval had protocols: it goes on as it began, with "
+        f"protocol {DEFAULT_PROTOCOL!r} and LIBERO's seed {stored['seed']}"
+    )
+    return begun, (note,)

@@ -1,0 +1,68 @@
+"""Imports modules by name and Python files by path, for extensions that users name."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+
+def import_named(where: str, prefix: str) -> ModuleType:
+    """Import a module, or a file whose name ends in ``.py``.
+
+    A file may import others of its folder, as a script may, but only where it is imported itself,
+    not later in a method: the folder is first on the path no longer than that, so that its names
+    hide no others.
+
+    Args:
+        where: ``package.module`` or ``path/to/file.py``; the file exists.
+        prefix: Starts the name that a file's module gets in ``sys.modules``.
+
+    Raises:
+        Exception: Whatever the code raises; ``SystemExit`` too.
+    """
+    if where.endswith(".py"):
+        return _import_file(Path(where), prefix)
+    return importlib.import_module(where)
+
+
+def classes_of(path: str) -> list[str]:
+    """Return the names of the classes that a file defines; the file is read, not run."""
+    try:
+        body = ast.parse(Path(path).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return [node.name for node in body if isinstance(node, ast.ClassDef)]
+
+
+def _import_file(file: Path, prefix: str) -> ModuleType:
+    # The path is part of the module's name, since two folders may each hold a policy.py.
+    name = f"{prefix}_{file.stem}_{zlib.crc32(str(file.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # always so for a name that ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up here
+    try:
+        with _on_path(file.resolve().parent):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit):
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:  # the file may have changed the path itself
+            sys.path.remove(entry)

@@ -1,0 +1,212 @@
+"""Videos of a finished run, made again by playing its recorded actions.
+
+Episodes repeat to the bit, so a run must keep only their actions and traces: the frames come back
+when an episode is played. Larger videos, GIFs and contact sheets can be made years later, without
+the policy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from gridseval.assets import Assets, find_assets
+from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.rendering.backend import choose_backend
+from gridseval.envs.spaces import IMAGE_PX
+from gridseval.errors import MachineError, OutputError
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.pictures.recorded_episode import (
+    RecordedEpisode,
+    choose_records,
+    find_recorded,
+    name_of,
+)
+from gridseval.results.run.reading import Run, read_run
+from gridseval.run_names import VIDEOS
+from gridseval.suites import Suite
+from gridseval.suites.recorded import recorded_suite
+from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
+from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
+
+
+@dataclass(frozen=True)
+class Redrawing:
+    """What ``gridseval video`` is asked to draw.
+
+    Attributes:
+        run: The run directory.
+        episodes: Texts ``TASK:TRIAL``; empty for those that ``tasks`` and ``trials`` choose.
+        tasks: Indices, ranges and names, or ``None`` for all.
+        trials: Number of trials per task, or ``None`` for the first that was run.
+        form: Kind of video.
+        sheet: Whether to write contact sheets, too.
+        out: Folder for the files, or ``None`` for the run's ``videos``.
+        assets: Folder of LIBERO's models, or ``None`` to look for them.
+        libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
+    """
+
+    run: Path
+    episodes: tuple[str, ...] = ()
+    tasks: str | None = None
+    trials: int | None = None
+    form: Literal["mp4", "gif"] = "mp4"
+    sheet: bool = False
+    out: Path | None = None
+    assets: str | None = None
+    libero_plus: str | None = None
+
+
+def redraw(
+    asked: Redrawing, on_progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Iterator[Path]:
+    """Draw episodes and yield each file when it is complete.
+
+    Args:
+        asked: What to draw.
+        on_progress: Called with the number of control steps played so far, and of all.
+
+    Raises:
+        UsageError: There is no such run, task or trial.
+        OutputError: The run lacks actions or traces, or a file cannot be read or written.
+        MachineError: Models or MuJoCo are not those of the run, or nothing here can draw; or the
+            episode did not end as recorded, which other versions can cause.
+    """
+    run = read_run(asked.run)
+    if not run.manifest:
+        raise OutputError(f"{asked.run} has no run.yaml, so that it cannot be played again")
+    suite = recorded_suite(run.manifest)
+    records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
+    chosen = [find_recorded(run, record) for record in records]
+    assets = find_assets(asked.assets)
+    _check_same_machine(run, assets)
+    folder = asked.run / VIDEOS if asked.out is None else asked.out
+    with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
+        folder.mkdir(parents=True, exist_ok=True)
+    env = _settings(run, suite, assets, asked.libero_plus).make()
+    before, total = 0, sum(record.steps for record in records)
+    with contextlib.closing(env):
+        for recorded in chosen:
+            on_step = _add(before, total, on_progress)
+            yield from _draw(env, suite, recorded, folder, asked, on_step)
+            before += recorded.record.steps
+
+
+def _add(before: int, total: int, on_progress: Callable[[int, int], None]) -> Callable[[int], None]:
+    """Return what tells the progress of all episodes, of an episode's step."""
+    return lambda step: on_progress(before + step, total)
+
+
+def _check_same_machine(run: Run, assets: Assets) -> None:
+    """Refuse other models or another MuJoCo: the same actions would make another episode."""
+    name, digest = assets.identity()
+    recorded = run.manifest.get("assets", {})
+    if recorded.get("hash") != digest:
+        raise MachineError(
+            f"{run.paths[0]} was made with other models ({recorded.get('identity')}) than those in "
+            f"{assets.root} ({name})",
+            "name the run's models: --assets PATH",
+        )
+    made, here = run.manifest.get("versions", {}).get("mujoco"), metadata.version("mujoco")
+    if made != here:
+        raise MachineError(
+            f"{run.paths[0]} was made with MuJoCo {made}, here is {here}, in which the same "
+            "actions may end elsewhere",
+            f"pip install mujoco=={made}",
+        )
+
+
+def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -> EnvSettings:
+    manifest = run.manifest
+    return EnvSettings(
+        suite=suite.address,
+        assets=str(assets.root),
+        observations=("state",),
+        # Runs of before there were protocols have one seed, and none of the other keys.
+        seed=manifest.get("env_seed", manifest["seed"]),
+        seeding=manifest.get("seeding", "task"),
+        image_px=manifest.get("image_px", IMAGE_PX),
+        actions=manifest.get("actions", "delta"),
+        max_steps=manifest["max_steps"],
+        settle_steps=manifest["settle_steps"],
+        # What perturbs episodes is named in run.yaml only where it differs from these.
+        perturb=tuple(manifest.get("perturb", ())),
+        prompts=manifest.get("prompts", "base"),
+        perturbed_start=manifest.get("perturbed_start", False),
+        libero_plus=libero_plus or _folder_of(manifest.get("libero_plus")),
+        backend=choose_backend().backend,
+    )
+
+
+def _folder_of(recorded: Any) -> str | None:
+    """Return the folder that the run read LIBERO-Plus's data from, if it is still there."""
+    return str(recorded) if recorded and Path(str(recorded)).is_dir() else None
+
+
+def _draw(
+    env: LiberoEnv,
+    suite: Suite,
+    recorded: RecordedEpisode,
+    folder: Path,
+    asked: Redrawing,
+    on_step: Callable[[int], None],
+) -> Iterator[Path]:
+    record, traces = recorded.record, recorded.read_traces()
+    name = video_name(*record.key, suite.tasks[record.task].name)
+    path = (folder / name).with_suffix(f".{asked.form}")
+    mapping = None if traces is None else traces.mapping
+    moments = Moments()
+    overlaid = traces is not None and any(trace is not None for _, trace in traces.queries)
+    with EpisodeVideo(path, record.instruction, VIDEO_FPS, mapping, overlaid) as video:
+        for frame in _replay(env, recorded, moments):
+            on_step(frame.step)
+            shown = frame if traces is None else frame.with_trace(traces.at(frame.step))
+            moments.take(shown)
+            video.append(shown.agentview, shown.wrist, shown.step, shown.trace)
+        drawn = video.close(record.status, record.steps)
+    if drawn is not None:
+        yield drawn
+    if asked.sheet:
+        sheet = path.with_name(f"{path.stem}-sheet.png")
+        ended = (record.instruction, record.status, record.steps)
+        yield write_sheet(sheet, moments.frames(), *ended, mapping)
+
+
+def _replay(env: LiberoEnv, recorded: RecordedEpisode, moments: Moments) -> Iterator[Frame]:
+    """Play an episode, yield the frames that its video had, and note what happens between them.
+
+    Raises:
+        MachineError: It did not end as it was recorded.
+    """
+    record = recorded.record
+    options = {"task": record.task, "trial": record.trial, "record_every": RECORD_EVERY}
+    _, info = env.reset(options=options)
+    yield from map(_frame, info["frames"])
+    ended = False
+    for number, action in enumerate(recorded.read_actions(), 1):
+        if ended:
+            raise _differs(recorded, f"ended after {number - 1}")
+        _, _, terminated, truncated, info = env.step(action)
+        ended = terminated or truncated
+        moments.note(touching=env.touches(), closing=action[6] > 0)
+        yield from map(_frame, info["frames"])
+    if record.status != "error" and (ended, info["is_success"]) != (True, record.success):
+        raise _differs(recorded, "ended otherwise" if ended else "did not end")
+
+
+def _frame(given: dict[str, Any]) -> Frame:
+    return Frame(given["step"], given["agentview"], given["wrist"])
+
+
+def _differs(recorded: RecordedEpisode, how: str) -> MachineError:
+    record = recorded.record
+    return MachineError(
+        f"{name_of(record)}, recorded as {record.status} after {record.steps} steps, {how} when it "
+        "was played again",
+        "compare the versions in its run.yaml with: gridseval doctor",
+    )

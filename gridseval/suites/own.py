@@ -1,0 +1,156 @@
+"""Suites of one's own: where the files of their tasks lie, and what identifies them.
+
+A suite of one's own is a folder with a ``suite.yaml``, or a YAML file, beside the BDDL and
+initial-state files of its tasks. Its content decides outcomes as models do, so a hash of it stands
+in ``run.yaml``. Nothing of it is run: names become parts of file names and are checked for that,
+BDDL files go through :mod:`gridseval.suites.bddl`, and initial states are read as numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridseval.errors import UsageError
+from gridseval.suites.suite import OwnFiles, Suite
+
+SUITE_FILE = "suite.yaml"
+"""The name of the YAML in a suite's folder; there the suite's name is free."""
+
+_STATES = (".pruned_init", ".init")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
+_MAX_BYTES = 64 << 20  # as the reader of initial states
+_HELP = "docs/guides/own-suites.md shows the files of a suite"
+
+
+@dataclass(frozen=True)
+class FilesKey:
+    """The key ``files`` of a suite's YAML: where the files of its tasks lie.
+
+    Args:
+        libero: A folder of LIBERO's own, such as ``libero_goal``, that has both.
+        bddl: The folder of ``TASK.bddl``, relative to the YAML.
+        init_states: The folder of ``TASK.pruned_init`` or ``TASK.init``, relative to the YAML.
+
+    Raises:
+        ValueError: Both sorts of places are given, or the name is a path.
+    """
+
+    libero: str | None = None
+    bddl: str | None = None
+    init_states: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.libero is not None and (self.bddl or self.init_states):
+            raise ValueError("libero stands for both folders; give it alone")
+        if self.libero is not None:
+            check_name("folder", self.libero)
+
+
+def is_path(text: str) -> bool:
+    """Return whether ``--suite`` names a place rather than a suite: it has a slash, or ``.yaml``.
+
+    >>> is_path("libero_goal"), is_path("./kitchen"), is_path("kitchen.yaml")
+    (False, True, True)
+    """
+    return "/" in text or text in (".", "..") or text.endswith((".yaml", ".yml"))
+
+
+def suite_file(path: Path, choice: str) -> Path:
+    """Return the YAML file of a suite of one's own.
+
+    Args:
+        path: The folder, or the YAML itself.
+        choice: What to say about suites by name.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    file = path / SUITE_FILE if path.is_dir() else path
+    if file.is_file() and file.suffix in (".yaml", ".yml"):
+        return file.resolve()
+    if path.is_dir():
+        raise UsageError(f"the folder {path} holds no {SUITE_FILE}", _HELP)
+    reason = "is neither a folder nor a YAML file" if path.exists() else "does not exist"
+    raise UsageError(f"the suite {path} {reason}", f"by name {choice}")
+
+
+def check_name(noun: str, name: str) -> None:
+    """Refuse a name that could not be part of a file's name everywhere.
+
+    Raises:
+        ValueError: It has other characters than letters, digits and ``_ . + -``, or is too long.
+    """
+    if _NAME.fullmatch(name) is None:
+        shown = name if len(name) <= 60 else name[:59] + "…"
+        raise ValueError(
+            f"the {noun} name {shown!r} must begin with a letter or digit and have at most 120 "
+            "letters, digits, _, ., + or -"
+        )
+
+
+def own_files(file: Path, suite: str, tasks: Iterable[str], key: FilesKey) -> dict[str, OwnFiles]:
+    """Return the files of each task.
+
+    Args:
+        file: The suite's YAML.
+        suite: Its name.
+        tasks: The tasks' names.
+        key: Where they lie; without it in ``bddl_files`` and ``init_files`` beside the YAML (or in
+            folders of the suite's name below them), or beside it.
+
+    Raises:
+        UsageError: A file is missing; names the task.
+    """
+    bddl = _folder(file, suite, key.bddl, "bddl_files")
+    states = _folder(file, suite, key.init_states, "init_files")
+    found = {}
+    for task in tasks:
+        problem = bddl / f"{task}.bddl"
+        choices = [states / f"{task}{suffix}" for suffix in _STATES]
+        stored = next((path for path in choices if path.is_file()), choices[0])
+        for path in (problem, stored):
+            if not path.is_file():
+                raise UsageError(f"task {task} of {suite}: {path} is missing", _HELP)
+        found[task] = OwnFiles(problem, stored)
+    return found
+
+
+def suite_digest(suite: Suite) -> str | None:
+    """Return the SHA-256 of a suite's YAML, BDDL and initial-state files, in hex.
+
+    Names of folders do not enter it, so a suite may be moved. ``None`` for a suite of gridseval's,
+    whose files are those of the ``libero`` package.
+
+    Raises:
+        UsageError: A file cannot be read.
+    """
+    if suite.file is None:
+        return None
+    parts = [("", suite.file)]
+    for task in sorted(suite.tasks, key=lambda task: task.name):
+        if task.files is not None:
+            parts += [(task.name, task.files.bddl), (task.name, task.files.init_states)]
+    whole = hashlib.sha256()
+    for name, path in parts:
+        whole.update(f"{name}{path.suffix} {_sha256(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _folder(file: Path, suite: str, named: str | None, usual: str) -> Path:
+    if named is not None:
+        return file.parent / named
+    choices = (file.parent / usual / suite, file.parent / usual, file.parent)
+    return next(path for path in choices if path.is_dir())
+
+
+def _sha256(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UsageError(f"{path} is larger than {_MAX_BYTES >> 20} MB")
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error

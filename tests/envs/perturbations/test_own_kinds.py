@@ -1,0 +1,173 @@
+"""Kinds of perturbation with edits of their own, and the restoring of what they changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+
+from gridseval.envs.perturbations import ModelEditor, Perturbation
+from gridseval.envs.perturbations.images import perturbed_image
+from gridseval.envs.perturbations.kinds import PERTURBATIONS, Kind, find_kind
+from gridseval.envs.perturbations.parameters import Number
+from gridseval.envs.perturbations.plan import parse_plan
+from gridseval.envs.perturbations.restoring import RestoringEditor
+from gridseval.errors import UsageError
+
+MODEL = """
+<mujoco>
+  <asset>
+    <texture name="first" type="2d" builtin="flat" rgb1="1 0 0" width="4" height="4"/>
+    <texture name="second" type="2d" builtin="flat" rgb1="0 1 0" width="4" height="4"/>
+    <material name="floorplane" texture="second"/>
+  </asset>
+  <worldbody>
+    <camera name="agentview" pos="1 0 1"/>
+    <light name="light1"/>
+    <body name="cube"><freejoint/><geom name="cube" size="0.1 0.1 0.1" type="box"/></body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def edit_model(model: Any, data: Any) -> None:
+    model.geom_friction[:] *= data["share"]
+    model.opt.gravity[2] = -1.0
+    model.opt.timestep = 0.5
+    model.vis.headlight.ambient[:] = 0.9
+    model.cam_pos[0, 0] = -0.0 if model.cam_pos[0, 0] == 0 else 3.0
+    model.tex_data[model.tex_adr[1]] ^= 255
+
+
+def edit_image(image: Any, camera: str, data: Any, rng: np.random.Generator) -> Any:
+    return image + np.uint8(rng.integers(1, 200)) if camera == "wrist" else image
+
+
+SLIPPERY = Kind(
+    name="slippery",
+    summary="lowers friction",
+    parameters=(Number("share", 0, 1, "of the nominal friction"),),
+    sample=lambda strength, rng: {"share": round(1 - 0.2 * strength * rng.random(), 4)},
+    make=lambda values, rng: {"share": values["share"], "twice": (1, 2)},
+    edit_model=edit_model,
+    edit_image=edit_image,
+)
+
+
+@pytest.fixture
+def slippery(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Register a kind, as a program may."""
+    module = ModuleType("kind_of_this_test")
+    module.KIND = SLIPPERY  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(PERTURBATIONS, "_targets", dict(PERTURBATIONS._targets))
+    PERTURBATIONS.register("slippery", "kind_of_this_test:KIND")
+    yield
+
+
+def model_numbers(model: Any) -> dict[str, bytes]:
+    owners = {"": model, "opt.": model.opt, "headlight.": model.vis.headlight}
+    return {
+        prefix + name: np.asarray(value).tobytes()
+        for prefix, owner in owners.items()
+        for name in dir(owner)
+        if not name.startswith("_")
+        and isinstance(value := getattr(owner, name), (np.ndarray, float, int))
+    }
+
+
+@pytest.mark.usefixtures("slippery")
+def test_its_draw_is_data_that_the_record_shows() -> None:
+    perturbation, record = parse_plan(["slippery:3", "camera:1"]).draw(7, "libero_10", 0, 0)
+    share = record["slippery"]["share"]
+    assert perturbation.extra == {"slippery": {"share": share, "twice": [1, 2]}}
+    assert record["applied"]["extra"] == perturbation.extra
+    stored = json.loads(json.dumps(record["applied"]))
+    assert Perturbation.from_json(stored) == perturbation
+    again = parse_plan(["slippery:3"]).draw(7, "libero_10", 0, 0).perturbation
+    assert again.extra == perturbation.extra
+
+
+@pytest.mark.usefixtures("slippery")
+def test_the_next_episode_starts_from_the_nominal_model_to_the_bit() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    nominal = model_numbers(model)
+    editor = ModelEditor(model)
+    own = parse_plan(["slippery:share=0.5"]).draw(0, "s", 0, 0).perturbation
+    both = parse_plan(["slippery:share=0.25", "background:3", "light:2"]).draw(0, "s", 0, 0)
+    assert editor.apply(own) == (1,)
+    assert model.geom_friction[0, 0] == 0.5
+    assert model.opt.gravity[2] == -1.0
+    assert {"geom_friction", "opt.timestep", "tex_data"} <= {
+        name for name, value in model_numbers(model).items() if value != nominal[name]
+    }
+    assert editor.apply(own) == (1,), "an edit starts from the nominal model, too"
+    assert model.geom_friction[0, 0] == 0.5
+    assert 1 in editor.apply(both.perturbation)
+    assert model.geom_friction[0, 0] == 0.25
+    assert 1 in editor.apply(Perturbation())
+    assert model_numbers(model) == nominal
+    assert editor.apply(Perturbation()) == ()
+
+
+def test_an_edit_that_raises_halfway_is_taken_back() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    nominal = model_numbers(model)
+
+    def fail(model: Any) -> None:
+        model.geom_size[:] = 7
+        raise RuntimeError("half-way")
+
+    editor = RestoringEditor(model)
+    with pytest.raises(RuntimeError, match="half-way"):
+        editor.edit(fail)
+    assert model.geom_size.max() == 7
+    editor.restore()
+    assert model_numbers(model) == nominal
+
+
+@pytest.mark.usefixtures("slippery")
+def test_an_image_depends_on_episode_and_step_only() -> None:
+    own = parse_plan(["slippery:share=0.5"]).draw(0, "s", 0, 0).perturbation
+    black = np.zeros((2, 2, 3), np.uint8)
+
+    def shown(camera: str, trial: int, step: int) -> int:
+        return int(perturbed_image(black, own, camera, (0, "s", 0, trial), step).max())
+
+    assert shown("agentview", 0, 1) == 0
+    assert shown("wrist", 0, 1) == shown("wrist", 0, 1) > 0
+    assert len({shown("wrist", trial, step) for trial in (0, 1) for step in (1, 2)}) == 4
+
+
+def test_a_kind_of_a_package_is_found_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "plug-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[gridseval.perturbations]\n"
+        "brighter = plugged_kinds:KIND\nbroken = no_such_kinds:KIND\nwrong = plugged_kinds:WRONG\n"
+    )
+    (tmp_path / "plugged_kinds.py").write_text(
+        "from dataclasses import replace\n"
+        "from gridseval.envs.perturbations.kinds.light import KIND as LIGHT\n"
+        "KIND = replace(LIGHT, name='brighter')\nWRONG = 3\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert parse_plan(["brighter:2"]).draw(7, "s", 0, 0).perturbation.light is not None
+    assert find_kind("camera").name == "camera"
+    with pytest.raises(UsageError, match="cannot import 'no_such_kinds' for perturbation 'broken'"):
+        parse_plan(["broken:1"])
+    with pytest.raises(UsageError, match=r"plugged_kinds:WRONG is not a perturbation"):
+        parse_plan(["wrong:1"])
+    loaded, failed = PERTURBATIONS.load_all()
+    assert list(loaded)[-1] == "brighter"
+    assert set(failed) == {"broken", "wrong"}
