@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridseval.policies.oracle.geometry import Array, hand_rotation
+from gridseval.policies.oracle.geometry import Array, hand_rotation, hand_yaw
 from gridseval.policies.oracle.grasp import Grasp, choose_grasp
 from gridseval.policies.oracle.motion import lean_at
 from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import CLOSE, OPEN, Phase, Setting, Skill
-from gridseval.policies.oracle.tasks import Goal, holds, is_placed, place_of, turn_of
+from gridseval.policies.oracle.tasks import Goal, centred, holds, is_placed, place_of, turn_of
 from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
 _MOVED_M = 0.012
@@ -177,8 +177,11 @@ class PickPlace(Skill):
             return Route(self._grasp.position, rotation)
         if self.phase is Phase.CARRY:
             place = self._place(scene)
+            left = 0.0
             if self._turn:
                 rotation = self._rotation(scene, self._grasp, self._turn)
+                left = hand_yaw(rotation) - hand_yaw(scene.hand.rotation)
+            place = centred(place, self.goal, left, scene, self._setting.models)
             return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn)
         if self.phase is Phase.RETREAT:
             return Route(start + _RETREAT, self._start.hand.rotation)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridseval.policies.oracle.geometry import Array
+from gridseval.policies.oracle.geometry import Array, rotation_from_vector
 from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Scene
 
@@ -133,6 +133,28 @@ def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
     within = [one for one in turns if _LEAST_YAW < yaw + one < _MOST_YAW]
     best = min(within or turns, key=abs)
     return best if abs(best) > _ALIGNED_RAD else 0.0
+
+
+def centred(place: Array, goal: Goal, turn: float, scene: Scene, models: Models) -> Array:
+    """Return the place of an object's origin such that its middle is where ``place`` is.
+
+    Only compartments that fit tightly ask for it (``align``).
+
+    Args:
+        place: float64 (3,), metres.
+        goal: What goes where.
+        turn: By how much the object still turns on its way (rad).
+        scene: What is where.
+        models: What is known of LIBERO's models.
+    """
+    into, model = models.of(split_region(goal.target)[0]), models.of(goal.thing)
+    if into is None or model is None or not into.align:
+        return place
+    middle = (model.boxes[0][:3] + model.boxes[0][3:]) / 2
+    offset = rotation_from_vector(np.array([0.0, 0.0, turn])) @ (
+        scene.bodies[goal.thing].rotation @ middle
+    )
+    return np.asarray(place - np.array([offset[0], offset[1], 0.0]))
 
 
 def is_placed(goal: Goal, scene: Scene, models: Models) -> bool:
