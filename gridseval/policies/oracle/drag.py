@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gridseval.policies.oracle.geometry import Array, hand_rotation
@@ -10,11 +12,13 @@ from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting
 from gridseval.policies.oracle.tasks import Goal, clear_place
 
+# The yaw at which the hand opens the drawer next, mostly.
+_YAW = math.pi / 2
 _TIP_M = 0.0092
 _ABOVE_FLOOR_M = 0.006
 _AHEAD_M = 0.05
 _LOST_M = 0.08
-_THERE_M = 0.015
+_THERE_M = 0.025
 
 
 class Drag(Legs):
@@ -22,10 +26,10 @@ class Drag(Legs):
 
     legs = (
         Leg(Phase.APPROACH, CLOSE, 60, travels=True, near=0.015),
-        Leg(Phase.WORK, CLOSE, 40),
+        Leg(Phase.WORK, CLOSE, 24),
         Leg(Phase.LEAVE, CLOSE, 12, near=0.04),
     )
-    max_attempts = 2
+    max_attempts = 1
 
     def __init__(self, goal: Goal, setting: Setting, scene: Scene) -> None:
         super().__init__(goal, setting, scene)
@@ -46,7 +50,7 @@ class Drag(Legs):
             place = self.began.hand.position + np.array([0.0, 0.0, 0.08])
         forward = place - self.setting.base
         lean = lean_at(forward, float(np.hypot(*forward[:2])))
-        return Pose(place, hand_rotation(0.0, lean))
+        return Pose(place, hand_rotation(_YAW, lean))
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""

@@ -18,6 +18,7 @@ _OPEN_ENOUGH_M = -0.12
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
+_SLACK_M = 0.03
 _CLEAR_FRONT_M = 0.24
 _SIDE_BY_SIDE_M = 0.095
 _ALIGNED_RAD = 0.12
@@ -102,7 +103,7 @@ def _is_in_the_way(thing: str, drawer: str, scene: Scene, models: Models) -> boo
         return False
     cabinet = scene.bodies[split_region(drawer)[0]]
     offset = (scene.bodies[thing].position - cabinet.position) @ cabinet.rotation
-    sideways = abs(float(offset[0])) < _DRAWER_HALF_M + _ROOM_M - 0.015
+    sideways = abs(float(offset[0])) < _DRAWER_HALF_M + _ROOM_M - _SLACK_M
     return sideways and -_DRAWER_REACH_M < float(offset[1]) < 0
 
 
