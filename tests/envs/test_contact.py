@@ -13,8 +13,8 @@ from gridseval.suites import Episode
 
 def plain(env: LiberoEnv) -> bool:
     """Look for a contact between a geom of the gripper and one of an object, by their names."""
-    sim = env._running().simulation.scene.env.sim
-    instances = list(env._running().simulation.scene.env.objects_dict)
+    sim = env._running.task.simulation.scene.env.sim
+    instances = list(env._running.task.simulation.scene.env.objects_dict)
     for contact in sim.data.contact[: sim.data.ncon]:
         names = [sim.model.geom_id2name(geom) or "" for geom in (contact.geom1, contact.geom2)]
         bodies = [

@@ -84,10 +84,10 @@ def test_lights_are_those_of_the_scene_file(env: LiberoEnv) -> None:
         if t.variant.kind == "init" and t.variant.base == light.variant.base
     )
     env.reset(options={"task": base.name})
-    model, nominal = env._running().simulation.scene.model, env.render()
+    model, nominal = env._running.task.simulation.scene.model, env.render()
     before = model.light_diffuse.copy(), model.light_castshadow.copy()
     env.reset(options={"task": light.name})
-    assert env._running().simulation.scene.model is model  # not compiled again
+    assert env._running.task.simulation.scene.model is model  # not compiled again
     assert model.light("light1").diffuse.tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert model.light("light2").specular.tolist() == pytest.approx([0.0, 0.1, 0.2])
     assert model.light("light1").dir.tolist() == pytest.approx([0, 0.5**0.5, -(0.5**0.5)])
@@ -127,7 +127,7 @@ def test_a_wall_is_shown_beside_the_table_of_the_scene_file(env: LiberoEnv) -> N
 def test_added_objects_stand_where_the_stored_state_puts_them(env: LiberoEnv, folder: Path) -> None:
     task = kind_of(env, "add")
     env.reset(options={"task": task.name})
-    scene = env._running().simulation.scene
+    scene = env._running.task.simulation.scene
     things = scene.env.objects_dict.items()
     named = [name for name, thing in things if thing.category_name in ADDED_KINDS]
     assert named

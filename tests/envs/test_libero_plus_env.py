@@ -121,7 +121,7 @@ def test_tasks_equal_upstreams_order_of_events(
     for task in compared(name_of(env)):
         expected = references[f"{name_of(env)}-{task.index}"]
         _, info = env.reset(options={"task": task.name})
-        model = env._running().simulation.scene.model
+        model = env._running.task.simulation.scene.model
         assert info["task_name"] == task.name
         assert_same(env.sim_state(), expected["states"][1], f"{task.name}: settled")
         assert_same(model.body_pos, expected["body_pos"], f"{task.name}: body_pos")
@@ -177,7 +177,7 @@ def test_tasks_start_as_their_names_say(env: LiberoEnv, references: dict[str, Ar
             moved = np.abs(env.sim_state() - settled)[1:8].max()
             assert 1e-4 < moved < 0.6, task.name  # pulled back, but not all the way
         if variant.kind == "view":
-            placed = env._running().simulation.scene.model.camera("agentview")
+            placed = env._running.task.simulation.scene.model.camera("agentview")
             position, quaternion = camera(problem, variant.parameters)
             assert np.abs(placed.pos - position).max() < 1e-9
             unit = quaternion / np.linalg.norm(quaternion)
@@ -268,6 +268,6 @@ def test_switching_compiles_only_what_changed(
             env.reset(options={"task": task.index})
     assert len(compiled) == 1
     nominal = camera("Libero_Tabletop_Manipulation", (0, 0, 100, 0, 0))[0]
-    model = env._running().simulation.scene.model
+    model = env._running.task.simulation.scene.model
     assert np.abs(model.camera("agentview").pos - nominal).max() < 1e-9  # the last moved no camera
     env.close()

@@ -49,7 +49,7 @@ def test_mujoco_s_warnings_are_counted_per_episode(
     still = np.zeros(7, np.float32)
     assert env.reset()[1]["mujoco_warnings"] == 0
     assert env.step(still)[4]["mujoco_warnings"] == 0
-    env._running().simulation.scene.data.qvel[-1] = 1e11
+    env._running.task.simulation.scene.data.qvel[-1] = 1e11
     with caplog.at_level(logging.WARNING, "gridseval.mujoco"):
         assert env.step(still)[4]["mujoco_warnings"] >= 1
     assert "The simulation is unstable" in caplog.text
