@@ -118,6 +118,25 @@ class Arm:
         """
         return self._pos, self._ori
 
+    def velocity(self) -> Float:
+        """Return the grip site's velocity, float64 (6,): m/s, then rad/s, of the last substep."""
+        return np.concatenate([self._pos_vel, self._ori_vel])
+
+    def response(self) -> Float:
+        """Return how the arm answers its controller, float64 (6, 6), of the last substep.
+
+        The matrix leads from the acceleration (m/s², then rad/s²) that the controller asks for at
+        the grip site to the one that results: its separate inertias for position and orientation
+        neglect how the two are coupled.
+        """
+        _, lambda_pos, lambda_ori, _ = self._math.opspace_matrices(
+            self._arm_mass, self._jac, self._jac_pos, self._jac_ori
+        )
+        inertia = np.zeros((6, 6))
+        inertia[:3, :3], inertia[3:, 3:] = lambda_pos, lambda_ori
+        mobility = self._jac @ np.linalg.solve(self._arm_mass, self._jac.T)
+        return np.asarray(mobility @ inertia)
+
     def _read(self) -> None:
         """Read pose, velocity, Jacobian and mass matrix, as ``Controller.update`` does."""
         mujoco, model, data = self._mujoco, self._model, self._data

@@ -20,7 +20,9 @@ def privileged_state(simulation: Simulation) -> dict[str, Any]:
         ``objects``: float64 (7,) each, position (m) and quaternion (w x y z) of movable objects and
         fixtures; ``sites``: float64 (12,) each, position and row-major rotation of BDDL regions;
         ``joints``: position of each one-joint part of a fixture; ``eef``: float64 (7,), grip site's
-        position and hand's quaternion (w x y z); ``goal``: predicates as tuples of text.
+        position and hand's quaternion (w x y z); ``goal``: predicates as tuples of text; ``holds``:
+        whether each of them holds now; ``velocity``, float64 (6,), and ``response``, float64
+        (6, 6): see ``Arm``.
     """
     scene, view = simulation.scene, simulation.view
     names = scene.env.obj_body_id
@@ -30,6 +32,9 @@ def privileged_state(simulation: Simulation) -> dict[str, Any]:
         "joints": _fixture_joints(simulation),
         "eef": np.concatenate([view.eef_pos, view.eef_quat[[3, 0, 1, 2]]]),
         "goal": scene.goal,
+        "holds": scene.predicates_hold(),
+        "velocity": simulation.arm.velocity(),
+        "response": simulation.arm.response(),
     }
 
 

@@ -127,6 +127,11 @@ class Scene:
         """Evaluate the goal on the present state, contacts included."""
         return bool(self.env._check_success())
 
+    def predicates_hold(self) -> tuple[bool, ...]:
+        """Evaluate each of the goal's predicates on the present state."""
+        goal = self.env.parsed_problem["goal_state"]
+        return tuple(bool(self.env._eval_predicate(atom)) for atom in goal)
+
     def close(self) -> None:
         """Free the model."""
         self.env.sim = None

@@ -260,6 +260,20 @@ def test_privileged_state_is_that_of_the_simulation(env: LiberoEnv) -> None:
     assert np.allclose(known["objects"]["milk_1"], stored, atol=1e-3)
     rotation = known["sites"]["basket_1_contain_region"][3:].reshape(3, 3)
     assert np.allclose(rotation @ rotation.T, np.eye(3))
+    assert known["holds"] == (False,), "the milk is not in the basket yet"
+
+
+def test_privileged_response_tells_how_a_push_also_turns_the_hand(env: LiberoEnv) -> None:
+    _, info = env.reset(options={"task": 7, "trial": 2})
+    before = info["privileged"]
+    response = before["response"]
+    assert np.allclose(response[:3, :3], np.eye(3), atol=1e-6)
+    assert np.allclose(response[3:, 3:], np.eye(3), atol=1e-6)
+    *_, info = env.step(np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]))
+    moved = info["privileged"]["velocity"] - before["velocity"]
+    turned = moved[3:] @ response[3:, 0]
+    assert moved[0] > 0.05
+    assert turned > 0.9 * np.linalg.norm(moved[3:]) * np.linalg.norm(response[3:, 0])
 
 
 def test_models_that_do_not_fit_are_one_error(assets: Path, tmp_path: Path) -> None:

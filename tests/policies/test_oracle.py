@@ -11,7 +11,7 @@ import pytest
 from gridseval.policies.chunk_check import check_actions
 from gridseval.policies.oracle import OraclePolicy
 from gridseval.policies.oracle.clearance import hand_columns
-from gridseval.policies.oracle.expert import Expert, Phase
+from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.geometry import (
     Boxes,
     hand_rotation,
@@ -25,7 +25,8 @@ from gridseval.policies.oracle.grasp import Grasp, choose_grasp
 from gridseval.policies.oracle.models import load_models
 from gridseval.policies.oracle.motion import Motion, arm_at, observe
 from gridseval.policies.oracle.scene import Pose, Scene, parse_scene
-from gridseval.policies.oracle.tasks import pick_and_place_goals
+from gridseval.policies.oracle.skill import Phase, nearer_yaw
+from gridseval.policies.oracle.tasks import next_goal, read_goals
 from gridseval.suites import Episode
 
 HOME = np.array([-0.205, 0.0, 1.173])
@@ -115,8 +116,61 @@ def test_unknown_goals_give_no_motion(goal: Any) -> None:
 
 def test_known_part_of_a_mixed_goal_is_pursued() -> None:
     scene = make_scene(make_privileged())
-    goals = pick_and_place_goals((("close", "wooden_cabinet_1"), *ON_PLATE), scene)
+    goals = read_goals((("close", "wooden_cabinet_1"), *ON_PLATE), scene, load_models())
     assert [(goal.thing, goal.target) for goal in goals] == [("akita_black_bowl_1", "plate_1")]
+
+
+LEVEL = [1.0, 0.0, 0.0, 0.0]
+BOWL_IN_DRAWER = (
+    ("close", "wooden_cabinet_1_top_region"),
+    ("in", "akita_black_bowl_1", "wooden_cabinet_1_top_region"),
+)
+
+
+def make_kitchen(drawer: float, goal: Any = BOWL_IN_DRAWER, **more: Any) -> dict[str, Any]:
+    seen = make_privileged(goal)
+    seen["objects"]["wooden_cabinet_1"] = np.array([0.04, -0.45, 0.905, 0.0, 0.0, 0.0, 1.0])
+    seen["sites"]["wooden_cabinet_1_top_region"] = np.array([0.036, -0.46, 1.09, *np.eye(3).flat])
+    seen["joints"] = {"wooden_cabinet_1_top_level": drawer}
+    return {**seen, **more}
+
+
+def first_goal(seen: dict[str, Any]) -> str:
+    scene, models = make_scene(seen), load_models()
+    return str(next_goal(read_goals(seen["goal"], scene, models), scene, models, set()))
+
+
+def test_a_shut_drawer_is_opened_before_something_is_put_into_it() -> None:
+    assert first_goal(make_kitchen(0.0)) == "open wooden_cabinet_1_top_region"
+
+
+def test_a_drawer_is_closed_after_something_was_put_into_it() -> None:
+    put = "in akita_black_bowl_1 wooden_cabinet_1_top_region"
+    assert first_goal(make_kitchen(-0.15)) == put
+    assert first_goal(make_kitchen(-0.15, holds=(True, False))) == put
+    assert first_goal(make_kitchen(-0.15, holds=(False, True))) == (
+        "close wooden_cabinet_1_top_region"
+    )
+    assert first_goal(make_kitchen(-0.15, holds=(True, True))) == "None"
+
+
+def test_what_stands_where_a_drawer_opens_is_moved_away_first() -> None:
+    seen = make_kitchen(0.0)
+    seen["objects"]["akita_black_bowl_1"] = np.array([0.0, -0.25, 0.9, *LEVEL])
+    assert first_goal(seen) == "clear akita_black_bowl_1 wooden_cabinet_1_top_region"
+
+
+def test_what_others_are_put_onto_is_put_in_its_place_first() -> None:
+    goal = (("on", "akita_black_bowl_1", "plate_1"), ("on", "plate_1", "table_region"))
+    seen = make_privileged(goal)
+    seen["sites"]["table_region"] = np.array([0.0, 0.1, 0.9, *np.eye(3).flat])
+    assert first_goal(seen) == "on plate_1 table_region"
+
+
+@pytest.mark.parametrize(("hand", "yaw"), [(0.1, 0.0), (3.0, math.pi), (-1.4, 0.0)])
+def test_the_nearer_of_two_yaws_is_taken(hand: float, yaw: float) -> None:
+    found = nearer_yaw(np.array([0.0, 1.0]), hand_rotation(hand))
+    assert math.cos(found - yaw) == pytest.approx(1.0)
 
 
 def test_moves_to_the_object_first_with_the_gripper_open() -> None:
@@ -135,7 +189,7 @@ def test_phases_follow_what_is_observed() -> None:
     assert grasp is not None
     there = {**seen, "eef": np.concatenate([grasp.position, quaternion_of(grasp.yaw)])}
     lifted = {**there, "eef": there["eef"] + np.array([0, 0, 0.1, 0, 0, 0, 0])}
-    expert = Expert(models, pick_and_place_goals(ON_PLATE, scene), scene)
+    expert = Expert(models, read_goals(ON_PLATE, scene, models), scene)
     story = (
         (scene, Phase.APPROACH, -1),
         (make_scene(there, 30), Phase.CLOSE, 1),

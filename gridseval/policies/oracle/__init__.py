@@ -1,4 +1,4 @@
-"""The scripted expert: picks and places from privileged state, through the same actions as all."""
+"""The scripted expert: solves tasks from privileged state, through the same actions as all."""
 
 from gridseval.policies.oracle.policy import OraclePolicy
 

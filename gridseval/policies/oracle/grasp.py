@@ -62,7 +62,7 @@ def choose_grasp(scene: Scene, name: str, model: Model, base: Array, attempt: in
     found = list(
         _rim_grasps(pose, model.rim)
         if upright and model.rim
-        else _side_grasps(pose, scene.boxes[name])
+        else _side_grasps(pose, scene.boxes[name], model.hold)
     )
     if not found:
         return None
@@ -84,14 +84,19 @@ def _rim_grasps(pose: Pose, rim: Rim) -> Iterator[Grasp]:
                 yield Grasp(position, yaw, pose.position, inwards)
 
 
-def _side_grasps(pose: Pose, boxes: Boxes) -> Iterator[Grasp]:
-    """Yield grasps of opposite sides of the first box, as high as the palm allows."""
-    low, top = boxes.lows[0], boxes.tops[0]
+def _side_grasps(pose: Pose, boxes: Boxes, hold: int) -> Iterator[Grasp]:
+    """Yield grasps of opposite sides of one of the boxes, as high as the palm allows."""
+    low, top = boxes.lows[hold], boxes.tops[hold]
     lowest = low + FINGERTIP_DROP + _FLOOR_GAP
     height = max(lowest, min(top - _SIDE_DEPTH, top))
-    position = np.array([*boxes.centers[0], height])
-    for axis, half in zip(boxes.axes[0], boxes.halves[0], strict=True):
-        if 2 * half < MAX_OPENING:
+    halves, axes = boxes.halves[hold], boxes.axes[hold]
+    for axis, half, along, length in zip(axes, halves, axes[::-1], halves[::-1], strict=True):
+        # Beside a handle along its length stands what it belongs to.
+        if 2 * half >= MAX_OPENING or (hold and half > length):
+            continue
+        # A long handle can be taken where nothing else stands.
+        for shift in (0.0, -0.6 * length, 0.6 * length) if hold else (0.0,):
+            position = np.array([*(boxes.centers[hold] + shift * along), height])
             for yaw in _yaws(math.atan2(axis[1], axis[0])):
                 yield Grasp(position, yaw, pose.position)
 

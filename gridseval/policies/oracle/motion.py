@@ -133,6 +133,12 @@ def arm_at(hand: Pose, home: Array) -> Arm:
     return Arm(np.kron(np.eye(2), turn), step, gains)
 
 
+def arm_with(response: Array) -> Arm:
+    """Return the arm whose response (6, 6) to its controller is known, in any posture."""
+    step, gains = _controlled(response)
+    return Arm(np.eye(6), step, gains)
+
+
 def lean_at(forward: Array, reach: float) -> Array:
     """Return how far the fingertips should point outwards for the arm not to be stretched.
 
@@ -176,7 +182,11 @@ def observe(predicted: Sequence[Motion], executed: int, pose: Pose) -> Motion:
 @functools.lru_cache(maxsize=1024)
 def _linearised(reach_2cm: int, height_2cm: int) -> tuple[Array, Array]:
     """Return the step matrix (12, 12) and the regulator's gains (6, 12) at a reach and height."""
-    response = _response(reach_2cm * 0.02, height_2cm * 0.02)
+    return _controlled(_response(reach_2cm * 0.02, height_2cm * 0.02))
+
+
+def _controlled(response: Array) -> tuple[Array, Array]:
+    """Return the step matrix (12, 12) and the regulator's gains (6, 12) for a response (6, 6)."""
     substep = STEP_S / _SUBSTEPS
     # Displacement since the step's start, velocity, goal; the goal stays, the rest falls after it.
     once = np.eye(18)

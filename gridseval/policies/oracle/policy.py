@@ -1,4 +1,4 @@
-"""A scripted expert that solves pick-and-place from privileged state.
+"""A scripted expert that solves LIBERO's tasks from privileged state.
 
 It exists so that true successes can be produced without a checkpoint: for tests, gates and videos.
 It sees what no policy may see (object poses and the parsed goal), but acts as any policy does:
@@ -17,7 +17,7 @@ from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models, load_models
 from gridseval.policies.oracle.scene import parse_scene
-from gridseval.policies.oracle.tasks import pick_and_place_goals
+from gridseval.policies.oracle.tasks import read_goals
 from gridseval.policies.protocol import ActionChunk, Observations, at_least
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OraclePolicy:
-    """Picks and places from privileged state; stands still where the goal asks for anything else.
+    """Pursues goals with scripted skills; stands still where none of them fits the goal.
 
     Deterministic: an episode's actions depend on its own observations only.
 
@@ -66,6 +66,6 @@ class OraclePolicy:
         scene = parse_scene(privileged, state, step, self._models)
         expert = self._experts.get(slot)
         if expert is None:
-            goals = pick_and_place_goals(privileged["goal"], scene)
+            goals = read_goals(privileged["goal"], scene, self._models)
             expert = self._experts[slot] = Expert(self._models, goals, scene)
         return expert.plan(scene, self._chunk)

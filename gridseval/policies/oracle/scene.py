@@ -38,6 +38,10 @@ class Scene:
         bodies: Pose of every movable object and fixture by instance name.
         sites: Position (3,) of every region's site.
         boxes: Obstacles by instance name.
+        joints: Position of every joint of a fixture by name (m or rad).
+        holds: Whether each predicate of the goal holds; empty if the observation does not say.
+        velocity: The hand's velocity (6,), or ``None`` if the observation does not say.
+        response: How the arm answers its controller, float64 (6, 6), or ``None``.
     """
 
     step: int
@@ -46,6 +50,10 @@ class Scene:
     bodies: Mapping[str, Pose]
     sites: Mapping[str, Array]
     boxes: Mapping[str, Boxes]
+    joints: Mapping[str, float]
+    holds: tuple[bool, ...] = ()
+    velocity: Array | None = None
+    response: Array | None = None
 
     def obstacles(self, without: Collection[str]) -> Boxes:
         """Return the boxes of all bodies but the named ones."""
@@ -75,6 +83,10 @@ def parse_scene(
         bodies=bodies,
         sites={name: np.array(v[:3], np.float64) for name, v in privileged["sites"].items()},
         boxes=boxes,
+        joints=dict(joints),
+        holds=tuple(privileged.get("holds", ())),
+        velocity=privileged.get("velocity"),
+        response=privileged.get("response"),
     )
 
 

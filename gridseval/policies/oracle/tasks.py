@@ -1,52 +1,198 @@
-"""From a BDDL goal to places: which object goes where, and whether it is there."""
+"""From a BDDL goal to what is to be done: which goals, in which order, and what already holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridseval.policies.oracle.geometry import Array
-from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.geometry import Array, rotation_from_vector
+from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Scene
 
-_RELATIONS = ("on", "in")
+PLACED = ("on", "in")
 _NEAR_M = 0.03
+_OPEN_ENOUGH_M = -0.12
+_DRAWER_HALF_M = 0.113
+_DRAWER_REACH_M = 0.35
+_ROOM_M = 0.1
+_SLACK_M = 0.03
+_CLEAR_FRONT_M = 0.24
+_SIDE_BY_SIDE_M = 0.095
+_ALIGNED_RAD = 0.12
+# How far the arm's last joint lets the hand turn.
+_LEAST_YAW, _MOST_YAW = -1.9, 2.7
 
 
 @dataclass(frozen=True)
-class PickPlace:
-    """Put ``thing`` (an object) on or into ``target`` (another body, or a region's site)."""
+class Goal:
+    """One predicate of a task's goal, or what must be done before it.
 
+    Attributes:
+        relation: ``on``, ``in``, ``open``, ``close``, ``turnon``, ``turnoff``; or ``clear``, out
+            of the way of the drawer ``target``.
+        thing: An object, a fixture, or the region of a fixture's drawer.
+        target: For ``on`` and ``in``: another body, or a region's site.
+        index: Its place among the task's predicates; −1 for what the task does not ask for.
+        shift: How far (m) from the middle of the target, along the world's x axis.
+    """
+
+    relation: str
     thing: str
-    target: str
+    target: str = ""
+    index: int = -1
+    shift: float = 0.0
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.relation, self.thing, self.target)))
 
 
-def pick_and_place_goals(goal: Sequence[Sequence[str]], scene: Scene) -> tuple[PickPlace, ...]:
-    """Return the parts of a goal that are picking and placing, in order; others are left out."""
-    return tuple(
-        PickPlace(part[1], part[2])
-        for part in goal
-        if len(part) == 3
-        and part[0].lower() in _RELATIONS
-        and part[1] in scene.boxes
-        and (part[2] in scene.boxes or part[2] in scene.sites)
+def read_goals(goal: Sequence[Sequence[str]], scene: Scene, models: Models) -> tuple[Goal, ...]:
+    """Return the parts of a goal that the expert can pursue, in the order that works."""
+    parts = (
+        Goal(part[0].lower(), part[1], "".join(part[2:]), index)
+        for index, part in enumerate(goal)
+        if 2 <= len(part) <= 3
     )
+    known = _side_by_side([part for part in parts if _is_known(part, scene, models)], scene)
+    return tuple(sorted(known, key=lambda part: _turn(part, known)))
 
 
-def place_of(goal: PickPlace, scene: Scene, models: Models) -> Array:
+def next_goal(
+    goals: Sequence[Goal], scene: Scene, models: Models, finished: Collection[Goal]
+) -> Goal | None:
+    """Return what to do next, or ``None`` if every goal holds or was given up.
+
+    Args:
+        goals: In the order that works.
+        scene: What is where.
+        models: What is known of LIBERO's models.
+        finished: Goals whose skill has ended, successfully or not. They come again only where the
+            observation says that they do not hold.
+    """
+    for goal in goals:
+        if holds(goal, scene, goal in finished):
+            continue
+        drawer = models.joint_of(goal.target)
+        if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
+            clear = Goal("clear", goal.thing, goal.target)
+            if clear not in finished and _is_in_the_way(goal.thing, goal.target, scene, models):
+                return clear
+            return replace(goal, relation="open", thing=goal.target, target="", index=-1)
+        return goal
+    return None
+
+
+def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
+    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand."""
+    cabinet = scene.bodies[split_region(drawer)[0]]
+    side, front = cabinet.rotation[:2, 0], -cabinet.rotation[:2, 1]
+    offset = scene.bodies[thing].position[:2] - cabinet.position[:2]
+    across = float(offset @ side)
+    shifted = math.copysign(_DRAWER_HALF_M + _ROOM_M, across)
+    ahead = max(float(offset @ front), _CLEAR_FRONT_M)
+    return np.asarray(cabinet.position[:2] + shifted * side + ahead * front)
+
+
+def _is_in_the_way(thing: str, drawer: str, scene: Scene, models: Models) -> bool:
+    """Return whether an object is where a drawer will be, or so near that no hand fits between."""
+    model = models.of(thing)
+    if model is None or model.push is None:
+        return False
+    cabinet = scene.bodies[split_region(drawer)[0]]
+    offset = (scene.bodies[thing].position - cabinet.position) @ cabinet.rotation
+    sideways = abs(float(offset[0])) < _DRAWER_HALF_M + _ROOM_M - _SLACK_M
+    return sideways and -_DRAWER_REACH_M < float(offset[1]) < 0
+
+
+def holds(goal: Goal, scene: Scene, otherwise: bool = False) -> bool:
+    """Return whether the observation says that a goal holds; ``otherwise`` if it does not say."""
+    return scene.holds[goal.index] if 0 <= goal.index < len(scene.holds) else otherwise
+
+
+def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     """Return where the origin of the goal's object belongs: float64 (3,), metres, world."""
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
-    return np.asarray(surface - np.array([0.0, 0.0, bottom]))
+    return np.asarray(surface + np.array([goal.shift, 0.0, -bottom]))
 
 
-def is_placed(goal: PickPlace, scene: Scene, models: Models) -> bool:
+def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
+    """Return by how much (rad) to turn the goal's object on its way, with the hand at ``yaw``."""
+    fixture = split_region(goal.target)[0]
+    into, model = models.of(fixture), models.of(goal.thing)
+    if into is None or model is None or not into.align:
+        return 0.0
+    low, high = model.boxes[0][:2], model.boxes[0][3:5]
+    side = scene.bodies[goal.thing].rotation[:2, int(np.argmax(high - low))]
+    along = scene.bodies[fixture].rotation[:2, 1]
+    turn = math.atan2(side[0] * along[1] - side[1] * along[0], float(side @ along))
+    turns = [turn + half * math.pi for half in (-1, 0, 1)]
+    within = [one for one in turns if _LEAST_YAW < yaw + one < _MOST_YAW]
+    best = min(within or turns, key=abs)
+    return best if abs(best) > _ALIGNED_RAD else 0.0
+
+
+def centred(place: Array, goal: Goal, turn: float, scene: Scene, models: Models) -> Array:
+    """Return the place of an object's origin such that its middle is where ``place`` is.
+
+    Only compartments that fit tightly ask for it (``align``).
+
+    Args:
+        place: float64 (3,), metres.
+        goal: What goes where.
+        turn: By how much the object still turns on its way (rad).
+        scene: What is where.
+        models: What is known of LIBERO's models.
+    """
+    into, model = models.of(split_region(goal.target)[0]), models.of(goal.thing)
+    if into is None or model is None or not into.align:
+        return place
+    middle = (model.boxes[0][:3] + model.boxes[0][3:]) / 2
+    offset = rotation_from_vector(np.array([0.0, 0.0, turn])) @ (
+        scene.bodies[goal.thing].rotation @ middle
+    )
+    return np.asarray(place - np.array([offset[0], offset[1], 0.0]))
+
+
+def is_placed(goal: Goal, scene: Scene, models: Models) -> bool:
     """Return whether the goal's object rests about where it belongs."""
     offset = scene.bodies[goal.thing].position - place_of(goal, scene, models)
     return bool(np.abs(offset[:2]).max() < _NEAR_M and abs(offset[2]) < 2 * _NEAR_M)
+
+
+def _side_by_side(goals: Sequence[Goal], scene: Scene) -> list[Goal]:
+    """Give each of several things that go onto one region its own place."""
+    placed = []
+    for goal in goals:
+        same = [other for other in goals if other.target == goal.target and other.target]
+        if len(same) > 1 and goal.relation == "on" and goal.target in scene.sites:
+            middle = (len(same) - 1) / 2
+            goal = replace(goal, shift=(same.index(goal) - middle) * _SIDE_BY_SIDE_M)
+        placed.append(goal)
+    return placed
+
+
+def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
+    if goal.relation in PLACED:
+        return goal.thing in scene.boxes and (
+            goal.target in scene.boxes or goal.target in scene.sites
+        )
+    return models.joint_of(goal.thing) in scene.joints
+
+
+def _turn(goal: Goal, goals: Sequence[Goal]) -> int:
+    """Return when a goal's turn comes: first what frees the way, last what shuts it."""
+    into = any(other.target.startswith(goal.thing) for other in goals)
+    if goal.relation == "close":
+        return 4 if into else 0
+    if goal.relation in PLACED:
+        carried = any(other.thing == goal.target for other in goals)
+        return 3 if carried else 2
+    return 1
 
 
 def _surface(target: str, scene: Scene, models: Models) -> Array:

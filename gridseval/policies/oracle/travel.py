@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridseval.policies.oracle.clearance import NO_LIMIT, Columns, hand_columns, with_load
-from gridseval.policies.oracle.geometry import Array, Boxes, hand_yaw, rotation_vector
+from gridseval.policies.oracle.geometry import (
+    Array,
+    Boxes,
+    hand_yaw,
+    rotation_from_vector,
+    rotation_vector,
+)
 from gridseval.policies.oracle.grasp import MAX_OPENING, Grasp
 from gridseval.policies.oracle.scene import Pose, Scene
 
@@ -86,7 +92,12 @@ def route_to_grasp(scene: Scene, thing: str, grasp: Grasp, rotation: Array) -> R
 
 
 def route_to_place(
-    scene: Scene, thing: str, place: Array, lifted_from: Array, rotation: Array
+    scene: Scene,
+    thing: str,
+    place: Array,
+    lifted_from: Array,
+    rotation: Array,
+    turns: float = 0.0,
 ) -> Route:
     """Return the way of the hand with the object that it holds.
 
@@ -95,11 +106,16 @@ def route_to_place(
         thing: Instance name of the object.
         place: Where its origin belongs, float64 (3,), metres.
         lifted_from: Where the hand was when it had closed, float64 (3,), metres.
-        rotation: How the hand holds it, float64 (3, 3).
+        rotation: How the hand holds it in the end, float64 (3, 3).
+        turns: Not 0 if that is another yaw than the one it was grasped at.
     """
     hand = scene.hand.position
     obstacles = scene.obstacles(without={thing})
     goal = hand + place - scene.bodies[thing].position
+    if turns:
+        left = hand_yaw(rotation) - hand_yaw(scene.hand.rotation)
+        turn = rotation_from_vector(np.array([0.0, 0.0, (left + np.pi) % (2 * np.pi) - np.pi]))
+        goal = place + turn @ (hand - scene.bodies[thing].position)
     columns = hand_columns(hand_yaw(scene.hand.rotation), scene.opening)
     goal[2] = max(goal[2], columns.lowest(goal[None, :2], obstacles, _MARGIN_M / 2)[0])
     lifted = float(np.linalg.norm(hand[:2] - lifted_from[:2])) > _LIFT_M
