@@ -19,9 +19,10 @@ from gridseval.policies import load_policy
 from gridseval.rollout import RolloutPlan, run_episodes
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.pruners import list_pruners
+from gridseval.tokens.pruners import list_pruners, load_pruner
+from gridseval.tokens.pruners.registry import argument_names
 
-WITH_BUDGET = set(list_pruners()) - {"dense", "lightvla", "lightvla_star", "vla_cache"}
+WITH_BUDGET = {name for name in list_pruners() if "k" in argument_names(load_pruner(name))}
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,12 @@ class PatchedTree:
         assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def pytest(self, *words: str) -> None:
+        """Run tests that try every registered thing by themselves, on the copy."""
+        _copy(ROOT / "tests", self.root / "tests")
+        chosen = [str(self.root / word) if word.startswith("tests/") else word for word in words]
+        self.python("-m", "pytest", "-q", "-n", "0", f"--rootdir={self.root}", *chosen)
+
 
 def patched_tree(page: str, folder: Path) -> PatchedTree:
     """Copy the tree and apply the patch of a page.

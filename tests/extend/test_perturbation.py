@@ -83,3 +83,10 @@ def test_the_gallery_shows_it(patched: PatchedTree, assets: Path, tmp_path: Path
     said = patched.gridseval("run", *words[:2], "--out", tmp_path, *ZERO, status=2).stderr
     assert "did you mean 'fovy'" in said
     assert "'zoom'" in patched.gridseval("gallery", *words[:3], "zom", status=2).stderr
+
+
+def test_tests_that_try_everything_by_themselves_pass(patched: PatchedTree) -> None:
+    patched.pytest(
+        "tests/envs/perturbations/test_plan.py",
+        "tests/pictures/test_gallery.py::test_kinds_and_strengths_on_other_suites",
+    )

@@ -74,3 +74,12 @@ def test_the_bench_times_it(patched: PatchedTree, tmp_path: Path) -> None:
 def test_the_documentation_asks_for_a_row_that_the_patch_has(patched: PatchedTree) -> None:
     page = (patched.root / "docs" / "reference" / "pruners.md").read_text(encoding="utf8")
     assert "| `every_other` |" in page
+
+
+def test_tests_that_try_everything_by_themselves_pass(patched: PatchedTree) -> None:
+    patched.pytest(
+        "tests/tokens/pruners/test_pruner_interface.py",
+        "tests/tokens/pruners/test_pruner_costs.py",
+        "tests/policies/nano/test_nano_model.py",
+        *("-k", "every_other or listing or torch"),
+    )

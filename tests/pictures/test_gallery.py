@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
+from gridseval.envs.perturbations.kinds.registry import list_perturbations
 from gridseval.errors import UsageError
 from gridseval.pictures import gallery
 from gridseval.pictures.gallery import Gallery, make_sheet
@@ -100,7 +101,7 @@ def test_kinds_and_strengths_on_other_suites(shots: Shots) -> None:
     assert all(p.noise for p in perturbed[5:])
     assert len({shot[0] for shot in shots.taken}) == 1
     assert "azimuth" in sheet.rows[0][1][0].caption
-    assert len(make_sheet(Gallery("libero_10")).rows) == 6
+    assert len(make_sheet(Gallery("libero_10")).rows) == len(list_perturbations())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from gridseval.policies.nano.cost import nano_flops
 from gridseval.policies.nano.model import NanoInput, NanoModel
 from gridseval.policies.nano.words import hash_words, pad_words
 from gridseval.tokens.accounting import load_model
-from gridseval.tokens.pruners import Role, list_pruners
+from gridseval.tokens.pruners import Role, list_pruners, load_pruner
+from gridseval.tokens.pruners.registry import argument_names
 
 Small = Callable[..., NanoConfig]
 TEXTS = ("turn on the stove", "open the middle drawer", "lift the red mug and put it down again")
@@ -26,7 +27,7 @@ TEXTS = ("turn on the stove", "open the middle drawer", "lift the red mug and pu
 
 def budget(pruner: str, tokens: int = 5) -> dict[str, Any]:
     """Return arguments that keep few tokens, for methods that take a number."""
-    return {} if pruner in ("dense", "lightvla", "lightvla_star", "vla_cache") else {"k": tokens}
+    return {"k": tokens} if "k" in argument_names(load_pruner(pruner)) else {}
 
 
 def inputs_of(config: NanoConfig, rows: int = 3, texts: tuple[str, ...] = TEXTS) -> NanoInput:
