@@ -48,8 +48,21 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes test: none of their own for named paths, else by this machine."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return 0
-    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    return max(1, min(len(os.sched_getaffinity(0)), int(memory_gb / _GB_PER_PROCESS)))
+    return max(1, min(_cores(), int(_memory_gb() / _GB_PER_PROCESS)))
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # not everywhere, such as on macOS
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _memory_gb() -> float:
+    """Return the memory of the machine, or of the container if that has less."""
+    least = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text(encoding="utf8").strip()).isdigit():
+        least = min(least, int(text))
+    return least / 1e9
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -69,7 +82,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: Any) -> None:
     """Take over from a test process which tests it left out."""
-    node.config.stash[_LEFT_OUT] = Counter(node.workeroutput.get("left_out", {}))
+    # A process that crashed has no output; pytest-xdist names its test after this.
+    output = getattr(node, "workeroutput", None)
+    if output is not None:
+        node.config.stash[_LEFT_OUT] = Counter(output.get("left_out", {}))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

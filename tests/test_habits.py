@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -106,3 +107,33 @@ def test_no_page_or_module_has_the_marks_of_a_merge() -> None:
         if file.suffix in (".md", ".py", ".yaml", ".toml", ".html")
         and marked.search(file.read_text(encoding="utf8"))
     ]
+
+
+def _parameters(node: ast.AST) -> set[str]:
+    """Return the names of a function's arguments, or of a class's fields and arguments."""
+    if isinstance(node, ast.FunctionDef):
+        arguments = node.args
+        return {
+            each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        }
+    names: set[str] = set()
+    for inner in getattr(node, "body", []):
+        if isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name):
+            names.add(inner.target.id)
+        if isinstance(inner, ast.FunctionDef) and inner.name == "__init__":
+            names |= _parameters(inner)
+    return names
+
+
+def test_every_parameter_stands_at_the_depth_of_its_section() -> None:
+    """A deeper one would continue the parameter above it, and vanish from the API's pages."""
+    sunken = []
+    for path in sorted((ROOT / "gridseval").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            text, names = ast.get_docstring(node) or "", _parameters(node)
+            deeper = re.findall(r"^ {5,}(\w+): ", text, flags=re.MULTILINE)
+            where = f"{path.relative_to(ROOT)}: {node.name}"
+            sunken.extend(f"{where}: {name}" for name in deeper if name in names)
+    assert sunken == []

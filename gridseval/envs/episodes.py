@@ -33,9 +33,9 @@ class Episodes:
         suite: Name of the suite.
         assets: Root of LIBERO's assets.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
-            prompts: ``"base"`` or ``"upstream"``: the instructions in LIBERO-Plus.
+        prompts: ``"base"`` or ``"upstream"``: the instructions in LIBERO-Plus.
         perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
-            perturb: Perturbations of every episode, as texts such as ``"camera:3"``.
+        perturb: Perturbations of every episode, as texts such as ``"camera:3"``.
 
     Raises:
         UsageError: An argument names something that does not exist.

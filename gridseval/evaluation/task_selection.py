@@ -46,7 +46,7 @@ class TaskSelection:
         plan: What every episode is perturbed with, beside what its task perturbs.
         folder: LIBERO-Plus's files.
         prompts: Which instructions.
-            perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
+        perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
         notes: What the user should know about the selection.
     """
 

@@ -58,7 +58,7 @@ class PatchedTree:
         done = subprocess.run(
             [sys.executable, *map(str, words)],
             cwd=self.root.parent,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
+            env={**_environment(), "PYTHONPATH": str(self.root)},
             capture_output=True,
             text=True,
             timeout=600,
@@ -102,6 +102,11 @@ def patch_of(page: str) -> str:
     found = re.findall(r"^( *)```diff.*?\n(.*?)^\1```$", text, flags=re.DOTALL | re.MULTILINE)
     assert len(found) == 1, f"{page} has {len(found)} diff blocks, not one"
     return textwrap.dedent(found[0][1])
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment without what names it a process of pytest-xdist."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_XDIST")}
 
 
 def _copy(source: Path, target: Path) -> None:
