@@ -66,7 +66,7 @@ _machine = section_option(MACHINE)
     "--seed",
     type=int,
     metavar="N",
-    help="Seed of policy and simulator  [default: 7]",
+    help="Seed of policy and simulator  [default: 7; protocol's]",
 )
 @_episodes(
     "--env-seed",
