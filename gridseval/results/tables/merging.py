@@ -8,8 +8,9 @@ and its repetition stay side by side).
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.notes import Note
-from gridseval.results.run.protocols import protocol_values, with_protocol
+from gridseval.results.run.protocols import with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
@@ -31,7 +32,9 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
 
     Args:
         runs: In the user's order, at least one; equal chosen names mean one run.
-        pool: Whether runs that differ in nothing but their seeds are one run, too.
+        pool: Whether runs that differ in nothing but the policy's seed are one run, too. LIBERO's
+            seed keeps them apart: in suites without fixtures that move it changes nothing, and the
+            same episodes would count twice.
         force: Accept other assets, MuJoCo versions and, under one name, other settings.
 
     Returns:
@@ -55,7 +58,8 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
         else:
             groups.append([run])
     arranged = with_distinct_labels([_merged(group, pool) for group in groups])
-    return (replace(arranged[0], notes=(*mixed, *arranged[0].notes)), *arranged[1:])
+    notes = (*mixed, *(_apart_notes([group[0] for group in groups]) if pool else ()))
+    return (replace(arranged[0], notes=(*notes, *arranged[0].notes)), *arranged[1:])
 
 
 def measured_differences(first: Run, second: Run) -> list[str]:
@@ -81,6 +85,19 @@ def _mixed(runs: Sequence[Run]) -> list[str]:
             sentence = f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}"
             notes.append(Note(sentence, "measured on"))
     return notes
+
+
+def _apart_notes(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield which runs were not pooled because of LIBERO's seed only."""
+    for first, second in itertools.combinations(runs, 2):
+        if first.named or second.named or not (first.manifest and second.manifest):
+            continue
+        differences = _settings_differ(first, second, pool=True)
+        if len(differences) == 1 and differences[0].startswith("env_seed: "):
+            yield (
+                f"{first.paths[0]} and {second.paths[0]} stay apart, {differences[0]}: --pool "
+                "joins runs that differ in the policy's seed, not in LIBERO's"
+            )
 
 
 def _belong_together(first: Run, second: Run, pool: bool, force: bool) -> bool:
@@ -118,15 +135,7 @@ def _is_below(key: str, prefixes: Collection[str]) -> bool:
 
 def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:
     """Return a run's records by what tells episodes apart: where seeds are pooled, by these too."""
-    own = _env_seed(run) if pool else None
-    return {
-        (record.key, record.seed, own) if pool else record.key: record for record in run.records
-    }
-
-
-def _env_seed(run: Run) -> Any:
-    """Return LIBERO's seed in a run; runs from before there were two seeds have one for both."""
-    return protocol_values(run.manifest)["env_seed"]
+    return {(record.key, record.seed) if pool else record.key: record for record in run.records}
 
 
 def _merged(group: Sequence[Run], pool: bool) -> Run:
@@ -148,7 +157,7 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
         manifest=_common_manifest(group),
         records=tuple(records.values()),
     )
-    return replace(merged, notes=(*notes, *_seed_notes(first.label, group)))
+    return replace(merged, notes=(*notes, *(_seed_notes(merged) if pool else ())))
 
 
 def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
@@ -184,26 +193,14 @@ def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
     return total
 
 
-def _seed_notes(label: str, group: Sequence[Run]) -> list[str]:
-    """Return which seeds are pooled and how far their rates lie apart; nothing for one seed."""
-    by_seeds: dict[tuple[int, Any], list[EpisodeRecord]] = {}
-    for run in group:
-        for record in run.records:
-            by_seeds.setdefault((record.seed, _env_seed(run)), []).append(record)
-    rates = [rate for part in by_seeds.values() if (rate := tally(part).rate) is not None]
+def _seed_notes(run: Run) -> list[str]:
+    """Return which seeds a run pools and how far their rates lie apart; nothing for one seed."""
+    by_seed: dict[int, list[EpisodeRecord]] = {}
+    for record in run.records:
+        by_seed.setdefault(record.seed, []).append(record)
+    rates = [rate for part in by_seed.values() if (rate := tally(part).rate) is not None]
     if len(rates) < 2:
         return []
     mean, sd = 100 * statistics.fmean(rates), 100 * statistics.stdev(rates)
-    pooled = f"{label} pools {_seeds_text(list(by_seeds))}"
-    return [f"{pooled}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]
-
-
-def _seeds_text(pairs: Sequence[tuple[int, Any]]) -> str:
-    """Return seeds in words: the policy's, LIBERO's where only these differ, or both."""
-    own, env = ({pair[place] for pair in pairs} for place in (0, 1))
-    if len(env) == 1 or all(seed == other for seed, other in pairs):
-        return f"the seeds {', '.join(map(str, sorted(own)))}"
-    if len(own) == 1:
-        return f"LIBERO's seeds {', '.join(sorted(map(str, env)))}"
-    both = sorted(f"{seed} (LIBERO's {other})" for seed, other in pairs)
-    return f"the seeds {', '.join(both)}"
+    seeds = ", ".join(map(str, sorted(by_seed)))
+    return [f"{run.label} pools the seeds {seeds}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]

@@ -155,22 +155,40 @@ def test_seeds_are_pooled_on_demand(make_run: MakeRun) -> None:
     assert "9/12" in table_text(tabulate([run]))
 
 
-def test_liberos_seeds_are_pooled_too(make_run: MakeRun) -> None:
-    """Run b has the policy's seed of run a, and other scenes: it repeats no episode of it."""
-    paths = [make_run("a"), make_run("b", env_seed=1)]
-    assert len(arranged(*paths)) == 2
-    (run,) = arranged(*paths, pool=True)
-    assert len(run.records) == 6
-    assert "episodes" not in run.manifest
-    assert "a pools LIBERO's seeds 0, 1: 100.0 ± 0.0 % (mean ± sd over seeds)" in notes_of((run,))
-    assert "twice" not in notes_of((run,))
+def test_liberos_seeds_are_not_pooled(make_run: MakeRun) -> None:
+    """In libero_object it decides nothing: the same episodes would count twice."""
+    first, second = make_run("a", suite="libero_object"), make_run("b", env_seed=5)
+    third = make_run("c", suite="libero_object", env_seed=5)
+    runs = arranged(first, third, pool=True)
+    assert [len(run.records) for run in runs] == [3, 3]
+    assert f"{first} and {third} stay apart, env_seed: 0 -> 5: --pool joins" in notes_of(runs)
+    for options in ({"pool": False}, {"pool": True}):
+        named = arranged(f"x={first}", f"y={third}", **options)
+        assert "stay apart" not in notes_of(named)
+    assert "stay apart" not in notes_of(arranged(first, third))
+    with pytest.raises(UsageError, match=r"not of one run 'x':\n  env_seed: 0 -> 5"):
+        arranged(f"x={first}", f"x={third}", pool=True)
+    assert len(arranged(first, second, pool=True)) == 2
 
 
-def test_both_seeds_are_named_where_both_differ(make_run: MakeRun) -> None:
-    (run,) = arranged(make_run("a"), make_run("b", seed=8, env_seed=3), pool=True)
-    assert "a pools the seeds 7 (LIBERO's 0), 8 (LIBERO's 3): 83.3 ± " in notes_of((run,))
-    (run,) = arranged(make_run("c", env_seed=7), make_run("d", seed=8, env_seed=8), pool=True)
-    assert "c pools the seeds 7, 8: " in notes_of((run,))
+def test_forced_runs_are_pooled_on_demand_only(make_run: MakeRun) -> None:
+    """Records that the merge drops are in no note: of run b's episodes, none is in the table."""
+    named = [f"x={make_run('a', range(2))}", f"x={make_run('b', range(2), seed=8)}"]
+    (run,) = arranged(*named, force=True)
+    assert [record.seed for record in run.records] == [7, 7]
+    assert "pools" not in notes_of((run,))
+    assert "2 episodes of x were there twice" in notes_of((run,))
+
+
+def test_episodes_that_are_there_twice_count_once_in_the_mean_over_seeds(
+    make_run: MakeRun,
+) -> None:
+    """Of seed 8, trial 0 fails and 1 to 3 succeed; the shards overlap in trial 0."""
+    shards = [make_run("b", range(2), seed=8), make_run("c", range(0, 4, 3), seed=8)]
+    named = [f"x={path}" for path in (make_run("a", range(4)), *shards)]
+    (run,) = arranged(*named, pool=True)
+    assert "5/7" not in table_text(tabulate([run])) and "6/7" in table_text(tabulate([run]))
+    assert "pools the seeds 7, 8: 83.3 ± 23.6 %" in notes_of((run,))
 
 
 def test_the_same_seeds_twice_are_a_repetition(make_run: MakeRun) -> None:
