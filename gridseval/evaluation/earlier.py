@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from gridseval import __version__
 from gridseval.evaluation.config import RunConfig
 from gridseval.results import read_manifest
 from gridseval.results.run.protocols import is_before_protocols
@@ -38,3 +41,19 @@ def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
         f"protocol {DEFAULT_PROTOCOL!r} and LIBERO's seed {stored['seed']}"
     )
     return begun, (note,)
+
+
+def version_note(stored: Mapping[str, Any]) -> str | None:
+    """Return what a reader must know of a run that another version of gridseval began.
+
+    Args:
+        stored: The run's ``run.yaml``.
+
+    Returns:
+        ``None`` if this version began it, or if it does not say which one did.
+    """
+    versions = stored.get("versions")
+    begun = versions.get("gridseval") if isinstance(versions, Mapping) else None
+    if begun in (None, __version__):
+        return None
+    return f"gridseval {begun} began this run, gridseval {__version__} continued it"

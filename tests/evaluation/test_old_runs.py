@@ -22,6 +22,7 @@ import yaml
 from command_line import Said
 from command_line import cli as cli
 
+import gridseval
 from gridseval.assets import find_assets
 from gridseval.assets.standins import standins_root
 from gridseval.evaluation import RunConfig
@@ -83,10 +84,12 @@ def make_ours(run: Path, here: dict[str, str]) -> None:
     """Let a run say that it was made with this machine's packages and stand-ins.
 
     They decide outcomes, so a run is resumed on equal ones only, and a test may run on others.
+    The version of gridseval stays as it was.
     """
     stored = manifest(run)
-    versions = {name: metadata.version(name) for name in stored["versions"] if name != "python"}
-    stored["versions"] = {"python": platform.python_version(), **versions}
+    others = stored["versions"].keys() - {"python", "gridseval"}
+    versions = {name: metadata.version(name) for name in others}
+    stored["versions"] |= {"python": platform.python_version(), **versions}
     stored["assets"] = here
     if stored["renderer"] is not None:
         from gridseval.envs.rendering.backend import choose_backend
@@ -191,7 +194,10 @@ def test_an_interrupted_run_is_continued(cli: Cli, old: Path, here: dict[str, st
     before, (first,) = manifest(run), records(run)
     said = resume(cli, run)
     assert said.status == 0, said.err
-    assert manifest(run) == before
+    note = f"gridseval 0.1.0 began this run, gridseval {gridseval.__version__} continued it"
+    assert manifest(run) == before | {"notes": [note]}
+    assert note in " ".join(said.err.split())
+    assert note in " ".join(cli("table", run).out.split())
     assert records(run)[0] == first
     places = [(record["task"], record["trial"]) for record in records(run)]
     assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
-from gridseval.results.run.notes import Note
+from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.protocols import with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
@@ -151,6 +151,9 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
     notes.append(f"{first.label} is put together from {len(group)} directories")
     if doubles:
         notes.append(f"{doubles} episodes of {first.label} were there twice; the first counts")
+    versions = _versions(group)
+    if len(versions) > 1:
+        notes.append(f"parts of {first.label} were run by gridseval {', '.join(versions)}")
     merged = replace(
         first,
         paths=tuple(path for run in group for path in run.paths),
@@ -158,6 +161,13 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
         records=tuple(records.values()),
     )
     return replace(merged, notes=(*notes, *(_seed_notes(merged) if pool else ())))
+
+
+def _versions(group: Sequence[Run]) -> tuple[str, ...]:
+    """Return the versions of gridseval that began the parts of a run, in the parts' order."""
+    said = [run.manifest.get("versions") for run in group]
+    found = [each.get("gridseval") for each in said if isinstance(each, Mapping)]
+    return tuple(dict.fromkeys(str(version) for version in found if version is not None))
 
 
 def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
@@ -171,8 +181,10 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
         manifest.pop("episodes", None)
     suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
     lacking = _unavailable(group)
+    notes = dict.fromkeys(note for run in group for note in stored_notes(run.manifest))
     return (
         manifest
+        | ({"notes": list(notes)} if notes else {})
         | ({"suite": ", ".join(suites)} if suites else {})
         | ({"unavailable": lacking} if lacking else {})
     )

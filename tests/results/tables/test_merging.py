@@ -71,6 +71,16 @@ def test_shards_are_merged(make_run: MakeRun) -> None:
     assert "a is put together from 2 directories" in run.notes
 
 
+def test_parts_of_several_versions_are_merged_and_named(make_run: MakeRun) -> None:
+    """So are the notes of all parts, not only the first one's."""
+    old, new = ({"versions": MANIFEST["versions"] | {"gridseval": v}} for v in ("0.1.0", "0.2.0"))
+    (run,) = arranged(
+        make_run("a", range(3), **old), make_run("b", range(3, 5), notes=["stopped"], **new)
+    )
+    assert "parts of a were run by gridseval 0.1.0, 0.2.0" in run.notes
+    assert "stopped" in table_text(tabulate([run]))
+
+
 def test_the_suites_of_one_policy_are_one_run(make_run: MakeRun) -> None:
     (run,) = arranged(
         make_run("a"), make_run("b", suite="libero_10", max_steps=520, settle_steps=10)
