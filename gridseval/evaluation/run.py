@@ -13,7 +13,7 @@ import numpy as np
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
-from gridseval.evaluation.earlier import as_begun, version_note
+from gridseval.evaluation.earlier import as_begun, refuse_other_expert, version_note
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
@@ -67,7 +67,9 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
     """
     config, notes = as_begun(config)
     prepared, progress = prepare(config), progress or Silent()
-    with RunDirectory.open(config.out, manifest_of(prepared), RESUME) as run:
+    manifest = manifest_of(prepared)
+    refuse_other_expert(config.out, manifest)
+    with RunDirectory.open(config.out, manifest, RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
