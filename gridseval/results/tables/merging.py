@@ -77,13 +77,20 @@ def measured_differences(first: Run, second: Run) -> list[str]:
 
 def _mixed(runs: Sequence[Run]) -> list[str]:
     known = [run for run in runs if run.manifest]
+    of_suite: dict[str, Run] = {}
     notes: list[str] = []
-    for run in known[1:]:
-        differences = measured_differences(known[0], run)
-        if differences:
-            shown = "".join(f"\n  {line}" for line in differences)
-            sentence = f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}"
-            notes.append(Note(sentence, "measured on"))
+    for run in known:
+        first = of_suite.setdefault(str(run.manifest.get("suite")), run)
+        compared = {known[0].paths: measured_differences(known[0], run)}
+        if first is not known[0]:
+            # Assets and versions were compared already, the files of one suite only here.
+            files = measured_differences(first, run)
+            compared[first.paths] = [line for line in files if line.startswith(_SUITE)]
+        for paths, differences in compared.items():
+            if differences:
+                shown = "".join(f"\n  {line}" for line in differences)
+                sentence = f"{run.paths[0]} was not measured on what {paths[0]} was:{shown}"
+                notes.append(Note(sentence, "measured on"))
     return notes
 
 

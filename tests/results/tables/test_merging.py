@@ -11,6 +11,7 @@ from run_files import MANIFEST, write_run
 
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord
+from gridseval.results.run.notes import kind_of
 from gridseval.results.run.reading import Run, read_run
 from gridseval.results.tables.merging import arrange_runs
 from gridseval.results.tables.several_runs import table_text, tabulate
@@ -148,6 +149,23 @@ def test_other_models_or_versions_are_refused_with_the_difference(
     assert len(runs) == 2
     assert "b was not measured on what" in notes_of(runs)
     assert "was not measured on what" in " ".join(table_text(tabulate(runs)).split())
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_other_files_of_one_suite_are_refused_in_any_order(
+    make_run: MakeRun, order: tuple[int, ...]
+) -> None:
+    def kitchen(name: str) -> Path:
+        files = {"path": "kitchen", "sha256": name * 32}
+        return make_run(name, suite="kitchen", suite_files=files)
+
+    paths = [make_run("plain"), kitchen("aa"), kitchen("bb")]
+    given = [paths[each] for each in order]
+    with pytest.raises(UsageError, match=r"suite_files\.sha256: 'a+' -> 'b+'"):
+        arranged(*given)
+    runs = arranged(*given, force=True)
+    (note,) = (note for note in runs[0].notes if kind_of(note) == "measured on")
+    assert note.startswith(f"{paths[2]} was not measured on what {paths[1]} was:\n")
 
 
 def test_another_python_or_machine_is_not_refused(make_run: MakeRun) -> None:
