@@ -18,12 +18,13 @@ from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.notes import Note, stored_notes
-from gridseval.results.run.protocols import with_protocol
+from gridseval.results.run.protocols import BEFORE_PROTOCOLS, with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 
 _SUITE = "suite_files.sha256"
+_SETTINGS = ("seed", "env_seed", *BEFORE_PROTOCOLS)
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 
@@ -191,10 +192,21 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
     notes = dict.fromkeys(note for run in group for note in stored_notes(run.manifest))
     return (
         manifest
+        | _several_values(group)
         | ({"notes": list(notes)} if notes else {})
         | ({"suite": ", ".join(suites)} if suites else {})
         | ({"unavailable": lacking} if lacking else {})
     )
+
+
+def _several_values(group: Sequence[Run]) -> dict[str, str]:
+    """Return the settings in which parts differ, each with all values: no one value is the run's.
+
+    Such a run is of no published rate's protocol, whichever part comes first.
+    """
+    known = [with_protocol(run.manifest) for run in group if run.manifest]
+    values = {key: {str(each.get(key)) for each in known} for key in _SETTINGS}
+    return {key: ", ".join(sorted(found)) for key, found in values.items() if len(found) > 1}
 
 
 def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:

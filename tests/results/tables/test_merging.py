@@ -12,6 +12,8 @@ from run_files import MANIFEST, write_run
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord
 from gridseval.results.run.notes import kind_of
+from gridseval.results.run.protocols import protocol_notes
+from gridseval.results.run.published import published_rows
 from gridseval.results.run.reading import Run, read_run
 from gridseval.results.tables.merging import arrange_runs
 from gridseval.results.tables.several_runs import table_text, tabulate
@@ -221,6 +223,20 @@ def test_episodes_that_are_there_twice_count_once_in_the_mean_over_seeds(
 
 def test_the_same_seeds_twice_are_a_repetition(make_run: MakeRun) -> None:
     assert len(arranged(make_run("a", env_seed=1), make_run("b", env_seed=1), pool=True)) == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_parts_with_other_settings_show_all_of_them(
+    make_run: MakeRun, order: tuple[int, int]
+) -> None:
+    """OpenVLA's rates have LIBERO's seed 0, which is the one of one part only."""
+    paths = [make_run("a", range(2)), make_run("b", range(2, 4), seed=8, env_seed=5)]
+    named = [f"x={paths[each]}" for each in order]
+    (run,) = arranged(*named, pool=True, force=True)
+    assert (run.manifest["seed"], run.manifest["env_seed"]) == ("7, 8", "0, 5")
+    row = published_rows("OpenVLA-OFT")["libero_goal"]
+    (note,) = protocol_notes({"x": run.manifest}, [row])
+    assert "env_seed: 0, here 0, 5" in note
 
 
 def test_pooling_keeps_other_policies_apart(make_run: MakeRun) -> None:
