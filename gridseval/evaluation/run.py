@@ -168,4 +168,5 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
             np.save(part, outcome.actions, allow_pickle=False)
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
