@@ -43,7 +43,7 @@ KEYS = (
     FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
     FreeKey("suite_files.path", resume=True, merge=True, compare=True),  # and suite_files.sha256
     FreeKey("published", resume=True, merge=True, compare=True),
-    # What changes outcomes between versions is in keys of its own; a note says which there were.
+    # Other keys tell what changes outcomes between versions; a note says which versions there were.
     FreeKey("versions.gridseval", resume=True, merge=True),
     # How much was run, and what was kept of it.
     FreeKey("episodes", merge=True, compare=True),
