@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator, Mapping
 
 from gridseval.errors import GridsevalError, OutputError
@@ -27,7 +28,8 @@ def os_errors(
     """Turn an ``OSError`` of the body into an error of gridseval's.
 
     Args:
-        message: What failed, such as ``"cannot write runs/a/table.md"``; the reason is added.
+        message: What failed, such as ``"cannot write runs/a/table.md"``; the reason is added, and
+            the file at which it failed if the message does not name that.
         raised: The class of the error.
         hint: The next step, or one per error number.
 
@@ -38,5 +40,8 @@ def os_errors(
         yield
     except OSError as error:
         reason = error.strerror or str(error)  # numpy's own errors have no strerror
+        file = error.filename  # a number for an open file
+        if isinstance(file, (str, os.PathLike)) and os.fspath(file) not in f"{message}: {reason}":
+            reason = f"{reason}: {os.fspath(file)}"
         said = hint.get(error.errno or 0) if isinstance(hint, Mapping) else hint
         raise raised(f"{message}: {reason}", said) from error

@@ -38,9 +38,12 @@ def test_a_policy_loads_by_its_old_path_with_a_warning() -> None:
 
 @pytest.mark.parametrize(("kind", "now"), [("random", "random"), (OLD, NEW)])
 def test_a_run_of_the_old_path_is_resumed(tmp_path: Path, kind: str, now: str) -> None:
+    """Its policy's name is as given by ``--policy``."""
     path = tmp_path / "run.yaml"
-    stored = {"suite": "libero_goal", "policy": {"kind": kind, "class": OLD, "checkpoint": None}}
+    policy = {"name": kind, "kind": kind, "class": OLD, "checkpoint": None}
+    stored = {"suite": "libero_goal", "policy": policy}
     path.write_text(yaml.safe_dump(stored), encoding="utf8")
-    assert read_manifest(path)["policy"] == {"kind": now, "class": NEW, "checkpoint": None}
-    given = {"suite": "libero_goal", "policy": {"kind": now, "class": NEW, "checkpoint": None}}
+    present = {"name": now, "kind": now, "class": NEW, "checkpoint": None}
+    assert read_manifest(path)["policy"] == present
+    given = {"suite": "libero_goal", "policy": present}
     assert settle_manifest(path, given) == given

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="ROW",
     help="task, suite or dimension  [default: task; suite over 100 tasks]",
 )
-@click.option("--pool", is_flag=True, help="Join runs that differ only in their seeds.")
+@click.option("--pool", is_flag=True, help="Join runs that differ only in the policy's seed.")
 @click.option(
     "--published",
     multiple=True,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from gridseval import __version__
+from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.results import read_manifest
 from gridseval.results.run.protocols import is_before_protocols
@@ -38,3 +43,42 @@ def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
         f"protocol {DEFAULT_PROTOCOL!r} and LIBERO's seed {stored['seed']}"
     )
     return begun, (note,)
+
+
+def refuse_other_expert(out: Path, given: Mapping[str, Any]) -> None:
+    """Check that the scripted expert of a run is the one that began it.
+
+    Runs from before its hash was recorded had an earlier one.
+
+    Args:
+        out: The run directory, which may not exist yet.
+        given: The manifest of the run that is about to start.
+
+    Raises:
+        OutputError: It is another one, or ``run.yaml`` cannot be read.
+    """
+    stored = read_manifest(out / MANIFEST) if (out / MANIFEST).is_file() else {}
+    before, now = (each.get("policy") for each in (stored, given))
+    if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
+        return
+    if before.get("class") == now.get("class") and before.get("expert") != now.get("expert"):
+        raise OutputError(
+            f"another expert began {out}: the code of policy {now['name']!r} has changed since",
+            "choose another directory for a new run, or continue it with the version that began it",
+        )
+
+
+def version_note(stored: Mapping[str, Any]) -> str | None:
+    """Return what a reader must know of a run that another version of gridseval began.
+
+    Args:
+        stored: The run's ``run.yaml``.
+
+    Returns:
+        ``None`` if this version began it, or if it does not say which one did.
+    """
+    versions = stored.get("versions")
+    begun = versions.get("gridseval") if isinstance(versions, Mapping) else None
+    if begun in (None, __version__):
+        return None
+    return f"gridseval {begun} began this run, gridseval {__version__} continued it"

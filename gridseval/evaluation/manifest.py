@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from gridseval import __version__
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
 
 MANIFEST_SCHEMA = 1
 DEFAULT_VIDEO = "default"
 
-_PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
+_PACKAGES = ("mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
 
 
 def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
@@ -63,7 +64,8 @@ def _published(prepared: PreparedRun) -> list[str]:
 
 
 def _versions(prepared: PreparedRun) -> dict[str, str]:
-    versions = {name: _version(name) for name in _PACKAGES}
+    # An installation in place keeps the number it was installed with; the code has its own.
+    versions = {"gridseval": __version__, **{name: _version(name) for name in _PACKAGES}}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}
 

@@ -13,7 +13,7 @@ import numpy as np
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
-from gridseval.evaluation.earlier import as_begun
+from gridseval.evaluation.earlier import as_begun, refuse_other_expert, version_note
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
@@ -67,15 +67,20 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
     """
     config, notes = as_begun(config)
     prepared, progress = prepare(config), progress or Silent()
-    with RunDirectory.open(config.out, manifest_of(prepared), RESUME) as run:
+    manifest = manifest_of(prepared)
+    refuse_other_expert(config.out, manifest)
+    with RunDirectory.open(config.out, manifest, RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
-        warnings = (*prepared.warnings, *notes, *missing)
-        progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
+        mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
+        warnings = (*prepared.warnings, *notes, *missing, *([mixed] if mixed else []))
+        progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
+            if mixed is not None:
+                run.add_note(mixed)
             if remaining and not stop.decided:
                 _run(prepared, remaining, run, progress, stop)
             stop.note()
@@ -163,4 +168,5 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
             np.save(part, outcome.actions, allow_pickle=False)
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -85,8 +85,9 @@ class EarlyStop:
             "planned": self._planned,
             "early": early,
         }
-        notes = [_sentence(self._monitor, self._planned)] if early else []
-        self._run.annotate(stopped=stopped, **({"notes": notes} if notes else {}))
+        self._run.annotate(stopped=stopped)
+        if early:
+            self._run.add_note(_sentence(self._monitor, self._planned))
 
 
 def _sentence(monitor: RunMonitor, planned: int) -> str:

@@ -16,6 +16,7 @@ from gridseval.assets import content_hash, identify
 from gridseval.assets import pull as pull_module
 from gridseval.assets.declared import DeclaredFile
 from gridseval.assets.hub import Hub, HubError
+from gridseval.assets.layout import staging_folder
 from gridseval.assets.pull import pull
 from gridseval.assets.sources import LIBERO
 from gridseval.errors import MachineError
@@ -152,6 +153,15 @@ def test_a_full_disk_is_said(
     ) as caught:
         pull(LIBERO, hub, to=nowhere / "assets")
     assert "what came is kept" in str(caught.value.hint)
+
+
+def test_a_folder_that_cannot_be_made_is_named(double: HubDouble, hub: Hub, nowhere: Path) -> None:
+    root = nowhere / "assets"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    staging_folder(root).write_text("a file", encoding="ascii")
+    with pytest.raises(MachineError, match=r"cannot be stored in .*assets: ") as caught:
+        pull(LIBERO, hub, to=root)
+    assert f": {staging_folder(root)}" in caught.value.message
 
 
 def test_too_small_a_disk_is_said_before_anything_is_fetched(

@@ -111,3 +111,18 @@ def test_actions_that_cannot_be_saved_leave_nothing_behind(
     assert list(tmp_path.iterdir()) == []
     _save_actions(tmp_path, outcome)
     assert [path.name for path in tmp_path.iterdir()] == ["s-0-1.npy"]
+
+
+def test_a_part_that_cannot_be_removed_hides_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that fails on writing fails on removing, too."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    outcome = Outcome(Episode("s", 0, 1), "failure", 3, 1, 0, 0.5, {}, np.zeros((3, 7), np.float32))
+    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(OutputError, match=r"cannot write .*s-0-1\.npy: Input/output error"):
+        _save_actions(tmp_path, outcome)

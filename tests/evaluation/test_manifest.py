@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import gridseval
 from gridseval.evaluation.manifest import _versions
 from gridseval.results import manifest_differences
 from gridseval.results.run.keys import RESUME
@@ -22,6 +23,7 @@ def test_torch_is_recorded_where_the_policy_uses_it(name: str) -> None:
     assert "torch" not in versions(torch=None)
     assert "torch" not in versions()
     assert versions()["robosuite"] == "1.4.0"
+    assert versions()["gridseval"] == gridseval.__version__
 
 
 def test_what_decides_no_outcome_may_differ() -> None:

@@ -22,6 +22,7 @@ import yaml
 from command_line import Said
 from command_line import cli as cli
 
+import gridseval
 from gridseval.assets import find_assets
 from gridseval.assets.standins import standins_root
 from gridseval.evaluation import RunConfig
@@ -83,16 +84,28 @@ def make_ours(run: Path, here: dict[str, str]) -> None:
     """Let a run say that it was made with this machine's packages and stand-ins.
 
     They decide outcomes, so a run is resumed on equal ones only, and a test may run on others.
+    The version of gridseval stays as it was.
     """
     stored = manifest(run)
-    versions = {name: metadata.version(name) for name in stored["versions"] if name != "python"}
-    stored["versions"] = {"python": platform.python_version(), **versions}
+    others = stored["versions"].keys() - {"python", "gridseval"}
+    versions = {name: metadata.version(name) for name in others}
+    stored["versions"] |= {"python": platform.python_version(), **versions}
     stored["assets"] = here
     if stored["renderer"] is not None:
         from gridseval.envs.rendering.backend import choose_backend
 
         probe = choose_backend()
         stored["renderer"] = f"{probe.backend}: {probe.renderer}"
+    (run / "run.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
+
+
+def make_zero(run: Path) -> None:
+    """Let a run say that its policy is zero, which acts in all versions alike."""
+    text = (run / "run.yaml").read_text(encoding="utf-8")
+    stored = yaml.safe_load(text.replace("oracle:OraclePolicy", "zero:ZeroPolicy"))
+    stored["policy"] |= {"name": "zero", "kind": "zero"}
+    stored["replan"] = None
+    stored["command"] = stored["command"].replace("--policy oracle", "--policy zero")
     (run / "run.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
 
 
@@ -188,14 +201,34 @@ def test_a_part_of_before_protocols_and_one_of_now_are_one_run(cli: Cli, tmp_pat
 def test_an_interrupted_run_is_continued(cli: Cli, old: Path, here: dict[str, str]) -> None:
     run = old / "interrupted"
     make_ours(run, here)
+    make_zero(run)
     before, (first,) = manifest(run), records(run)
     said = resume(cli, run)
     assert said.status == 0, said.err
-    assert manifest(run) == before
+    note = f"gridseval 0.1.0 began this run, gridseval {gridseval.__version__} continued it"
+    assert manifest(run) == before | {"notes": [note]}
+    assert note in " ".join(said.err.split())
+    assert note in " ".join(cli("table", run).out.split())
     assert records(run)[0] == first
     places = [(record["task"], record["trial"]) for record in records(run)]
     assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert ("begun before gridseval had protocols" in said.err) == (old.name == "c8a0846")
+
+
+def test_a_run_of_another_expert_is_not_continued(
+    cli: Cli, old: Path, here: dict[str, str]
+) -> None:
+    """Neither one from before the expert's hash was recorded nor one with another hash."""
+    run = old / "interrupted"
+    make_ours(run, here)
+    for expert in ({}, {"expert": "ab" * 32}):
+        stored = manifest(run)
+        stored["policy"] |= expert
+        (run / "run.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
+        said = resume(cli, run)
+        assert said.status == 5
+        assert f"another expert began {run}" in " ".join(said.err.split())
+        assert len(records(run)) == 1 and manifest(run) == stored
 
 
 @pytest.mark.parametrize("name", ["perturbed", "plus", "pruned"])
@@ -233,6 +266,7 @@ def test_other_conditions_are_refused_with_what_differs(
     cli: Cli, old: Path, here: dict[str, str]
 ) -> None:
     make_ours(old / "interrupted", here)
+    make_zero(old / "interrupted")
     said = resume(cli, old / "interrupted", "--env-seed", "5")
     assert said.status == 5
     stored = {"c8a0846": 7, "531110c": 0}[old.name]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gridseval.data import data_dir
 from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import EnvironmentNeeds, load_policy
 from gridseval.policies.random_actions import RandomPolicy
@@ -339,3 +341,28 @@ def test_a_misspelt_protocol_is_put_right() -> None:
     with pytest.raises(PolicyError) as caught:
         load_policy(f"{__name__}:Needy", None, {"needs": '{"protocol": "lerobott"}'}, 7)
     assert caught.value.hint == "did you mean 'lerobot'?"
+
+
+def test_the_experts_code_and_data_are_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a source file of a user nor a checkpoint tells that it has changed."""
+    from gridseval.policies.oracle import source
+
+    def expert() -> Any:
+        return load_policy("oracle", None, {}, 7).description["expert"]
+
+    before = expert()
+    assert len(before) == 64 and expert() == before
+    code, data = tmp_path / "oracle", tmp_path / "policies"
+    shutil.copytree(Path(source.__file__).parent, code)
+    shutil.copytree(data_dir("policies"), data)
+    monkeypatch.setattr(source, "__file__", str(code / "source.py"))
+    monkeypatch.setattr(source, "data_dir", lambda _: data)
+    assert expert() == before
+    for file in (code / "grasp.py", data / "oracle.yaml"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(f"{text}\n", encoding="utf-8")
+        assert expert() != before
+        file.write_text(text, encoding="utf-8")
+    assert "expert" not in load_policy("zero", None, {}, 7).description

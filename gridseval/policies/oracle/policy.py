@@ -17,6 +17,7 @@ from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models, load_models
 from gridseval.policies.oracle.scene import parse_scene
+from gridseval.policies.oracle.source import expert_sha256
 from gridseval.policies.oracle.tasks import read_goals
 from gridseval.policies.protocol import ActionChunk, Observations, at_least
 
@@ -40,6 +41,11 @@ class OraclePolicy:
         self._chunk = at_least(1, "chunk", chunk)
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
+
+    @property
+    def details(self) -> dict[str, str]:
+        """For ``run.yaml``: the hash of the expert's code and data, which decide how it acts."""
+        return {"expert": expert_sha256()}
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:  # noqa: ARG002
         """Forget what was known of these slots."""

@@ -21,6 +21,7 @@ from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results.run.files import append_line, temporary_name
 from gridseval.results.run.jsonl import read_log
 from gridseval.results.run.manifest import settle_manifest, write_manifest
+from gridseval.results.run.notes import stored_notes
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
 from gridseval.run_names import EPISODES, LOCK, MANIFEST
 
@@ -119,6 +120,16 @@ class RunDirectory:
         if manifest != self.manifest:
             write_manifest(self.path / MANIFEST, manifest)
             self.manifest = manifest
+
+    def add_note(self, note: str) -> None:
+        """Add a sentence to the notes in ``run.yaml``, which tables show; one that is there stays.
+
+        Raises:
+            OutputError: It cannot be written; the old one is kept.
+        """
+        notes = stored_notes(self.manifest)
+        if note not in notes:
+            self.annotate(notes=[*notes, note])
 
     def folder(self, name: str) -> Path:
         """Return a folder of the run, such as ``"videos"`` or ``"actions"``; makes it if absent.

@@ -19,7 +19,7 @@ class FreeKey:
         merge: Whether parts of one run may have other values.
         compare: Whether two runs with other values may be compared and gated.
         by_suite: Whether parts of one run may have other values if they are of other suites.
-        pool: Whether runs with other values are one run where seeds are pooled.
+        pool: Whether runs with other values are one run where the policy's seeds are pooled.
     """
 
     name: str
@@ -43,6 +43,8 @@ KEYS = (
     FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
     FreeKey("suite_files.path", resume=True, merge=True, compare=True),  # and suite_files.sha256
     FreeKey("published", resume=True, merge=True, compare=True),
+    # Other keys tell what changes outcomes between versions; a note says which versions there were.
+    FreeKey("versions.gridseval", resume=True, merge=True),
     # How much was run, and what was kept of it.
     FreeKey("episodes", merge=True, compare=True),
     FreeKey("record_actions", merge=True, compare=True),
@@ -65,7 +67,6 @@ KEYS = (
     FreeKey("max_steps", by_suite=True),
     FreeKey("settle_steps", by_suite=True),
     FreeKey("seed", pool=True),
-    FreeKey("env_seed", pool=True),
     FreeKey("policy.arguments.seed", pool=True),
 )
 
@@ -78,7 +79,7 @@ def merge_keys(other_suite: bool, pool: bool) -> tuple[str, ...]:
 
     Args:
         other_suite: Whether the parts are of different suites.
-        pool: Whether runs that differ in their seeds are one run.
+        pool: Whether runs that differ in the policy's seed are one run.
     """
     return tuple(
         key.name

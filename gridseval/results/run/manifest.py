@@ -86,7 +86,7 @@ def _renamed(stored: dict[str, Any]) -> dict[str, Any]:
     named = {
         key: present_target(value)
         for key, value in policy.items()
-        if key in ("kind", "class") and isinstance(value, str)
+        if key in ("name", "kind", "class") and isinstance(value, str)
     }
     return {**stored, "policy": {**policy, **named}}
 

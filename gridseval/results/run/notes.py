@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 NoteKind = Literal["general", "measured on", "mean over tasks"]
 
@@ -29,3 +30,9 @@ class Note(str):
 def kind_of(note: str) -> NoteKind:
     """Return a note's kind; a plain text is a general one."""
     return note.kind if isinstance(note, Note) else "general"
+
+
+def stored_notes(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the notes that a ``run.yaml`` holds; a plain text is one note."""
+    notes = manifest.get("notes") or []
+    return list(map(str, notes)) if isinstance(notes, (list, tuple)) else [str(notes)]

@@ -8,21 +8,23 @@ and its repetition stay side by side).
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.results.run.keys import merge_keys
 from gridseval.results.run.manifest import manifest_differences
-from gridseval.results.run.notes import Note
-from gridseval.results.run.protocols import protocol_values, with_protocol
+from gridseval.results.run.notes import Note, stored_notes
+from gridseval.results.run.protocols import BEFORE_PROTOCOLS, with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 
 _SUITE = "suite_files.sha256"
+_SETTINGS = ("seed", "env_seed", *BEFORE_PROTOCOLS)
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 
@@ -31,7 +33,9 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
 
     Args:
         runs: In the user's order, at least one; equal chosen names mean one run.
-        pool: Whether runs that differ in nothing but their seeds are one run, too.
+        pool: Whether runs that differ in nothing but the policy's seed are one run, too. LIBERO's
+            seed keeps them apart: in suites without fixtures that move it changes nothing, and the
+            same episodes would count twice.
         force: Accept other assets, MuJoCo versions and, under one name, other settings.
 
     Returns:
@@ -55,7 +59,8 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
         else:
             groups.append([run])
     arranged = with_distinct_labels([_merged(group, pool) for group in groups])
-    return (replace(arranged[0], notes=(*mixed, *arranged[0].notes)), *arranged[1:])
+    notes = (*mixed, *(_apart_notes([group[0] for group in groups]) if pool else ()))
+    return (replace(arranged[0], notes=(*notes, *arranged[0].notes)), *arranged[1:])
 
 
 def measured_differences(first: Run, second: Run) -> list[str]:
@@ -73,14 +78,34 @@ def measured_differences(first: Run, second: Run) -> list[str]:
 
 def _mixed(runs: Sequence[Run]) -> list[str]:
     known = [run for run in runs if run.manifest]
+    of_suite: dict[str, Run] = {}
     notes: list[str] = []
-    for run in known[1:]:
-        differences = measured_differences(known[0], run)
-        if differences:
-            shown = "".join(f"\n  {line}" for line in differences)
-            sentence = f"{run.paths[0]} was not measured on what {known[0].paths[0]} was:{shown}"
-            notes.append(Note(sentence, "measured on"))
+    for run in known:
+        first = of_suite.setdefault(str(run.manifest.get("suite")), run)
+        compared = {known[0].paths: measured_differences(known[0], run)}
+        if first is not known[0]:
+            # Assets and versions were compared already, the files of one suite only here.
+            files = measured_differences(first, run)
+            compared[first.paths] = [line for line in files if line.startswith(_SUITE)]
+        for paths, differences in compared.items():
+            if differences:
+                shown = "".join(f"\n  {line}" for line in differences)
+                sentence = f"{run.paths[0]} was not measured on what {paths[0]} was:{shown}"
+                notes.append(Note(sentence, "measured on"))
     return notes
+
+
+def _apart_notes(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield which runs were not pooled because of LIBERO's seed only."""
+    for first, second in itertools.combinations(runs, 2):
+        if first.named or second.named or not (first.manifest and second.manifest):
+            continue
+        differences = _settings_differ(first, second, pool=True)
+        if len(differences) == 1 and differences[0].startswith("env_seed: "):
+            yield (
+                f"{first.paths[0]} and {second.paths[0]} stay apart, {differences[0]}: --pool "
+                "joins runs that differ in the policy's seed, not in LIBERO's"
+            )
 
 
 def _belong_together(first: Run, second: Run, pool: bool, force: bool) -> bool:
@@ -118,15 +143,7 @@ def _is_below(key: str, prefixes: Collection[str]) -> bool:
 
 def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:
     """Return a run's records by what tells episodes apart: where seeds are pooled, by these too."""
-    own = _env_seed(run) if pool else None
-    return {
-        (record.key, record.seed, own) if pool else record.key: record for record in run.records
-    }
-
-
-def _env_seed(run: Run) -> Any:
-    """Return LIBERO's seed in a run; runs from before there were two seeds have one for both."""
-    return protocol_values(run.manifest)["env_seed"]
+    return {(record.key, record.seed) if pool else record.key: record for record in run.records}
 
 
 def _merged(group: Sequence[Run], pool: bool) -> Run:
@@ -142,13 +159,23 @@ def _merged(group: Sequence[Run], pool: bool) -> Run:
     notes.append(f"{first.label} is put together from {len(group)} directories")
     if doubles:
         notes.append(f"{doubles} episodes of {first.label} were there twice; the first counts")
+    versions = _versions(group)
+    if len(versions) > 1:
+        notes.append(f"parts of {first.label} were run by gridseval {', '.join(versions)}")
     merged = replace(
         first,
         paths=tuple(path for run in group for path in run.paths),
         manifest=_common_manifest(group),
         records=tuple(records.values()),
     )
-    return replace(merged, notes=(*notes, *_seed_notes(first.label, group)))
+    return replace(merged, notes=(*notes, *(_seed_notes(merged) if pool else ())))
+
+
+def _versions(group: Sequence[Run]) -> tuple[str, ...]:
+    """Return the versions of gridseval that began the parts of a run, in the parts' order."""
+    said = [run.manifest.get("versions") for run in group]
+    found = [each.get("gridseval") for each in said if isinstance(each, Mapping)]
+    return tuple(dict.fromkeys(str(version) for version in found if version is not None))
 
 
 def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
@@ -162,11 +189,24 @@ def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
         manifest.pop("episodes", None)
     suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
     lacking = _unavailable(group)
+    notes = dict.fromkeys(note for run in group for note in stored_notes(run.manifest))
     return (
         manifest
+        | _several_values(group)
+        | ({"notes": list(notes)} if notes else {})
         | ({"suite": ", ".join(suites)} if suites else {})
         | ({"unavailable": lacking} if lacking else {})
     )
+
+
+def _several_values(group: Sequence[Run]) -> dict[str, str]:
+    """Return the settings in which parts differ, each with all values: no one value is the run's.
+
+    Such a run is of no published rate's protocol, whichever part comes first.
+    """
+    known = [with_protocol(run.manifest) for run in group if run.manifest]
+    values = {key: {str(each.get(key)) for each in known} for key in _SETTINGS}
+    return {key: ", ".join(sorted(found)) for key, found in values.items() if len(found) > 1}
 
 
 def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
@@ -184,26 +224,14 @@ def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
     return total
 
 
-def _seed_notes(label: str, group: Sequence[Run]) -> list[str]:
-    """Return which seeds are pooled and how far their rates lie apart; nothing for one seed."""
-    by_seeds: dict[tuple[int, Any], list[EpisodeRecord]] = {}
-    for run in group:
-        for record in run.records:
-            by_seeds.setdefault((record.seed, _env_seed(run)), []).append(record)
-    rates = [rate for part in by_seeds.values() if (rate := tally(part).rate) is not None]
+def _seed_notes(run: Run) -> list[str]:
+    """Return which seeds a run pools and how far their rates lie apart; nothing for one seed."""
+    by_seed: dict[int, list[EpisodeRecord]] = {}
+    for record in run.records:
+        by_seed.setdefault(record.seed, []).append(record)
+    rates = [rate for part in by_seed.values() if (rate := tally(part).rate) is not None]
     if len(rates) < 2:
         return []
     mean, sd = 100 * statistics.fmean(rates), 100 * statistics.stdev(rates)
-    pooled = f"{label} pools {_seeds_text(list(by_seeds))}"
-    return [f"{pooled}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]
-
-
-def _seeds_text(pairs: Sequence[tuple[int, Any]]) -> str:
-    """Return seeds in words: the policy's, LIBERO's where only these differ, or both."""
-    own, env = ({pair[place] for pair in pairs} for place in (0, 1))
-    if len(env) == 1 or all(seed == other for seed, other in pairs):
-        return f"the seeds {', '.join(map(str, sorted(own)))}"
-    if len(own) == 1:
-        return f"LIBERO's seeds {', '.join(sorted(map(str, env)))}"
-    both = sorted(f"{seed} (LIBERO's {other})" for seed, other in pairs)
-    return f"the seeds {', '.join(both)}"
+    seeds = ", ".join(map(str, sorted(by_seed)))
+    return [f"{run.label} pools the seeds {seeds}: {mean:.1f} ± {sd:.1f} % (mean ± sd over seeds)"]

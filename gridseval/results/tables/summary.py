@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from gridseval.results.run.assets_note import models_note
-from gridseval.results.run.notes import Note
+from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
 from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
@@ -129,8 +129,7 @@ def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
     models = models_note(manifest)
     if models is not None:
         yield models
-    notes = manifest.get("notes", ())
-    yield from map(str, notes if isinstance(notes, (list, tuple)) else [notes])
+    yield from stored_notes(manifest)
 
 
 def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:

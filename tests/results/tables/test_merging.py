@@ -11,6 +11,9 @@ from run_files import MANIFEST, write_run
 
 from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord
+from gridseval.results.run.notes import kind_of
+from gridseval.results.run.protocols import protocol_notes
+from gridseval.results.run.published import published_rows
 from gridseval.results.run.reading import Run, read_run
 from gridseval.results.tables.merging import arrange_runs
 from gridseval.results.tables.several_runs import table_text, tabulate
@@ -69,6 +72,16 @@ def test_shards_are_merged(make_run: MakeRun) -> None:
     assert (run.label, [path.name for path in run.paths]) == ("a", ["a", "b"])
     assert run.manifest["episodes"] == 10
     assert "a is put together from 2 directories" in run.notes
+
+
+def test_parts_of_several_versions_are_merged_and_named(make_run: MakeRun) -> None:
+    """So are the notes of all parts, not only the first one's."""
+    old, new = ({"versions": MANIFEST["versions"] | {"gridseval": v}} for v in ("0.1.0", "0.2.0"))
+    (run,) = arranged(
+        make_run("a", range(3), **old), make_run("b", range(3, 5), notes=["stopped"], **new)
+    )
+    assert "parts of a were run by gridseval 0.1.0, 0.2.0" in run.notes
+    assert "stopped" in table_text(tabulate([run]))
 
 
 def test_the_suites_of_one_policy_are_one_run(make_run: MakeRun) -> None:
@@ -140,6 +153,23 @@ def test_other_models_or_versions_are_refused_with_the_difference(
     assert "was not measured on what" in " ".join(table_text(tabulate(runs)).split())
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_other_files_of_one_suite_are_refused_in_any_order(
+    make_run: MakeRun, order: tuple[int, ...]
+) -> None:
+    def kitchen(name: str) -> Path:
+        files = {"path": "kitchen", "sha256": name * 32}
+        return make_run(name, suite="kitchen", suite_files=files)
+
+    paths = [make_run("plain"), kitchen("aa"), kitchen("bb")]
+    given = [paths[each] for each in order]
+    with pytest.raises(UsageError, match=r"suite_files\.sha256: 'a+' -> 'b+'"):
+        arranged(*given)
+    runs = arranged(*given, force=True)
+    (note,) = (note for note in runs[0].notes if kind_of(note) == "measured on")
+    assert note.startswith(f"{paths[2]} was not measured on what {paths[1]} was:\n")
+
+
 def test_another_python_or_machine_is_not_refused(make_run: MakeRun) -> None:
     versions = MANIFEST["versions"] | {"python": "3.12.1"}
     assert len(arranged(make_run("a"), make_run("b", versions=versions))) == 2
@@ -155,26 +185,58 @@ def test_seeds_are_pooled_on_demand(make_run: MakeRun) -> None:
     assert "9/12" in table_text(tabulate([run]))
 
 
-def test_liberos_seeds_are_pooled_too(make_run: MakeRun) -> None:
-    """Run b has the policy's seed of run a, and other scenes: it repeats no episode of it."""
-    paths = [make_run("a"), make_run("b", env_seed=1)]
-    assert len(arranged(*paths)) == 2
-    (run,) = arranged(*paths, pool=True)
-    assert len(run.records) == 6
-    assert "episodes" not in run.manifest
-    assert "a pools LIBERO's seeds 0, 1: 100.0 ± 0.0 % (mean ± sd over seeds)" in notes_of((run,))
-    assert "twice" not in notes_of((run,))
+def test_liberos_seeds_are_not_pooled(make_run: MakeRun) -> None:
+    """In libero_object it decides nothing: the same episodes would count twice."""
+    first, second = make_run("a", suite="libero_object"), make_run("b", env_seed=5)
+    third = make_run("c", suite="libero_object", env_seed=5)
+    runs = arranged(first, third, pool=True)
+    assert [len(run.records) for run in runs] == [3, 3]
+    assert f"{first} and {third} stay apart, env_seed: 0 -> 5: --pool joins" in notes_of(runs)
+    for options in ({"pool": False}, {"pool": True}):
+        named = arranged(f"x={first}", f"y={third}", **options)
+        assert "stay apart" not in notes_of(named)
+    assert "stay apart" not in notes_of(arranged(first, third))
+    with pytest.raises(UsageError, match=r"not of one run 'x':\n  env_seed: 0 -> 5"):
+        arranged(f"x={first}", f"x={third}", pool=True)
+    assert len(arranged(first, second, pool=True)) == 2
 
 
-def test_both_seeds_are_named_where_both_differ(make_run: MakeRun) -> None:
-    (run,) = arranged(make_run("a"), make_run("b", seed=8, env_seed=3), pool=True)
-    assert "a pools the seeds 7 (LIBERO's 0), 8 (LIBERO's 3): 83.3 ± " in notes_of((run,))
-    (run,) = arranged(make_run("c", env_seed=7), make_run("d", seed=8, env_seed=8), pool=True)
-    assert "c pools the seeds 7, 8: " in notes_of((run,))
+def test_forced_runs_are_pooled_on_demand_only(make_run: MakeRun) -> None:
+    """Records that the merge drops are in no note: of run b's episodes, none is in the table."""
+    named = [f"x={make_run('a', range(2))}", f"x={make_run('b', range(2), seed=8)}"]
+    (run,) = arranged(*named, force=True)
+    assert [record.seed for record in run.records] == [7, 7]
+    assert "pools" not in notes_of((run,))
+    assert "2 episodes of x were there twice" in notes_of((run,))
+
+
+def test_episodes_that_are_there_twice_count_once_in_the_mean_over_seeds(
+    make_run: MakeRun,
+) -> None:
+    """Of seed 8, trial 0 fails and 1 to 3 succeed; the shards overlap in trial 0."""
+    shards = [make_run("b", range(2), seed=8), make_run("c", range(0, 4, 3), seed=8)]
+    named = [f"x={path}" for path in (make_run("a", range(4)), *shards)]
+    (run,) = arranged(*named, pool=True)
+    assert "5/7" not in table_text(tabulate([run])) and "6/7" in table_text(tabulate([run]))
+    assert "pools the seeds 7, 8: 83.3 ± 23.6 %" in notes_of((run,))
 
 
 def test_the_same_seeds_twice_are_a_repetition(make_run: MakeRun) -> None:
     assert len(arranged(make_run("a", env_seed=1), make_run("b", env_seed=1), pool=True)) == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_parts_with_other_settings_show_all_of_them(
+    make_run: MakeRun, order: tuple[int, int]
+) -> None:
+    """OpenVLA's rates have LIBERO's seed 0, which is the one of one part only."""
+    paths = [make_run("a", range(2)), make_run("b", range(2, 4), seed=8, env_seed=5)]
+    named = [f"x={paths[each]}" for each in order]
+    (run,) = arranged(*named, pool=True, force=True)
+    assert (run.manifest["seed"], run.manifest["env_seed"]) == ("7, 8", "0, 5")
+    row = published_rows("OpenVLA-OFT")["libero_goal"]
+    (note,) = protocol_notes({"x": run.manifest}, [row])
+    assert "env_seed: 0, here 0, 5" in note
 
 
 def test_pooling_keeps_other_policies_apart(make_run: MakeRun) -> None:
