@@ -13,6 +13,7 @@ from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Scene
 
 PLACED = ("on", "in")
+_MOVED = ("open", "close", "turnon", "turnoff")
 _NEAR_M = 0.03
 _OPEN_ENOUGH_M = -0.12
 _DRAWER_HALF_M = 0.113
@@ -61,9 +62,13 @@ def read_goals(goal: Sequence[Sequence[str]], scene: Scene, models: Models) -> t
 
 
 def next_goal(
-    goals: Sequence[Goal], scene: Scene, models: Models, finished: Collection[Goal]
+    goals: Sequence[Goal],
+    scene: Scene,
+    models: Models,
+    finished: Collection[Goal],
+    failed: Collection[Goal] = (),
 ) -> Goal | None:
-    """Return what to do next, or ``None`` if every goal holds or was given up.
+    """Return what to do next, or ``None`` if every goal holds, as far as the observation says.
 
     Args:
         goals: In the order that works.
@@ -71,18 +76,22 @@ def next_goal(
         models: What is known of LIBERO's models.
         finished: Goals whose skill has ended, successfully or not. They come again only where the
             observation says that they do not hold.
+        failed: Goals whose skill last ended without success. They come again after all others.
     """
-    for goal in goals:
-        if holds(goal, scene, goal in finished):
-            continue
-        drawer = models.joint_of(goal.target)
-        if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
-            clear = Goal("clear", goal.thing, goal.target)
-            if clear not in finished and _is_in_the_way(goal.thing, goal.target, scene, models):
-                return clear
-            return replace(goal, relation="open", thing=goal.target, target="", index=-1)
-        return goal
-    return None
+    missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
+    steps = [_first_step(goal, scene, models, finished) for goal in missing]
+    return next((step for step in steps if step not in failed), next(iter(steps), None))
+
+
+def _first_step(goal: Goal, scene: Scene, models: Models, finished: Collection[Goal]) -> Goal:
+    """Return the goal itself, or what must be done before it."""
+    drawer = models.joint_of(goal.target)
+    if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
+        clear = Goal("clear", goal.thing, goal.target)
+        if clear not in finished and _is_in_the_way(goal.thing, goal.target, scene, models):
+            return clear
+        return replace(goal, relation="open", thing=goal.target, target="", index=-1)
+    return goal
 
 
 def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
@@ -181,7 +190,7 @@ def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
         return goal.thing in scene.boxes and (
             goal.target in scene.boxes or goal.target in scene.sites
         )
-    return models.joint_of(goal.thing) in scene.joints
+    return goal.relation in _MOVED and models.joint_of(goal.thing) in scene.joints
 
 
 def _turn(goal: Goal, goals: Sequence[Goal]) -> int:
