@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from gridseval.data import data_dir
 from gridseval.policies.chunk_check import check_actions
 from gridseval.policies.oracle import OraclePolicy
 from gridseval.policies.oracle.clearance import hand_columns
@@ -25,7 +22,7 @@ from gridseval.policies.oracle.geometry import (
     rotation_vector,
 )
 from gridseval.policies.oracle.grasp import Grasp, choose_grasp
-from gridseval.policies.oracle.models import Model, load_models
+from gridseval.policies.oracle.models import load_models
 from gridseval.policies.oracle.motion import Motion, arm_at, observe
 from gridseval.policies.oracle.scene import Pose, Scene, parse_scene
 from gridseval.policies.oracle.skill import Phase, nearer_yaw
@@ -285,21 +282,3 @@ def test_velocity_is_the_predicted_one_where_the_prediction_was_right() -> None:
     assert moved.velocity[0] > 0.1
     assert observe([start, moved], 1, moved.pose).velocity == pytest.approx(moved.velocity)
     assert not observe([], 0, moved.pose).velocity.any()
-
-
-def test_every_shipped_model_can_be_placed() -> None:
-    models = load_models()
-    assert models.of("akita_black_bowl_2") is models.categories["akita_black_bowl"]
-    assert models.of("unheard_of_1") is None
-    for name, model in models.categories.items():
-        groups = [model.boxes, *model.slides.values()]
-        for boxes in groups:
-            assert boxes.shape[1] == 6, name
-            assert (boxes[:, :3] < boxes[:, 3:]).all(), name
-
-
-def test_every_entry_of_the_shipped_table_is_read() -> None:
-    table = yaml.safe_load((data_dir("policies") / "oracle.yaml").read_text(encoding="utf-8"))
-    known = {field.name for field in fields(Model)}
-    for name, entry in table["objects"].items():
-        assert set(entry) <= known, name

@@ -139,3 +139,52 @@ def test_only_predicates_of_parts_are_read_as_such() -> None:
     scene = scene_of(look())
     asked = (("clear", "wooden_cabinet_1_top_region", "plate_1"), ("close", "microwave_1"))
     assert [str(goal) for goal in read_goals(asked, scene, load_models())] == ["close microwave_1"]
+
+
+def first_goal(seen: dict[str, Any]) -> str:
+    scene, models = scene_of(seen), load_models()
+    return str(next_goal(read_goals(seen["goal"], scene, models), scene, models, set()))
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "on moka_pot_1 flat_stove_1",
+        "in moka_pot_1 flat_stove_1_cook_region",
+        "on akita_black_bowl_1 microwave_1",
+    ],
+)
+def test_only_what_must_be_open_is_opened_first(goal: str) -> None:
+    assert first_goal(look(goal)) == goal
+    assert ask(OraclePolicy(), look(goal))[:, :6].any()
+
+
+@pytest.mark.parametrize("target", ["microwave_1", "microwave_1_heating_region"])
+def test_a_door_is_opened_before_something_is_put_behind_it(target: str) -> None:
+    goal = f"in akita_black_bowl_1 {target}"
+    for angle, first in ((0.0, "open microwave_1"), (-0.2, "open microwave_1"), (-1.3, goal)):
+        seen = look(goal, joints={**JOINTS, "microwave_1_microjoint": angle})
+        assert first_goal(seen) == first
+
+
+def test_a_door_is_closed_after_something_was_put_behind_it() -> None:
+    goals = "close microwave_1", "in akita_black_bowl_1 microwave_1_heating_region"
+    opened = {**JOINTS, "microwave_1_microjoint": -1.4}
+    assert first_goal(look(*goals, joints=opened)) == goals[1]
+    assert first_goal(look(*goals, joints=opened, holds=(False, True))) == goals[0]
+
+
+@pytest.mark.parametrize(
+    ("height", "clears"),
+    [
+        (0.9, True),  # on the table
+        (0.905 + 0.149, True),  # where the drawer comes out
+        (0.905 + 0.223, False),  # on the cabinet
+    ],
+)
+def test_only_what_is_no_higher_than_a_drawer_is_moved_out_of_its_way(
+    height: float, clears: bool
+) -> None:
+    seen = look("in akita_black_bowl_1 wooden_cabinet_1_top_region")
+    seen["objects"]["akita_black_bowl_1"] = np.array([0.04, -0.40, height, *LEVEL])
+    assert first_goal(seen).startswith("clear" if clears else "open")
