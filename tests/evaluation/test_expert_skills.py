@@ -1,4 +1,4 @@
-"""One episode per skill of the scripted expert, and what it must not do to others."""
+"""One episode per skill of the scripted expert: it reaches the goal, and pushes nothing down."""
 
 from __future__ import annotations
 
@@ -48,11 +48,42 @@ def run(suite: str, task: int, assets: Path) -> tuple[bool, list[Any]]:
     return done, known
 
 
+def heights(privileged: Any) -> list[float]:
+    """Return the height (m) of each object and fixture."""
+    return [float(pose[2]) for pose in privileged["objects"].values()]
+
+
 @pytest.mark.slow
 @pytest.mark.development_models
 @pytest.mark.parametrize("skill", SKILLS)
 def test_a_skill_reaches_its_goal(skill: str, assets: Path) -> None:
     done, known = run(*SKILLS[skill], assets)
     assert done
-    heights = [pose[2] for pose in known[-1]["objects"].values()]
-    assert min(heights) > 0.3, "nothing was pushed off the table"
+    assert min(heights(known[-1])) > 0.3, "nothing was pushed off the table"
+
+
+# Closing the microwave moves a mug that stands beside its door.
+@pytest.mark.parametrize(
+    ("skill", "others_m"),
+    [("open a drawer", 0.01), ("turn a knob on", 0.01), ("close the microwave", 0.06)],
+)
+def test_a_part_is_moved_whatever_the_models(skill: str, others_m: float, assets: Path) -> None:
+    done, known = run(*SKILLS[skill], assets)
+    assert done
+    assert known[0]["joints"] != known[-1]["joints"]
+    for name, pose in known[0]["objects"].items():
+        assert known[-1]["objects"][name][:3] == pytest.approx(pose[:3], abs=others_m), name
+
+
+@pytest.mark.slow
+def test_workers_make_no_difference_to_skills(tmp_path: Path, finish: Any, results: Any) -> None:
+    options = ("--suite", "libero_goal", "--tasks", "0,7", "--trials", "2", "--record-actions")
+    found = []
+    for workers in ("0", "2"):
+        out = tmp_path / workers
+        finish(out, "oracle", *options, "--video", "none", "--workers", workers)
+        found.append(results(out))
+    assert set(found[0]) == {(task, trial) for task in (0, 7) for trial in (0, 1)}
+    assert all(values["success"] for values in found[0].values())
+    assert len({values["actions"] for values in found[0].values()}) == 4
+    assert found[0] == found[1]

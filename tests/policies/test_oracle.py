@@ -282,14 +282,3 @@ def test_velocity_is_the_predicted_one_where_the_prediction_was_right() -> None:
     assert moved.velocity[0] > 0.1
     assert observe([start, moved], 1, moved.pose).velocity == pytest.approx(moved.velocity)
     assert not observe([], 0, moved.pose).velocity.any()
-
-
-def test_every_shipped_model_can_be_placed() -> None:
-    models = load_models()
-    assert models.of("akita_black_bowl_2") is models.categories["akita_black_bowl"]
-    assert models.of("unheard_of_1") is None
-    for name, model in models.categories.items():
-        groups = [model.boxes, *model.slides.values()]
-        for boxes in groups:
-            assert boxes.shape[1] == 6, name
-            assert (boxes[:, :3] < boxes[:, 3:]).all(), name

@@ -77,6 +77,13 @@ class _Drawer(Legs):
         }[self.phase]()
         return Pose(place, self.rotation)
 
+    def is_over(self, scene: Scene) -> bool:
+        """See ``Legs``."""
+        if self.phase is not Phase.WORK:
+            return super().is_over(scene)
+        offset = (scene.hand.position - self.contact(scene)) @ self.inward
+        return self.is_reached(scene) or bool(abs(offset) > _LOST_M)
+
 
 class OpenDrawer(_Drawer):
     """Hooks the tip behind the handle and pulls."""
@@ -92,13 +99,6 @@ class OpenDrawer(_Drawer):
     def working(self, scene: Scene) -> Array:
         """See ``_Drawer``."""
         return self.contact(scene) + self.hand_at(-_AHEAD_M, -_PRESS_M)
-
-    def is_over(self, scene: Scene) -> bool:
-        """See ``Legs``."""
-        if self.phase is not Phase.WORK:
-            return super().is_over(scene)
-        offset = (scene.hand.position - self.contact(scene)) @ self.inward
-        return self.is_reached(scene) or bool(abs(offset) > _LOST_M)
 
     def is_reached(self, scene: Scene) -> bool:
         """See ``Legs``."""
@@ -118,13 +118,6 @@ class CloseDrawer(_Drawer):
     def working(self, scene: Scene) -> Array:
         """See ``_Drawer``."""
         return self.contact(scene) + self.hand_at(_AHEAD_M, 0.0)
-
-    def is_over(self, scene: Scene) -> bool:
-        """See ``Legs``."""
-        if self.phase is not Phase.WORK:
-            return super().is_over(scene)
-        offset = (scene.hand.position - self.contact(scene)) @ self.inward
-        return self.is_reached(scene) or bool(abs(offset) > _LOST_M)
 
     def is_reached(self, scene: Scene) -> bool:
         """See ``Legs``."""

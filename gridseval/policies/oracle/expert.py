@@ -33,6 +33,7 @@ class Expert:
         self._setting = Setting(models, scene.hand.position)
         self._goals = goals
         self._finished: set[Goal] = set()
+        self._failed: set[Goal] = set()
         self._skill: Skill | None = None
         self._last = scene
         self._predicted: list[Motion] = []
@@ -41,12 +42,6 @@ class Expert:
     def phase(self) -> Phase:
         """What the hand was doing at the last observation."""
         return Phase.DONE if self._skill is None else self._skill.phase
-
-    def label(self) -> str:
-        """Return the goal and phase at the last observation, for people to read."""
-        if self._skill is None:
-            return "DONE"
-        return f"{self._skill.goal} {self.phase.name.lower()}"
 
     def plan(self, scene: Scene, length: int) -> Array:
         """Return the next actions, float64 (length, 7) in [-1, 1], for what is where now."""
@@ -67,14 +62,22 @@ class Expert:
                     pass
                 if self._skill.phase not in OVER:
                     return
-                self._finished.add(self._skill.goal)
+                self._finish(self._skill.goal, self._skill.phase)
                 self._skill = None
             # A skill that is over as soon as it starts must not be started again and again.
             started += 1
-            goal = next_goal(self._goals, scene, self._setting.models, self._finished)
+            models = self._setting.models
+            goal = next_goal(self._goals, scene, models, self._finished, self._failed)
             if goal is None or started > len(self._goals) + 1:
                 return
             self._skill = skill_for(goal, self._setting, scene)
+            if self._skill is None:
+                self._finish(goal, Phase.FAILED)
+
+    def _finish(self, goal: Goal, phase: Phase) -> None:
+        """Remember how the skill of a goal ended."""
+        self._finished.add(goal)
+        (self._failed.add if phase is Phase.FAILED else self._failed.discard)(goal)
 
     def _fill(self, actions: Array, scene: Scene, skill: Skill) -> None:
         """Write actions that follow the phase's route, and remember where they should lead."""

@@ -51,8 +51,8 @@ class Model:
         slides: Boxes that move along the body's y axis, by the end of their joint's name.
         align: Whether what goes into it must lie along its y axis with its longer side.
         hold: Which of the boxes to grasp.
-        push: For hollow bodies: how far (m) from the middle a fingertip inside meets the wall, and
-            the height (m) of the floor there.
+        push: For bowls and plates: how far (m) from the middle a fingertip inside meets the wall,
+            and the height (m) of the floor there.
         parts: What moves, by the end of its region's name; ``self`` for the fixture's only part.
     """
 
@@ -64,6 +64,11 @@ class Model:
     hold: int = 0
     push: tuple[float, float] | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is too wide to grasp, and so low that the hand pushes it over the table."""
+        return self.push is not None and self.rim is None
 
 
 @dataclass(frozen=True)

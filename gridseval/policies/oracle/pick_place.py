@@ -20,7 +20,15 @@ from gridseval.policies.oracle.geometry import Array, hand_rotation, hand_yaw
 from gridseval.policies.oracle.grasp import Grasp, choose_grasp
 from gridseval.policies.oracle.motion import lean_at
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, OPEN, Phase, Setting, Skill
+from gridseval.policies.oracle.skill import (
+    ARRIVED_M,
+    ARRIVED_RAD,
+    CLOSE,
+    OPEN,
+    Phase,
+    Setting,
+    Skill,
+)
 from gridseval.policies.oracle.tasks import Goal, centred, holds, is_placed, place_of, turn_of
 from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
@@ -42,7 +50,6 @@ _RECOVER_STEPS = 30
 _RECOVER_SHARE = 0.4
 _RETREAT = np.array([0.0, 0.0, 0.07])
 _RETREATED_M = 0.055
-_ARRIVED_M, _ARRIVED_RAD = 0.008, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +117,7 @@ class PickPlace(Skill):
             self._grasp = self._choose(scene)
         if self._grasp is None:
             return Phase.FAILED
-        if self.route(scene).reached(scene.hand, _ARRIVED_M, _ARRIVED_RAD):
+        if self.route(scene).reached(scene.hand, ARRIVED_M, ARRIVED_RAD):
             return Phase.CLOSE
         return Phase.RECOVER if self._elapsed(scene) > _APPROACH_STEPS else None
 
@@ -130,13 +137,13 @@ class PickPlace(Skill):
         if self._elapsed(scene) > _CARRY_STEPS:
             return Phase.RELEASE
         goal, hand = self.route(scene).position, scene.hand.position
-        near = _STUCK_M if self._elapsed(scene) > _PATIENT_STEPS else _ARRIVED_M
+        near = _STUCK_M if self._elapsed(scene) > _PATIENT_STEPS else ARRIVED_M
         if _distance(goal[:2], hand[:2]) > near:
             return None
         if hand[2] < self._lowest[0] - _STALL_M:
             self._lowest = (hand[2], scene.step)
         stalled = scene.step - self._lowest[1] >= _STALL_STEPS
-        return Phase.RELEASE if stalled or hand[2] < goal[2] + _ARRIVED_M else None
+        return Phase.RELEASE if stalled or hand[2] < goal[2] + ARRIVED_M else None
 
     def _after_release(self, scene: Scene) -> Phase | None:
         opened = scene.opening > min(self._start.opening + _OPENED_M, _WIDE_OPEN_M)
@@ -149,7 +156,7 @@ class PickPlace(Skill):
         return Phase.DONE if holds(self.goal, scene, placed) else self._try_again()
 
     def _after_recover(self, scene: Scene) -> Phase | None:
-        back = self.route(scene).reached(scene.hand, 2 * _ARRIVED_M, math.pi)
+        back = self.route(scene).reached(scene.hand, 2 * ARRIVED_M, math.pi)
         return self._try_again() if back or self._elapsed(scene) > _RECOVER_STEPS else None
 
     def _try_again(self) -> Phase:

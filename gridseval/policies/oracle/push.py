@@ -8,9 +8,10 @@ import numpy as np
 
 from gridseval.policies.oracle.geometry import hand_rotation
 from gridseval.policies.oracle.grasp import MAX_OPENING
+from gridseval.policies.oracle.models import Models
 from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import OPEN, Leg, Legs, Phase, Setting, nearer_yaw
-from gridseval.policies.oracle.tasks import Goal, holds
+from gridseval.policies.oracle.tasks import Goal, holds, place_of
 
 # The palm is ahead of the fingertips, over the plate, where nothing else stands.
 _LEAN = math.radians(28)
@@ -22,6 +23,16 @@ _ABOVE_M = 0.07
 _AHEAD_M = 0.05
 _LOST_M = 0.05
 _THERE_M = 0.012
+_LEVEL_M = 0.01
+
+
+def can_push(goal: Goal, scene: Scene, models: Models) -> bool:
+    """Return whether a flat object can slide to its place: a region at the height it stands at."""
+    model = models.of(goal.thing)
+    if goal.relation != "on" or goal.target not in scene.sites or model is None or not model.flat:
+        return False
+    up = place_of(goal, scene, models)[2] - scene.bodies[goal.thing].position[2]
+    return bool(abs(up) < _LEVEL_M)
 
 
 class Push(Legs):

@@ -18,7 +18,7 @@ from gridseval.policies.oracle.tasks import Goal
 from gridseval.policies.oracle.travel import Route
 
 OPEN, CLOSE = -1.0, 1.0
-_ARRIVED_M, _ARRIVED_RAD = 0.008, 0.1
+ARRIVED_M, ARRIVED_RAD = 0.008, 0.1
 _HOVER_M = 0.05
 
 
@@ -103,7 +103,7 @@ class Leg:
     gripper: float
     steps: int
     travels: bool = False
-    near: float = _ARRIVED_M
+    near: float = ARRIVED_M
 
 
 class Legs(Skill):
@@ -134,9 +134,7 @@ class Legs(Skill):
 
     def is_over(self, scene: Scene) -> bool:
         """Return whether the next leg may begin."""
-        return self.route(scene).reached(
-            scene.hand, self.leg.near, _ARRIVED_RAD + 5 * self.leg.near
-        )
+        return self.route(scene).reached(scene.hand, self.leg.near, ARRIVED_RAD + 5 * self.leg.near)
 
     @property
     def leg(self) -> Leg:

@@ -1,4 +1,4 @@
-"""Which skill pursues which goal: one line per skill."""
+"""Which skill pursues which goal: one line per skill, or two where it serves two predicates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.drawer import CloseDrawer, OpenDrawer
 from gridseval.policies.oracle.knob import TurnKnob
 from gridseval.policies.oracle.pick_place import PickPlace
-from gridseval.policies.oracle.push import Push
+from gridseval.policies.oracle.push import Push, can_push
 from gridseval.policies.oracle.scene import Scene
 from gridseval.policies.oracle.skill import Setting, Skill
-from gridseval.policies.oracle.tasks import Goal
+from gridseval.policies.oracle.tasks import PLACED, Goal
 
 _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("open", "drawer"): OpenDrawer,
@@ -22,15 +22,21 @@ _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("turnon", "knob"): TurnKnob,
     ("turnoff", "knob"): TurnKnob,
     ("on", "flat"): Push,
+    ("on", ""): PickPlace,
+    ("in", ""): PickPlace,
     ("clear", ""): Drag,
 }
-"""Skills by relation and by what kind of part moves."""
+"""Skills by relation and by the kind of part that moves; objects have none, or are flat."""
 
 
-def skill_for(goal: Goal, setting: Setting, scene: Scene) -> Skill:
-    """Return the skill that pursues a goal, at its beginning."""
-    part, model = setting.models.part_of(goal.thing), setting.models.of(goal.thing)
-    flat = model is not None and model.push is not None and model.rim is None
-    kind = part.kind if part else "flat" if flat else ""
-    made = _SKILLS.get((goal.relation, kind), PickPlace)
-    return made(goal, setting, scene)
+def skill_for(goal: Goal, setting: Setting, scene: Scene) -> Skill | None:
+    """Return the skill that pursues a goal, at its beginning; ``None`` if no skill fits."""
+    made = _SKILLS.get((goal.relation, _kind(goal, setting, scene)))
+    return made(goal, setting, scene) if made else None
+
+
+def _kind(goal: Goal, setting: Setting, scene: Scene) -> str:
+    if goal.relation in PLACED:
+        return "flat" if can_push(goal, scene, setting.models) else ""
+    part = setting.models.part_of(goal.thing)
+    return part.kind if part else ""

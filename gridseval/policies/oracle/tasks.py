@@ -13,8 +13,10 @@ from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Scene
 
 PLACED = ("on", "in")
+_MOVED = ("open", "close", "turnon", "turnoff")
 _NEAR_M = 0.03
-_OPEN_ENOUGH_M = -0.12
+# Up to which position of its joint a part is open enough for something to go in: m, and rad.
+_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.25}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
@@ -61,9 +63,13 @@ def read_goals(goal: Sequence[Sequence[str]], scene: Scene, models: Models) -> t
 
 
 def next_goal(
-    goals: Sequence[Goal], scene: Scene, models: Models, finished: Collection[Goal]
+    goals: Sequence[Goal],
+    scene: Scene,
+    models: Models,
+    finished: Collection[Goal],
+    failed: Collection[Goal] = (),
 ) -> Goal | None:
-    """Return what to do next, or ``None`` if every goal holds or was given up.
+    """Return what to do next, or ``None`` if every goal holds, as far as the observation says.
 
     Args:
         goals: In the order that works.
@@ -71,18 +77,35 @@ def next_goal(
         models: What is known of LIBERO's models.
         finished: Goals whose skill has ended, successfully or not. They come again only where the
             observation says that they do not hold.
+        failed: Goals whose skill last ended without success. They come again after all others.
     """
-    for goal in goals:
-        if holds(goal, scene, goal in finished):
-            continue
-        drawer = models.joint_of(goal.target)
-        if drawer is not None and scene.joints.get(drawer, -1.0) > _OPEN_ENOUGH_M:
-            clear = Goal("clear", goal.thing, goal.target)
-            if clear not in finished and _is_in_the_way(goal.thing, goal.target, scene, models):
-                return clear
-            return replace(goal, relation="open", thing=goal.target, target="", index=-1)
+    missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
+    steps = [_first_step(goal, scene, models, finished) for goal in missing]
+    return next((step for step in steps if step not in failed), next(iter(steps), None))
+
+
+def _first_step(goal: Goal, scene: Scene, models: Models, finished: Collection[Goal]) -> Goal:
+    """Return the goal itself, or what must be done before it."""
+    shut = _shut_part(goal, scene, models)
+    if shut is None:
         return goal
-    return None
+    clear = Goal("clear", goal.thing, shut)
+    if clear not in finished and _is_in_the_way(goal.thing, shut, scene, models):
+        return clear
+    return replace(goal, relation="open", thing=shut, target="", index=-1)
+
+
+def _shut_part(goal: Goal, scene: Scene, models: Models) -> str | None:
+    """Return the name of the drawer or door that must be opened for a goal, if one is shut."""
+    name = goal.target
+    if models.part_of(name) is None and goal.relation == "in":
+        name = split_region(name)[0]  # a door shuts all regions of its fixture
+    part, position = models.part_of(name), scene.joints.get(models.joint_of(name) or "")
+    if part is None or part.kind not in _OPEN_ENOUGH or position is None:
+        return None
+    if goal.relation not in PLACED or (part.kind == "door" and goal.relation != "in"):
+        return None
+    return name if position > _OPEN_ENOUGH[part.kind] else None
 
 
 def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
@@ -97,12 +120,19 @@ def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
 
 
 def _is_in_the_way(thing: str, drawer: str, scene: Scene, models: Models) -> bool:
-    """Return whether an object is where a drawer will be, or so near that no hand fits between."""
-    model = models.of(thing)
-    if model is None or model.push is None:
+    """Return whether an object is where a drawer will be, or so near that no hand fits between.
+
+    What stands on the table is in the way of every drawer: an open one would cover it.
+    """
+    model, part = models.of(thing), models.part_of(drawer)
+    if model is None or model.push is None or part is None or part.kind != "drawer":
         return False
-    cabinet = scene.bodies[split_region(drawer)[0]]
+    name = split_region(drawer)[0]
+    cabinet, fixture = scene.bodies[name], models.of(name)
     offset = (scene.bodies[thing].position - cabinet.position) @ cabinet.rotation
+    slides = fixture.slides.get(part.joint, fixture.boxes) if fixture else np.zeros((1, 6))
+    if scene.boxes[thing].lows.min() > cabinet.position[2] + slides[:, 5].max():
+        return False
     sideways = abs(float(offset[0])) < _DRAWER_HALF_M + _ROOM_M - _SLACK_M
     return sideways and -_DRAWER_REACH_M < float(offset[1]) < 0
 
@@ -181,7 +211,7 @@ def _is_known(goal: Goal, scene: Scene, models: Models) -> bool:
         return goal.thing in scene.boxes and (
             goal.target in scene.boxes or goal.target in scene.sites
         )
-    return models.joint_of(goal.thing) in scene.joints
+    return goal.relation in _MOVED and models.joint_of(goal.thing) in scene.joints
 
 
 def _turn(goal: Goal, goals: Sequence[Goal]) -> int:
