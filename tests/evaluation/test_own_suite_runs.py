@@ -19,6 +19,8 @@ from own_suites import TASKS, write_suite
 
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.errors import UsageError
+from gridseval.evaluation import RunConfig
+from gridseval.evaluation.prepared_run import prepare
 from gridseval.results import arrange_runs, read_run
 from gridseval.suites import load_suite
 
@@ -75,13 +77,20 @@ def test_a_pool_has_it(kitchen: Path, assets: Path) -> None:
 
 def test_a_run_says_which_suite_it_is_of(kitchen: Path, made: Path) -> None:
     manifest = yaml.safe_load((made / "run.yaml").read_text(encoding="utf8"))
-    assert manifest["suite"] == "kitchen"
+    assert (manifest["suite"], manifest["settle_steps"]) == ("kitchen", 2)
     assert manifest["suite_files"]["path"] == str(kitchen.resolve() / "suite.yaml")
     assert len(manifest["suite_files"]["sha256"]) == 64
     lines = (made / "episodes.jsonl").read_text(encoding="utf8").splitlines()
     found = {(r["suite"], r["task_name"], r["status"], r["steps"]) for r in map(json.loads, lines)}
     assert found == {("kitchen", name, "failure", 8) for name in TASKS}
     assert "| 0 | switch it on |" in (made / "table.md").read_text(encoding="utf8")
+
+
+def test_a_run_settles_as_its_suite_says(kitchen: Path, assets: Path) -> None:
+    given: dict[str, Any] = {"policy": "random", "assets": str(assets), "video": "none"}
+    prepared = prepare(RunConfig(str(kitchen), Path("out"), **given))
+    assert prepared.settings.settle_steps == 2
+    assert prepare(RunConfig("libero_goal", Path("out"), **given)).settings.settle_steps == 10
 
 
 def test_a_moved_suite_resumes_and_a_changed_one_does_not(
