@@ -145,12 +145,12 @@ def test_an_edited_pruner_is_another_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    described = []
+    described: list[dict[str, Any]] = []
     for number in (1, 2):
         (tmp_path / "mine_pruner.py").write_text(PRUNER.replace("1", str(number)), encoding="utf8")
         monkeypatch.delitem(sys.modules, "mine_pruner", raising=False)
-        for name in ("mine_pruner:Mine", f"{tmp_path}/mine_pruner.py:Mine"):
-            described.append(load_policy("nano", None, {"pruner": name}, 7).description)
+        names = ("mine_pruner:Mine", f"{tmp_path}/mine_pruner.py:Mine")
+        described += [load_policy("nano", None, {"pruner": n}, 7).description for n in names]
     hashes = [description["pruner_sha256"] for description in described]
     assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
     own = load_policy("nano", None, {"pruner": "dense"}, 7).description
