@@ -137,7 +137,7 @@ def choose(config: RunConfig) -> TaskSelection:
             lack.where,
         )
     check_problems(tasks, folder)
-    check_own_states(suite, tasks)
+    check_own_states(suite, tasks, folder)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     notes = tuple(note for text in config.perturb if (note := renaming_note(text)))

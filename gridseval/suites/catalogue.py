@@ -181,8 +181,13 @@ class _SuiteFile:
         if self.base not in shipped_suites():
             hint = did_you_mean(self.base, shipped_suites())
             raise UsageError(f"there is no suite {self.base!r} to be the base", hint)
-        told = {task.name: task.instruction for task in load_suite(self.base).tasks}
+        tasks = load_suite(self.base).tasks
+        if tasks[0].variant is not None:
+            raise ValueError(f"base: {self.base} has variants itself; give its own base")
+        told = {task.name: task.instruction for task in tasks}
+        # Variants have the files of their base tasks, so they are named by the folder of those.
+        variants = read_variants(self.variants, tasks[0].folder or self.base, list(told))
         return tuple(
             Task(self.name, index, variant.name, told[variant.base], variant)
-            for index, variant in enumerate(read_variants(self.variants, self.base, list(told)))
+            for index, variant in enumerate(variants)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from bddl_attacks import MARKER, WORKING
 from command_line import cli as cli
 from own_suites import TASKS, write_suite
 
+from gridseval.data import data_dir
+from gridseval.envs.config import EnvConfig
 from gridseval.envs.own_states import check_own_states
+from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError, UsageError
-from gridseval.suites import list_suites, load_suite, suite_digest
+from gridseval.suites import PlusFolder, list_suites, load_suite, suite_digest
+
+NO_PLUS = PlusFolder(None)
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def test_a_folder_is_a_suite(kitchen: Path) -> None:
     assert first.files.bddl == (kitchen / "bddl_files" / "switch_it_on.bddl").resolve()
     assert load_suite(suite.address) == suite
     assert "kitchen" not in list_suites()
-    check_own_states(suite, suite.tasks)
+    check_own_states(suite, suite.tasks, NO_PLUS)
 
 
 def test_a_relative_path_holds_in_every_folder(
@@ -140,7 +148,59 @@ def test_too_few_states(kitchen: Path) -> None:
     torch.save(np.zeros((3, 79)), file)
     suite = load_suite(str(kitchen))
     with pytest.raises(UsageError, match=r"bowl_on_plate .* stores 3 initial states for 50 trials"):
-        check_own_states(suite, suite.tasks)
+        check_own_states(suite, suite.tasks, NO_PLUS)
+
+
+GOAL = {"files": {"libero": "libero_goal"}}
+VARIED = {"tasks": [], "base": "libero_goal", "variants": "0 view 0_0_115_0_0:2"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (
+            {"tasks": ["turn_on_the_stove"], "files": {"libero": "libero_gaol"}},
+            r"files\.libero: LIBERO has no folder 'libero_gaol'.*did you mean 'libero_goal'",
+        ),
+        (
+            {"tasks": ["turn_on_the_stvoe"], **GOAL},
+            r"libero_goal has no task 'turn_on_the_stvoe'.*did you mean 'turn_on_the_stove'",
+        ),
+        ({"tasks": ["turn_on_the_stove"], **GOAL, "trials": 60}, "stores 50 .* for 60 trials"),
+        ({**VARIED, "trials": 60}, "stores 50 initial states for 60 trials"),
+        ({**VARIED, "base": "libero_plus_goal"}, "base: libero_plus_goal has variants itself"),
+    ],
+)
+def test_tasks_of_liberos_are_checked_before_the_first_episode(
+    tmp_path: Path, cli: Any, changed: dict[str, Any], reason: str
+) -> None:
+    folder = write_suite(tmp_path / "kitchen", **changed)
+    for words in (("suites", folder), ("run", "--suite", folder, "--policy", "zero")):
+        said = cli(*words)
+        assert (said.status, said.out) == (2, "")
+        assert re.search(reason, said.err.replace("\n", " "))
+
+
+def test_an_environment_says_which_task_is_not_liberos(tmp_path: Path) -> None:
+    folder = write_suite(tmp_path / "kitchen", tasks=["turn_it_on"], **GOAL)
+    with pytest.raises(UsageError, match="libero_goal has no task 'turn_it_on'"):
+        EnvConfig(str(folder)).episodes()
+
+
+def test_variants_have_the_files_of_their_bases_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base that ships may take its tasks from another suite's folder."""
+    shipped = tmp_path / "suites"
+    shutil.copytree(data_dir("suites"), shipped)
+    keys = {"name": "short", "title": "Short", "max_steps": 9, "settle_steps": 1, "trials": 50}
+    keys |= {"cameras": ["agentview"], "tasks": ["turn_on_the_stove"], **GOAL}
+    (shipped / "short.yaml").write_text(yaml.safe_dump(keys), encoding="utf8")
+    monkeypatch.setattr("gridseval.suites.catalogue.data_dir", lambda _: shipped)
+    folder = write_suite(tmp_path / "kitchen", **{**VARIED, "base": "short"})
+    suite = load_suite(str(folder))
+    check_own_states(suite, suite.tasks, NO_PLUS)
+    assert TaskFiles.of_task(suite.tasks[0], tmp_path, NO_PLUS).bddl.is_file()
 
 
 class Evil:
@@ -157,7 +217,7 @@ def test_data_that_would_run_code_are_refused(
     with pytest.raises(
         MachineError, match=r"refused: the file asks for .*torch\.save of a float64"
     ):
-        check_own_states(suite, suite.tasks)
+        check_own_states(suite, suite.tasks, NO_PLUS)
     file = kitchen / "bddl_files" / "switch_it_on.bddl"
     lines = file.read_text(encoding="utf8").splitlines()
     line = next(number for number, text in enumerate(lines) if ":yaw_rotation" in text) + 1
