@@ -20,6 +20,7 @@ from gridseval.suites.own import (
     SUITE_FILE,
     FilesKey,
     check_name,
+    checked_size,
     is_path,
     own_files,
     suite_file,
@@ -136,7 +137,7 @@ def _plug_in_file(name: str) -> Path:
     file = Path(next(iter(folders)), *filter(None, inside.split(".")), SUITE_FILE)
     if not file.is_file():
         raise UsageError(f"suite {name!r}: its plug-in has no {file}")
-    return file
+    return checked_size(file)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,11 @@ def test_the_digest_is_of_the_content(kitchen: Path, tmp_path: Path) -> None:
         ({"files": {"libero": "../x"}}, "files: the folder name '../x' must begin"),
         ({"files": {"libero": "libero_goal", "bddl": "x"}}, "give it alone"),
         ({"trials": 0}, "trials must be at least 1"),
+        ({"trials": 10**12}, "trials must be at most 100000, not 1000000000000"),
+        ({"max_steps": 10**15}, "max_steps must be at most 100000, not"),
+        ({"settle_steps": 10**6}, "settle_steps must be at most 10000, not"),
+        ({"title": "My\n\x1b[31mkitchen"}, r"title must be one line .* not 'My\\n\\x1b"),
+        ({"title": "x" * 201}, "title must be one line of 1 to 200 printable characters"),
         ({"tsaks": []}, "unknown key 'tsaks'.*did you mean 'tasks'"),
     ],
 )
@@ -120,6 +125,14 @@ def test_a_wrong_suite_is_one_line(
     said = cli("suites", folder)
     assert (said.status, said.out) == (2, "")
     assert said.err.count("\n") <= 2
+
+
+def test_a_large_yaml_is_not_read(kitchen: Path, cli: Any) -> None:
+    with (kitchen / "suite.yaml").open("ab") as file:
+        file.write(b"# padding\n" * 500_000)
+    said = cli("suites", kitchen)
+    assert (said.status, said.out) == (2, "")
+    assert "suite.yaml is larger than 4 MB" in said.err
 
 
 @pytest.mark.parametrize(
