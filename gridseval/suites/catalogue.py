@@ -127,14 +127,18 @@ def _registry() -> Registry[Suite]:
 def _plug_in_file(name: str) -> Path:
     """Return the YAML of a plug-in's suite; its package is found, but not imported."""
     package, _, inside = _registry().target(name).partition(":")
+    # To find package.folder as a module, Python would import the package.
+    top, *folders = [*package.split("."), *filter(None, inside.split("."))]
     try:
-        spec = importlib.util.find_spec(package)
-    except ImportError as error:
-        raise UsageError(f"suite {name!r}: cannot import {package!r}: {error}") from error
-    folders = None if spec is None else spec.submodule_search_locations
-    if not folders:
+        spec = importlib.util.find_spec(top)
+    except Exception as error:  # a broken installation may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"suite {name!r}: cannot find {package!r}: {reason}") from error
+    places = None if spec is None else spec.submodule_search_locations
+    if not places:
         raise UsageError(f"suite {name!r}: its plug-in names {package!r}, which is not a package")
-    file = Path(next(iter(folders)), *filter(None, inside.split(".")), SUITE_FILE)
+    files = [Path(place, *folders, SUITE_FILE) for place in places]
+    file = next(filter(Path.is_file, files), files[0])
     if not file.is_file():
         raise UsageError(f"suite {name!r}: its plug-in has no {file}")
     return checked_size(file)

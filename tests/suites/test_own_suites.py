@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -249,12 +250,16 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package whose entry points are a suite and a broken one."""
     site = tmp_path / "site"
     write_suite(site / "kitchens" / "kitchen")
+    write_suite(site / "kitchens" / "pantry", name="pantry")
     (site / "kitchens" / "__init__.py").write_text("raise RuntimeError('imported')\n", "utf8")
     info = site / "kitchens-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchens\nVersion: 1.0\n", "utf8")
     (info / "entry_points.txt").write_text(
-        "[gridseval.suites]\nkitchen = kitchens:kitchen\nbroken = kitchens:nowhere\n", "utf8"
+        "[gridseval.suites]\nkitchen = kitchens:kitchen\nbroken = kitchens:nowhere\n"
+        "pantry = kitchens.pantry\nlost = kitchens.pantry.lost\ngone = no_such_package.a\n"
+        "unspecified = no_spec.kitchen\n",
+        "utf8",
     )
     monkeypatch.syspath_prepend(site)
     return site
@@ -270,3 +275,22 @@ def test_a_plug_in_is_found_and_not_imported(plug_in: Path, cli: Any) -> None:
     assert "kitchen                  2      50          8" in said.out
     assert "suite 'broken': its plug-in has no" in said.out
     assert "libero_goal             10" in said.out
+
+
+def test_the_documented_spelling_imports_nothing(
+    plug_in: Path, monkeypatch: pytest.MonkeyPatch, cli: Any
+) -> None:
+    unspecified = ModuleType("no_spec")
+    unspecified.__spec__ = None  # for which find_spec raises ValueError
+    monkeypatch.setitem(sys.modules, "no_spec", unspecified)
+    assert load_suite("pantry").address == str(plug_in / "kitchens" / "pantry" / "suite.yaml")
+    assert "kitchens" not in sys.modules
+    said = cli("suites")
+    assert said.status == 0
+    assert "pantry                   2      50          8" in said.out
+    for name in ("lost", "gone", "unspecified"):
+        with pytest.raises(UsageError) as refused:
+            load_suite(name)
+        assert f"{name:<20}{refused.value}" in said.out
+    assert "cannot find 'no_spec.kitchen': ValueError" in said.out
+    assert "libero_spatial          10" in said.out
