@@ -95,6 +95,7 @@ class PreparedRun:
         protocol = self.conditions.protocol
         return EnvSettings(
             suite=self.suite.address,
+            suite_sha256=self.chosen.suite_sha256,
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,
