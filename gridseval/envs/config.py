@@ -61,7 +61,7 @@ class EnvConfig:
         UsageError: The environment refuses a value.
     """
 
-    suite: str
+    suite: str | Path
     assets: str | None = None
     observations: tuple[str, ...] = OBSERVATION_KEYS
     action_chunk: int | None = None
@@ -99,7 +99,7 @@ class EnvConfig:
             one_of("OpenGL back end", self.backend, BACKENDS)
 
     @classmethod
-    def of(cls: type[_Config], suite: str, given: Mapping[str, Any]) -> _Config:
+    def of(cls: type[_Config], suite: str | Path, given: Mapping[str, Any]) -> _Config:
         """Return a configuration from the keyword arguments of a caller.
 
         Args:

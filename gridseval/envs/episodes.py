@@ -44,7 +44,7 @@ class Episodes:
 
     def __init__(
         self,
-        suite: str,
+        suite: str | Path,
         assets: Path,
         libero_plus: str | Path | None = None,
         prompts: str = "base",

@@ -121,7 +121,7 @@ def _protocol(asked: str | None, needs: EnvironmentNeeds) -> EvaluationProtocol:
 
 
 def _settle_steps(protocol: EvaluationProtocol, needs: EnvironmentNeeds, suite: Suite) -> int:
-    # Recorded actions fit the steps that they were recorded after, whatever the suite says by now.
+    # Recorded actions fit the steps that they were recorded after, also if the suite has changed.
     own = suite.file is not None and not needs.strict
     return suite.settle_steps if own else protocol.settle_steps
 

@@ -42,19 +42,20 @@ def list_suites() -> tuple[str, ...]:
     return _registry().names()
 
 
-def load_suite(name: str) -> Suite:
+def load_suite(name: str | Path) -> Suite:
     """Read a suite.
 
     Args:
         name: A name of :func:`list_suites`, or the path of a custom suite: a folder with a
-            ``suite.yaml``, or a YAML file. A path has a slash or ends with ``.yaml``.
+            ``suite.yaml``, or a YAML file. A text is a path if it has a slash or ends with
+            ``.yaml``; a :class:`~pathlib.Path` always is.
 
     Raises:
         UsageError: There is no such suite (names the nearest), its file is broken, or a file of a
             task is missing.
     """
-    if is_path(name):
-        return _own_suite(suite_file(Path(name), did_you_mean(name, list_suites())))
+    if isinstance(name, Path) or is_path(name):
+        return _own_suite(suite_file(Path(name), did_you_mean(str(name), list_suites())))
     # Shipped ones first: to look for plug-ins takes a tenth of a second.
     if name in shipped_suites():
         return read_suite(data_dir("suites") / f"{name}.yaml")

@@ -22,6 +22,8 @@ from gridseval.envs.config import EnvConfig
 from gridseval.envs.own_states import check_own_states
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation import RunConfig
+from gridseval.evaluation.task_selection import choose
 from gridseval.suites import PlusFolder, list_suites, load_suite, suite_digest
 
 NO_PLUS = PlusFolder(None)
@@ -51,6 +53,18 @@ def test_a_relative_path_holds_in_every_folder(
     suite = load_suite("./kitchen")
     monkeypatch.chdir("/")
     assert load_suite(suite.address) == suite
+
+
+def test_a_path_object_is_a_place(kitchen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(kitchen.parent)
+    expected = load_suite("./kitchen")
+    for place in (Path("kitchen"), kitchen, kitchen / "suite.yaml"):
+        assert load_suite(place) == expected
+    assert EnvConfig(Path("kitchen")).episodes().suite == expected
+    config = RunConfig(Path("kitchen"), Path("out"), policy="zero")
+    assert choose(config).suite == expected
+    with pytest.raises(UsageError, match="the suite nowhere does not exist"):
+        load_suite(Path("nowhere"))
 
 
 def test_files_may_lie_elsewhere(kitchen: Path) -> None:

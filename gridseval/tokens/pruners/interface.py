@@ -198,8 +198,8 @@ class Pruner(nn.Module, abc.ABC):
     """A method that chooses, or samples, the visual tokens that go on.
 
     Subclasses set ``name``, ``places`` and ``needs`` and define ``prune`` and ``macs``. A class
-    with a ``prune`` or ``score`` of its own does not inherit its base's ``macs``: it chooses in
-    another way, and counts what that costs.
+    that defines ``prune`` or ``score`` does not inherit its base's ``macs``: it chooses in another
+    way, and counts what that costs.
 
     Attributes:
         places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
