@@ -5,12 +5,19 @@ Programs, command lines and run directories may still have them.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
-_Class = TypeVar("_Class", bound=type)
+from gridseval.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Class = TypeVar("_Class", bound="type[DataclassInstance]")
 
 MOVED: Mapping[str, str] = {"gridseval.policies.random": "gridseval.policies.random_actions"}
 """Old module to the one that holds its classes now."""
@@ -48,25 +55,55 @@ def current_perturbation(text: str) -> str:
     return PERTURBATIONS.get(name.strip(), name) + colon + rest
 
 
-def current_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keyword arguments with present names, and warn of earlier ones."""
+def current_arguments(
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    stacklevel: int = 4,
+) -> dict[str, Any]:
+    """Return keyword arguments with present names, and warn of earlier ones.
+
+    Args:
+        given: The arguments.
+        defaults: By present name. :func:`dataclasses.replace` gives every field, so one that has
+            its default beside an earlier name is not the caller's.
+        stacklevel: How far above this function the warned code is, as for :func:`warnings.warn`.
+
+    Raises:
+        UsageError: An argument is given by both names, with different values.
+    """
     for name in ARGUMENTS.keys() & given.keys():
-        warnings.warn(
-            f"the argument {name} is called {ARGUMENTS[name]} now", FutureWarning, stacklevel=4
-        )
-    return {ARGUMENTS.get(name, name): value for name, value in given.items()}
+        said = f"the argument {name} is called {ARGUMENTS[name]} now"
+        warnings.warn(said, FutureWarning, stacklevel=stacklevel)
+    return _present_keys(given, defaults)
 
 
 def takes_earlier_arguments(cls: _Class) -> _Class:
-    """Let a class's constructor take arguments by their earlier names, too."""
-    construct = cls.__init__  # type: ignore[misc]
+    """Let a dataclass's constructor take arguments by their earlier names, too."""
+    construct = cls.__init__
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
 
     @functools.wraps(construct)
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
-        construct(self, *args, **current_arguments(given))
+        construct(self, *args, **current_arguments(given, defaults, 3))
 
-    cls.__init__ = __init__  # type: ignore[misc]
+    cls.__init__ = __init__  # type: ignore[method-assign]
     return cls
+
+
+def _present_keys(
+    given: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    present = {key: value for key, value in given.items() if key not in ARGUMENTS}
+    for old in ARGUMENTS.keys() & given.keys():
+        name, value = ARGUMENTS[old], given[old]
+        other = present.get(name, value)
+        if other != value and not (name in defaults and other == defaults[name]):
+            raise UsageError(
+                f"{old} is {value!r} and {name}, its present name, is {other!r}",
+                f"give {name} alone",
+            )
+        present[name] = value
+    return present
 
 
 def renaming_note(text: str) -> str | None:
@@ -77,8 +114,12 @@ def renaming_note(text: str) -> str | None:
 
 
 def current_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a ``run.yaml`` with present names."""
-    named = {ARGUMENTS.get(key, key): value for key, value in manifest.items()}
+    """Return the content of a ``run.yaml`` with present names.
+
+    Raises:
+        UsageError: A key is there by both names, with different values.
+    """
+    named = _present_keys(manifest)
     texts = named.get("perturb")
     if not isinstance(texts, (list, tuple)):
         return named

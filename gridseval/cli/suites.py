@@ -57,7 +57,7 @@ def command(
     chosen = Selection(tasks, dimension, level, sample).of(suite)
     available, lacking = split_available(chosen, folder)
     check_problems(available, folder)
-    check_own_states(suite, available)
+    check_own_states(suite, available, folder)
     click.echo(_headline(suite, chosen))
     if chosen[0].variant is not None:
         click.echo("\n".join(_counts(chosen, available, lacking)))

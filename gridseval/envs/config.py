@@ -14,7 +14,7 @@ from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.moved import current_arguments, renaming_note
+from gridseval.moved import current_arguments, renaming_note, takes_earlier_arguments
 from gridseval.suites import PROMPTS, SEEDINGS, Seeding
 
 DEFAULT_SEED = 0
@@ -24,6 +24,7 @@ _Config = TypeVar("_Config", bound="EnvConfig")
 _LEAST = {"action_chunk": 1, "max_steps": 1, "settle_steps": 0, "max_scenes": 1}
 
 
+@takes_earlier_arguments
 @dataclass(frozen=True)
 class EnvConfig:
     """The options of :class:`~gridseval.envs.libero_env.LiberoEnv`, as data.
@@ -60,7 +61,7 @@ class EnvConfig:
         UsageError: The environment refuses a value.
     """
 
-    suite: str
+    suite: str | Path
     assets: str | None = None
     observations: tuple[str, ...] = OBSERVATION_KEYS
     action_chunk: int | None = None
@@ -93,12 +94,12 @@ class EnvConfig:
         parse_plan(self.perturb)
         for text in self.perturb:
             if (note := renaming_note(text)) is not None:
-                warnings.warn(note, FutureWarning, stacklevel=4)
+                warnings.warn(note, FutureWarning, stacklevel=5)
         if self.backend is not None:
             one_of("OpenGL back end", self.backend, BACKENDS)
 
     @classmethod
-    def of(cls: type[_Config], suite: str, given: Mapping[str, Any]) -> _Config:
+    def of(cls: type[_Config], suite: str | Path, given: Mapping[str, Any]) -> _Config:
         """Return a configuration from the keyword arguments of a caller.
 
         Args:

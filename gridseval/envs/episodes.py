@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gridseval.envs.arguments import one_of
+from gridseval.envs.own_states import check_liberos_tasks
 from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.perturbations.plan import parse_plan
 from gridseval.envs.plus import check_available, composed, find_plus, task_perturbation
@@ -43,7 +44,7 @@ class Episodes:
 
     def __init__(
         self,
-        suite: str,
+        suite: str | Path,
         assets: Path,
         libero_plus: str | Path | None = None,
         prompts: str = "base",
@@ -55,6 +56,7 @@ class Episodes:
         self._plan = parse_plan([perturb] if isinstance(perturb, str) else perturb)
         self._folder = find_plus(libero_plus)
         self.suite: Suite = instruct(load_suite(suite), self._folder, prompts)
+        check_liberos_tasks(self.suite)
 
     @property
     def available(self) -> tuple[Task, ...]:

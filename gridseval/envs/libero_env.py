@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
@@ -73,7 +74,9 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         "render_fps": CONTROL_HZ,
     }
 
-    def __init__(self, suite: str, *, render_mode: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, suite: str | Path, *, render_mode: str | None = None, **options: Any
+    ) -> None:
         self._configure(EnvConfig.of(suite, options), render_mode)
 
     @classmethod

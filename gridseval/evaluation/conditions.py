@@ -31,6 +31,8 @@ class Conditions:
         env_seed: What LIBERO's ``env.seed`` is given.
         policy_seed: The policy's.
         max_steps: Policy steps per episode.
+        settle_steps: Control steps before the policy's first: the protocol's, or those of a suite
+            of the user's own.
         needs: What the policy needs.
     """
 
@@ -38,6 +40,7 @@ class Conditions:
     env_seed: int
     policy_seed: int
     max_steps: int
+    settle_steps: int
     needs: EnvironmentNeeds
 
     @classmethod
@@ -54,6 +57,7 @@ class Conditions:
             env_seed=_env_seed(config, needs, protocol),
             policy_seed=policy_seed(config),
             max_steps=protocol.steps_of(suite) if steps is None else steps,
+            settle_steps=_settle_steps(protocol, needs, suite),
             needs=needs,
         )
 
@@ -65,7 +69,7 @@ class Conditions:
             "env_seed": self.env_seed,
             "seeding": self.protocol.seeding,
             "image_px": self.protocol.image_px,
-            "settle_steps": self.protocol.settle_steps,
+            "settle_steps": self.settle_steps,
             "max_steps": self.max_steps,
             "actions": self.needs.actions,
         }
@@ -114,6 +118,12 @@ def _protocol(asked: str | None, needs: EnvironmentNeeds) -> EvaluationProtocol:
                 "leave --protocol out",
             )
     return chosen
+
+
+def _settle_steps(protocol: EvaluationProtocol, needs: EnvironmentNeeds, suite: Suite) -> int:
+    # Recorded actions fit the steps that they were recorded after, also if the suite has changed.
+    own = suite.file is not None and not needs.strict
+    return suite.settle_steps if own else protocol.settle_steps
 
 
 def policy_seed(config: RunConfig) -> int:

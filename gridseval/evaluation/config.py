@@ -52,7 +52,7 @@ class RunConfig:
         command: The command line, for the record.
     """
 
-    suite: str
+    suite: str | Path
     out: Path
     tasks: str | None = None
     dimension: str | None = None

@@ -95,6 +95,7 @@ class PreparedRun:
         protocol = self.conditions.protocol
         return EnvSettings(
             suite=self.suite.address,
+            suite_sha256=self.chosen.suite_sha256,
             assets=str(self.assets.root),
             observations=self.observations,
             action_chunk=self.max_steps,
@@ -104,7 +105,7 @@ class PreparedRun:
             seeding=protocol.seeding,
             image_px=protocol.image_px,
             max_steps=self.max_steps,
-            settle_steps=protocol.settle_steps,
+            settle_steps=self.conditions.settle_steps,
             draw_last=False,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,

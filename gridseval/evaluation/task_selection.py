@@ -27,6 +27,7 @@ from gridseval.suites import (
     load_suite,
     reasons,
     split_available,
+    suite_digest,
 )
 from gridseval.suites.recorded import suite_files
 
@@ -48,6 +49,7 @@ class TaskSelection:
         prompts: Which instructions.
         perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
         notes: What the user should know about the selection.
+        suite_sha256: The hash of a custom suite's files, ``None`` for a suite that ships.
     """
 
     suite: Suite
@@ -59,6 +61,7 @@ class TaskSelection:
     prompts: str
     perturbed_start: bool
     notes: tuple[str, ...] = ()
+    suite_sha256: str | None = None
 
     @property
     def is_plus(self) -> bool:
@@ -101,7 +104,7 @@ class TaskSelection:
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""
-        keys: dict[str, Any] = suite_files(self.suite)
+        keys: dict[str, Any] = suite_files(self.suite, self.suite_sha256)
         if self.selection.narrows:
             keys["selection"] = self.selection.narrows
         if self.plan.texts:
@@ -126,6 +129,7 @@ def choose(config: RunConfig) -> TaskSelection:
     folder = find_plus(config.libero_plus)
     prompts = one_of("sort of prompts", config.prompts, PROMPTS)
     suite = instruct(load_suite(config.suite), folder, prompts)
+    digest = suite_digest(suite)  # before its files are checked: what is checked is what is hashed
     selection = Selection(config.tasks, config.dimension, config.level, config.sample)
     plan = parse_plan(config.perturb)
     tasks, lacking = split_available(selection.of(suite), folder)
@@ -137,12 +141,14 @@ def choose(config: RunConfig) -> TaskSelection:
             lack.where,
         )
     check_problems(tasks, folder)
-    check_own_states(suite, tasks)
+    check_own_states(suite, tasks, folder)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     notes = tuple(note for text in config.perturb if (note := renaming_note(text)))
     real = config.perturbed_start
-    return TaskSelection(suite, tasks, lacking, selection, plan, folder, prompts, real, notes)
+    return TaskSelection(
+        *(suite, tasks, lacking, selection, plan, folder, prompts, real, notes, digest)
+    )
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:

@@ -88,6 +88,12 @@ def _kinds_shown(gallery: Gallery) -> tuple[tuple[str, ...], tuple[str, ...]]:
         loaded, failed = PERTURBATIONS.load_all()
         return tuple(loaded), tuple(f"left out: {error}" for error in failed.values())
     for kind in gallery.kinds:
+        name, colon, _ = kind.partition(":")
+        if colon:
+            raise UsageError(
+                f"the gallery draws a kind at every strength, so it takes no {kind!r}",
+                f"name the kind alone: {name}",
+            )
         find_kind(kind)
     notes = [note for kind in gallery.kinds if (note := renaming_note(kind))]
     return tuple(map(current_perturbation, gallery.kinds)), tuple(notes)

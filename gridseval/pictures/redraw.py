@@ -29,7 +29,7 @@ from gridseval.pictures.recorded_episode import (
 )
 from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
-from gridseval.suites import Suite
+from gridseval.suites import Suite, suite_digest
 from gridseval.suites.recorded import recorded_suite
 from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
@@ -125,6 +125,7 @@ def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -
     manifest = run.manifest
     return EnvSettings(
         suite=suite.address,
+        suite_sha256=suite_digest(suite),
         assets=str(assets.root),
         observations=("state",),
         # Runs from before there were protocols have one seed, and none of the other keys.

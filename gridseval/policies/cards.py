@@ -13,8 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.errors import did_you_mean
 from gridseval.named_files import NamedFiles
 from gridseval.policies.images import ImagePipeline
+from gridseval.tokens.pruners import is_pruner, list_pruners
 
 Gripper = Literal["raw", "sign", "openvla", "close_negative", "close_01"]
 """How a seventh number becomes gridseval's (−1 opens, +1 closes)."""
@@ -40,7 +42,9 @@ class PolicyCard:
             numbers. ``"none"`` also where a server does it.
         token_grid: Rows and columns of one camera's visual tokens.
         model: Description under ``policies/models/`` by which a query's cost is counted.
-        pruner: What chooses its visual tokens before the decoder, for its own cost.
+        pruner: What chooses its visual tokens before the decoder, for its own cost: a name of
+            :func:`gridseval.tokens.pruners.list_pruners`. A card is data, so it names no file and
+            no module whose code would run.
         protocol: Name of the evaluation protocol under which its scores were measured.
         published: Rows of ``policies/published.yaml`` with its scores.
         source: Where these facts come from.
@@ -75,6 +79,9 @@ class PolicyCard:
             raise ValueError(f"replan must be within 1 and chunk ({self.chunk}), not {self.replan}")
         if min(self.token_grid) < 1:
             raise ValueError(f"token_grid must be (rows, columns), not {self.token_grid}")
+        if self.pruner is not None and not is_pruner(self.pruner):
+            hint = did_you_mean(self.pruner, list_pruners())
+            raise ValueError(f"pruner must be a pruner's name, not {self.pruner!r}; {hint}")
 
     def conventions(self) -> dict[str, Any]:
         """Return what decides outcomes, of plain values, for ``run.yaml``."""

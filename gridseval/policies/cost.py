@@ -9,6 +9,7 @@ import numpy as np
 from gridseval.policies.cards import PolicyCard
 from gridseval.tokens import CameraTrace, TokenTrace
 from gridseval.tokens.accounting import load_model, trace_flops
+from gridseval.tokens.pruners import macs_of
 
 Flops = Callable[[TokenTrace], float]
 
@@ -30,7 +31,9 @@ def card_flops(card: PolicyCard, width: int | None = None) -> Flops | None:
     model = load_model(card.model)
     if width is not None and width != model.language.transformer.width:
         return None
-    return lambda trace: trace_flops(model, trace, pruner=card.pruner)
+    # Found once: the class of a plug-in's pruner is looked up among all packages.
+    macs = None if card.pruner is None else macs_of(card.pruner)
+    return lambda trace: trace_flops(model, trace, pruner=macs)
 
 
 def dense_trace(card: PolicyCard) -> TokenTrace:

@@ -7,6 +7,7 @@ are the same checkpoint.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -74,9 +75,23 @@ def checkpoint_sha256(checkpoint: str | None, own_kind: bool = True) -> str | No
 
 
 def named_files(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hash of each file that an argument names: by it a policy acts, too."""
-    named = {key: Path(value) for key, value in arguments.items() if isinstance(value, str)}
+    """Return the hash of each file that an argument names: by it a policy acts, too.
+
+    ``path/to/file.py:Class`` names a file as well.
+    """
+    texts = {key: value for key, value in arguments.items() if isinstance(value, str)}
+    named = {key: _named_path(text) for key, text in texts.items()}
     return {key: file_sha256(path) for key, path in named.items() if path.suffix and _is_file(path)}
+
+
+def source_sha256(loaded: type[Any]) -> str | None:
+    """Return the hash of the file that defines a class: edited, it is another class.
+
+    ``None`` for gridseval's own, and for a class without a file.
+    """
+    file = getattr(sys.modules.get(loaded.__module__), "__file__", None)
+    own = loaded.__module__.partition(".")[0] == "gridseval"
+    return None if own or file is None else file_sha256(Path(file))
 
 
 def file_sha256(path: Path) -> str:
@@ -96,6 +111,11 @@ def _deciding(folder: Path, own_kind: bool) -> Iterator[tuple[str, Path]]:
 
 def _is_named(name: str) -> bool:
     return any(fnmatchcase(name, pattern) for kind in KINDS for pattern in kind.deciding_files)
+
+
+def _named_path(text: str) -> Path:
+    where, _, _ = text.rpartition(":")
+    return Path(where if where.endswith(".py") else text)
 
 
 def _is_file(path: Path) -> bool:

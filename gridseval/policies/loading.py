@@ -22,7 +22,7 @@ from gridseval.policies.declared import (
 )
 from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
-from gridseval.policies.identity import checkpoint_sha256, file_sha256, named_files
+from gridseval.policies.identity import checkpoint_sha256, named_files, source_sha256
 from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import EnvironmentNeeds, Policy
@@ -136,7 +136,7 @@ def _identity(loaded: type[Any], name: str, given: Mapping[str, Any]) -> dict[st
     return {
         "kind": name,
         "class": POLICIES.target(name),
-        "source_sha256": _source_sha256(loaded),
+        "source_sha256": source_sha256(loaded),
         "arguments": given,
         "torch": _torch_version(loaded, name),
         **({"argument_files": files} if files else {}),
@@ -191,13 +191,6 @@ def _construct(
             f"cannot make policy {name!r}: {type(error).__name__}: {error}"
         ) from error
     return policy
-
-
-def _source_sha256(loaded: type[Any]) -> str | None:
-    """Return the hash of the file that defines a class: edited, it is another policy."""
-    file = getattr(sys.modules.get(loaded.__module__), "__file__", None)
-    own = loaded.__module__.partition(".")[0] == "gridseval"
-    return None if own or file is None else file_sha256(Path(file))
 
 
 def _torch_version(loaded: type, name: str) -> str | None:

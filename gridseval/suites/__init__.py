@@ -12,15 +12,12 @@ from gridseval.suites.availability import (
 )
 from gridseval.suites.background import Background, background_of
 from gridseval.suites.bddl import BddlFile, read_bddl
+from gridseval.suites.bounds import BOUNDS, MOST_PX, MOST_SEED, MOST_STEPS
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite, shipped_suites
 from gridseval.suites.own import suite_digest
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
-    BOUNDS,
     DEFAULT_PROTOCOL,
-    MOST_PX,
-    MOST_SEED,
-    MOST_STEPS,
     SEEDINGS,
     EvaluationProtocol,
     Seeding,

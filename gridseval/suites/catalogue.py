@@ -20,6 +20,7 @@ from gridseval.suites.own import (
     SUITE_FILE,
     FilesKey,
     check_name,
+    checked_size,
     is_path,
     own_files,
     suite_file,
@@ -41,19 +42,20 @@ def list_suites() -> tuple[str, ...]:
     return _registry().names()
 
 
-def load_suite(name: str) -> Suite:
+def load_suite(name: str | Path) -> Suite:
     """Read a suite.
 
     Args:
         name: A name of :func:`list_suites`, or the path of a custom suite: a folder with a
-            ``suite.yaml``, or a YAML file. A path has a slash or ends with ``.yaml``.
+            ``suite.yaml``, or a YAML file. A text is a path if it has a slash or ends with
+            ``.yaml``; a :class:`~pathlib.Path` always is.
 
     Raises:
         UsageError: There is no such suite (names the nearest), its file is broken, or a file of a
             task is missing.
     """
-    if is_path(name):
-        return _own_suite(suite_file(Path(name), did_you_mean(name, list_suites())))
+    if isinstance(name, Path) or is_path(name):
+        return _own_suite(suite_file(Path(name), did_you_mean(str(name), list_suites())))
     # Shipped ones first: to look for plug-ins takes a tenth of a second.
     if name in shipped_suites():
         return read_suite(data_dir("suites") / f"{name}.yaml")
@@ -126,17 +128,21 @@ def _registry() -> Registry[Suite]:
 def _plug_in_file(name: str) -> Path:
     """Return the YAML of a plug-in's suite; its package is found, but not imported."""
     package, _, inside = _registry().target(name).partition(":")
+    # To find package.folder as a module, Python would import the package.
+    top, *folders = [*package.split("."), *filter(None, inside.split("."))]
     try:
-        spec = importlib.util.find_spec(package)
-    except ImportError as error:
-        raise UsageError(f"suite {name!r}: cannot import {package!r}: {error}") from error
-    folders = None if spec is None else spec.submodule_search_locations
-    if not folders:
+        spec = importlib.util.find_spec(top)
+    except Exception as error:  # a broken installation may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"suite {name!r}: cannot find {package!r}: {reason}") from error
+    places = None if spec is None else spec.submodule_search_locations
+    if not places:
         raise UsageError(f"suite {name!r}: its plug-in names {package!r}, which is not a package")
-    file = Path(next(iter(folders)), *filter(None, inside.split(".")), SUITE_FILE)
+    files = [Path(place, *folders, SUITE_FILE) for place in places]
+    file = next(filter(Path.is_file, files), files[0])
     if not file.is_file():
         raise UsageError(f"suite {name!r}: its plug-in has no {file}")
-    return file
+    return checked_size(file)
 
 
 @dataclass(frozen=True)
@@ -181,8 +187,13 @@ class _SuiteFile:
         if self.base not in shipped_suites():
             hint = did_you_mean(self.base, shipped_suites())
             raise UsageError(f"there is no suite {self.base!r} to be the base", hint)
-        told = {task.name: task.instruction for task in load_suite(self.base).tasks}
+        tasks = load_suite(self.base).tasks
+        if tasks[0].variant is not None:
+            raise ValueError(f"base: {self.base} has variants itself; give its own base")
+        told = {task.name: task.instruction for task in tasks}
+        # Variants have the files of their base tasks, so they are named by the folder of those.
+        variants = read_variants(self.variants, tasks[0].folder or self.base, list(told))
         return tuple(
             Task(self.name, index, variant.name, told[variant.base], variant)
-            for index, variant in enumerate(read_variants(self.variants, self.base, list(told)))
+            for index, variant in enumerate(variants)
         )

@@ -23,6 +23,7 @@ SUITE_FILE = "suite.yaml"
 _STATES = (".pruned_init", ".init")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
 _MAX_BYTES = 64 << 20  # as the reader of initial states
+_MAX_YAML = 4 << 20
 _HELP = "docs/guides/own-suites.md shows the files of a suite"
 
 
@@ -67,15 +68,26 @@ def suite_file(path: Path, choice: str) -> Path:
         choice: What to say about suites by name.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or it is too large.
     """
     file = path / SUITE_FILE if path.is_dir() else path
     if file.is_file() and file.suffix in (".yaml", ".yml"):
-        return file.resolve()
+        return checked_size(file).resolve()
     if path.is_dir():
         raise UsageError(f"the folder {path} holds no {SUITE_FILE}", _HELP)
     reason = "is neither a folder nor a YAML file" if path.exists() else "does not exist"
     raise UsageError(f"the suite {path} {reason}", f"by name {choice}")
+
+
+def checked_size(file: Path) -> Path:
+    """Return a suite's YAML if it is small enough to be read.
+
+    Raises:
+        UsageError: It is larger than 4 MB; LIBERO-Plus's largest has a hundredth of that.
+    """
+    if file.stat().st_size > _MAX_YAML:
+        raise UsageError(f"{file} is larger than {_MAX_YAML >> 20} MB")
+    return file
 
 
 def check_name(noun: str, name: str) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.named_files import NamedFiles
+from gridseval.suites.bounds import BOUNDS
 from gridseval.suites.catalogue import list_suites, shipped_suites
 from gridseval.suites.suite import Suite
 
@@ -21,23 +22,6 @@ DEFAULT_PROTOCOL = "openvla"
 
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
-
-MOST_SEED = 2**32 - 1
-"""Largest seed that numpy takes."""
-
-MOST_PX = 4096
-"""Largest side of an image."""
-
-MOST_STEPS = 100_000
-"""Most policy steps of an episode: 200 times LIBERO's longest. Memory is laid out for all."""
-
-BOUNDS = {
-    "env_seed": (0, MOST_SEED),
-    "image_px": (1, MOST_PX),
-    "settle_steps": (0, 10_000),
-    "max_steps": (1, MOST_STEPS),
-}
-"""Smallest and largest value of each number of a protocol, in files and options alike."""
 
 
 @dataclass(frozen=True)

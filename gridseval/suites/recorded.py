@@ -15,11 +15,14 @@ SUITE_FILES = "suite_files"
 """The key of ``run.yaml``: ``path`` of the YAML, and ``sha256`` of all files of the suite."""
 
 
-def suite_files(suite: Suite) -> dict[str, Any]:
-    """Return what ``run.yaml`` says about the files of a suite; empty for a shipped one."""
-    if suite.file is None:
-        return {}
-    return {SUITE_FILES: {"path": str(suite.file), "sha256": suite_digest(suite)}}
+def suite_files(suite: Suite, digest: str | None) -> dict[str, Any]:
+    """Return what ``run.yaml`` says about the files of a suite; empty for a shipped one.
+
+    Args:
+        suite: The suite.
+        digest: Its :func:`~gridseval.suites.own.suite_digest`, taken when it was read.
+    """
+    return {} if digest is None else {SUITE_FILES: {"path": str(suite.file), "sha256": digest}}
 
 
 def recorded_suite(manifest: Mapping[str, Any]) -> Suite:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites.bounds import BOUNDS
 from gridseval.suites.variant import Variant
+
+_MOST_TITLE = 200
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,18 @@ class Suite:
 
     Args:
         name: As in commands and environment ids, e.g. ``"libero_goal"``.
-        title: As in papers, e.g. ``"LIBERO-Goal"``.
+        title: As in papers, e.g. ``"LIBERO-Goal"``; at most 200 printable characters.
         tasks: At least one; ``tasks[i].index == i``.
-        max_steps: Policy steps after which an episode is a failure, at least 1.
-        settle_steps: Steps with an open gripper before the first policy step, at least 0; they come
-            on top of ``max_steps``.
-        trials: Stored initial states per task, at least 1.
+        max_steps: Policy steps after which an episode is a failure, 1 to 100,000.
+        settle_steps: Steps with an open gripper before the first policy step, 0 to 10,000; they
+            come on top of ``max_steps``.
+        trials: Stored initial states per task, 1 to 100,000.
         cameras: LIBERO's camera names.
         file: The YAML of a custom suite or of a plug-in, absolute; ``None`` if it ships.
 
     Raises:
-        ValueError: A number is out of its range, there is no task, or two tasks share a name.
+        ValueError: A number is out of its range, the title does not fit, there is no task, or two
+            tasks share a name.
     """
 
     name: str
@@ -97,9 +101,17 @@ class Suite:
         return self.name if self.file is None else str(self.file)
 
     def __post_init__(self) -> None:
-        for key, least in (("max_steps", 1), ("settle_steps", 0), ("trials", 1)):
-            if getattr(self, key) < least:
-                raise ValueError(f"{key} must be at least {least}, not {getattr(self, key)}")
+        for key in ("max_steps", "settle_steps", "trials"):
+            (least, most), value = BOUNDS[key], getattr(self, key)
+            if value < least:
+                raise ValueError(f"{key} must be at least {least}, not {value}")
+            if value > most:
+                raise ValueError(f"{key} must be at most {most}, not {value}")
+        if not self.title.isprintable() or not 1 <= len(self.title) <= _MOST_TITLE:
+            raise ValueError(
+                f"title must be one line of 1 to {_MOST_TITLE} printable characters, not "
+                f"{self.title[:40]!r}"
+            )
         if not self.tasks:
             raise ValueError("tasks must name at least one task")
         name, times = Counter(task.name for task in self.tasks).most_common(1)[0]

@@ -38,6 +38,7 @@ def test_a_sheet_is_drawn(assets: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (("--out", "sheet.txt"), ("sheet.txt", ".png")),
         (("--suite", "libero_plus_gaol"), ("libero_plus_gaol", "libero_plus_goal")),
         (("--suite", "libero_10", "--perturb", "cam"), ("cam", "camera")),
+        (("--perturb", "camera:3"), ("takes no 'camera:3'", "name the kind alone: camera")),
         (("--libero-plus", "/nowhere"), ("/nowhere",)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,11 @@ def test_a_seed_that_moves_the_scenes_is_told() -> None:
     assert "--seed seeds LIBERO, too" in note
     assert "--env-seed 0 keeps its scenes" in note
     assert told(seed=7, env_seed=0) == told(env_seed=7) == told(seed=0) == ()
+
+
+def test_a_suite_of_ones_own_has_its_own_settle_steps() -> None:
+    own = replace(SPATIAL, name="kitchen", settle_steps=3, file=Path("/kitchen/suite.yaml"))
+    config = RunConfig("./kitchen", Path("out"))
+    assert Conditions.of(config, EnvironmentNeeds(), own).settle_steps == 3
+    recorded = EnvironmentNeeds("openvla", strict=True, settle_steps=10)
+    assert Conditions.of(config, recorded, own).settle_steps == 10

@@ -18,7 +18,12 @@ from command_line import cli as cli
 from own_suites import TASKS, write_suite
 
 from gridseval.envs.libero_env import LiberoEnv
-from gridseval.errors import UsageError
+from gridseval.envs.pool.messages import Start
+from gridseval.envs.pool.pool import make_pool
+from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation import RunConfig
+from gridseval.evaluation.manifest import manifest_of
+from gridseval.evaluation.prepared_run import prepare
 from gridseval.results import arrange_runs, read_run
 from gridseval.suites import load_suite
 
@@ -75,13 +80,40 @@ def test_a_pool_has_it(kitchen: Path, assets: Path) -> None:
 
 def test_a_run_says_which_suite_it_is_of(kitchen: Path, made: Path) -> None:
     manifest = yaml.safe_load((made / "run.yaml").read_text(encoding="utf8"))
-    assert manifest["suite"] == "kitchen"
+    assert (manifest["suite"], manifest["settle_steps"]) == ("kitchen", 2)
     assert manifest["suite_files"]["path"] == str(kitchen.resolve() / "suite.yaml")
     assert len(manifest["suite_files"]["sha256"]) == 64
     lines = (made / "episodes.jsonl").read_text(encoding="utf8").splitlines()
     found = {(r["suite"], r["task_name"], r["status"], r["steps"]) for r in map(json.loads, lines)}
     assert found == {("kitchen", name, "failure", 8) for name in TASKS}
     assert "| 0 | switch it on |" in (made / "table.md").read_text(encoding="utf8")
+
+
+def test_a_run_settles_as_its_suite_says(kitchen: Path, assets: Path) -> None:
+    given: dict[str, Any] = {"policy": "random", "assets": str(assets), "video": "none"}
+    prepared = prepare(RunConfig(str(kitchen), Path("out"), **given))
+    assert prepared.settings.settle_steps == 2
+    assert prepare(RunConfig("libero_goal", Path("out"), **given)).settings.settle_steps == 10
+
+
+def test_a_worker_refuses_files_that_have_changed_since_the_run_was_prepared(
+    kitchen: Path, assets: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(kitchen, tmp_path / "own"))
+    given: dict[str, Any] = {"policy": "random", "assets": str(assets), "video": "none"}
+    prepared = prepare(RunConfig(str(own), Path("out"), **given))
+    hashed = manifest_of(prepared)["suite_files"]["sha256"]
+    settings = prepared.settings
+    settings.make().close()
+    text = (own / "suite.yaml").read_text(encoding="utf8")
+    (own / "suite.yaml").write_text(text.replace("max_steps: 8", "max_steps: 7"), encoding="utf8")
+    assert manifest_of(prepared)["suite_files"]["sha256"] == hashed
+    with pytest.raises(MachineError, match=r"suite\.yaml has changed since the run started"):
+        settings.make()
+    with closing(make_pool(settings, workers=1)) as pool:
+        pool.send(0, Start(task=0, trial=0))
+        with pytest.raises(MachineError, match="has changed since the run started"):
+            pool.wait()
 
 
 def test_a_moved_suite_resumes_and_a_changed_one_does_not(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from gridseval.cli.run import command as run_command
 from gridseval.cli.table import command as table
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.perturbations.plan import parse_plan
-from gridseval.errors import UsageError
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.errors import OutputError, UsageError
 from gridseval.evaluation import RunConfig, evaluate
 from gridseval.evaluation.task_selection import choose
 from gridseval.moved import current_extra, current_manifest
+from gridseval.results.run.manifest import read_manifest
 from gridseval.results.run.reading import read_run
 
 OLD, NEW = "robot_true:2", "perturbed_start:2"
@@ -65,6 +68,33 @@ def test_old_arguments_are_accepted_with_a_warning(tmp_path: Path) -> None:
     old: dict[str, Any] = {"robot_true": True}
     with pytest.warns(FutureWarning, match=said):
         assert RunConfig(suite="libero_plus_goal", out=tmp_path, **old).perturbed_start
+
+
+@pytest.mark.filterwarnings("ignore:the argument robot_true:FutureWarning")
+def test_a_copy_takes_the_old_argument_too(tmp_path: Path) -> None:
+    old: dict[str, Any] = {"robot_true": True}
+    for plain in (RunConfig("libero_plus_goal", tmp_path), EnvConfig("libero_plus_goal")):
+        changed = replace(plain, **old)
+        assert changed.perturbed_start
+        with pytest.raises(UsageError, match="robot_true is False and perturbed_start, its pres"):
+            replace(changed, **{"robot_true": False})
+
+
+def test_environments_options_take_the_old_argument() -> None:
+    old: dict[str, Any] = {"robot_true": True}
+    for kind in (EnvConfig, EnvSettings):
+        with pytest.warns(FutureWarning, match="robot_true is called perturbed_start now") as found:
+            assert kind("libero_plus_goal", **old).perturbed_start
+        assert found[0].filename == __file__
+
+
+def test_a_run_that_says_both_names_is_refused(tmp_path: Path) -> None:
+    assert current_manifest({"robot_true": True, "perturbed_start": True}) == {
+        "perturbed_start": True
+    }
+    (tmp_path / "run.yaml").write_text("robot_true: true\nperturbed_start: false\n", "utf8")
+    with pytest.raises(OutputError, match=r"run\.yaml: robot_true is True and perturbed_start"):
+        read_manifest(tmp_path / "run.yaml")
 
 
 def test_the_old_option_is_accepted_with_a_warning(tmp_path: Path) -> None:

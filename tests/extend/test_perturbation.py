@@ -47,7 +47,7 @@ def test_a_run_records_it_resumes_and_is_drawn_again(
 ) -> None:
     out = tmp_path / "run"
     words = (
-        *("run", "--suite", "libero_object", "--tasks", "0", "--trials", "1", "--policy", "zero"),
+        *("run", "--suite", "libero_object", "--tasks", "0", "--trials", "2", "--policy", "zero"),
         *(
             "--max-steps",
             "6",
@@ -62,14 +62,19 @@ def test_a_run_records_it_resumes_and_is_drawn_again(
         *("--perturb", "zoom:3", "--out", out),
     )
     patched.gridseval(*words)
-    stored = (out / "episodes.jsonl").read_text(encoding="utf8")
-    drawn = json.loads(stored)["extra"]["perturb"]
+    stored = (out / "episodes.jsonl").read_text(encoding="utf8").splitlines(keepends=True)
+    first, second = (json.loads(line)["extra"]["perturb"] for line in stored)
+    assert first["zoom"]["fovy"] != second["zoom"]["fovy"]
+    drawn = first
     assert drawn["zoom"]["strength"] == 3
     assert 8 <= abs(drawn["zoom"]["fovy"] - 45) <= 12
     assert drawn["applied"] == {"extra": {"zoom": {"fovy": drawn["zoom"]["fovy"]}}}
     assert yaml.safe_load((out / "run.yaml").read_text("utf8"))["perturb"] == ["zoom:3"]
+    (out / "episodes.jsonl").write_text(stored[0], encoding="utf8")
     patched.gridseval(*words)
-    assert (out / "episodes.jsonl").read_text(encoding="utf8") == stored
+    resumed = (out / "episodes.jsonl").read_text(encoding="utf8").splitlines(keepends=True)
+    assert resumed[0] == stored[0]  # kept, to its times
+    assert [json.loads(line)["extra"]["perturb"] for line in resumed] == [first, second]
     patched.gridseval("video", out, "--assets", assets)
     assert list((out / "videos").glob("*.mp4"))
 
@@ -80,6 +85,9 @@ def test_the_gallery_shows_it(patched: PatchedTree, assets: Path, tmp_path: Path
     patched.gridseval("gallery", *words)
     with Image.open(out) as image:
         assert image.width > 5 * 2 * 128
+        colours = image.getcolors(maxcolors=2**24)
+        assert colours is not None
+        assert len(colours) > 2000  # pictures, not an empty sheet
     said = patched.gridseval("run", *words[:2], "--out", tmp_path, *ZERO, status=2).stderr
     assert "did you mean 'fovy'" in said
     assert "'zoom'" in patched.gridseval("gallery", *words[:3], "zom", status=2).stderr

@@ -35,12 +35,24 @@ def test_it_prunes(patched: PatchedTree) -> None:
 def test_its_cost_is_counted(patched: PatchedTree) -> None:
     said = patched.gridseval("flops", "pi0", "--tokens", "128", "--pruner", "every_other").stdout
     (line,) = (line for line in said.splitlines() if line.startswith("pruner"))
-    assert line.split() == ["pruner", "0.00", "0.00"]
+    assert line.split() == ["pruner", "0.00", "1.21"]  # 768 x 768 tokens of pi0, 2048 wide
     code = (
         "from gridseval.tokens.pruners import Choice, pruner_macs\n"
         "print(pruner_macs('every_other', Choice(2, 512, 256, 64, 40)))"
     )
-    assert patched.python("-c", code).stdout.strip() == "512"
+    assert patched.python("-c", code).stdout.strip() == str(512 * 512 * 64)
+
+
+COST = """
+from gridseval.policies.nano.config import NanoConfig, PrunerChoice
+from gridseval.policies.nano.cost import nano_flops
+from gridseval.tokens.pruners import load_pruner, products
+config = NanoConfig(pruner=PrunerChoice("every_other", {}))
+for macs in (load_pruner("every_other").macs, products.none):
+    print(nano_flops(config, macs, ((0, 256),)))
+print(config.width)
+"""
+"""Prints the operations of a query of nano with this pruner, without its own, and the width."""
 
 
 def test_a_run_shows_what_it_kept(patched: PatchedTree, assets: Path, tmp_path: Path) -> None:
@@ -52,10 +64,16 @@ def test_a_run_shows_what_it_kept(patched: PatchedTree, assets: Path, tmp_path: 
     )
     record = json.loads((run / "episodes.jsonl").read_text(encoding="utf8"))
     assert record["extra"]["kept_tokens"] == [256, 256]
+    spent = [float(word) for word in patched.python("-c", COST).stdout.split()]
+    assert spent[0] - spent[1] == 2 * 512**2 * spent[2] > 0.01 * spent[0]
+    tflops = pytest.approx(spent[0] / 1e12, rel=1e-5)  # six digits are stored
+    assert record["extra"]["tflops"] == tflops
     assert "every_other" in (run / "run.yaml").read_text(encoding="utf8")
     with (run / "table.csv").open(encoding="utf8") as file:
         (suite,) = (row for row in csv.DictReader(file) if row["level"] == "suite")
-    assert suite["kept_tokens_mean"] == "256.0"
+    assert (suite["kept_tokens_mean"], float(suite["tflops_mean"])) == ("256.0", tflops)
+    (summary,) = json.loads((run / "summary.json").read_text(encoding="utf8"))["suites"]
+    assert summary["tflops_mean"] == tflops
     assert "256" in (run / "table.md").read_text(encoding="utf8")
     assert list((run / "videos").glob("*.mp4"))
 

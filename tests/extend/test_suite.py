@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import operator
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from harness import PatchedTree
+from PIL import Image
 
 PAGE = "suite.md"
 
@@ -32,12 +35,22 @@ def test_an_unknown_name_names_it(patched: PatchedTree) -> None:
 def run(patched: PatchedTree, assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of it: one trial of each task, twelve steps long."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    words = ("--suite", "libero_short", "--policy", "zero", "--trials", 1, "--max-steps", 12)
-    patched.gridseval("run", *words, "--assets", assets, "--video", "none", "--out", out)
+    patched.gridseval("run", *options(assets, out), "--workers", 1)
     return out
 
 
-def test_it_runs_with_workers_and_resumes(patched: PatchedTree, run: Path) -> None:
+SAME = ("suite", "task", "task_name", "trial", "status", "steps", "seed")
+
+
+def options(assets: Path, out: Path) -> tuple[object, ...]:
+    """Return the options of the run."""
+    words = ("--suite", "libero_short", "--policy", "zero", "--trials", 1, "--max-steps", 12)
+    return (*words, "--assets", assets, "--video", "none", "--out", out)
+
+
+def test_it_runs_with_workers_and_resumes(
+    patched: PatchedTree, run: Path, assets: Path, tmp_path: Path
+) -> None:
     manifest = yaml.safe_load((run / "run.yaml").read_text(encoding="utf8"))
     assert (manifest["suite"], manifest["tasks"], manifest["episodes"]) == (
         "libero_short",
@@ -49,6 +62,15 @@ def test_it_runs_with_workers_and_resumes(patched: PatchedTree, run: Path) -> No
         ("turn_on_the_stove", "failure", 12),
         ("put_the_bowl_on_the_plate", "failure", 12),
     }
+    stopped = Path(shutil.copytree(run, tmp_path / "run"))
+    first, *_ = (stopped / "episodes.jsonl").read_text("utf8").splitlines(keepends=True)
+    (stopped / "episodes.jsonl").write_text(first, encoding="utf8")
+    patched.gridseval("run", *options(assets, stopped), "--workers", 1)
+    resumed = (stopped / "episodes.jsonl").read_text("utf8").splitlines(keepends=True)
+    assert resumed[0] == first  # kept, to its times
+    results = [{key: json.loads(line)[key] for key in SAME} for line in resumed]
+    key = operator.itemgetter("task")
+    assert sorted(results, key=key) == sorted(({k: r[k] for k in SAME} for r in lines), key=key)
 
 
 def test_tables_reports_and_gates_have_it(patched: PatchedTree, run: Path) -> None:
@@ -73,3 +95,14 @@ print(observation["instruction"], info["task_name"])
 def test_gymnasium_makes_it(patched: PatchedTree, assets: Path) -> None:
     said = patched.python("-c", MAKE, assets).stdout
     assert said.strip().endswith("put the bowl on the plate put_the_bowl_on_the_plate")
+
+
+def test_the_gallery_shows_it(patched: PatchedTree, assets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    words = ("--suite", "libero_short", "--task", 1, "--perturb", "background")
+    patched.gridseval("gallery", *words, "--assets", assets, "--out", out)
+    with Image.open(out) as image:
+        assert image.width > 5 * 2 * 128
+        colours = image.getcolors(maxcolors=2**24)
+        assert colours is not None
+        assert len(colours) > 2000  # pictures, not an empty sheet

@@ -146,6 +146,27 @@ def test_a_misspelt_name_gets_the_nearest() -> None:
     assert "pi05_grids" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("given", ["mine.py:Mine", "mine.py", "my_module:Mine", "grdis"])
+def test_a_cards_pruner_is_a_name_so_a_card_runs_no_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("from pathlib import Path\nPath('ran').touch()\n", encoding="utf8")
+    with pytest.raises(UsageError, match=r"mine\.yaml: pruner must be a pruner's name, not"):
+        load_card(write(tmp_path, model="pi0", pruner=given))
+    assert not Path("ran").exists()
+
+
+def test_a_cards_pruner_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = load_card("pi05_grids")
+    flops, dense = card_flops(card), dense_trace(card)
+    assert flops is not None
+    asked: list[str] = []
+    monkeypatch.setattr("gridseval.tokens.accounting.traces.macs_of", asked.append)
+    assert flops(dense) > 0
+    assert not asked
+
+
 @pytest.mark.parametrize(
     ("card", "tflops"),
     [("pi0", 4.38), ("pi05_grids", None), ("openvla_oft", None), ("lightvla", None)],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gridseval.policies import load_policy
-from gridseval.policies.identity import checkpoint_sha256, is_read
+from gridseval.policies.identity import checkpoint_sha256, is_read, named_files
 
 DECIDING = (
     *("config.json", "generation_config.json", "model.safetensors", "model-00002-of-3.safetensors"),
@@ -118,3 +119,39 @@ def test_files_that_arguments_name_are_told_apart(
     assert hashes[0] != hashes[1]
     plain = load_policy(f"{__file__}:Sampled", None, {"k": "x" * 5000}, 7)
     assert "argument_files" not in plain.description
+
+
+PRUNER = """
+from gridseval.tokens.pruners.dense import Dense
+
+class Mine(Dense):
+    number = 1
+"""
+
+
+def test_a_file_of_a_class_is_a_file_that_an_argument_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(PRUNER, encoding="utf8")
+    before = named_files({"pruner": "mine.py:Mine", "k": "4:5", "address": "ws://a.py:80"})
+    Path("mine.py").write_text(PRUNER.replace("1", "2"), encoding="utf8")
+    after = named_files({"pruner": "mine.py:Mine"})
+    assert list(before) == list(after) == ["pruner"]
+    assert before != after
+
+
+def test_an_edited_pruner_is_another_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    described: list[dict[str, Any]] = []
+    for number in (1, 2):
+        (tmp_path / "mine_pruner.py").write_text(PRUNER.replace("1", str(number)), encoding="utf8")
+        monkeypatch.delitem(sys.modules, "mine_pruner", raising=False)
+        names = ("mine_pruner:Mine", f"{tmp_path}/mine_pruner.py:Mine")
+        described += [load_policy("nano", None, {"pruner": n}, 7).description for n in names]
+    hashes = [description["pruner_sha256"] for description in described]
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
+    own = load_policy("nano", None, {"pruner": "dense"}, 7).description
+    assert "pruner_sha256" not in own

@@ -6,12 +6,36 @@ from dataclasses import dataclass
 
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.libero_env import LiberoEnv
+from gridseval.errors import MachineError
+from gridseval.moved import takes_earlier_arguments
+from gridseval.suites import suite_digest
 
 
+@takes_earlier_arguments
 @dataclass(frozen=True)
 class EnvSettings(EnvConfig):
-    """An environment's options, and how to make it; a subclass may make another one."""
+    """An environment's options, and how to make it; a subclass may make another one.
+
+    Args:
+        suite_sha256: What :func:`~gridseval.suites.suite_digest` returned for a custom suite when
+            the run was prepared; ``None`` makes environments of whatever its files say by now.
+    """
+
+    suite_sha256: str | None = None
 
     def make(self) -> LiberoEnv:
-        """Make the environment in this process."""
-        return LiberoEnv.of(self)
+        """Make the environment in this process.
+
+        Raises:
+            MachineError: The files of a custom suite are not those of ``suite_sha256`` any more.
+        """
+        made = LiberoEnv.of(self)
+        # A worker reads the suite when it starts, and again when it is replaced hours later.
+        if self.suite_sha256 not in (None, suite_digest(made.suite)):
+            made.close()
+            raise MachineError(
+                f"the suite {made.suite.file} has changed since the run started: its episodes "
+                "would be those of another suite",
+                "put its files back as they were, and run the same command again",
+            )
+        return made

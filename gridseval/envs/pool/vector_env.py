@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
@@ -59,7 +60,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
     def __init__(
         self,
         num_envs: int,
-        suite: str,
+        suite: str | Path,
         *,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         render_mode: str | None = None,

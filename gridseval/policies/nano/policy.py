@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.cards import load_card
+from gridseval.policies.identity import source_sha256
 from gridseval.policies.nano.checkpoint import load_nano, new_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice
 from gridseval.policies.nano.cost import nano_flops
@@ -114,7 +115,11 @@ class NanoPolicy:
             f"{part} is untrained: its weights are drawn from seed {seed}"
             for part in self._untrained
         )
-        self.details = {"untrained": list(self._untrained)} if self._untrained else {}
+        own = source_sha256(type(self.model.pruner))
+        self.details = {
+            **({"untrained": list(self._untrained)} if self._untrained else {}),
+            **({} if own is None else {"pruner_sha256": own}),
+        }
         self._running: dict[int, _Running] = {}
         self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
             WeakKeyDictionary()

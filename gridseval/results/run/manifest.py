@@ -67,7 +67,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Return the content of a ``run.yaml``.
 
     Raises:
-        OutputError: It cannot be read, is not YAML, or is not a mapping.
+        OutputError: It cannot be read, is not YAML, is not a mapping, or says a key by an earlier
+            and its present name, with different values.
     """
     try:
         stored = read_yaml(path)
@@ -75,7 +76,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OutputError(error.message, error.hint) from error
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
-    return current_manifest(_renamed(stored))
+    try:
+        return current_manifest(_renamed(stored))
+    except UsageError as error:
+        raise OutputError(f"{path}: {error.message}", error.hint) from error
 
 
 def _renamed(stored: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from gridseval.tokens.pruners.products import Choice
 from gridseval.tokens.pruners.registry import (
     argument_names,
     build_pruner,
+    is_pruner,
     list_pruners,
     load_pruner,
     macs_of,
@@ -24,6 +25,7 @@ __all__ = [
     "Role",
     "argument_names",
     "build_pruner",
+    "is_pruner",
     "list_pruners",
     "load_pruner",
     "macs_of",

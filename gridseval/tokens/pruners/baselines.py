@@ -28,14 +28,12 @@ from gridseval.tokens.pruners.selection import (
 
 
 class PerCamera(Pruner, abc.ABC):
-    """Keeps the k highest scores of each camera; subclasses say what the scores are.
+    """Keeps the k highest scores of each camera; subclasses say what they are and cost.
 
     Args:
         k: Tokens per camera, at least 1; 16 if ``keep`` is not given.
         keep: Share of each camera's tokens, in (0, 1], instead of ``k``.
     """
-
-    macs = staticmethod(products.none)
 
     def __init__(self, *, k: int | None = None, keep: float | None = None) -> None:
         super().__init__()
@@ -67,6 +65,7 @@ class RandomTokens(PerCamera):
     """
 
     name = "random"
+    macs = staticmethod(products.none)
     needs = Needs(generators=True)
 
     def score(self, inputs: PrunerInput) -> Tensor:
@@ -87,6 +86,7 @@ class UniformTokens(PerCamera):
     """
 
     name = "uniform"
+    macs = staticmethod(products.none)
 
     def score(self, inputs: PrunerInput) -> Tensor:
         """Return 1 for the tokens of the pattern, 0 for others, float32 (B, P)."""
@@ -108,6 +108,7 @@ class TopTokens(PerCamera):
     """
 
     name = "topk"
+    macs = staticmethod(products.none)
 
     def __init__(
         self, *, k: int | None = None, keep: float | None = None, score: str = "norm"

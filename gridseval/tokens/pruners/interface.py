@@ -197,7 +197,9 @@ class Pruned:
 class Pruner(nn.Module, abc.ABC):
     """A method that chooses, or samples, the visual tokens that go on.
 
-    Subclasses set ``name``, ``places`` and ``needs`` and define ``prune`` and ``macs``.
+    Subclasses set ``name``, ``places`` and ``needs`` and define ``prune`` and ``macs``. A class
+    that defines ``prune`` or ``score`` does not inherit its base's ``macs``: it chooses in another
+    way, and counts what that costs.
 
     Attributes:
         places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
@@ -207,6 +209,13 @@ class Pruner(nn.Module, abc.ABC):
     name: ClassVar[str]
     places: tuple[Place, ...] = (Place("before"),)
     needs: Needs = Needs()
+
+    def __init_subclass__(cls, **given: object) -> None:
+        """Make ``macs`` abstract again where a class chooses in another way than its base."""
+        super().__init_subclass__(**given)
+        own = vars(cls)
+        if "macs" not in own and not own.keys().isdisjoint(("prune", "score")):
+            cls.macs = vars(Pruner)["macs"]  # type: ignore[method-assign]
 
     @property
     def place(self) -> Place:

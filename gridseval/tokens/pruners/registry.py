@@ -41,6 +41,11 @@ def list_pruners() -> tuple[str, ...]:
     return PRUNERS.names()
 
 
+def is_pruner(name: str) -> bool:
+    """Return whether :func:`list_pruners` has a name; ``module:Class`` and files are not names."""
+    return name in FORMULAS or name in PRUNERS.names()
+
+
 def load_pruner(name: str) -> type[Pruner]:
     """Import and return the class of a name, ``module:Class`` or ``path/to/file.py:Class``.
 

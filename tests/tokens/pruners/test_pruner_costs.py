@@ -57,6 +57,58 @@ def test_a_pruner_that_forgets_its_cost_cannot_be_used(tmp_path: Path) -> None:
     assert pruner_macs(f"{file}:Counted", CHOICE) == 512 * 64
 
 
+OF_ANOTHER = """
+from gridseval.tokens.pruners.baselines import PerCamera, TopTokens, UniformTokens
+from gridseval.tokens.pruners.dense import Dense
+from gridseval.tokens.pruners.fastv import FastV
+
+class OfScores(PerCamera):
+    name = "of_scores"
+
+    def score(self, inputs):
+        return (inputs.tokens @ inputs.tokens.mT).sum(-1)
+
+class OfDense(Dense):
+    def prune(self, inputs):
+        return super().prune(inputs)
+
+class OfFastV(FastV):
+    def prune(self, inputs):
+        return super().prune(inputs)
+
+class OfTop(TopTokens):
+    def score(self, inputs):
+        return super().score(inputs) * 2
+
+class Counted(OfScores):
+    @staticmethod
+    def macs(choice):
+        return choice.visual ** 2 * choice.width
+
+class Renamed(UniformTokens):
+    name = "renamed"
+
+class OfCounted(Counted):
+    name = "of_counted"
+"""
+
+
+@pytest.mark.parametrize("name", ["OfScores", "OfDense", "OfFastV", "OfTop"])
+def test_a_subclass_that_chooses_otherwise_counts_its_own_cost(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OF_ANOTHER, encoding="utf8")
+    with pytest.raises(PolicyError, match=rf"mine.py:{name} has no method macs\(\)"):
+        load_pruner(f"{file}:{name}")
+
+
+def test_a_subclass_that_chooses_as_its_base_has_its_cost(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OF_ANOTHER, encoding="utf8")
+    host = Host(dim=16, layers=8, cameras=CAMERAS, encoder_dim=16)
+    for name, macs in (("Counted", 512**2 * 64), ("OfCounted", 512**2 * 64), ("Renamed", 0)):
+        assert build_pruner(f"{file}:{name}", host, k=4).macs(CHOICE) == macs
+
+
 def test_queries_of_lightvla_star_are_counted_as_given() -> None:
     assert pruner_macs("lightvla_star", CHOICE) == 128 * 512 * 64
     few = Choice(cameras=2, visual=512, kept=32, width=64, text=40, arguments={"queries": 3})
