@@ -72,8 +72,52 @@ def slippery(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+LOOKS = ("global_", "quality", "headlight", "map", "scale", "rgba")
+
+
+def test_every_part_of_what_a_model_looks_like_is_looked_at() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    assert set(LOOKS) == {name for name in dir(model.vis) if name[0].islower()}
+
+
+def change_everything(owner: Any) -> int:
+    """Change all numbers that can be set of a part of a model; return how many there are."""
+    changed = 0
+    for name in (name for name in dir(owner) if name[0].islower()):
+        value = getattr(owner, name)
+        if isinstance(value, (int, float)):
+            setattr(owner, name, value + 1)
+            changed += 1
+        elif isinstance(value, np.ndarray) and value.size:
+            value[...] = value + 1
+            changed += 1
+    return changed
+
+
+def test_options_statistics_and_looks_are_restored() -> None:
+    model = mujoco.MjModel.from_xml_string(MODEL)
+    nominal = model_numbers(model)
+    counts = []
+
+    def edit(model: Any) -> None:
+        parts = (model.opt, model.stat, *(getattr(model.vis, name) for name in LOOKS))
+        counts.extend(change_everything(part) for part in parts)
+
+    editor = RestoringEditor(model)
+    editor.edit(edit)
+    assert all(counts)
+    changed = {name for name, value in model_numbers(model).items() if value != nominal[name]}
+    assert {"quality.shadowsize", "scale.framewidth", "stat.extent", "rgba.fog"} <= changed
+    with editor.undone():
+        assert model_numbers(model) == nominal
+    assert {n for n, value in model_numbers(model).items() if value != nominal[n]} == changed
+    editor.restore()
+    assert model_numbers(model) == nominal
+
+
 def model_numbers(model: Any) -> dict[str, bytes]:
-    owners = {"": model, "opt.": model.opt, "headlight.": model.vis.headlight}
+    looks = {f"{name}.": getattr(model.vis, name) for name in LOOKS}
+    owners = {"": model, "opt.": model.opt, "stat.": model.stat, **looks}
     return {
         prefix + name: np.asarray(value).tobytes()
         for prefix, owner in owners.items()
