@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+_FOLDERS: set[Path] = set()
+"""Folders of the files that were imported."""
+
 
 def import_named(where: str, prefix: str) -> ModuleType:
     """Import a module, or a file whose name ends in ``.py``.
 
     A file may import others of its folder, as a script may, but only where it is imported itself,
     not later in a method: the folder is first on the path no longer than that, so that its names
-    hide no others.
+    hide no others. Two files get each their own neighbours, also where these have equal names.
 
     Args:
         where: ``package.module`` or ``path/to/file.py``; the file exists.
@@ -60,9 +63,41 @@ def _import_file(file: Path, prefix: str) -> ModuleType:
 @contextmanager
 def _on_path(folder: Path) -> Iterator[None]:
     entry = str(folder)
+    theirs = _neighbours_elsewhere(folder)
+    hidden = _taken_out(theirs)
+    _FOLDERS.add(folder)
     sys.path.insert(0, entry)
     try:
         yield
     finally:
+        _taken_out(theirs)
+        sys.modules.update(hidden)  # what was imported first keeps the name, for its pickles
         if entry in sys.path:  # the file may have changed the path itself
             sys.path.remove(entry)
+
+
+def _neighbours_elsewhere(folder: Path) -> set[str]:
+    """Return names in a folder under which the module of another file's folder is imported."""
+    if not (others := _FOLDERS - {folder}):
+        return set()
+    return {
+        name
+        for name, module in list(sys.modules.items())
+        if "." not in name
+        and _folder_of(module) in others
+        and ((folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file())
+    }
+
+
+def _folder_of(module: ModuleType) -> Path | None:
+    """Return the folder that must be on the path to import a module."""
+    if not isinstance(source := getattr(module, "__file__", None), str):
+        return None
+    file = Path(source)
+    return file.parent.parent if file.name == "__init__.py" else file.parent
+
+
+def _taken_out(names: set[str]) -> dict[str, ModuleType]:
+    """Remove modules and those below them from the imported ones; return them."""
+    found = [name for name in sys.modules if name.partition(".")[0] in names]
+    return {name: sys.modules.pop(name) for name in found}

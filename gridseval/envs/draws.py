@@ -51,7 +51,7 @@ class ResetDraws:
     def __getitem__(self, trial: int) -> ResetDraw:
         """Return the draw of reset number ``trial``, running those before it if need be."""
         while len(self._draws) <= trial:
-            with borrowed_numpy_rng(self._state):
+            with self._scene.nominal(), borrowed_numpy_rng(self._state):
                 draw = self._next()
                 self._state = np.random.get_state(legacy=False)
             self._draws.append(draw)

@@ -20,7 +20,8 @@ from gridseval.envs.added_objects import added_objects
 from gridseval.envs.init_states import read_init_states
 from gridseval.envs.libero_package import asset_root, import_libero, problem_text
 from gridseval.envs.model_check import check_model
-from gridseval.envs.perturbations import ModelEditor, Perturbation
+from gridseval.envs.perturbations import NOTHING, ModelEditor, Perturbation
+from gridseval.envs.perturbations.own_edits import OwnEdit, touches_model
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError, did_you_mean
 from gridseval.suites import read_bddl
@@ -70,6 +71,7 @@ class Scene:
         _disable_sensors(self.model)
         self.env.check_contact = _ContactCheck(self)
         self._editor = ModelEditor(self.model)
+        self._edited: dict[str, Float] = {}
 
     @property
     def robot(self) -> Any:
@@ -97,10 +99,30 @@ class Scene:
 
     def restore_fresh_model(self) -> None:
         """Undo what placement and visual state changes wrote into the model."""
-        for name, value in self._pristine.items():
+        for name, value in (self._edited or self._pristine).items():
             getattr(self.model, name)[:] = value
+        if self._edited:
+            return
         # Every reset of robosuite hides the marker sites by negating their opacity.
         self.env.visualize(vis_settings=dict.fromkeys(self.env._visualizations, False))
+
+    @contextlib.contextmanager
+    def nominal(self) -> Iterator[None]:
+        """Show the model without the kinds' own edits for a while."""
+        edited, self._edited = self._edited, {}
+        try:
+            with self._editor.without_edits():
+                yield
+        finally:
+            self._edited = edited
+
+    def edit_start(self, edit: OwnEdit) -> None:
+        """Let a kind change the start; what it changes in the model lasts for this episode.
+
+        Raises:
+            UsageError: The edit raised.
+        """
+        self._editor.edit(edit.kind, edit.apply, self.data, edit.data)
 
     def perturb(self, perturbation: Perturbation) -> tuple[int, ...]:
         """Show another perturbation, in place of the one before: nothing is compiled again.
@@ -110,7 +132,19 @@ class Scene:
 
         Raises:
             MachineError: The perturbation names a light that this scene does not have.
+            UsageError: A kind's own edit raised.
         """
+        self._edited = {}
+        if not touches_model(perturbation.extra):
+            return self._apply(perturbation)
+        # An edit starts from what a reset shows, not from what the episode before left.
+        before = self._editor.apply(NOTHING)
+        self.restore_fresh_model()
+        textures = tuple(sorted({*before, *self._apply(perturbation)}))
+        self._edited = {name: getattr(self.model, name).copy() for name in self._pristine}
+        return textures
+
+    def _apply(self, perturbation: Perturbation) -> tuple[int, ...]:
         try:
             return self._editor.apply(perturbation)
         except KeyError as error:

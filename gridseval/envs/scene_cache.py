@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.envs.perturbations.images import perturbed_image
+from gridseval.envs.perturbations.own_edits import touches_model
 from gridseval.envs.rendering.backend import GLContext, announce_backend, choose_backend
 from gridseval.envs.rendering.renderer import SceneRenderer
 from gridseval.envs.scene import Scene
@@ -35,22 +36,36 @@ class CompiledTask:
     Attributes:
         simulation: Runs its episodes.
         renderer: Draws it; made when the first image is asked for.
+        own_edits: Whether code of a kind of perturbation was given the model in this episode.
     """
 
     simulation: Simulation
     renderer: SceneRenderer | None = None
+    own_edits: bool = False
 
     def perturb(self, perturbation: Perturbation) -> None:
-        """Show another perturbation, in place of the one before."""
+        """Show another perturbation, in place of the one before.
+
+        Raises:
+            UsageError: A kind's own edit raised.
+        """
+        own = touches_model(perturbation.extra)
+        if own or self.own_edits:
+            self._drop_renderer()  # it keeps numbers of the model that such edits may change
+        self.own_edits = own
         textures = self.simulation.scene.perturb(perturbation)
         if self.renderer is not None:
             self.renderer.upload(textures)
 
     def close(self) -> None:
         """Free the OpenGL objects and the model."""
+        self._drop_renderer()
+        self.simulation.scene.close()
+
+    def _drop_renderer(self) -> None:
         if self.renderer is not None:
             self.renderer.close()
-        self.simulation.scene.close()
+            self.renderer = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +141,8 @@ class SceneCache:
         if self._context is None:
             self._context = GLContext(self._backend or choose_backend().backend)
         if task.renderer is None:
-            scene = task.simulation.scene
-            task.renderer = SceneRenderer(scene, self._context, self._image_px)
+            scene, cull = task.simulation.scene, not task.own_edits
+            task.renderer = SceneRenderer(scene, self._context, self._image_px, cull)
         return task.renderer
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ set_init_state, settle), regardless of earlier episodes on the same scene.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from gridseval.envs.arm import SUBSTEPS, Arm
 from gridseval.envs.draws import ResetDraw, ResetDraws
-from gridseval.envs.perturbations.kinds import find_kind
+from gridseval.envs.perturbations.own_edits import OwnEdit, own_edits
 from gridseval.envs.scene import Float, Scene
 from gridseval.suites import Seeding
 
@@ -93,9 +93,8 @@ class Simulation:
         self._set_state(self.scene.stored_state(trial))
         if joints_true:
             self._move_arm(angles)
-        for name, data in extra.items():
-            if (edit := find_kind(name).edit_start) is not None:
-                self._edit_start(edit, data)
+        for edit in own_edits(extra, "edit_start"):
+            self._edit_start(edit)
         done = self.scene.is_success()
         self.scene.post_process()
         self._look()
@@ -172,10 +171,10 @@ class Simulation:
         data.qpos[self.arm.qpos_index], data.qvel[self.arm.qvel_index] = joints, 0.0
         mujoco.mj_forward(self.scene.model, data)
 
-    def _edit_start(self, edit: Callable[[Any, Any, Any], None], data: Any) -> None:
+    def _edit_start(self, edit: OwnEdit) -> None:
         import mujoco
 
-        edit(self.scene.model, self.scene.data, data)
+        self.scene.edit_start(edit)
         mujoco.mj_forward(self.scene.model, self.scene.data)
 
     def _look(self) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gridseval.envs.arguments import one_of
 from gridseval.envs.own_states import check_own_states
+from gridseval.envs.perturbations.kinds import PERTURBATIONS
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.moved import renaming_note
+from gridseval.policies.identity import file_sha256
 from gridseval.suites import (
     PROMPTS,
     Episode,
@@ -109,6 +113,8 @@ class TaskSelection:
             keys["selection"] = self.selection.narrows
         if self.plan.texts:
             keys["perturb"] = list(self.plan.texts)
+        if kinds := _foreign_kinds(self.plan):
+            keys["perturb_kinds"] = kinds
         if self.is_plus:
             keys["prompts"] = self.prompts
             keys["perturbed_start"] = self.perturbed_start
@@ -149,6 +155,23 @@ def choose(config: RunConfig) -> TaskSelection:
     return TaskSelection(
         *(suite, tasks, lacking, selection, plan, folder, prompts, real, notes, digest)
     )
+
+
+def _foreign_kinds(plan: PerturbationPlan) -> dict[str, dict[str, str | None]]:
+    """Return what identifies the kinds that are not gridseval's own: edited, they are others."""
+    found = {}
+    for name in sorted(item.kind for item in plan.items):
+        if (origin := PERTURBATIONS.origin(name)) == "gridseval":
+            continue
+        where, _, variable = PERTURBATIONS.target(name).rpartition(":")
+        path = where if where.endswith(".py") else getattr(sys.modules[where], "__file__", None)
+        file = None if path is None else Path(path)
+        found[name] = {
+            "origin": origin,
+            "object": f"{Path(where).name if where.endswith('.py') else where}:{variable}",
+            "source_sha256": None if file is None else file_sha256(file),
+        }
+    return found
 
 
 def _refuse_plus_options(config: RunConfig, suite: Suite) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.perturbations.camera import exact_nominal
-from gridseval.envs.perturbations.kinds import find_kind
+from gridseval.envs.perturbations.own_edits import code_of, own_edits
 from gridseval.envs.perturbations.patterns import paint
 from gridseval.envs.perturbations.perturbation import NOTHING, Light, Perturbation, Surface
 from gridseval.envs.perturbations.restoring import RestoringEditor
@@ -65,10 +65,27 @@ class ModelEditor:
         if perturbation.background != self._present.background:
             changed |= self._set_background(perturbation)
         self._present = perturbation
-        for name, data in perturbation.extra.items():
-            if (edit := find_kind(name).edit_model) is not None:
-                self._own.edit(functools.partial(_swapped, edit, data))
+        for kind, edit, data in own_edits(perturbation.extra, "edit_model"):
+            self.edit(kind, edit, data)
         return tuple(sorted(changed | set(self._own.textures())))
+
+    def edit(self, kind: str, change: Callable[..., None], *arguments: Any) -> None:
+        """Let a kind's own edit change the model, until the next perturbation is applied.
+
+        Args:
+            kind: The kind's name.
+            change: Is given the model and the arguments.
+            arguments: What its edit takes beside the model.
+
+        Raises:
+            UsageError: The edit raised.
+        """
+        with code_of(kind):
+            self._own.edit(lambda model: change(model, *arguments))
+
+    def without_edits(self) -> AbstractContextManager[None]:
+        """Show the model without the kinds' own edits for a while."""
+        return self._own.undone()
 
     def _move_camera(self, perturbation: Perturbation) -> None:
         assert perturbation.camera is not None
@@ -119,10 +136,6 @@ class ModelEditor:
         # A material's own colour multiplies the texture's.
         textured = (model.mat_texid[material] >= 0).any()
         model.mat_rgba[material, :3] = 1.0 if textured else surface.colours[0]
-
-
-def _swapped(edit: Callable[[Any, Any], None], data: Any, model: Any) -> None:
-    edit(model, data)
 
 
 def _find(view: Any, name: str) -> int | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.envs.perturbations.kinds import find_kind
 from gridseval.envs.perturbations.noise import apply_noise, noise_rng
+from gridseval.envs.perturbations.own_edits import code_of, own_edits
 from gridseval.envs.perturbations.perturbation import Perturbation
 from gridseval.envs.perturbations.seeding import generator
 
@@ -37,8 +37,8 @@ def perturbed_image(
     if perturbation.noise is not None and camera == _NOISY and control_step > 0:
         rng = noise_rng(*episode, control_step)
         image = apply_noise(image, perturbation.noise, rng, perturbation.true_swap)
-    for name, data in perturbation.extra.items():
-        if (edit := find_kind(name).edit_image) is not None:
-            rng = generator(*episode, f"{name} of {camera}", control_step)
+    for kind, edit, data in own_edits(perturbation.extra, "edit_image"):
+        rng = generator(*episode, f"{kind} of {camera}", control_step)
+        with code_of(kind):
             image = edit(image, camera, data, rng)
     return image

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gridseval.envs.perturbations.kinds import STRENGTHS, Kind, Values, find_kind
+from gridseval.envs.perturbations.own_edits import code_of
 from gridseval.envs.perturbations.parameters import Value
 from gridseval.envs.perturbations.perturbation import Perturbation
 from gridseval.envs.perturbations.seeding import generator
@@ -73,20 +76,23 @@ class PerturbationPlan:
             suite: The suite's name.
             task: The task's index.
             trial: The trial's number.
+
+        Raises:
+            UsageError: A kind's code raised or made what cannot be recorded, or two kinds change
+                the same.
         """
         fields: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         record: dict[str, Any] = {}
+        owners: dict[str, str] = {}
         for item in self.items:
             kind = find_kind(item.kind)
             rng = generator(seed, suite, task, trial, kind.seeded_as or item.kind)
-            values: Values = dict(item.values)
-            if item.strength is not None:
-                values = kind.sample(item.strength, rng)
-            made = kind.make(values, rng)
+            values, made = _made(item, kind, rng)
             if kind.has_edit:
-                extra[item.kind] = json.loads(json.dumps(made))  # as a record says it
+                extra[item.kind] = made
             else:
+                _claim(owners, item.kind, made)
                 fields |= made
             given = {} if item.strength is None else {"strength": item.strength}
             record[item.kind] = {**given, **values}
@@ -94,6 +100,29 @@ class PerturbationPlan:
         if record:
             record["applied"] = perturbation.to_json()
         return Draw(perturbation, record)
+
+
+def _made(item: Item, kind: Kind, rng: np.random.Generator) -> tuple[Values, Any]:
+    """Return a kind's parameters, and what it makes of them."""
+    with code_of(item.kind):
+        values: Values = dict(item.values)
+        if item.strength is not None:
+            values = kind.sample(item.strength, rng)
+        made = kind.make(values, rng)
+        json.dumps(dict(values))  # a record shows them
+        if kind.has_edit:
+            return values, json.loads(json.dumps(made))  # as a record says it
+        Perturbation(**made)
+        return values, made
+
+
+def _claim(owners: dict[str, str], kind: str, made: Mapping[str, Any]) -> None:
+    """Note whose fields are whose, and refuse a field of two kinds."""
+    for name in made:
+        if (owner := owners.setdefault(name, kind)) != kind:
+            raise UsageError(
+                f"perturbations {owner} and {kind} both change {name}", "give one of them"
+            )
 
 
 def parse_plan(texts: Iterable[str]) -> PerturbationPlan:
@@ -131,7 +160,7 @@ def parse_item(text: str) -> Item:
     name, _, rest = (part.strip() for part in current_perturbation(text).partition(":"))
     kind = find_kind(name)
     if not rest:
-        example = f"{name}:3 or {name}:{kind.parameters[0].name}=…"
+        example = " or ".join((f"{name}:3", *(f"{name}:{p.name}=…" for p in kind.parameters[:1])))
         raise UsageError(f"--perturb {text!r} says no strength and no parameters", f"try {example}")
     if "=" in rest:
         return Item(name, None, tuple(_parse_values(kind, rest).items()))
@@ -144,11 +173,16 @@ def _parse_strength(kind: Kind, text: str) -> int:
         return int(text)
     if text.lstrip("+-").isdecimal():
         raise UsageError(f"{kind.name} has no strength {text}", f"strengths are 1 to {STRENGTHS}")
-    hint = did_you_mean(text, [parameter.name for parameter in kind.parameters])
     raise UsageError(
         f"--perturb {kind.name}:{text} is neither a strength (1 to {STRENGTHS}) nor name=value",
-        hint,
+        _nearest(kind, text),
     )
+
+
+def _nearest(kind: Kind, name: str) -> str:
+    """Return what to write in place of a parameter that a kind does not have."""
+    names = [parameter.name for parameter in kind.parameters]
+    return did_you_mean(name, names) if names else f"try {kind.name}:3"
 
 
 def _parse_values(kind: Kind, text: str) -> Mapping[str, Value]:
@@ -157,9 +191,7 @@ def _parse_values(kind: Kind, text: str) -> Mapping[str, Value]:
     for part in text.split(","):
         name, _, given = (piece.strip() for piece in part.partition("="))
         if name not in parameters:
-            raise UsageError(
-                f"{kind.name} has no parameter {name!r}", did_you_mean(name, parameters)
-            )
+            raise UsageError(f"{kind.name} has no parameter {name!r}", _nearest(kind, name))
         if name in values:
             raise UsageError(f"--perturb {kind.name} gives {name} twice", "give it once")
         try:

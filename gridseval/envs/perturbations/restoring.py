@@ -8,6 +8,7 @@ nominal model to the bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ class _Place(NamedTuple):
 
     owner: Any
     name: str
+
+    def value(self) -> Any:
+        """Return a copy of it."""
+        value = getattr(self.owner, self.name)
+        return value.copy() if isinstance(value, np.ndarray) else value
 
     def put(self, value: Any) -> None:
         """Give it a value."""
@@ -60,6 +66,18 @@ class RestoringEditor:
         self._changed = []
         return textures
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Show the model without the edits for a while, and then with them again."""
+        edited = [(place, place.value()) for place, _ in self._changed]
+        for place, value in self._changed:
+            place.put(value)
+        try:
+            yield
+        finally:
+            for place, value in edited:
+                place.put(value)
+
     def textures(self) -> tuple[int, ...]:
         """Return the ids of the textures that edits have changed."""
         model, found = self._model, set()
@@ -74,8 +92,8 @@ class RestoringEditor:
 def _numbers(model: Any) -> Iterator[tuple[_Place, Any]]:
     """Yield each array of a model, and each number of its options, with a copy of its value."""
     yield from _arrays(model)
-    looks = (model.vis.headlight, model.vis.map, model.vis.rgba, model.vis.global_)
-    for owner in (model.opt, model.stat, *looks):
+    looks = (getattr(model.vis, name) for name in _public(model.vis))
+    for owner in (model.opt, model.stat, *(look for look in looks if not isinstance(look, type))):
         yield from _arrays(owner)
         for name in _public(owner):
             if isinstance(value := getattr(owner, name), (int, float)):

@@ -31,7 +31,9 @@ class SceneRenderer:
         scene: The compiled task.
         context: The process's OpenGL context.
         image_px: Width and height of the images.
-        cull: Whether to leave out geoms that cannot reach the image.
+        cull: Whether to leave out geoms that cannot reach the image. Culling and OpenGL keep
+            shapes, mirrors, fog and textures as the model has them now: where a perturbation's own
+            code changes them, make a new renderer without culling.
     """
 
     def __init__(
@@ -44,8 +46,7 @@ class SceneRenderer:
         model = self._model = scene.model
         self._data = mujoco.MjData(model)
         self._camera_ids: dict[str, int] = {}
-        self._groups = model.geom_group.copy()
-        drawn = np.isin(self._groups, _DRAWN_GROUPS)
+        drawn = np.isin(model.geom_group, _DRAWN_GROUPS)
         self._culler = Culler(model, image_px, drawn) if cull else None
         self._options = mujoco.MjvOption()
         for group in range(mujoco.mjNGROUP):
@@ -73,13 +74,14 @@ class SceneRenderer:
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
-        present_sites = model.site_rgba.copy()
+        # Copied for each image: a perturbation may have changed the groups since the last one.
+        present_groups, present_sites = model.geom_group.copy(), model.site_rgba.copy()
         model.site_rgba[:] = view.site_rgba
         try:
             image = self._draw(self._camera_id(camera))
         finally:
             model.site_rgba[:] = present_sites
-            model.geom_group[:] = self._groups
+            model.geom_group[:] = present_groups
         return image[::-1, ::-1].copy()
 
     def _draw(self, camera: int) -> Image:

@@ -38,10 +38,11 @@ class Kind:
         contradicts: Kinds that cannot be drawn in the same episode.
         seeded_as: Names the random generator, where that is not the kind's own name.
         edit_model: Changes a compiled ``mujoco.MjModel`` in place. gridseval restores each number
-            before the next episode. Shapes and poses of bodies are out of its reach: images are
-            culled by the compiled ones, and each reset places fixtures anew.
+            before the next episode, and draws such an episode with a renderer of its own, without
+            culling. Poses of fixtures are out of its reach: each reset places them anew.
         edit_start: Changes ``qpos`` and ``qvel`` of a ``mujoco.MjData``, with the model as first
-            argument, after the stored initial state is set and before the episode settles.
+            argument, after the stored initial state is set and before the episode settles. What it
+            changes in the model lasts for the episode.
         edit_image: Returns what a camera (``"agentview"`` or ``"wrist"``) shows: image, uint8
             (height, width, 3); camera; data; a random generator that depends on the episode and the
             control step only.

@@ -7,6 +7,7 @@ Plug-ins are packages with entry points in the group ``gridseval.perturbations``
 from __future__ import annotations
 
 from gridseval.envs.perturbations.kinds.kind import Kind
+from gridseval.errors import UsageError
 from gridseval.moved import current_perturbation
 from gridseval.registry import Interface, Registry
 
@@ -23,8 +24,11 @@ PERTURBATIONS: Registry[Kind] = Registry(
         "noise": f"{_ROOM}.noise:KIND",
         "background": f"{_ROOM}.background:KIND",
     },
-    Interface("perturbation", instance_of=f"{_ROOM}.kind:Kind"),
+    Interface("perturbation", instance_of=f"{_ROOM}.kind:Kind", by_path=False),
 )
+
+_FROM_FILES: dict[str, Kind] = {}
+"""Kinds whose target is a file, which would run at each look."""
 
 
 def list_perturbations() -> tuple[str, ...]:
@@ -36,6 +40,17 @@ def find_kind(name: str) -> Kind:
     """Return a kind by its name, or by a name that it had before.
 
     Raises:
-        UsageError: The name is unknown (with the nearest), or a plug-in cannot be loaded.
+        UsageError: The name is unknown (with the nearest), a plug-in cannot be loaded, or the kind
+            says another name.
     """
-    return PERTURBATIONS.load(current_perturbation(name))
+    name = current_perturbation(name)
+    target = PERTURBATIONS.target(name)
+    kind = _FROM_FILES.get(target) or PERTURBATIONS.load(name)
+    if target.partition(":")[0].endswith(".py"):
+        _FROM_FILES[target] = kind
+    if kind.name != name:
+        raise UsageError(
+            f"perturbation {name!r} of {target} says that its name is {kind.name!r}",
+            "give both the same name",
+        )
+    return kind
