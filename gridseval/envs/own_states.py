@@ -49,17 +49,19 @@ def check_liberos_tasks(suite: Suite) -> None:
     Raises:
         UsageError: There is no such folder or task; names the nearest.
     """
-    for task in suite.tasks:
-        if suite.file is None or not task.folder:
-            continue
-        problem = TaskFiles.of(task.folder, task.name, Path()).bddl
-        if problem.is_file():
-            continue
-        place = f"{suite.file}: files.libero"
-        if not problem.parent.is_dir():
-            folders = sorted(path.name for path in (package_root() / "bddl_files").iterdir())
-            hint = did_you_mean(task.folder, folders)
-            raise UsageError(f"{place}: LIBERO has no folder {task.folder!r}", hint)
-        names = sorted(path.stem for path in problem.parent.glob("*.bddl"))
-        hint = did_you_mean(task.name, names, at_most=3)
-        raise UsageError(f"{place}: {task.folder} has no task {task.name!r}", hint)
+    for task in suite.tasks if suite.file is not None else ():
+        if task.folder:
+            _check_liberos_task(task, f"{suite.file}: files.libero")
+
+
+def _check_liberos_task(task: Task, place: str) -> None:
+    problem = TaskFiles.of(task.folder, task.name, Path()).bddl
+    if problem.is_file():
+        return
+    if not problem.parent.is_dir():
+        folders = sorted(path.name for path in (package_root() / "bddl_files").iterdir())
+        hint = did_you_mean(task.folder, folders)
+        raise UsageError(f"{place}: LIBERO has no folder {task.folder!r}", hint)
+    names = sorted(path.stem for path in problem.parent.glob("*.bddl"))
+    hint = did_you_mean(task.name, names, at_most=3)
+    raise UsageError(f"{place}: {task.folder} has no task {task.name!r}", hint)
