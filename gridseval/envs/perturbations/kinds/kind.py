@@ -38,7 +38,7 @@ class Kind:
         contradicts: Kinds that cannot be drawn in the same episode.
         seeded_as: Names the random generator, where that is not the kind's own name.
         edit_model: Changes a compiled ``mujoco.MjModel`` in place. gridseval restores each number
-            before the next episode, and draws such an episode with a renderer of its own, without
+            before the next episode, and draws such an episode with a separate renderer, without
             culling. Poses of fixtures are out of its reach: each reset places them anew.
         edit_start: Changes ``qpos`` and ``qvel`` of a ``mujoco.MjData``, with the model as first
             argument, after the stored initial state is set and before the episode settles. What it
