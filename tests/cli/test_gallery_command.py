@@ -38,7 +38,10 @@ def test_a_sheet_is_drawn(assets: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (("--out", "sheet.txt"), ("sheet.txt", ".png")),
         (("--suite", "libero_plus_gaol"), ("libero_plus_gaol", "libero_plus_goal")),
         (("--suite", "libero_10", "--perturb", "cam"), ("cam", "camera")),
-        (("--perturb", "camera:3"), ("takes no 'camera:3'", "name the kind alone: camera")),
+        (
+            ("--suite", "libero_10", "--perturb", "camera:3"),
+            ("takes no 'camera:3'", "name the kind alone: camera"),
+        ),
         (("--libero-plus", "/nowhere"), ("/nowhere",)),
     ],
 )
