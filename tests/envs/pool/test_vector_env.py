@@ -236,7 +236,9 @@ def test_all_arguments_of_an_environment_reach_the_workers(make_env: MakeEnv) ->
     assert {name: getattr(settings, name) for name in given} == given
     assert settings.assets == "/models"
     assert list(inspect.signature(LiberoEnv).parameters) == ["suite", "render_mode", "options"]
-    assert fields(EnvSettings) == fields(EnvConfig), "one table of options for both"
+    own = fields(EnvSettings)[len(fields(EnvConfig)) :]
+    assert fields(EnvSettings) == fields(EnvConfig) + own, "one table of options for both"
+    assert [field.name for field in own] == ["suite_sha256"]
 
 
 def test_closed_environments_say_so(make_env: MakeEnv) -> None:
