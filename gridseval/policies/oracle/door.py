@@ -7,6 +7,7 @@ hand passes over the fixture, with its closed fingertips below the upper edge of
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import numpy as np
 
@@ -37,9 +38,9 @@ class _Door(Legs):
         # The hand's long side runs along the fixture's front.
         self.yaw = nearer_yaw(self.fixture.rotation[:2, 0], hand_rotation(math.pi / 2))
 
+    @abstractmethod
     def places(self) -> tuple[tuple[float, float, float], ...]:
         """Return where the hand goes in each leg but the last, which moves up."""
-        raise NotImplementedError
 
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""

@@ -6,6 +6,7 @@ The hand leans towards the cabinet, so that palm and wrist stay clear of handles
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import numpy as np
 
@@ -58,13 +59,13 @@ class _Drawer(Legs):
         """Return where the hand is, from the handle, to have a corner of its tip there (m)."""
         return np.asarray(inward * self.inward + np.array([0.0, 0.0, up]))
 
+    @abstractmethod
     def contact(self, scene: Scene) -> Array:
         """Return where the hand touches the handle."""
-        raise NotImplementedError
 
+    @abstractmethod
     def working(self, scene: Scene) -> Array:
         """Return where the hand presses to while it moves the drawer."""
-        raise NotImplementedError
 
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""
