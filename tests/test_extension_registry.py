@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plug_in import write_distribution
 
 from gridseval.errors import PolicyError, UsageError
 from gridseval.registry import Interface, Registry
@@ -17,12 +18,10 @@ COUNTER = "collections:Counter"
 @pytest.fixture
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a package on the path whose entry points are sound, broken and of a wrong type."""
-    info = tmp_path / "plug-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
+    write_distribution(
+        tmp_path,
         "[gridseval.test.things]\n"
-        "broken = plug_broken:Mine\nmine = plug_things:Mine\nwrong = plug_things:Wrong\n"
+        "broken = plug_broken:Mine\nmine = plug_things:Mine\nwrong = plug_things:Wrong\n",
     )
     (tmp_path / "plug_things.py").write_text(
         "from pathlib import Path\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from plug_in import write_distribution
 
 from gridseval.bench import pruners
 from gridseval.bench.nano import NanoTime, measure_nano, nano_text
@@ -92,12 +93,10 @@ def test_a_pruner_of_ones_own_is_timed_alone(
 def test_a_broken_plug_in_is_left_out_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "plug-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
+    write_distribution(
+        tmp_path,
         "[gridseval.pruners]\nbroken = no_such_module:Thing\n"
-        "also_dense = gridseval.tokens.pruners.dense:Dense\n"
+        "also_dense = gridseval.tokens.pruners.dense:Dense\n",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     usable, failed = usable_pruners()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plug_in import write_distribution
 
 from gridseval.envs.perturbations.kinds import PERTURBATIONS
 from gridseval.evaluation.config import RunConfig
@@ -29,10 +30,12 @@ def manifest(tmp_path: Path, *perturb: str) -> dict[str, Any]:
 @pytest.fixture
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the file of a package that brings a kind, which is on the path."""
-    info = tmp_path / "glare-1.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: glare\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[gridseval.perturbations]\nglare = glaring:KIND\n")
+    write_distribution(
+        tmp_path,
+        "[gridseval.perturbations]\nglare = glaring:KIND\n",
+        "glare",
+        version="1.2",
+    )
     file = tmp_path / "glaring.py"
     file.write_text(SOURCE.format(1, "glare"))
     monkeypatch.syspath_prepend(str(tmp_path))

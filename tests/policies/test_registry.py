@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plug_in import write_distribution
 
 from gridseval.errors import PolicyError
 from gridseval.policies import Registry, list_policies
@@ -37,12 +38,10 @@ def registry() -> Registry[Any]:
 @pytest.fixture
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder on the path with a package whose entry points are sound and broken ones."""
-    info = tmp_path / "plug-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
+    write_distribution(
+        tmp_path,
         "[gridseval.test.policies]\n"
-        "mine = plug_in_module:Mine\nbroken = plug_in_broken:Mine\nzero = plug_in_broken:Mine\n"
+        "mine = plug_in_module:Mine\nbroken = plug_in_broken:Mine\nzero = plug_in_broken:Mine\n",
     )
     (tmp_path / "plug_in_module.py").write_text(POLICY_FILE)
     (tmp_path / "plug_in_broken.py").write_text("raise RuntimeError('no GPU for this plug-in')\n")
@@ -115,10 +114,11 @@ def test_a_broken_plug_in_tells_its_reason_to_those_who_name_it(
 
 
 def test_a_name_that_two_packages_claim_is_refused(registry: Registry[Any], plug_in: Path) -> None:
-    info = plug_in / "other-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[gridseval.test.policies]\nmine = other:Mine\n")
+    write_distribution(
+        plug_in,
+        "[gridseval.test.policies]\nmine = other:Mine\n",
+        "other",
+    )
     with pytest.raises(PolicyError, match="claimed by other:Mine and plug_in_module:Mine"):
         registry.load("mine")
 

@@ -16,6 +16,7 @@ import yaml
 from bddl_attacks import MARKER, WORKING
 from command_line import cli as cli
 from own_suites import TASKS, write_suite
+from plug_in import write_distribution
 
 from gridseval.data import data_dir
 from gridseval.envs.config import EnvConfig
@@ -266,14 +267,12 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_suite(site / "kitchens" / "kitchen")
     write_suite(site / "kitchens" / "pantry", name="pantry")
     (site / "kitchens" / "__init__.py").write_text("raise RuntimeError('imported')\n", "utf8")
-    info = site / "kitchens-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kitchens\nVersion: 1.0\n", "utf8")
-    (info / "entry_points.txt").write_text(
+    write_distribution(
+        site,
         "[gridseval.suites]\nkitchen = kitchens:kitchen\nbroken = kitchens:nowhere\n"
         "pantry = kitchens.pantry\nlost = kitchens.pantry.lost\ngone = no_such_package.a\n"
         "unspecified = no_spec.kitchen\n",
-        "utf8",
+        "kitchens",
     )
     monkeypatch.syspath_prepend(site)
     return site

@@ -12,6 +12,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
+from plug_in import write_distribution
 
 from gridseval.envs.perturbations import CameraMove, ModelEditor, Perturbation
 from gridseval.envs.perturbations.images import perturbed_image
@@ -193,12 +194,10 @@ def test_an_image_depends_on_episode_and_step_only() -> None:
 def test_a_kind_of_a_package_is_found_by_its_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "plug-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
+    write_distribution(
+        tmp_path,
         "[gridseval.perturbations]\n"
-        "brighter = plugged_kinds:KIND\nbroken = no_such_kinds:KIND\nwrong = plugged_kinds:WRONG\n"
+        "brighter = plugged_kinds:KIND\nbroken = no_such_kinds:KIND\nwrong = plugged_kinds:WRONG\n",
     )
     (tmp_path / "plugged_kinds.py").write_text(
         "from dataclasses import replace\n"
@@ -314,10 +313,11 @@ def test_a_file_is_no_name_of_a_kind_and_does_not_run(tmp_path: Path, text: str)
 def test_a_plug_in_is_looked_up_once_and_a_file_runs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "dimming-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dimming\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[gridseval.perturbations]\ndim = dimming:KIND\n")
+    write_distribution(
+        tmp_path,
+        "[gridseval.perturbations]\ndim = dimming:KIND\n",
+        "dimming",
+    )
     source = (
         "from gridseval.envs.perturbations.kinds import Kind\n"
         "KIND = Kind('{}', 's', (), lambda *_: {{}}, lambda *_: {{}},"
