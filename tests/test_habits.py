@@ -137,3 +137,9 @@ def test_every_parameter_stands_at_the_depth_of_its_section() -> None:
             where = f"{path.relative_to(ROOT)}: {node.name}"
             sunken.extend(f"{where}: {name}" for name in deeper if name in names)
     assert sunken == []
+
+
+def test_the_code_says_its_own_version() -> None:
+    """Metadata of an installation in place keep the number that it was installed with."""
+    for path in (ROOT / "gridseval").rglob("*.py"):
+        assert 'metadata.version("gridseval")' not in path.read_text(encoding="utf8"), path

@@ -6,16 +6,17 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from gridseval import __version__
 from gridseval.bench.figures import PLAIN, Figures, Shares
 from gridseval.bench.measurements import Measurements
 from gridseval.bench.plan import BenchPlan
+from gridseval.versions import versions_of
 
 SCHEMA = 1
 _NAME_WIDTH = 23
-_PACKAGES = ("gridseval", "mujoco", "robosuite", "hf-libero", "numpy")
+_PACKAGES = ("mujoco", "robosuite", "hf-libero", "numpy")
 
 
 def as_json(plan: BenchPlan, measured: Measurements, figures: Figures) -> dict[str, Any]:
@@ -29,7 +30,11 @@ def as_json(plan: BenchPlan, measured: Measurements, figures: Figures) -> dict[s
             "python": platform.python_version(),
             "backend": measured.backend,
             "renderer": measured.renderer,
-            "versions": {name: _version(name) for name in _PACKAGES},
+            "versions": {
+                "gridseval": __version__,
+                **dict.fromkeys(_PACKAGES),
+                **versions_of(*_PACKAGES),
+            },
         },
         **asdict(figures),
         "episodes": {
@@ -124,10 +129,3 @@ def _row(name: str, cells: Sequence[str]) -> str:
 
 def _same(bits_equal: bool) -> str:
     return "equal to the bit" if bits_equal else "THEY DIFFER"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

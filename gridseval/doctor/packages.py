@@ -11,7 +11,7 @@ from pathlib import Path
 from gridseval.doctor.finding import Finding, Health
 from gridseval.envs.libero_package import package_root
 from gridseval.errors import MachineError
-from gridseval.versions import MUJOCO_HINT, check_mujoco_version, release_of
+from gridseval.versions import MUJOCO_HINT, check_mujoco_version, release_of, versions_of
 
 Release = tuple[int, ...]
 
@@ -158,7 +158,4 @@ def _owners(folder: Path) -> dict[str, str]:
 
 
 def _installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return versions_of(package).get(package)

@@ -7,12 +7,12 @@ import datetime
 import os
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 from gridseval import __version__
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
+from gridseval.versions import versions_of
 
 MANIFEST_SCHEMA = 1
 DEFAULT_VIDEO = "default"
@@ -65,13 +65,7 @@ def _published(prepared: PreparedRun) -> list[str]:
 
 def _versions(prepared: PreparedRun) -> dict[str, str]:
     # An installation in place keeps the number it was installed with; the code has its own.
-    versions = {"gridseval": __version__, **{name: _version(name) for name in _PACKAGES}}
+    installed = dict.fromkeys(_PACKAGES, "not installed") | versions_of(*_PACKAGES)
+    versions = {"gridseval": __version__, **installed}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -7,12 +7,12 @@ import datetime
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from gridseval import __version__
 from gridseval.report.bars import TaskChart, task_chart
 from gridseval.report.cautions import Caution, cautions
 from gridseval.report.episodes import Group, groups
@@ -126,6 +126,6 @@ def _page(runs: tuple[ReportRun, ...], folder: Path) -> Page:
         tokens=tuple(told for run in runs if (told := token_statistics(run))),
         episodes=tuple((run, groups(run, folder)) for run in runs),
         provenance=provenance(runs),
-        version=metadata.version("gridseval"),
+        version=__version__,
         made=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )
