@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gridseval.cli.options import HELP, FilePath, Text, assets_option
+from gridseval.cli.options import HELP, SEED, FilePath, Text, assets_option
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
 
@@ -53,7 +53,7 @@ _MAX_WORKERS = 1024
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=SEED,
     default=0,
     show_default=True,
     metavar="N",

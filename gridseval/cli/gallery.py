@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP, FilePath, Text, assets_option, file_stem, libero_plus_option
+from gridseval.cli.options import (
+    HELP,
+    SEED,
+    FilePath,
+    Text,
+    assets_option,
+    file_stem,
+    libero_plus_option,
+)
 
 
 @click.command(name="gallery", context_settings=HELP)
@@ -34,7 +42,7 @@ from gridseval.cli.options import HELP, FilePath, Text, assets_option, file_stem
 @libero_plus_option()
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=SEED,
     default=0,
     show_default=True,
     metavar="N",

@@ -58,6 +58,9 @@ class FilePath(click.Path):
 
 EPISODES, POLICY, MACHINE = "Episodes", "Policy", "Machine"
 
+SEED = click.IntRange(0, 2**32 - 1)
+"""Seeds that LIBERO takes: up to ``MOST_SEED`` of ``suites``, which help need not import."""
+
 
 def file_stem(suite: str) -> str:
     """Return what files of a suite are named after, for a name or path that ``--suite`` is given.

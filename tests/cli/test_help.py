@@ -95,3 +95,10 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_seeds_of_the_command_line_are_liberos() -> None:
+    from gridseval.cli.options import SEED
+    from gridseval.suites.bounds import MOST_SEED
+
+    assert (SEED.min, SEED.max) == (0, MOST_SEED)
