@@ -92,14 +92,18 @@ class PickPlace(Skill):
         """See ``Skill``."""
         if scene is not self._seen:
             self._last, self._seen = self._seen, scene
-        test = _TESTS.get(self.phase)
-        following = test(self, scene) if test else None
+        following = self.following(scene)
         if following is None:
             return False
         self.phase = following
         self._start = self._begin(scene)
         self._lowest = (math.inf, scene.step)
         return True
+
+    def following(self, scene: Scene) -> Phase | None:
+        """Return the phase that begins now, or ``None`` if the present one goes on."""
+        test = _TESTS.get(self.phase)
+        return test(self, scene) if test else None
 
     def grippers(self) -> tuple[float, float]:
         """See ``Skill``."""

@@ -10,6 +10,7 @@ from gridseval.policies.oracle.drawer import CloseDrawer, OpenDrawer
 from gridseval.policies.oracle.knob import TurnKnob
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.push import Push, can_push
+from gridseval.policies.oracle.reach_in import ReachIn, is_roofed
 from gridseval.policies.oracle.scene import Scene
 from gridseval.policies.oracle.skill import Setting, Skill
 from gridseval.policies.oracle.tasks import PLACED, Goal
@@ -24,6 +25,7 @@ _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("on", "flat"): Push,
     ("on", ""): PickPlace,
     ("in", ""): PickPlace,
+    ("in", "roofed"): ReachIn,
     ("clear", ""): Drag,
 }
 """Skills by relation and by the kind of part that moves; objects have none, or are flat."""
@@ -37,6 +39,8 @@ def skill_for(goal: Goal, setting: Setting, scene: Scene) -> Skill | None:
 
 def _kind(goal: Goal, setting: Setting, scene: Scene) -> str:
     if goal.relation in PLACED:
+        if is_roofed(goal, scene, setting.models):
+            return "roofed"
         return "flat" if can_push(goal, scene, setting.models) else ""
     part = setting.models.part_of(goal.thing)
     return part.kind if part else ""

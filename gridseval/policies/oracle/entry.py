@@ -1,0 +1,201 @@
+"""How something held goes into a region under a roof: from which side, and how the hand leans.
+
+The boxes of a fixture say from where a region is open. Postures of the hand are tried, from upright
+to level: what is held, the fingers, the palm and the wrist, as points, must pass no box on the way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridseval.policies.oracle.clearance import FINGERTIP_DROP
+from gridseval.policies.oracle.geometry import Array, Boxes, hand_rotation, hand_yaw
+from gridseval.policies.oracle.models import Models, split_region
+from gridseval.policies.oracle.scene import Pose, Scene
+
+_RAY_M = np.arange(0.0, 0.4, 0.001)
+_MARGIN_M = 0.004
+_ABOVE_FLOOR_M = (0.006, 0.02)
+_STEP_M = 0.015
+# How far inside the origin of what is put in should be at least, and its middle above a drop.
+_INSIDE_M, _RESTS_M = 0.03, 0.02
+_OUTSIDE_M = 0.03
+_LEANS = tuple(math.radians(degrees) for degrees in (0, 25, 45, 62, 72, 80))
+_ASIDE_M = (0.0, 0.03, -0.03, 0.06, -0.06, 0.09, -0.09)
+# How far the arm's last joint lets the hand turn. Leaning, it turns easily to the one side only.
+_LEAST_YAW, _MOST_YAW, _LEAST_LEANING_YAW = -1.9, 2.7, -1.2
+# The hand in its own frame: half its width and thickness, and how far behind the grip it ends.
+_PALM_M, _THICK_M, _PALM_FROM_M, _PALM_TO_M = 0.1, 0.032, 0.03, 0.11
+_WRIST_M, _WRIST_TO_M = 0.045, 0.2
+_FINGER_M = 0.012
+DEBUG = False
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """The open side of a region that has a roof.
+
+    Attributes:
+        inward: Unit vector (3,), horizontal.
+        front: Point (3,) straight before the region's site, under the edge of the roof (m).
+        floor: Height (m) of the board on which things rest inside; ``None`` for the table.
+    """
+
+    inward: Array
+    front: Array
+    floor: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """How the hand brings something in.
+
+    Attributes:
+        inside: Pose of the hand at the end.
+        outside: Pose of the hand before it moves straight in.
+    """
+
+    inside: Pose
+    outside: Pose
+
+
+def opening_of(region: str, scene: Scene, models: Models) -> Opening | None:
+    """Return the open side of a region; ``None`` if it has no roof, or no open side."""
+    fixture = split_region(region)[0]
+    if fixture not in scene.boxes or region not in scene.sites or models.of(fixture) is None:
+        return None
+    site, boxes, body = scene.sites[region], scene.boxes[fixture], scene.bodies[fixture]
+    up = np.array([0.0, 0.0, 1.0])
+    if not _meets(_ray(site, up), boxes).any() or _meets(site[None], boxes).any():
+        return None
+    sides = [body.rotation[:, axis] * sign for axis in (1, 0) for sign in (1.0, -1.0)]
+    ways = [way for way in sides if not _meets(_ray(site, -way), boxes).any()]
+    if not ways:
+        return None
+    inward = ways[0]
+    covered = boxes.distances(_ray(site, -inward)[:, :2]) <= 0.0
+    covered &= boxes.lows > site[2]
+    front = float(_RAY_M[np.flatnonzero(covered.any(axis=1))[-1]])
+    below = _meets(_ray(site, -up), boxes)
+    floor = float(site[2] - _RAY_M[int(np.argmax(below))]) if below.any() else None
+    return Opening(inward, site - front * inward, floor)
+
+
+def plan_entry(
+    thing: str, middle: Array, opening: Opening, ground: float, scene: Scene, models: Models
+) -> Entry | None:
+    """Return how to bring what the hand holds through an opening; ``None`` if nothing fits.
+
+    Args:
+        thing: Instance name of what the hand holds.
+        middle: The region's site, float64 (3,), metres.
+        opening: The region's open side.
+        ground: Height (m) of the table.
+        scene: What is where, with the thing between the fingers.
+        models: What is known of LIBERO's models.
+    """
+    model, body, hand = models.of(thing), scene.bodies[thing], scene.hand
+    assert model is not None  # goals with unknown objects were left out
+    to_hand = hand.rotation.T
+    held = [_grid(box[:3], box[3:]) for box in model.boxes]
+    local = np.concatenate(held) @ (to_hand @ body.rotation).T
+    local = local + to_hand @ (body.position - hand.position)
+    origin = to_hand @ (body.position - hand.position)
+    centre = to_hand @ (
+        body.position + body.rotation @ (model.boxes[0, :3] + model.boxes[0, 3:]) / 2
+        - hand.position
+    )
+    own = _hand_points(scene.opening)
+    obstacles = scene.obstacles(without={thing})
+    for rotation in _postures(opening.inward, hand.rotation):
+        points = local @ rotation.T
+        # The floor counts where it is under what is held, which is ahead of the hand.
+        floor = ground if opening.floor is None else opening.floor
+        height = floor - float(points[:, 2].min())
+        fixed = np.concatenate([points, own @ rotation.T])
+        height = max(height, ground + 0.004 - float(fixed[:, 2].min()))
+        across = (rotation @ origin) - (rotation @ origin) @ opening.inward * opening.inward
+        lead = float((points @ opening.inward).max())
+        deep = {
+            "origin": (rotation @ origin) @ opening.inward,
+            "centre": (rotation @ centre) @ opening.inward,
+        }
+        side = np.array([-opening.inward[1], opening.inward[0], 0.0])
+        for aside, above in itertools.product(_ASIDE_M, _ABOVE_FLOOR_M):
+            start = opening.front - across + aside * side - (lead + _OUTSIDE_M) * opening.inward
+            start[2] = height + above
+            want = _depth_wanted(middle, opening, deep)
+            reach = lead + _OUTSIDE_M + want[1]
+            steps = np.arange(0.0, reach + _STEP_M, _STEP_M)
+            free = 0.0
+            for step in steps:
+                if DEBUG:
+                    p=fixed + start + step * opening.inward; h=_meets(p,obstacles,_MARGIN_M)
+                    if h.any(): print(np.round(hand_yaw(rotation),2), rotation[:,2].round(2), aside, "step",step,"of",lead+_OUTSIDE_M+want[0], reach,"start",start, "hit", p[h][:2], h[:len(points)].sum(), h.sum())
+                if _meets(fixed + start + step * opening.inward, obstacles, _MARGIN_M).any():
+                    break
+                free = step
+            if free >= lead + _OUTSIDE_M + want[0]:
+                end = start + min(free, reach) * opening.inward
+                return Entry(Pose(end, rotation), Pose(start, rotation))
+    return None
+
+
+def _depth_wanted(middle: Array, opening: Opening, deep: dict[str, float]) -> tuple[float, float]:
+    """Return how far (m) the hand must go beyond the front at least, and at most."""
+    least = _INSIDE_M - deep["origin"]
+    if opening.floor is not None:
+        least = max(least, _RESTS_M - deep["centre"])
+    most = float((middle - opening.front) @ opening.inward) - deep["centre"]
+    return least, max(least, most)
+
+
+def _postures(inward: Array, hand: Array) -> Iterator[Array]:
+    """Yield rotations of the hand, upright first, that face the opening one way or the other."""
+    now = hand_yaw(hand)
+    ahead = math.atan2(inward[1], inward[0])
+    yaws = [(ahead + turn * math.pi / 2 + math.pi) % (2 * math.pi) - math.pi for turn in range(4)]
+    for lean in _LEANS:
+        least = _LEAST_LEANING_YAW if lean else _LEAST_YAW
+        for yaw in sorted((yaw for yaw in yaws if least < yaw < _MOST_YAW), key=lambda y: abs(y - now)):
+            yield hand_rotation(yaw, inward[:2] * lean)
+
+
+def _hand_points(opening: float) -> Array:
+    """Return points (N, 3) on the fingers, the palm and the wrist in the hand's frame (m)."""
+    finger = opening / 2 + _FINGER_M
+    parts = [
+        _grid(np.array([-0.01, side * finger - 0.008, -_PALM_FROM_M]),
+              np.array([0.01, side * finger + 0.008, FINGERTIP_DROP]))
+        for side in (-1, 1)
+    ]
+    parts.append(
+        _grid(np.array([-_THICK_M, -_PALM_M, -_PALM_TO_M]), np.array([_THICK_M, _PALM_M, -_PALM_FROM_M]))
+    )
+    parts.append(
+        _grid(np.array([-_WRIST_M, -_WRIST_M, -_WRIST_TO_M]), np.array([_WRIST_M, _WRIST_M, -_PALM_TO_M]))
+    )
+    return np.concatenate(parts)
+
+
+def _grid(low: Array, high: Array) -> Array:
+    """Return points (N, 3) at most 2 cm apart on and in a box."""
+    axes = [np.linspace(a, b, 2 + int((b - a) / 0.02)) for a, b in zip(low, high, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _ray(start: Array, way: Array) -> Array:
+    return np.asarray(start + _RAY_M[:, None] * way)
+
+
+def _meets(points: Array, boxes: Boxes, margin: float = 0.0) -> Array:
+    """Return whether points (N, 3) are in a box, or within a margin (m): bool (N,)."""
+    near = boxes.distances(points[:, :2]) <= margin
+    height = points[:, 2:]
+    near &= (height > boxes.lows - margin) & (height < boxes.tops + margin)
+    return np.asarray(near.any(axis=1))

@@ -1,0 +1,110 @@
+"""Pick an object and bring it into a region under a roof, through its open side.
+
+As picking and placing, but CARRY ends before the opening, REACH moves straight in, and RETREAT
+straight out again.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gridseval.policies.oracle.entry import Entry, opening_of, plan_entry
+from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.pick_place import PickPlace
+from gridseval.policies.oracle.scene import Pose, Scene
+from gridseval.policies.oracle.skill import ARRIVED_M, CLOSE, Phase, Setting
+from gridseval.policies.oracle.tasks import Goal, holds, is_placed
+from gridseval.policies.oracle.travel import Route
+
+_LIFTED_M = 0.04
+_THERE_M, _THERE_RAD = 0.015, 0.12
+_CARRY_STEPS, _REACH_STEPS = 120, 60
+_CONE_M = 0.03
+_OUT_M = 0.08
+
+
+def is_roofed(goal: Goal, scene: Scene, models: Models) -> bool:
+    """Return whether something must go in through the side of a region."""
+    return goal.relation == "in" and opening_of(goal.target, scene, models) is not None
+
+
+class ReachIn(PickPlace):
+    """Picks an object and brings it in from the side, with a hand that leans as far as need be."""
+
+    any_posture = True
+
+    def __init__(self, goal: Goal, setting: Setting, scene: Scene) -> None:
+        super().__init__(goal, setting, scene)
+        self._ground = float(scene.boxes[goal.thing].lows.min())
+        self._entry: Entry | None = None
+        opening = opening_of(goal.target, scene, setting.models)
+        assert opening is not None  # the table of skills asks for a roof
+        self._opening = opening
+
+    def following(self, scene: Scene) -> Phase | None:
+        """See ``PickPlace``."""
+        if self.phase is Phase.CARRY:
+            return self._after_carrying(scene)
+        if self.phase is Phase.REACH:
+            there = self.route(scene).reached(scene.hand, ARRIVED_M, math.pi)
+            return Phase.RELEASE if there or self._elapsed(scene) > _REACH_STEPS else None
+        if self.phase is Phase.RETREAT:
+            if not self.route(scene).reached(scene.hand, _THERE_M, math.pi):
+                return None if self._elapsed(scene) < _REACH_STEPS else self._try_again()
+            placed = is_placed(self.goal, scene, self._setting.models)
+            return Phase.DONE if holds(self.goal, scene, placed) else self._try_again()
+        return super().following(scene)
+
+    def _after_carrying(self, scene: Scene) -> Phase | None:
+        if self._is_lost(scene):
+            return Phase.RECOVER
+        if self._entry is None:
+            self._entry = plan_entry(
+                self.goal.thing,
+                scene.sites[self.goal.target],
+                self._opening,
+                self._ground,
+                scene,
+                self._setting.models,
+            )
+            if self._entry is None:
+                return Phase.RECOVER
+        there = self.route(scene).reached(scene.hand, _THERE_M, _THERE_RAD)
+        return Phase.REACH if there or self._elapsed(scene) > _CARRY_STEPS else None
+
+    def _is_lost(self, scene: Scene) -> bool:
+        held = np.linalg.norm(self._thing(scene) - scene.hand.position)
+        began = np.linalg.norm(self._start.thing - self._start.hand.position)
+        return bool(abs(held - began) > 0.05)
+
+    def route(self, scene: Scene) -> Route:
+        """See ``Skill``."""
+        if self.phase is Phase.APPROACH:
+            self._entry = None
+        entry = self._entry
+        if entry is None:
+            return super().route(scene)
+        if self.phase is Phase.CARRY:
+            lifted = scene.hand.position[2] - self._start.hand.position[2] > _LIFTED_M
+            far = np.linalg.norm(scene.hand.position[:2] - self._start.hand.position[:2]) > _LIFTED_M
+            if not lifted and not far and entry.outside.position[2] > self._start.hand.position[2] + 0.02:
+                up = self._start.hand.position + np.array([0.0, 0.0, 2 * _LIFTED_M])
+                return Route(up, self._start.hand.rotation)
+            return Route(entry.outside.position, entry.outside.rotation)
+        if self.phase is Phase.REACH:
+            return Route(self._on_the_way_in(scene, entry), entry.inside.rotation)
+        if self.phase is Phase.RETREAT:
+            back = self._start.hand.position - _OUT_M * self._opening.inward
+            return Route(back, entry.inside.rotation)
+        return super().route(scene)
+
+    def _on_the_way_in(self, scene: Scene, entry: Entry) -> np.ndarray:
+        return entry.inside.position
+
+    def grippers(self) -> tuple[float, float]:
+        """See ``Skill``."""
+        if self.phase in (Phase.REACH, Phase.CARRY):
+            return CLOSE, CLOSE
+        return super().grippers()
