@@ -21,7 +21,7 @@ from gridseval.policies.oracle.scene import Pose, Scene
 _RAY_M = np.arange(0.0, 0.4, 0.001)
 _MARGIN_M = 0.004
 _ABOVE_FLOOR_M = (0.006, 0.02)
-_STEP_M = 0.015
+_SPACING_M = 0.01
 # How far inside the origin of what is put in should be at least, and its middle above a drop.
 _INSIDE_M, _RESTS_M = 0.03, 0.02
 _OUTSIDE_M = 0.03
@@ -33,7 +33,6 @@ _LEAST_YAW, _MOST_YAW, _LEAST_LEANING_YAW = -1.9, 2.7, -1.2
 _PALM_M, _THICK_M, _PALM_FROM_M, _PALM_TO_M = 0.1, 0.032, 0.03, 0.11
 _WRIST_M, _WRIST_TO_M = 0.045, 0.2
 _FINGER_M = 0.012
-DEBUG = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,19 +128,10 @@ def plan_entry(
         for aside, above in itertools.product(_ASIDE_M, _ABOVE_FLOOR_M):
             start = opening.front - across + aside * side - (lead + _OUTSIDE_M) * opening.inward
             start[2] = height + above
-            want = _depth_wanted(middle, opening, deep)
-            reach = lead + _OUTSIDE_M + want[1]
-            steps = np.arange(0.0, reach + _STEP_M, _STEP_M)
-            free = 0.0
-            for step in steps:
-                if DEBUG:
-                    p=fixed + start + step * opening.inward; h=_meets(p,obstacles,_MARGIN_M)
-                    if h.any(): print(np.round(hand_yaw(rotation),2), rotation[:,2].round(2), aside, "step",step,"of",lead+_OUTSIDE_M+want[0], reach,"start",start, "hit", p[h][:2], h[:len(points)].sum(), h.sum())
-                if _meets(fixed + start + step * opening.inward, obstacles, _MARGIN_M).any():
-                    break
-                free = step
-            if free >= lead + _OUTSIDE_M + want[0]:
-                end = start + min(free, reach) * opening.inward
+            least, most = _depth_wanted(middle, opening, deep)
+            free = _free_way(fixed + start, opening.inward, obstacles) - lead - _OUTSIDE_M
+            if free >= least:
+                end = start + (lead + _OUTSIDE_M + min(free, most)) * opening.inward
                 return Entry(Pose(end, rotation), Pose(start, rotation))
     return None
 
@@ -184,18 +174,34 @@ def _hand_points(opening: float) -> Array:
 
 
 def _grid(low: Array, high: Array) -> Array:
-    """Return points (N, 3) at most 2 cm apart on and in a box."""
-    axes = [np.linspace(a, b, 2 + int((b - a) / 0.02)) for a, b in zip(low, high, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    """Return points (N, 3) close to one another on the surface of a box."""
+    counts = [2 + int((b - a) / _SPACING_M) for a, b in zip(low, high, strict=True)]
+    index = np.indices(counts).reshape(3, -1).T
+    last = np.array(counts) - 1
+    index = index[((index == 0) | (index == last)).any(axis=1)]
+    return np.asarray(low + index / last * (high - low))
 
 
 def _ray(start: Array, way: Array) -> Array:
     return np.asarray(start + _RAY_M[:, None] * way)
 
 
-def _meets(points: Array, boxes: Boxes, margin: float = 0.0) -> Array:
-    """Return whether points (N, 3) are in a box, or within a margin (m): bool (N,)."""
-    near = boxes.distances(points[:, :2]) <= margin
+def _free_way(points: Array, way: Array, boxes: Boxes) -> float:
+    """Return how far (m) points (N, 3) can move along a level way until one meets a box."""
     height = points[:, 2:]
-    near &= (height > boxes.lows - margin) & (height < boxes.tops + margin)
+    level = (height > boxes.lows - _MARGIN_M) & (height < boxes.tops + _MARGIN_M)
+    along = np.einsum("pnj,nij->pni", points[:, None, :2] - boxes.centers, boxes.axes)
+    speed = boxes.axes @ way[:2]
+    speed = np.where(np.abs(speed) < 1e-9, 1e-9, speed)
+    ends = np.stack([-along - boxes.halves - _MARGIN_M, -along + boxes.halves + _MARGIN_M]) / speed
+    enter, leave = ends.min(axis=0).max(axis=-1), ends.max(axis=0).min(axis=-1)
+    met = level & (enter < leave) & (leave > 0)
+    return float(np.where(met, np.maximum(enter, 0.0), np.inf).min())
+
+
+def _meets(points: Array, boxes: Boxes) -> Array:
+    """Return whether points (N, 3) are in a box: bool (N,)."""
+    near = boxes.distances(points[:, :2]) <= 0.0
+    height = points[:, 2:]
+    near &= (height > boxes.lows) & (height < boxes.tops)
     return np.asarray(near.any(axis=1))

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from gridseval.policies.oracle.entry import Entry, opening_of, plan_entry
+from gridseval.policies.oracle.geometry import Array, rotation_vector
 from gridseval.policies.oracle.models import Models
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.scene import Pose, Scene
@@ -23,6 +24,8 @@ _THERE_M, _THERE_RAD = 0.015, 0.12
 _CARRY_STEPS, _REACH_STEPS = 120, 60
 _CONE_M = 0.03
 _OUT_M = 0.08
+# How far back from the opening the hand keeps for each radian that it still has to turn.
+_TURN_M = 0.15
 
 
 def is_roofed(goal: Goal, scene: Scene, models: Models) -> bool:
@@ -92,7 +95,9 @@ class ReachIn(PickPlace):
             if not lifted and not far and entry.outside.position[2] > self._start.hand.position[2] + 0.02:
                 up = self._start.hand.position + np.array([0.0, 0.0, 2 * _LIFTED_M])
                 return Route(up, self._start.hand.rotation)
-            return Route(entry.outside.position, entry.outside.rotation)
+            turn = rotation_vector(entry.outside.rotation @ scene.hand.rotation.T)
+            back = _TURN_M * float(np.linalg.norm(turn)) * self._opening.inward
+            return Route(entry.outside.position - back, entry.outside.rotation)
         if self.phase is Phase.REACH:
             return Route(self._on_the_way_in(scene, entry), entry.inside.rotation)
         if self.phase is Phase.RETREAT:
