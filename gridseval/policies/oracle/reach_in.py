@@ -19,10 +19,10 @@ from gridseval.policies.oracle.skill import ARRIVED_M, CLOSE, Phase, Setting
 from gridseval.policies.oracle.tasks import Goal, holds, is_placed
 from gridseval.policies.oracle.travel import Route
 
-_LIFTED_M = 0.04
+# How far up the hand turns what it holds, and up to which angle it then comes down again.
+_LIFT_M, _TURNED_RAD = 0.08, 0.25
 _THERE_M, _THERE_RAD = 0.015, 0.12
 _CARRY_STEPS, _REACH_STEPS = 120, 60
-_CONE_M = 0.03
 _OUT_M = 0.08
 # How far back from the opening the hand keeps for each radian that it still has to turn.
 _TURN_M = 0.15
@@ -90,23 +90,28 @@ class ReachIn(PickPlace):
         if entry is None:
             return super().route(scene)
         if self.phase is Phase.CARRY:
-            lifted = scene.hand.position[2] - self._start.hand.position[2] > _LIFTED_M
-            far = np.linalg.norm(scene.hand.position[:2] - self._start.hand.position[:2]) > _LIFTED_M
-            if not lifted and not far and entry.outside.position[2] > self._start.hand.position[2] + 0.02:
-                up = self._start.hand.position + np.array([0.0, 0.0, 2 * _LIFTED_M])
-                return Route(up, self._start.hand.rotation)
-            turn = rotation_vector(entry.outside.rotation @ scene.hand.rotation.T)
-            back = _TURN_M * float(np.linalg.norm(turn)) * self._opening.inward
-            return Route(entry.outside.position - back, entry.outside.rotation)
+            return self._route_before(scene, entry)
         if self.phase is Phase.REACH:
-            return Route(self._on_the_way_in(scene, entry), entry.inside.rotation)
+            return Route(entry.inside.position, entry.inside.rotation)
+        if self.phase is Phase.RELEASE:
+            return Route(self._start.hand.position, entry.inside.rotation)
         if self.phase is Phase.RETREAT:
             back = self._start.hand.position - _OUT_M * self._opening.inward
             return Route(back, entry.inside.rotation)
         return super().route(scene)
 
-    def _on_the_way_in(self, scene: Scene, entry: Entry) -> np.ndarray:
-        return entry.inside.position
+    def _route_before(self, scene: Scene, entry: Entry) -> Route:
+        """Return the way to the place before the opening: up, turn at a distance, down."""
+        began, hand, place = self._start.hand, scene.hand, entry.outside.position
+        turn = rotation_vector(entry.outside.rotation @ hand.rotation.T)
+        left = float(np.linalg.norm(turn))
+        if left < _TURNED_RAD:
+            return Route(place, entry.outside.rotation)
+        lifted = began.position[2] + _LIFT_M
+        if hand.position[2] < lifted - _LIFT_M / 2:
+            return Route(np.array([*began.position[:2], lifted]), began.rotation)
+        back = place - _TURN_M * left * self._opening.inward
+        return Route(np.array([*back[:2], max(place[2], lifted)]), entry.outside.rotation)
 
     def grippers(self) -> tuple[float, float]:
         """See ``Skill``."""
