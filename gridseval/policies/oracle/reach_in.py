@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
+from gridseval.policies.oracle.clearance import hand_columns, with_load
 from gridseval.policies.oracle.entry import Entry, opening_of, plan_entry
-from gridseval.policies.oracle.geometry import Array, rotation_vector
-from gridseval.policies.oracle.models import Models
+from gridseval.policies.oracle.geometry import hand_yaw, rotation_vector
+from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.scene import Pose, Scene
 from gridseval.policies.oracle.skill import ARRIVED_M, CLOSE, Phase, Setting
@@ -106,12 +107,21 @@ class ReachIn(PickPlace):
         turn = rotation_vector(entry.outside.rotation @ hand.rotation.T)
         left = float(np.linalg.norm(turn))
         if left < _TURNED_RAD:
-            return Route(place, entry.outside.rotation)
+            return self._past_others(scene, Pose(place, entry.outside.rotation))
         lifted = began.position[2] + _LIFT_M
         if hand.position[2] < lifted - _LIFT_M / 2:
             return Route(np.array([*began.position[:2], lifted]), began.rotation)
         back = place - _TURN_M * left * self._opening.inward
-        return Route(np.array([*back[:2], max(place[2], lifted)]), entry.outside.rotation)
+        place = np.array([*back[:2], max(place[2], lifted)])
+        return self._past_others(scene, Pose(place, entry.outside.rotation))
+
+    def _past_others(self, scene: Scene, target: Pose) -> Route:
+        """Return the way of what is held over everything but the fixture, which is ahead."""
+        columns = hand_columns(hand_yaw(scene.hand.rotation), scene.opening)
+        loaded = with_load(columns, scene.boxes[self.goal.thing], scene.hand.position)
+        fixture = split_region(self.goal.target)[0]
+        obstacles = scene.obstacles(without={self.goal.thing, fixture})
+        return Route(target.position, target.rotation, 0.0, loaded, obstacles)
 
     def grippers(self) -> tuple[float, float]:
         """See ``Skill``."""
