@@ -29,7 +29,15 @@ from gridseval.policies.oracle.skill import (
     Setting,
     Skill,
 )
-from gridseval.policies.oracle.tasks import Goal, centred, holds, is_placed, place_of, turn_of
+from gridseval.policies.oracle.tasks import (
+    Goal,
+    centred,
+    holds,
+    is_placed,
+    is_tight,
+    place_of,
+    turn_of,
+)
 from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
 _MOVED_M = 0.012
@@ -193,7 +201,8 @@ class PickPlace(Skill):
                 rotation = self._rotation(scene, self._grasp, self._turn)
                 left = hand_yaw(rotation) - hand_yaw(scene.hand.rotation)
             place = centred(place, self.goal, left, scene, self._setting.models)
-            return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn)
+            tight = is_tight(self.goal, self._setting.models)
+            return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn, tight)
         if self.phase is Phase.RETREAT:
             return Route(start + _RETREAT, self._start.hand.rotation)
         if self.phase is Phase.RECOVER:

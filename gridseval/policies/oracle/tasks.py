@@ -166,6 +166,12 @@ def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
     return best if abs(best) > _ALIGNED_RAD else 0.0
 
 
+def is_tight(goal: Goal, models: Models) -> bool:
+    """Return whether a goal's object goes into a compartment that fits tightly (``align``)."""
+    into = models.of(split_region(goal.target)[0])
+    return into is not None and into.align
+
+
 def centred(place: Array, goal: Goal, turn: float, scene: Scene, models: Models) -> Array:
     """Return the place of an object's origin such that its middle is where ``place`` is.
 

@@ -26,6 +26,8 @@ _CLIMB = 0.9
 # The goal is approached inside a cone this steep, so that nothing is hit from the side.
 _CONE = 1.6
 _CONE_FOOT_M = 0.004
+# Into a compartment that fits tightly nothing goes down before it is right above.
+_TIGHT_CONE, _TIGHT_HOVER_M = 20.0, 0.16
 # One radian still to turn counts as this much way still to go.
 _TURN_M = 0.08
 # Around the goal obstacles do not count: the code that set the goal has judged them.
@@ -44,6 +46,7 @@ class Route:
         columns: The hand, with what it holds.
         obstacles: What it must not hit.
         floor: Height (m) below which the hand only moves up and down; ``NO_LIMIT`` for none.
+        cone: How steeply to come down, metres down per metre sideways.
     """
 
     position: Array
@@ -52,13 +55,14 @@ class Route:
     columns: Columns | None = None
     obstacles: Boxes | None = None
     floor: float = NO_LIMIT
+    cone: float = _CONE
 
     def way_point(self, hand: Pose) -> Pose:
         """Return the pose to head for from where the hand is."""
         offset = self.position[:2] - hand.position[:2]
         distance = float(np.hypot(*offset))
         turn = self._turn_left(hand)
-        cone = _CONE * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
+        cone = self.cone * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
         height = self.position[2] + min(self.hover, cone)
         free = self._free_heights(hand.position[:2], offset, distance)
         ahead = distance * _SAMPLES
@@ -98,6 +102,7 @@ def route_to_place(
     lifted_from: Array,
     rotation: Array,
     turns: float = 0.0,
+    tight: bool = False,
 ) -> Route:
     """Return the way of the hand with the object that it holds.
 
@@ -108,6 +113,7 @@ def route_to_place(
         lifted_from: Where the hand was when it had closed, float64 (3,), metres.
         rotation: How the hand holds it in the end, float64 (3, 3).
         turns: Not 0 if that is another yaw than the one it was grasped at.
+        tight: Whether it fits tightly between walls.
     """
     hand = scene.hand.position
     obstacles = scene.obstacles(without={thing})
@@ -121,4 +127,5 @@ def route_to_place(
     lifted = float(np.linalg.norm(hand[:2] - lifted_from[:2])) > _LIFT_M
     floor = NO_LIMIT if lifted else lifted_from[2] + _LIFT_M
     loaded = with_load(columns, scene.boxes[thing], hand)
-    return Route(goal, rotation, _HOVER_M, loaded, obstacles, floor)
+    hover, cone = (_TIGHT_HOVER_M, _TIGHT_CONE) if tight else (_HOVER_M, _CONE)
+    return Route(goal, rotation, hover, loaded, obstacles, floor, cone)
