@@ -27,7 +27,7 @@ _CLIMB = 0.9
 _CONE = 1.6
 _CONE_FOOT_M = 0.004
 # Into a compartment that fits tightly nothing goes down before it is right above.
-_TIGHT_CONE, _TIGHT_HOVER_M = 20.0, 0.16
+_TIGHT_CONE, _TIGHT_HOVER_M, _INSIDE_SHARE = 20.0, 0.16, 0.7
 # One radian still to turn counts as this much way still to go.
 _TURN_M = 0.08
 # Around the goal obstacles do not count: the code that set the goal has judged them.
@@ -62,7 +62,9 @@ class Route:
         offset = self.position[:2] - hand.position[:2]
         distance = float(np.hypot(*offset))
         turn = self._turn_left(hand)
-        cone = self.cone * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
+        # Between walls it goes on down: they guide it.
+        inside = hand.position[2] < self.position[2] + _INSIDE_SHARE * self.hover
+        cone = (_CONE if inside else self.cone) * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
         height = self.position[2] + min(self.hover, cone)
         free = self._free_heights(hand.position[:2], offset, distance)
         ahead = distance * _SAMPLES
