@@ -12,6 +12,7 @@ from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.models import load_models
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.push import Push
+from gridseval.policies.oracle.reach_in import ReachIn
 from gridseval.policies.oracle.scene import Scene, parse_scene
 from gridseval.policies.oracle.skill import Setting
 from gridseval.policies.oracle.skills import skill_for
@@ -27,6 +28,8 @@ OBJECTS = {
     "wooden_cabinet_1": (0.04, -0.45, 0.905, 0.0, 0.0, 0.0, 1.0),
     "flat_stove_1": (-0.4, 0.25, 0.905, *LEVEL),
     "microwave_1": (-0.1, 0.4, 0.905, *LEVEL),
+    "wooden_two_layer_shelf_1": (0.3, -0.2, 0.92, 0.0, 0.0, 0.0, 1.0),
+    "yellow_book_1": (0.2, 0.0, 0.9, *LEVEL),
 }
 SITES = {
     "table_region": (-0.05, 0.2, 0.895),
@@ -34,6 +37,9 @@ SITES = {
     "wooden_cabinet_1_top_side": (0.036, -0.46, 1.127),
     "flat_stove_1_cook_region": (-0.25, 0.25, 0.905),
     "microwave_1_heating_region": (-0.1, 0.4, 1.0),
+    "wooden_two_layer_shelf_1_top_side": (0.295, -0.216, 1.127),
+    "wooden_two_layer_shelf_1_top_region": (0.295, -0.217, 1.057),
+    "wooden_two_layer_shelf_1_bottom_region": (0.295, -0.217, 0.934),
 }
 JOINTS = {
     "wooden_cabinet_1_top_level": 0.0,
@@ -123,6 +129,9 @@ def test_a_drawer_that_does_not_open_does_not_keep_later_goals_from_being_pursue
         (Goal("on", "plate_1", "plate_2"), PickPlace),
         (Goal("on", "akita_black_bowl_1", "table_region"), PickPlace),
         (Goal("in", "akita_black_bowl_1", "wooden_cabinet_1_top_region"), PickPlace),
+        (Goal("in", "yellow_book_1", "wooden_two_layer_shelf_1_top_region"), ReachIn),
+        (Goal("in", "yellow_book_1", "wooden_two_layer_shelf_1_bottom_region"), ReachIn),
+        (Goal("on", "yellow_book_1", "wooden_two_layer_shelf_1_top_side"), PickPlace),
         (Goal("clear", "akita_black_bowl_1", "wooden_cabinet_1_top_region"), Drag),
         (Goal("clear", "plate_1", "wooden_cabinet_1_top_region"), Drag),
         (Goal("turnon", "wooden_cabinet_1_top_region"), None),

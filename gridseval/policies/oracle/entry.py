@@ -15,7 +15,7 @@ import numpy as np
 
 from gridseval.policies.oracle.clearance import FINGERTIP_DROP
 from gridseval.policies.oracle.geometry import Array, Boxes, hand_rotation, hand_yaw
-from gridseval.policies.oracle.models import Models, split_region
+from gridseval.policies.oracle.models import Model, Models, split_region
 from gridseval.policies.oracle.scene import Pose, Scene
 
 _RAY_M = np.arange(0.0, 0.4, 0.001)
@@ -32,7 +32,7 @@ _LEAST_YAW, _MOST_YAW, _LEAST_LEANING_YAW = -1.9, 2.7, -1.2
 # The hand in its own frame: half its width and thickness, and how far behind the grip it ends.
 _PALM_M, _THICK_M, _PALM_FROM_M, _PALM_TO_M = 0.1, 0.032, 0.03, 0.11
 _WRIST_M, _WRIST_TO_M = 0.045, 0.2
-_FINGER_M = 0.012
+_FINGER_M, _TIP_M = 0.012, 0.009
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,62 +86,76 @@ def opening_of(region: str, scene: Scene, models: Models) -> Opening | None:
 
 
 def plan_entry(
-    thing: str, middle: Array, opening: Opening, ground: float, scene: Scene, models: Models
+    thing: str, region: str, opening: Opening, ground: float, scene: Scene, models: Models
 ) -> Entry | None:
     """Return how to bring what the hand holds through an opening; ``None`` if nothing fits.
 
+    What stands before the opening is spared if there is a way past it.
+
     Args:
         thing: Instance name of what the hand holds.
-        middle: The region's site, float64 (3,), metres.
-        opening: The region's open side.
+        region: Name of the region.
+        opening: Its open side.
         ground: Height (m) of the table.
         scene: What is where, with the thing between the fingers.
         models: What is known of LIBERO's models.
     """
-    model, body, hand = models.of(thing), scene.bodies[thing], scene.hand
+    model = models.of(thing)
     assert model is not None  # goals with unknown objects were left out
-    to_hand = hand.rotation.T
-    held = [_grid(box[:3], box[3:]) for box in model.boxes]
-    local = np.concatenate(held) @ (to_hand @ body.rotation).T
-    local = local + to_hand @ (body.position - hand.position)
-    origin = to_hand @ (body.position - hand.position)
-    centre = to_hand @ (
-        body.position + body.rotation @ (model.boxes[0, :3] + model.boxes[0, 3:]) / 2
-        - hand.position
-    )
-    own = _hand_points(scene.opening)
-    obstacles = scene.obstacles(without={thing})
-    for rotation in _postures(opening.inward, hand.rotation):
-        points = local @ rotation.T
-        # The floor counts where it is under what is held, which is ahead of the hand.
-        floor = ground if opening.floor is None else opening.floor
-        height = floor - float(points[:, 2].min())
-        fixed = np.concatenate([points, own @ rotation.T])
-        height = max(height, ground + 0.004 - float(fixed[:, 2].min()))
-        across = (rotation @ origin) - (rotation @ origin) @ opening.inward * opening.inward
-        lead = float((points @ opening.inward).max())
-        deep = {
-            "origin": (rotation @ origin) @ opening.inward,
-            "centre": (rotation @ centre) @ opening.inward,
-        }
-        side = np.array([-opening.inward[1], opening.inward[0], 0.0])
+    held, own = _held(model, scene.bodies[thing], scene.hand), _hand_points(scene.opening)
+    inward = opening.inward
+    all_others, fixture = scene.obstacles(without={thing}), scene.boxes[split_region(region)[0]]
+    postures = list(_postures(inward, scene.hand.rotation))
+    for obstacles, rotation in itertools.product((all_others, fixture), postures):
+        turned = held.turned(rotation)
+        points = np.concatenate([turned.points, own @ rotation.T])
+        lead = float((turned.points @ inward).max()) + _OUTSIDE_M
+        least, most = _depth_wanted(scene.sites[region], opening, turned)
         for aside, above in itertools.product(_ASIDE_M, _ABOVE_FLOOR_M):
-            start = opening.front - across + aside * side - (lead + _OUTSIDE_M) * opening.inward
-            start[2] = height + above
-            least, most = _depth_wanted(middle, opening, deep)
-            free = _free_way(fixed + start, opening.inward, obstacles) - lead - _OUTSIDE_M
+            place = opening.front + aside * np.array([-inward[1], inward[0], 0.0])
+            start = place - lead * inward - turned.origin + turned.origin @ inward * inward
+            start[2] = above + _lowest(opening, ground, turned.points, points)
+            free = _free_way(points + start, inward, obstacles) - lead
             if free >= least:
-                end = start + (lead + _OUTSIDE_M + min(free, most)) * opening.inward
+                end = start + (lead + min(free, most)) * inward
                 return Entry(Pose(end, rotation), Pose(start, rotation))
     return None
 
 
-def _depth_wanted(middle: Array, opening: Opening, deep: dict[str, float]) -> tuple[float, float]:
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """What the hand holds, from the grip site: points (N, 3), origin (3,) and middle (3,) (m)."""
+
+    points: Array
+    origin: Array
+    middle: Array
+
+    def turned(self, rotation: Array) -> _Held:
+        """Return the same with the hand at a rotation (3, 3)."""
+        parts = (self.points, self.origin, self.middle)
+        return _Held(*(np.asarray(part @ rotation.T) for part in parts))
+
+
+def _held(model: Model, body: Pose, hand: Pose) -> _Held:
+    """Return an object in the frame of the hand that holds it."""
+    points = np.concatenate([_grid(box[:3], box[3:]) for box in model.boxes])
+    middle = (model.boxes[0, :3] + model.boxes[0, 3:]) / 2
+    turn, origin = body.rotation.T @ hand.rotation, (body.position - hand.position) @ hand.rotation
+    return _Held(points @ turn + origin, origin, middle @ turn + origin)
+
+
+def _lowest(opening: Opening, ground: float, held: Array, points: Array) -> float:
+    """Return how low (m) the hand may be for what it holds, and for itself behind the opening."""
+    floor = ground if opening.floor is None else opening.floor
+    return max(floor - float(held[:, 2].min()), ground + _MARGIN_M - float(points[:, 2].min()))
+
+
+def _depth_wanted(middle: Array, opening: Opening, held: _Held) -> tuple[float, float]:
     """Return how far (m) the hand must go beyond the front at least, and at most."""
-    least = _INSIDE_M - deep["origin"]
+    least = _INSIDE_M - float(held.origin @ opening.inward)
     if opening.floor is not None:
-        least = max(least, _RESTS_M - deep["centre"])
-    most = float((middle - opening.front) @ opening.inward) - deep["centre"]
+        least = max(least, _RESTS_M - float(held.middle @ opening.inward))
+    most = float((middle - opening.front - held.middle) @ opening.inward)
     return least, max(least, most)
 
 
@@ -150,27 +164,24 @@ def _postures(inward: Array, hand: Array) -> Iterator[Array]:
     now = hand_yaw(hand)
     ahead = math.atan2(inward[1], inward[0])
     yaws = [(ahead + turn * math.pi / 2 + math.pi) % (2 * math.pi) - math.pi for turn in range(4)]
+    yaws.sort(key=lambda yaw: abs(yaw - now))
     for lean in _LEANS:
         least = _LEAST_LEANING_YAW if lean else _LEAST_YAW
-        for yaw in sorted((yaw for yaw in yaws if least < yaw < _MOST_YAW), key=lambda y: abs(y - now)):
-            yield hand_rotation(yaw, inward[:2] * lean)
+        for yaw in yaws:
+            if least < yaw < _MOST_YAW:
+                yield hand_rotation(yaw, inward[:2] * lean)
 
 
 def _hand_points(opening: float) -> Array:
     """Return points (N, 3) on the fingers, the palm and the wrist in the hand's frame (m)."""
     finger = opening / 2 + _FINGER_M
-    parts = [
-        _grid(np.array([-0.01, side * finger - 0.008, -_PALM_FROM_M]),
-              np.array([0.01, side * finger + 0.008, FINGERTIP_DROP]))
-        for side in (-1, 1)
+    boxes = [
+        (-_TIP_M, finger - _TIP_M, -_PALM_FROM_M, _TIP_M, finger + _TIP_M, FINGERTIP_DROP),
+        (-_TIP_M, -finger - _TIP_M, -_PALM_FROM_M, _TIP_M, -finger + _TIP_M, FINGERTIP_DROP),
+        (-_THICK_M, -_PALM_M, -_PALM_TO_M, _THICK_M, _PALM_M, -_PALM_FROM_M),
+        (-_WRIST_M, -_WRIST_M, -_WRIST_TO_M, _WRIST_M, _WRIST_M, -_PALM_TO_M),
     ]
-    parts.append(
-        _grid(np.array([-_THICK_M, -_PALM_M, -_PALM_TO_M]), np.array([_THICK_M, _PALM_M, -_PALM_FROM_M]))
-    )
-    parts.append(
-        _grid(np.array([-_WRIST_M, -_WRIST_M, -_WRIST_TO_M]), np.array([_WRIST_M, _WRIST_M, -_PALM_TO_M]))
-    )
-    return np.concatenate(parts)
+    return np.concatenate([_grid(np.array(box[:3]), np.array(box[3:])) for box in boxes])
 
 
 def _grid(low: Array, high: Array) -> Array:

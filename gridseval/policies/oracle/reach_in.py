@@ -22,7 +22,7 @@ from gridseval.policies.oracle.travel import Route
 
 # How far up the hand turns what it holds, and up to which angle it then comes down again.
 _LIFT_M, _TURNED_RAD = 0.08, 0.25
-_THERE_M, _THERE_RAD = 0.015, 0.12
+_THERE_M, _THERE_RAD, _LOST_M = 0.015, 0.12, 0.05
 _CARRY_STEPS, _REACH_STEPS = 120, 60
 _OUT_M = 0.08
 # How far back from the opening the hand keeps for each radian that it still has to turn.
@@ -67,7 +67,7 @@ class ReachIn(PickPlace):
         if self._entry is None:
             self._entry = plan_entry(
                 self.goal.thing,
-                scene.sites[self.goal.target],
+                self.goal.target,
                 self._opening,
                 self._ground,
                 scene,
@@ -81,7 +81,7 @@ class ReachIn(PickPlace):
     def _is_lost(self, scene: Scene) -> bool:
         held = np.linalg.norm(self._thing(scene) - scene.hand.position)
         began = np.linalg.norm(self._start.thing - self._start.hand.position)
-        return bool(abs(held - began) > 0.05)
+        return bool(abs(held - began) > _LOST_M)
 
     def route(self, scene: Scene) -> Route:
         """See ``Skill``."""
