@@ -25,6 +25,8 @@ _LIFT_M, _TURNED_RAD = 0.08, 0.25
 _THERE_M, _THERE_RAD, _LOST_M = 0.015, 0.12, 0.05
 _CARRY_STEPS, _REACH_STEPS = 120, 60
 _OUT_M = 0.08
+# Others that near may be hit by what turns.
+_NEAR_M = 0.2
 # How far back from the opening the hand keeps for each radian that it still has to turn.
 _TURN_M = 0.15
 
@@ -108,12 +110,20 @@ class ReachIn(PickPlace):
         left = float(np.linalg.norm(turn))
         if left < _TURNED_RAD:
             return self._past_others(scene, Pose(place, entry.outside.rotation))
-        lifted = began.position[2] + _LIFT_M
+        lifted = self._height_to_turn(scene)
         if hand.position[2] < lifted - _LIFT_M / 2:
             return Route(np.array([*began.position[:2], lifted]), began.rotation)
         back = place - _TURN_M * left * self._opening.inward
         place = np.array([*back[:2], max(place[2], lifted)])
         return self._past_others(scene, Pose(place, entry.outside.rotation))
+
+    def _height_to_turn(self, scene: Scene) -> float:
+        """Return how high (m) the hand can turn without what it holds knocking others over."""
+        began, fixture = self._start.hand.position, split_region(self.goal.target)[0]
+        others = scene.obstacles(without={self.goal.thing, fixture})
+        near = others.tops[others.distances(began[:2]) < _NEAR_M]
+        below = began[2] - self._ground
+        return max(began[2], float(near.max(initial=-np.inf)) + below - _LIFT_M / 2) + _LIFT_M
 
     def _past_others(self, scene: Scene, target: Pose) -> Route:
         """Return the way of what is held over everything but the fixture, which is ahead."""
