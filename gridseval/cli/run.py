@@ -53,7 +53,7 @@ _machine = section_option(MACHINE)
     "--starts",
     type=Text(),
     metavar="KIND",
-    help="stored states, or fresh:N, N starts per task  [default: stored]",
+    help="fresh:N: N starts per task  [default: stored]",
 )
 @selection_options()
 @_episodes(

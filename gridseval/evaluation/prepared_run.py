@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 from gridseval.assets import Assets, find_assets
@@ -91,6 +91,16 @@ class PreparedRun:
         if self.probe is None or CAMERAS.keys().isdisjoint(self.observations):
             return None
         return f"{self.probe.backend}: {self.probe.renderer}"
+
+    def acting(self, loaded: LoadedPolicy) -> PreparedRun:
+        """Return the same run of a policy that may see images which the first one did not.
+
+        Raises:
+            MachineError: It sees images, and no OpenGL back end works here.
+        """
+        sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
+        probe = choose_backend() if self.probe is None and sees_images else self.probe
+        return replace(self, loaded=loaded, probe=probe)
 
     @property
     def settings(self) -> EnvSettings:
