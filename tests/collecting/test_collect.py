@@ -65,7 +65,7 @@ def test_frames_are_what_the_policy_saw(dataset: Path, assets: Path) -> None:
         png = frames[f"observation.images.{camera}"][start]["bytes"]
         shown = np.asarray(Image.open(io.BytesIO(png)), float)
         averaged = seen[camera].reshape(64, 4, 64, 4, 3).mean((1, 3))
-        assert np.abs(shown - averaged).max() <= 0.5
+        assert np.abs(shown - averaged).max() <= 1.0  # each of the two axes is rounded
 
 
 def test_labels_have_no_noise(dataset: Path) -> None:
