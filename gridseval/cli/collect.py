@@ -114,8 +114,8 @@ def command(out: Path, **options: Any) -> None:
 
     \b
     gridseval collect --suite libero_object --policy oracle --out data/object
-    gridseval collect --suite libero_goal --policy oracle --noise 0.35 --image-px 128 --out d
-    gridseval collect --suite libero_goal --ckpt my.pt --label oracle --keep all --out dagger
+    gridseval collect --suite libero_goal --policy oracle --noise 0.35 --out d
+    gridseval collect --suite libero_goal --ckpt my.pt --label oracle --out d
     """  # noqa: D301
     from gridseval.collecting import CollectConfig, collect
     from gridseval.evaluation import RunConfig

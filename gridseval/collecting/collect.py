@@ -99,7 +99,7 @@ class _Recording:
 def _checked_replan(replan: int | None) -> int:
     if replan is None or CONTROL_HZ % replan:
         raise UsageError(
-            f"frames of every {replan or 'chunk of'} policy steps are no whole number per second",
+            f"a second of {CONTROL_HZ} policy steps does not divide by --replan {replan or 'none'}",
             "--replan 1, 2, 4, 5, 10 or 20",
         )
     return replan

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.collecting.feature_statistics import FeatureStatistics
 from gridseval.collecting.lerobot_meta import (
     CONTROL_HZ,
     FILE,
@@ -29,7 +30,6 @@ from gridseval.collecting.lerobot_meta import (
 )
 from gridseval.collecting.parquet import pyarrow, write_whole
 from gridseval.collecting.staging import IMAGE_KEYS, decoded, staged_path
-from gridseval.collecting.statistics import FeatureStatistics
 from gridseval.errors import OutputError
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord
