@@ -122,8 +122,9 @@ class ReachIn(PickPlace):
         began, fixture = self._start.hand.position, split_region(self.goal.target)[0]
         others = scene.obstacles(without={self.goal.thing, fixture})
         near = others.tops[others.distances(began[:2]) < _NEAR_M]
-        below = began[2] - self._ground
-        return max(began[2], float(near.max(initial=-np.inf)) + below - _LIFT_M / 2) + _LIFT_M
+        below = float(began[2]) - self._ground
+        above_others = float(near.max(initial=-np.inf)) + below - _LIFT_M / 2
+        return max(float(began[2]), above_others) + _LIFT_M
 
     def _past_others(self, scene: Scene, target: Pose) -> Route:
         """Return the way of what is held over everything but the fixture, which is ahead."""
