@@ -25,6 +25,7 @@ SKILLS = {
     "two pots side by side": ("libero_10", 8),
     "a book into a compartment": ("libero_10", 5),
     "close the microwave": ("libero_90", 33),
+    "a mug into the microwave, and its door": ("libero_10", 9),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gridseval.policies.oracle import OraclePolicy
 from gridseval.policies.oracle.drag import Drag
+from gridseval.policies.oracle.insert import Insert
 from gridseval.policies.oracle.models import load_models
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.push import Push
@@ -21,6 +22,7 @@ LEVEL = (1.0, 0.0, 0.0, 0.0)
 OBJECTS = {
     "akita_black_bowl_1": (-0.05, 0.0, 0.9, *LEVEL),
     "moka_pot_1": (-0.1, 0.1, 0.97, *LEVEL),
+    "red_coffee_mug_1": (0.1, -0.2, 0.9, *LEVEL),
     "plate_1": (0.05, 0.0, 0.902, *LEVEL),
     "plate_2": (0.05, 0.15, 0.902, *LEVEL),
     "wooden_tray_1": (0.1, 0.3, 0.9, *LEVEL),
@@ -123,6 +125,10 @@ def test_a_drawer_that_does_not_open_does_not_keep_later_goals_from_being_pursue
         (Goal("on", "plate_1", "plate_2"), PickPlace),
         (Goal("on", "akita_black_bowl_1", "table_region"), PickPlace),
         (Goal("in", "akita_black_bowl_1", "wooden_cabinet_1_top_region"), PickPlace),
+        (Goal("in", "akita_black_bowl_1", "microwave_1_heating_region"), PickPlace),
+        (Goal("in", "red_coffee_mug_1", "microwave_1_heating_region"), Insert),
+        (Goal("in", "red_coffee_mug_1", "wooden_cabinet_1_top_region"), PickPlace),
+        (Goal("on", "red_coffee_mug_1", "microwave_1"), PickPlace),
         (Goal("clear", "akita_black_bowl_1", "wooden_cabinet_1_top_region"), Drag),
         (Goal("clear", "plate_1", "wooden_cabinet_1_top_region"), Drag),
         (Goal("turnon", "wooden_cabinet_1_top_region"), None),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gridseval.policies.oracle.door import CloseDoor, OpenDoor
 from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.drawer import CloseDrawer, OpenDrawer
+from gridseval.policies.oracle.insert import Insert, can_insert
 from gridseval.policies.oracle.knob import TurnKnob
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.push import Push, can_push
@@ -24,6 +25,7 @@ _SKILLS: dict[tuple[str, str], Callable[[Goal, Setting, Scene], Skill]] = {
     ("on", "flat"): Push,
     ("on", ""): PickPlace,
     ("in", ""): PickPlace,
+    ("in", "hollow"): Insert,
     ("clear", ""): Drag,
 }
 """Skills by relation and by the kind of part that moves; objects have none, or are flat."""
@@ -36,6 +38,8 @@ def skill_for(goal: Goal, setting: Setting, scene: Scene) -> Skill | None:
 
 
 def _kind(goal: Goal, setting: Setting, scene: Scene) -> str:
+    if goal.relation == "in" and can_insert(goal, setting.models):
+        return "hollow"
     if goal.relation in PLACED:
         return "flat" if can_push(goal, scene, setting.models) else ""
     part = setting.models.part_of(goal.thing)
