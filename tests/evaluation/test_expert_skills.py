@@ -25,6 +25,8 @@ SKILLS = {
     "two pots side by side": ("libero_10", 8),
     "a book into a compartment": ("libero_10", 5),
     "close the microwave": ("libero_90", 33),
+    "open the microwave": ("libero_90", 35),
+    "clear the way of a drawer to be opened": ("libero_90", 8),
     "a mug into the microwave, and its door": ("libero_10", 9),
 }
 

@@ -16,7 +16,7 @@ from gridseval.policies.oracle.push import Push
 from gridseval.policies.oracle.scene import Scene, parse_scene
 from gridseval.policies.oracle.skill import Setting
 from gridseval.policies.oracle.skills import skill_for
-from gridseval.policies.oracle.tasks import Goal, next_goal, read_goals
+from gridseval.policies.oracle.tasks import Goal, clear_place, next_goal, read_goals
 
 LEVEL = (1.0, 0.0, 0.0, 0.0)
 OBJECTS = {
@@ -194,3 +194,23 @@ def test_only_what_is_no_higher_than_a_drawer_is_moved_out_of_its_way(
     seen = look("in akita_black_bowl_1 wooden_cabinet_1_top_region")
     seen["objects"]["akita_black_bowl_1"] = np.array([0.04, -0.40, height, *LEVEL])
     assert first_goal(seen).startswith("clear" if clears else "open")
+
+
+def test_what_goes_into_a_drawer_is_moved_away_even_if_opening_it_is_a_goal() -> None:
+    goals = "open wooden_cabinet_1_top_region", "in akita_black_bowl_1 wooden_cabinet_1_top_region"
+    seen = look(*goals)
+    assert first_goal(seen) == goals[0]
+    seen["objects"]["akita_black_bowl_1"] = np.array([0.04, -0.20, 0.9, *LEVEL])
+    assert first_goal(seen) == "clear akita_black_bowl_1 wooden_cabinet_1_top_region"
+    assert first_goal({**seen, "goal": seen["goal"][:1]}) == goals[0], "the bowl may stay there"
+
+
+@pytest.mark.parametrize(("across", "side"), [(-0.05, -1), (0.05, -1), (0.15, 1)])
+def test_the_way_is_cleared_to_the_robots_side(across: float, side: int) -> None:
+    seen = look()
+    seen["objects"]["akita_black_bowl_1"] = np.array([0.04 + across, -0.20, 0.9, *LEVEL])
+    scene, drawer = scene_of(seen), "wooden_cabinet_1_top_region"
+    base = Setting(load_models(), scene.hand.position).base
+    place = clear_place("akita_black_bowl_1", drawer, scene, base)
+    assert (place[0] - 0.04) * side > 0.2
+    assert place[1] > -0.45 + 0.2, "in front of the cabinet"

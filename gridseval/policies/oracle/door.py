@@ -15,17 +15,35 @@ from gridseval.policies.oracle.geometry import Array, hand_rotation
 from gridseval.policies.oracle.models import split_region
 from gridseval.policies.oracle.motion import lean_at
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
+from gridseval.policies.oracle.skill import (
+    CLOSE,
+    OPEN,
+    Leg,
+    Legs,
+    Phase,
+    Setting,
+    leaning,
+    nearer_yaw,
+)
 from gridseval.policies.oracle.tasks import Goal
 
-_OPEN_RAD, _AJAR_RAD, _CLOSED_RAD = -1.36, -0.4, -0.004
+_OPEN_RAD, _AJAR_RAD, _CLOSED_RAD = -1.36, -0.75, -0.004
 _AHEAD_M = 0.05
-# Beside the handle the palm need not pass over the fixture.
-_LOWER_M = -0.019
+# The upright bar in the door's frame, where the hand takes it; the hand leans towards the door.
+_BAR = (0.2375, -0.054, -0.04)
+_LEAN = math.radians(55)
+_BACK_M = 0.07
+_AHEAD_RAD = 0.3
+_PULL_LEGS = 6
+_UP = np.array([0.0, 0.0, 0.06])
+# The hand turns by this share of the door's angle: with all of it the arm would be stretched.
+_TURNS = 0.3
 
 
 class _Door(Legs):
     """What opening and closing share: the door's frame."""
+
+    first_place = 0
 
     def __init__(self, goal: Goal, setting: Setting, scene: Scene) -> None:
         super().__init__(goal, setting, scene)
@@ -42,16 +60,20 @@ class _Door(Legs):
     def places(self) -> tuple[tuple[float, float, float], ...]:
         """Return where the hand goes in each leg but the last, which moves up."""
 
+    def at(self, place: tuple[float, float, float], angle: float) -> Array:
+        """Return a place in the door's frame, in the world, float64 (3,), at an angle (rad)."""
+        x, y, z = place
+        cosine, sine = math.cos(angle), math.sin(angle)
+        local: Array = np.array([cosine * x - sine * y, sine * x + cosine * y, z])
+        return np.asarray(self.hinge + self.fixture.rotation @ local)
+
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""
         if self.phase is Phase.LEAVE:
             place = self.began.hand.position + np.array([0.0, 0.0, 0.1])
         else:
             angle = scene.joints[self.joint]
-            x, y, z = self.places()[self.index]
-            cosine, sine = math.cos(angle), math.sin(angle)
-            local: Array = np.array([cosine * x - sine * y, sine * x + cosine * y, z])
-            place = self.hinge + self.fixture.rotation @ local
+            place = self.at(self.places()[self.index - self.first_place], angle)
         ahead = place - self.setting.base
         return Pose(place, hand_rotation(self.yaw, lean_at(ahead, float(np.hypot(*ahead[:2])))))
 
@@ -80,30 +102,51 @@ class CloseDoor(_Door):
 
 
 class OpenDoor(_Door):
-    """Pushes the handle towards the hinge, then the door from behind its free edge."""
+    """Takes the upright bar and pulls, then pushes the door from behind its free edge."""
 
     legs = (
-        Leg(Phase.APPROACH, CLOSE, 60, travels=True, near=0.02),
-        Leg(Phase.WORK, CLOSE, 40),
+        Leg(Phase.APPROACH, OPEN, 70, travels=True, near=0.015),
+        Leg(Phase.REACH, OPEN, 20, near=0.008),
+        Leg(Phase.CLOSE, CLOSE, 6),
+        Leg(Phase.PULL, CLOSE, 40),
+        Leg(Phase.RELEASE, OPEN, 6),
+        Leg(Phase.LEAVE, OPEN, 12, near=0.02),
         Leg(Phase.REACH, CLOSE, 16, near=0.015),
         Leg(Phase.REACH, CLOSE, 16, near=0.012),
         Leg(Phase.WORK, CLOSE, 80),
         Leg(Phase.LEAVE, CLOSE, 12, near=0.05),
     )
+    first_place = _PULL_LEGS
+
+    def target(self, scene: Scene) -> Pose:
+        """See ``Legs``."""
+        if self.phase in (Phase.RELEASE, Phase.LEAVE) and self.index < _PULL_LEGS:
+            began = self.began.hand
+            away = _UP - _BACK_M * began.rotation[:, 2] if self.phase is Phase.LEAVE else 0.0
+            return Pose(began.position + away, began.rotation)
+        if self.index >= _PULL_LEGS:
+            return super().target(scene)
+        angle = scene.joints[self.joint] - (_AHEAD_RAD if self.phase is Phase.PULL else 0.0)
+        turned = _TURNS * angle
+        inward = self.fixture.rotation @ [-math.sin(turned), math.cos(turned), 0.0]
+        rotation = leaning(inward[:2], _LEAN)
+        place = self.at(_BAR, angle)
+        back = _BACK_M if self.phase is Phase.APPROACH else 0.0
+        return Pose(place - back * rotation[:, 2], rotation)
 
     def places(self) -> tuple[tuple[float, float, float], ...]:
         """See ``_Door``."""
         return (
-            (0.27, -0.06, _LOWER_M),
-            (0.27 - 0.035, -0.06, _LOWER_M),
-            (0.30, -0.02, 0.0),
-            (0.225, 0.025, 0.0),
+            (0.225, 0.05, 0.06),
+            (0.225, 0.03, 0.0),
             (0.225, 0.02 - _AHEAD_M, 0.0),
         )
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""
-        if self.phase is Phase.WORK and self.index == 1:
+        if self.phase in (Phase.CLOSE, Phase.RELEASE):
+            return False
+        if self.phase is Phase.PULL:
             return scene.joints[self.joint] < _AJAR_RAD
         return self.is_reached(scene) if self.phase is Phase.WORK else super().is_over(scene)
 

@@ -13,13 +13,12 @@ import numpy as np
 from gridseval.policies.oracle.clearance import hand_columns, with_load
 from gridseval.policies.oracle.geometry import (
     Array,
-    hand_rotation,
     hand_yaw,
     rotation_from_vector,
 )
 from gridseval.policies.oracle.models import Models, split_region
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, OPEN, Leg, Legs, Phase, Setting
+from gridseval.policies.oracle.skill import CLOSE, OPEN, Leg, Legs, Phase, Setting, leaning
 from gridseval.policies.oracle.tasks import Goal, holds
 from gridseval.policies.oracle.travel import Route
 
@@ -65,7 +64,7 @@ class Insert(Legs):
         self.handle, self.fixture = model.handle, scene.bodies[name]
         self.low, self.high = into.hollow[:3], into.hollow[3:]
         self.inward = self.fixture.rotation[:2, 1]
-        self.rotation = _leaning(self.inward)
+        self.rotation = leaning(self.inward, _LEAN)
 
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""
@@ -118,7 +117,8 @@ class Insert(Legs):
         outward = thing.rotation[:2, :2] @ middle[:2]
         top = np.array([*middle[:2], self.handle[5] - _BAR_M])
         return Pose(
-            thing.position + thing.rotation @ top, _leaning(-outward / np.linalg.norm(outward))
+            thing.position + thing.rotation @ top,
+            leaning(-outward / np.linalg.norm(outward), _LEAN),
         )
 
     def _hand_at(self, place: Array, scene: Scene) -> Array:
@@ -152,9 +152,3 @@ class Insert(Legs):
         began = self._thing(self.began) - self.began.hand.position
         held = self._thing(scene) - scene.hand.position
         return abs(float(np.linalg.norm(held) - np.linalg.norm(began))) > _LOST_M
-
-
-def _leaning(way: Array) -> Array:
-    """Return the rotation of a hand that leans towards ``way`` (2,), its fingers across it."""
-    yaw = math.atan2(way[1], way[0])
-    return hand_rotation(yaw, way * _LEAN)
