@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from gridseval.policies.oracle import OraclePolicy
+from gridseval.policies.oracle.door import CloseDoor
 from gridseval.policies.oracle.drag import Drag
 from gridseval.policies.oracle.insert import Insert
 from gridseval.policies.oracle.models import load_models
+from gridseval.policies.oracle.open_door import PullDoor, PushDoor
 from gridseval.policies.oracle.pick_place import PickPlace
 from gridseval.policies.oracle.push import Push
 from gridseval.policies.oracle.scene import Scene, parse_scene
@@ -141,6 +143,14 @@ def test_skills_by_goal(goal: Goal, skill: Any) -> None:
     assert found is None if skill is None else type(found) is skill
 
 
+@pytest.mark.parametrize(("angle", "skill"), [(0.0, PullDoor), (-0.7, PullDoor), (-0.9, PushDoor)])
+def test_a_door_is_pulled_ajar_and_then_pushed_open(angle: float, skill: Any) -> None:
+    scene = scene_of(look(joints={**JOINTS, "microwave_1_microjoint": angle}))
+    setting = Setting(load_models(), scene.hand.position)
+    assert type(skill_for(Goal("open", "microwave_1"), setting, scene)) is skill
+    assert type(skill_for(Goal("close", "microwave_1"), setting, scene)) is CloseDoor
+
+
 def test_only_predicates_of_parts_are_read_as_such() -> None:
     scene = scene_of(look())
     asked = (("clear", "wooden_cabinet_1_top_region", "plate_1"), ("close", "microwave_1"))
@@ -168,14 +178,19 @@ def test_only_what_must_be_open_is_opened_first(goal: str) -> None:
 @pytest.mark.parametrize("target", ["microwave_1", "microwave_1_heating_region"])
 def test_a_door_is_opened_before_something_is_put_behind_it(target: str) -> None:
     goal = f"in akita_black_bowl_1 {target}"
-    for angle, first in ((0.0, "open microwave_1"), (-0.2, "open microwave_1"), (-1.3, goal)):
+    for angle, first in (
+        (0.0, "open microwave_1"),
+        (-0.2, "open microwave_1"),
+        (-1.33, "open microwave_1"),
+        (-1.53, goal),
+    ):
         seen = look(goal, joints={**JOINTS, "microwave_1_microjoint": angle})
         assert first_goal(seen) == first
 
 
 def test_a_door_is_closed_after_something_was_put_behind_it() -> None:
     goals = "close microwave_1", "in akita_black_bowl_1 microwave_1_heating_region"
-    opened = {**JOINTS, "microwave_1_microjoint": -1.4}
+    opened = {**JOINTS, "microwave_1_microjoint": -1.55}
     assert first_goal(look(*goals, joints=opened)) == goals[1]
     assert first_goal(look(*goals, joints=opened, holds=(False, True))) == goals[0]
 

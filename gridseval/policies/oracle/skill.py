@@ -34,7 +34,6 @@ class Phase(Enum):
     RETREAT = auto()
     RECOVER = auto()
     REACH = auto()
-    PULL = auto()
     WORK = auto()
     LEAVE = auto()
     DONE = auto()

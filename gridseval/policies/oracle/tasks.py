@@ -16,7 +16,7 @@ PLACED = ("on", "in")
 _MOVED = ("open", "close", "turnon", "turnoff")
 _NEAR_M = 0.03
 # Up to which position of its joint a part is open enough for something to go in: m, and rad.
-_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.25}
+_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.5}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
