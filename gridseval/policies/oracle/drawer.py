@@ -10,15 +10,13 @@ from abc import abstractmethod
 
 import numpy as np
 
-from gridseval.policies.oracle.geometry import Array, hand_rotation
+from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import split_region
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
+from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, leaning
 from gridseval.policies.oracle.tasks import Goal, holds
 
 _LEAN = math.radians(62)
-# The side to which the arm's last joint turns further from where it starts.
-_EASY_YAW = math.pi / 2
 _TIP_M = 0.0092
 _TIP_HALF_M = 0.0088
 _BAR_HALF_M = 0.008
@@ -47,8 +45,7 @@ class _Drawer(Legs):
         self.grip, self.joint = np.array(part.grip), joint
         self.cabinet = scene.bodies[split_region(goal.thing)[0]]
         self.inward = self.cabinet.rotation[:, 1]
-        yaw = nearer_yaw(self.cabinet.rotation[:2, 0], hand_rotation(_EASY_YAW))
-        self.rotation = hand_rotation(yaw, self.inward[:2] * _LEAN)
+        self.rotation = leaning(self.inward[:2], _LEAN)
 
     def handle(self, scene: Scene) -> Array:
         """Return the middle of the handle, float64 (3,), metres."""

@@ -16,7 +16,7 @@ PLACED = ("on", "in")
 _MOVED = ("open", "close", "turnon", "turnoff")
 _NEAR_M = 0.03
 # Up to which position of its joint a part is open enough for something to go in: m, and rad.
-_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.25}
+_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.5}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
 _ROOM_M = 0.1
@@ -80,19 +80,29 @@ def next_goal(
         failed: Goals whose skill last ended without success. They come again after all others.
     """
     missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
-    steps = [_first_step(goal, scene, models, finished) for goal in missing]
+    steps = [_first_step(goal, missing, scene, models, finished) for goal in missing]
     return next((step for step in steps if step not in failed), next(iter(steps), None))
 
 
-def _first_step(goal: Goal, scene: Scene, models: Models, finished: Collection[Goal]) -> Goal:
+def _first_step(
+    goal: Goal,
+    missing: Sequence[Goal],
+    scene: Scene,
+    models: Models,
+    finished: Collection[Goal],
+) -> Goal:
     """Return the goal itself, or what must be done before it."""
-    shut = _shut_part(goal, scene, models)
+    opens = goal.relation == "open"
+    shut = goal.thing if opens else _shut_part(goal, scene, models)
     if shut is None:
         return goal
-    clear = Goal("clear", goal.thing, shut)
-    if clear not in finished and _is_in_the_way(goal.thing, shut, scene, models):
-        return clear
-    return replace(goal, relation="open", thing=shut, target="", index=-1)
+    # What goes into the drawer later must still be within reach then.
+    goes_in = [other.thing for other in missing if other.target == shut] if opens else [goal.thing]
+    for thing in goes_in:
+        clear = Goal("clear", thing, shut)
+        if clear not in finished and _is_in_the_way(thing, shut, scene, models):
+            return clear
+    return goal if opens else replace(goal, relation="open", thing=shut, target="", index=-1)
 
 
 def _shut_part(goal: Goal, scene: Scene, models: Models) -> str | None:
@@ -108,13 +118,18 @@ def _shut_part(goal: Goal, scene: Scene, models: Models) -> str | None:
     return name if position > _OPEN_ENOUGH[part.kind] else None
 
 
-def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
-    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand."""
+def clear_place(thing: str, drawer: str, scene: Scene, base: Array) -> Array:
+    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand.
+
+    It is beside the drawer, on the robot's side unless the object is well on the other one: there
+    the arm would be stretched.
+    """
     cabinet = scene.bodies[split_region(drawer)[0]]
     side, front = cabinet.rotation[:2, 0], -cabinet.rotation[:2, 1]
     offset = scene.bodies[thing].position[:2] - cabinet.position[:2]
     across = float(offset @ side)
-    shifted = math.copysign(_DRAWER_HALF_M + _ROOM_M, across)
+    nearer = math.copysign(1.0, float((base[:2] - cabinet.position[:2]) @ side))
+    shifted = (_DRAWER_HALF_M + _ROOM_M) * (nearer if across * nearer > -_ROOM_M else -nearer)
     ahead = max(float(offset @ front), _CLEAR_FRONT_M)
     return np.asarray(cabinet.position[:2] + shifted * side + ahead * front)
 
