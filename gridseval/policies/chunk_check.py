@@ -6,6 +6,7 @@ executes: a NaN that reaches MuJoCo only shows up as a failed episode much later
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,11 +25,13 @@ class CheckedChunk(NamedTuple):
         actions: float32 (B, H, 7), all finite, H ≥ 1, contiguous.
         traces: One per slot; ``None`` where the policy says nothing.
         failures: Batch positions without actions, and why.
+        remarks: What the policy says of the episodes so far; empty where it says nothing.
     """
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...]
     failures: Mapping[int, str]
+    remarks: tuple[Mapping[str, Any] | None, ...] = ()
 
 
 def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
@@ -68,7 +71,9 @@ def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
         actions = np.ascontiguousarray(actions, dtype=np.float32)
     _check_finite(actions)
     known = (None,) * batch if traces is None else _traces(traces, batch)
-    return CheckedChunk(actions, known, _failures(chunk, batch))
+    said = chunk.remarks if isinstance(chunk, ActionChunk) else None
+    remarks = () if said is None else _remarks(said, batch)
+    return CheckedChunk(actions, known, _failures(chunk, batch), remarks)
 
 
 def _to_array(actions: Any) -> NDArray[Any]:
@@ -135,6 +140,26 @@ def _traces(traces: Any, batch: int) -> tuple[TokenTrace | None, ...]:
     return tuple(traces)
 
 
+def _remarks(remarks: Any, batch: int) -> tuple[Mapping[str, Any] | None, ...]:
+    if not isinstance(remarks, tuple) or len(remarks) != batch:
+        got = f"{len(remarks)} remarks" if isinstance(remarks, tuple) else type(remarks).__name__
+        raise PolicyError(f"policy returned {got} for {batch} slots", _REMARKS)
+    for position, remark in enumerate(remarks):
+        if remark is None:
+            continue
+        try:
+            fits = isinstance(remark, Mapping)
+            json.dumps(dict(remark), allow_nan=False)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise PolicyError(
+                f"the remark at batch position {position} is not plain values for JSON", _REMARKS
+            )
+    return remarks
+
+
+_REMARKS = "ActionChunk(actions, remarks=…): per slot a mapping of plain values or None"
 _TRACES = "ActionChunk(actions, traces): per slot a gridseval.tokens.TokenTrace or None"
 
 
