@@ -55,7 +55,7 @@ class OraclePolicy:
             self._experts.pop(int(slot), None)
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return float32 (B, chunk, 7) in [-1, 1], and remarks, for the slots in ``observations["slots"]``."""
+        """Return float32 (B, chunk, 7) in [-1, 1], and remarks, for ``observations["slots"]``."""
         rows = zip(
             observations["slots"],
             observations["steps"],

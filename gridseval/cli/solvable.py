@@ -1,0 +1,106 @@
+"""``gridseval solvable``: a map of what the scripted expert solves."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gridseval.cli.options import (
+    EPISODES,
+    HELP,
+    MACHINE,
+    FilePath,
+    assets_option,
+    libero_plus_option,
+    selection_options,
+    tasks_option,
+)
+from gridseval.cli.progress import make_progress
+from gridseval.cli.sections import SectionedCommand, section_option
+
+_ERRORS_EXIT_CODE = 6
+
+_episodes = section_option(EPISODES)
+_output = section_option("Output")
+_machine = section_option(MACHINE)
+
+
+@click.command(name="solvable", cls=SectionedCommand, context_settings=HELP)
+@click.argument("suites", nargs=-1, required=True, metavar="SUITE...")
+@tasks_option()
+@_episodes(
+    "--trials",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Attempts per task, from N initial states.",
+)
+@selection_options()
+@_episodes("--every-task", is_flag=True, help="Run also tasks whose episodes are the same.")
+@_output(
+    "--out",
+    type=FilePath(),
+    default=Path("runs/solvable"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder; resumed if it exists.",
+)
+@_output(
+    "--sheet",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    metavar="N",
+    help="Draw at most N unsolved episodes.",
+)
+@_output("--write-list", type=FilePath(), metavar="FILE", help="Write the unsolved as YAML.")
+@_output(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+@_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
+@_machine(
+    "--workers", type=int, metavar="N", help="Worker processes; 0: none  [default: one per core]"
+)
+@assets_option()
+@libero_plus_option()
+@_machine("--force", is_flag=True, help="Accept versions that are known to change results.")
+def command(suites: tuple[str, ...], form: str, write_list: Path | None, **options: Any) -> int:
+    """Map which tasks the scripted expert solves, and why not the others.
+
+    The expert sees object poses and no images. What it does not solve, another
+    policy may solve. libero_plus stands for the four suites of LIBERO-Plus;
+    tasks that differ in camera, words or noise only are run once.
+
+    \b
+    gridseval solvable libero_goal --trials 10
+    gridseval solvable libero_plus --out runs/map
+    """  # noqa: D301
+    from gridseval.solvable import SolvableConfig, make_map
+    from gridseval.solvable.summary import map_markdown, map_text
+
+    config = SolvableConfig(
+        suites=suites, command=shlex.join(["gridseval", *sys.argv[1:]]), **options
+    )
+    maps = []
+    for name in config.all_suites:
+        bar = make_progress()
+        try:
+            maps.append(make_map(config, name, bar))
+        except KeyboardInterrupt as error:
+            error.args = (f"the same command with --out {config.out} resumes",)
+            raise
+        finally:
+            bar.close()
+    click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
+    click.echo(f"\nmaps: {config.out}", err=True)
+    return _ERRORS_EXIT_CODE if any(row.state == "error" for m in maps for row in m.rows) else 0
