@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from gridseval.cli.options import (
 )
 from gridseval.cli.progress import make_progress
 from gridseval.cli.sections import SectionedCommand, section_option
+
+if TYPE_CHECKING:
+    from gridseval.solvable import SolvableConfig, TaskMap
 
 _ERRORS_EXIT_CODE = 6
 
@@ -58,7 +62,13 @@ _machine = section_option(MACHINE)
     metavar="N",
     help="Draw at most N unsolved episodes.",
 )
-@_output("--write-list", type=FilePath(), metavar="FILE", help="Write the unsolved as YAML.")
+@_output(
+    "--write-list",
+    "list_file",
+    type=FilePath(),
+    metavar="FILE",
+    help="Write the unsolved as YAML, for a repository.",
+)
 @_output(
     "--format",
     "form",
@@ -74,7 +84,7 @@ _machine = section_option(MACHINE)
 @assets_option()
 @libero_plus_option()
 @_machine("--force", is_flag=True, help="Accept versions that are known to change results.")
-def command(suites: tuple[str, ...], form: str, write_list: Path | None, **options: Any) -> int:
+def command(suites: tuple[str, ...], form: str, list_file: Path | None, **options: Any) -> int:
     """Map which tasks the scripted expert solves, and why not the others.
 
     The expert sees object poses and no images. What it does not solve, another
@@ -87,6 +97,7 @@ def command(suites: tuple[str, ...], form: str, write_list: Path | None, **optio
     """  # noqa: D301
     from gridseval.solvable import SolvableConfig, make_map
     from gridseval.solvable.summary import map_markdown, map_text
+    from gridseval.solvable.unsolved_list import write_list
 
     config = SolvableConfig(
         suites=suites, command=shlex.join(["gridseval", *sys.argv[1:]]), **options
@@ -101,6 +112,25 @@ def command(suites: tuple[str, ...], form: str, write_list: Path | None, **optio
             raise
         finally:
             bar.close()
+    if list_file is not None:
+        write_list(list_file, maps)
+    _draw(config, maps)
     click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
     click.echo(f"\nmaps: {config.out}", err=True)
     return _ERRORS_EXIT_CODE if any(row.state == "error" for m in maps for row in m.rows) else 0
+
+
+def _draw(config: SolvableConfig, maps: Sequence[TaskMap]) -> None:
+    """Draw the contact sheets; without a renderer the maps are complete, too."""
+    from gridseval.errors import MachineError
+    from gridseval.solvable.contact_sheet import unsolved_rows, write_sheets
+
+    left = config.sheet
+    for mapped in maps:
+        try:
+            for sheet in write_sheets(mapped, left, config.assets, config.libero_plus):
+                click.echo(f"sheet: {sheet}", err=True)
+        except MachineError as error:
+            click.echo(f"gridseval: warning: no contact sheet: {error.message}", err=True)
+            return
+        left = max(0, left - len(unsolved_rows(mapped)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gridseval.assets import find_assets
 from gridseval.envs.episodes import Episodes
@@ -135,18 +136,23 @@ def _rows(plan: Plan, records: Sequence[EpisodeRecord]) -> Iterator[MapRow]:
         by_task.setdefault(record.task, []).append(record)
     for task in plan.tasks:
         lack = plan.lacking.get(task.index)
+        said = _said(plan, task)
         if lack is not None:
-            yield row_of(task, (), state="lacks data", lacks=_lack(lack))
+            yield row_of(task, (), state="lacks data", lacks=_lack(lack), **said)
             continue
         first = plan.first[task.index]
-        problem = Problem.of(read_bddl(TaskFiles.of_task(task, plan.assets, plan.folder).bddl))
-        yield row_of(
-            task,
-            by_task.get(first, ()),
-            same_as=None if first == task.index else first,
-            never=problem.contradictions(),
-            leaves_open=problem.leaves_open(task.instruction),
-        )
+        same = None if first == task.index else first
+        yield row_of(task, by_task.get(first, ()), same_as=same, **said)
+
+
+def _said(plan: Plan, task: Task) -> dict[str, Any]:
+    """Return what a task's text says; of a task that lacks even that, nothing."""
+    path = TaskFiles.of_task(task, plan.assets, plan.folder).bddl
+    if not path.is_file():
+        return {}
+    problem = Problem.of(read_bddl(path))
+    open_ = problem.leaves_open(task.instruction)
+    return {"never": problem.contradictions(), "leaves_open": open_}
 
 
 def _lack(lack: Missing) -> str:

@@ -15,8 +15,19 @@ PLACE_WORDS = frozenset(
         *("left", "right", "front", "back", "rear", "middle", "center", "centre", "central"),
         *("upper", "uppermost", "top", "lower", "bottom", "first", "second", "third", "last"),
         *("on", "onto", "in", "into", "inside", "within", "at", "from", "atop", "under"),
-        *("next", "near", "nearest", "nearby", "beside", "between", "adjacent", "alongside"),
-        *("close", "closest", "furthest", "behind", "above", "below", "upon", "to"),
+        *(
+            "next",
+            "near",
+            "nearest",
+            "nearby",
+            "beside",
+            "between",
+            "adjacent",
+            "alongside",
+            "amid",
+            "amidst",
+        ),
+        *("close", "closest", "furthest", "behind", "above", "below", "upon", "off", "by"),
     )
 )
 """Words that say where something is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gridseval.results.tables.document import MISSING, Document, Section
 from gridseval.results.tables.markup import as_markdown
@@ -146,7 +146,10 @@ def _lists(rows: Sequence[MapRow]) -> Iterator[Section]:
 
 
 def _table(
-    title: str, rows: Sequence[MapRow], columns: Mapping[str, object], joined: bool = True
+    title: str,
+    rows: Sequence[MapRow],
+    columns: Mapping[str, Callable[[MapRow], str]],
+    joined: bool = True,
 ) -> Section:
     """Return a list of tasks; those whose episodes are the same stand in one row."""
     shown = []
@@ -155,9 +158,10 @@ def _table(
         also = ", ".join(map(str, twins[:_LISTED])) + (
             f", … ({len(twins)})" if len(twins) > _LISTED else ""
         )
-        cells = [make(row) for make in columns.values() if callable(make)]
+        cells = [make(row) for make in columns.values()]
         shown.append((row.suite, str(row.task), row.name, *cells, also))
-    return Section(title, ("suite", "task", "name", *columns, "same as"), tuple(shown))
+    header = ("suite", "task", "name", *columns, "same as")
+    return Section(title, header, tuple(shown), stub=3, text_column=2)
 
 
 def _firsts(rows: Sequence[MapRow]) -> list[MapRow]:

@@ -153,13 +153,13 @@ def read_map(path: Path) -> tuple[MapRow, ...]:
     """
     with os_errors(f"cannot read {path}"):
         lines = path.read_text(encoding="utf8").splitlines()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(build(MapRow, json.loads(line), f"line {number}"))
-        except (ValueError, UsageError) as error:
-            raise OutputError(f"{path} is not a map: {error}") from error
-    return tuple(rows)
+    try:
+        return tuple(
+            build(MapRow, json.loads(line), f"line {number}")
+            for number, line in enumerate(lines, start=1)
+        )
+    except (ValueError, UsageError) as error:
+        raise OutputError(f"{path} is not a map: {error}") from error
 
 
 def _state(
