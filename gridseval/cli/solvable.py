@@ -38,7 +38,7 @@ _machine = section_option(MACHINE)
 @tasks_option()
 @_episodes(
     "--trials",
-    type=click.IntRange(1),
+    type=int,
     default=1,
     show_default=True,
     metavar="N",
@@ -56,7 +56,7 @@ _machine = section_option(MACHINE)
 )
 @_output(
     "--sheet",
-    type=click.IntRange(0),
+    type=int,
     default=60,
     show_default=True,
     metavar="N",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridseval.errors import UsageError
+
 ALL_PLUS = "libero_plus"
 """Stands for the four suites of LIBERO-Plus."""
 
@@ -31,6 +33,9 @@ class SolvableConfig:
         retry_errors: Whether a resumed map runs episodes again that ended as error.
         force: Whether to accept versions that are known to change results.
         command: How it was called, for ``run.yaml``.
+
+    Raises:
+        UsageError: A number is out of its range.
     """
 
     suites: tuple[str, ...]
@@ -48,6 +53,11 @@ class SolvableConfig:
     retry_errors: bool = False
     force: bool = False
     command: str = ""
+
+    def __post_init__(self) -> None:
+        for option, least, value in (("--trials", 1, self.trials), ("--sheet", 0, self.sheet)):
+            if value < least:
+                raise UsageError(f"{option} must be at least {least}, not {value}")
 
     @property
     def all_suites(self) -> tuple[str, ...]:
