@@ -63,7 +63,8 @@ def command(
     exact; over all suites and tasks together they give a false alarm with
     probability --alpha at most. A pass needs enough episodes to detect a drop
     of --detect. --same-steps is for policies that act the same every time, such
-    as oracle: outcome and steps of every episode must be the baseline's. If $GITHUB_STEP_SUMMARY is set, gate appends Markdown to it.
+    as oracle: outcome and steps of all episodes must be the baseline's. If
+    $GITHUB_STEP_SUMMARY is set, gate appends Markdown to it.
 
     Exit codes: 0 pass, 1 regression, 2 cannot tell (or wrong arguments), 5 it
     cannot read a run.
