@@ -127,10 +127,13 @@ def _draw(config: SolvableConfig, maps: Sequence[TaskMap]) -> None:
 
     left = config.sheet
     for mapped in maps:
+        number = min(left, len(unsolved_rows(mapped)))
+        if number:
+            click.echo(f"drawing {number} unsolved episodes of {mapped.suite}", err=True)
         try:
             for sheet in write_sheets(mapped, left, config.assets, config.libero_plus):
                 click.echo(f"sheet: {sheet}", err=True)
         except MachineError as error:
             click.echo(f"gridseval: warning: no contact sheet: {error.message}", err=True)
             return
-        left = max(0, left - len(unsolved_rows(mapped)))
+        left -= number

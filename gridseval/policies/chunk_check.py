@@ -6,7 +6,6 @@ executes: a NaN that reaches MuJoCo only shows up as a failed episode much later
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk
+from gridseval.policies.remark_check import checked_remarks
 from gridseval.tokens import TokenTrace
 
 
@@ -72,7 +72,7 @@ def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
     _check_finite(actions)
     known = (None,) * batch if traces is None else _traces(traces, batch)
     said = chunk.remarks if isinstance(chunk, ActionChunk) else None
-    remarks = () if said is None else _remarks(said, batch)
+    remarks = () if said is None else checked_remarks(said, batch)
     return CheckedChunk(actions, known, _failures(chunk, batch), remarks)
 
 
@@ -140,26 +140,6 @@ def _traces(traces: Any, batch: int) -> tuple[TokenTrace | None, ...]:
     return tuple(traces)
 
 
-def _remarks(remarks: Any, batch: int) -> tuple[Mapping[str, Any] | None, ...]:
-    if not isinstance(remarks, tuple) or len(remarks) != batch:
-        got = f"{len(remarks)} remarks" if isinstance(remarks, tuple) else type(remarks).__name__
-        raise PolicyError(f"policy returned {got} for {batch} slots", _REMARKS)
-    for position, remark in enumerate(remarks):
-        if remark is None:
-            continue
-        try:
-            fits = isinstance(remark, Mapping)
-            json.dumps(dict(remark), allow_nan=False)
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
-            raise PolicyError(
-                f"the remark at batch position {position} is not plain values for JSON", _REMARKS
-            )
-    return remarks
-
-
-_REMARKS = "ActionChunk(actions, remarks=…): per slot a mapping of plain values or None"
 _TRACES = "ActionChunk(actions, traces): per slot a gridseval.tokens.TokenTrace or None"
 
 

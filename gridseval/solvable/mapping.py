@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gridseval.assets import find_assets
-from gridseval.envs.episodes import Episodes
-from gridseval.envs.plus import find_plus
 from gridseval.envs.task_files import TaskFiles
 from gridseval.evaluation import Progress, RunConfig, evaluate
 from gridseval.results import EpisodeRecord, read_run
 from gridseval.results.run.files import write_atomically
 from gridseval.run_names import MAP, MAP_MARKDOWN
 from gridseval.solvable.config import SolvableConfig
+from gridseval.solvable.map_file import write_rows
+from gridseval.solvable.plan import Plan, plan_of
 from gridseval.solvable.problem import Problem
 from gridseval.solvable.summary import map_markdown
-from gridseval.solvable.task_map import MapRow, TaskMap, row_of, write_rows
-from gridseval.solvable.twins import Twins
+from gridseval.solvable.task_map import MapRow, TaskMap, row_of
 from gridseval.suites import (
-    DEFAULT_PROTOCOL,
     Missing,
-    PlusFolder,
-    Selection,
-    Suite,
     Task,
-    instruct,
-    load_protocol,
-    load_suite,
     read_bddl,
-    split_available,
 )
 
 _ASSETS_ZIP = "assets.zip"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is run of a suite, and what stands for what.
-
-    Attributes:
-        suite: The suite, with its instructions.
-        folder: LIBERO-Plus's files.
-        assets: Root of LIBERO's assets.
-        tasks: What was asked for, in the suite's order.
-        lacking: Those of them that lack files, by index.
-        first: For every other task's index that of the one that is run for it.
-    """
-
-    suite: Suite
-    folder: PlusFolder
-    assets: Path
-    tasks: tuple[Task, ...]
-    lacking: Mapping[int, Missing]
-    first: Mapping[int, int]
-
-    @property
-    def run(self) -> tuple[int, ...]:
-        """The indices of the tasks that are run."""
-        return tuple(sorted(set(self.first.values())))
 
 
 def make_map(config: SolvableConfig, name: str, progress: Progress | None = None) -> TaskMap:
@@ -107,27 +69,6 @@ def make_map(config: SolvableConfig, name: str, progress: Progress | None = None
     write_atomically(out / MAP, write_rows(mapped.rows))
     write_atomically(out / MAP_MARKDOWN, map_markdown([mapped]))
     return mapped
-
-
-def plan_of(config: SolvableConfig, name: str) -> Plan:
-    """Return which tasks of a suite are run, and which others are the same as one of them.
-
-    Raises:
-        UsageError: An argument names something that does not exist.
-        MachineError: Assets are missing, or a file of a task is broken.
-    """
-    folder, assets = find_plus(config.libero_plus), find_assets(config.assets).root
-    suite = instruct(load_suite(name), folder)
-    selection = Selection(config.tasks, config.dimension, config.level, config.sample)
-    tasks = selection.of(suite)
-    available, lacking = split_available(tasks, folder)
-    first: Mapping[int, int] = {task.index: task.index for task in available}
-    if not config.every_task:
-        seed = load_protocol(DEFAULT_PROTOCOL).env_seed
-        episodes = Episodes(name, assets, config.libero_plus)
-        first = Twins(episodes, config.trials, seed).first(available)
-    missing = {lack.task.index: lack for lack in lacking}
-    return Plan(suite, folder, assets, tasks, missing, first)
 
 
 def _rows(plan: Plan, records: Sequence[EpisodeRecord]) -> Iterator[MapRow]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from gridseval.config import build
-from gridseval.errors import OutputError, UsageError
-from gridseval.os_errors import os_errors
 from gridseval.results import EpisodeRecord
 from gridseval.suites import Task
 
@@ -35,7 +30,7 @@ class MapRow:
         base: The base task's name, in LIBERO-Plus; else empty.
         dimension: What LIBERO-Plus perturbs; else empty.
         level: LIBERO-Plus's level, or ``None``.
-        state: ``"not solved"`` is by the expert, in so many attempts: not that nothing can.
+        state: ``"not solved"`` is by the expert, in these attempts; another policy may.
         attempts: Episodes that were run and did not end in an error.
         solved: How many of them the expert solved.
         steps: Mean of their policy steps, of the solved ones; ``None`` if there is none.
@@ -138,28 +133,6 @@ def row_of(
         error=next((record.error for record in records if record.error is not None), None),
         **known,
     )
-
-
-def write_rows(rows: Iterable[MapRow]) -> str:
-    """Return rows as lines of JSON."""
-    return "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in rows)
-
-
-def read_map(path: Path) -> tuple[MapRow, ...]:
-    """Return the rows of a ``map.jsonl``.
-
-    Raises:
-        OutputError: It cannot be read, or a line is not a row.
-    """
-    with os_errors(f"cannot read {path}"):
-        lines = path.read_text(encoding="utf8").splitlines()
-    try:
-        return tuple(
-            build(MapRow, json.loads(line), f"line {number}")
-            for number, line in enumerate(lines, start=1)
-        )
-    except (ValueError, UsageError) as error:
-        raise OutputError(f"{path} is not a map: {error}") from error
 
 
 def _state(

@@ -50,7 +50,7 @@ class Twins:
             files.added,
             changed.joints,
             changed.joints_true,
-            # A kind's own edit may change whatever it likes.
+            # A kind's own edit may change anything.
             json.dumps(changed.extra, sort_keys=True),
         )
 

@@ -20,8 +20,9 @@ from PIL import Image
 from gridseval.errors import OutputError, UsageError
 from gridseval.results.run.jsonl import read_records
 from gridseval.solvable import SolvableConfig, make_map, read_map
-from gridseval.solvable.contact_sheet import Strip, draw, write_sheets
-from gridseval.solvable.mapping import plan_of
+from gridseval.solvable.contact_sheet import write_sheets
+from gridseval.solvable.plan import plan_of
+from gridseval.solvable.strips import Strip, draw
 
 
 def config(out: Path, assets: Path, *suites: str, **changed: Any) -> SolvableConfig:
@@ -59,8 +60,17 @@ def test_a_map_of_one_task(tmp_path: Path, assets: Path) -> None:
     assert (tmp_path / "libero_object" / "episodes.jsonl").read_bytes() == before
     with pytest.raises(OutputError, match="trials"):
         make_map(replace(asked, trials=2), "libero_object")
-    # Nothing is unsolved, so nothing is drawn.
+    # Nothing is unsolved, so nothing is drawn, and what an earlier map drew is gone.
+    (tmp_path / "libero_object" / "unsolved-1.png").touch()
     assert list(write_sheets(mapped, 5, str(assets))) == []
+    assert not (tmp_path / "libero_object" / "unsolved-1.png").exists()
+    # The frames come from the recorded actions.
+    unsolved = replace(mapped, rows=(replace(row, unsolved=(0,), solved=0),))
+    (sheet,) = write_sheets(unsolved, 5, str(assets))
+    with Image.open(sheet) as image:
+        colours = image.getcolors(maxcolors=2**24)
+        assert colours is not None and len(colours) > 2000
+    assert list(write_sheets(unsolved, 0, str(assets))) == []
 
 
 @pytest.mark.libero_plus

@@ -10,8 +10,9 @@ import pytest
 from gridseval.errors import OutputError, UsageError
 from gridseval.results import EpisodeRecord
 from gridseval.solvable.contact_sheet import unsolved_rows
+from gridseval.solvable.map_file import read_map, write_rows
 from gridseval.solvable.summary import map_markdown, map_text
-from gridseval.solvable.task_map import MapRow, TaskMap, read_map, row_of, write_rows
+from gridseval.solvable.task_map import MapRow, TaskMap, row_of
 from gridseval.solvable.unsolved_list import read_list, write_list
 from gridseval.suites import Task, load_suite
 

@@ -25,9 +25,9 @@ from gridseval.policies.oracle.travel import Route
 SHOULDER_M = 0.333
 """Height of the Panda's second joint above its base (Franka's data sheet)."""
 
-REACH_M = 0.855
-"""The Panda's reach from there (same source). With the hand straight down at a table's height it
-agrees with the links: 0.719 m to the wrist, 0.088 m and 0.21 m from there to the fingertips."""
+REACH_M = 0.947
+"""How far from there the fingertips get at most: 0.719 m of links to the wrist, and 0.228 m from
+there (0.088 m across, 0.21 m along the hand). The data sheet's 0.855 m are those of the flange."""
 
 _FELL_M = 0.1
 _STILL_STEPS = 40
