@@ -100,6 +100,12 @@ def test_a_goal_without_a_skill() -> None:
     )
 
 
+def test_a_skill_that_gave_up() -> None:
+    # A plate is too wide for the hand, and without a rim that it could grasp.
+    said = remark(seen(goal=(("on", "plate_1", "akita_black_bowl_1"),)))
+    assert (said["phase"], said["reason"]) == ("failed", "the skill gave up")
+
+
 def test_an_object_that_fell_off() -> None:
     low = seen(4, akita_black_bowl_1=(0.6, 0.0, 0.1))
     assert remark(seen(), low)["reason"] == "object fell off: akita_black_bowl_1"

@@ -14,13 +14,15 @@ from gridseval.policies.oracle.diagnosis import Course, Reason, diagnose
 from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.scene import Scene
 from gridseval.policies.oracle.skill import Phase
-from gridseval.policies.oracle.tasks import Goal
+from gridseval.policies.oracle.tasks import Goal, holds
 from gridseval.policies.oracle.travel import Route
 
 _HELD = (Phase.CLOSE, Phase.CARRY)
 _PLACED = (Phase.RELEASE, Phase.RETREAT)
 _AIMING = (Phase.APPROACH, Phase.REACH)
 _MOVING_M = 0.01
+# Most hands have arrived by then; from then on it is worth knowing what may be in the way.
+_SLOW_STEPS = 24
 
 
 class Chronicle:
@@ -38,24 +40,35 @@ class Chronicle:
         self._goal: Goal | None = None
         self._phase = Phase.DONE
         self._attempts = 0
-        self._moved = scene
+        self._moved, self._began = scene, scene.step
         self._ended: Reason | None = None
         self._aim: Route | None = None
 
     def note(self, scene: Scene) -> None:
         """Take in an observation, after the expert has planned for it."""
-        skill = self._expert.skill
-        goal, phase = (None, Phase.DONE) if skill is None else (skill.goal, skill.phase)
+        goal, phase = self._pursued(scene)
         if goal is not None and goal != self._goal:
             self._goal, self._attempts, self._ended, self._aim = goal, 1, None, None
         elif phase is not self._phase and phase in (Phase.APPROACH, Phase.RECOVER):
             self._attempts += phase is Phase.APPROACH
             self._note_end(phase)
+        if phase is not self._phase:
+            self._began = scene.step
         if phase is not self._phase or self._has_moved(scene):
             self._moved = scene
-        if skill is not None and phase in _AIMING:
+        skill = self._expert.skill
+        if skill is not None and phase in _AIMING and scene.step - self._began >= _SLOW_STEPS:
             self._aim = skill.route(scene)
         self._phase, self._last = phase, scene
+
+    def _pursued(self, scene: Scene) -> tuple[Goal | None, Phase]:
+        """Return the goal that the expert pursues, or has given up, and its phase."""
+        skill = self._expert.skill
+        if skill is not None:
+            return skill.goal, skill.phase
+        left = (goal for goal in self._expert.given_up if not holds(goal, scene))
+        goal = next(left, None)
+        return goal, Phase.DONE if goal is None else Phase.FAILED
 
     def remark(self) -> dict[str, Any]:
         """Return what to record of the episode so far, plain values.

@@ -46,6 +46,7 @@ class Reason(Enum):
     LOST = "lost its grip"
     FALSE = "goal does not hold"
     NOT_THERE = "hand does not arrive"
+    GAVE_UP = "the skill gave up"
     TIME = "still at work"
 
 
@@ -89,13 +90,14 @@ def diagnose(expert: Expert, course: Course) -> str:
         found = next(things, None)
         if found is not None:
             return f"{reason.value}: {found}"
+    if expert.skill is None:
+        given_up = any(goal in expert.given_up for goal in missing)
+        return Reason.GAVE_UP.value if given_up else Reason.FALSE.value
     return _of_the_hand(expert.skill, course)
 
 
-def _of_the_hand(skill: Skill | None, course: Course) -> str:
+def _of_the_hand(skill: Skill, course: Course) -> str:
     """Return what is the matter with what the hand does."""
-    if skill is None:
-        return Reason.FALSE.value
     stuck = course.still >= _STILL_STEPS
     if skill.phase in _ON_THE_WAY and (stuck or course.ended is Reason.NOT_THERE):
         name = next(_in_the_way(skill.goal, course), None)
@@ -104,7 +106,7 @@ def _of_the_hand(skill: Skill | None, course: Course) -> str:
         return Reason.NOT_THERE.value
     if stuck:
         return Reason.NOT_THERE.value
-    return (course.ended or Reason.TIME).value
+    return Reason.TIME.value if course.ended is None else course.ended.value
 
 
 def _pending(course: Course) -> range | list[int]:

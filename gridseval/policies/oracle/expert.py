@@ -55,6 +55,11 @@ class Expert:
         return tuple(goal for goal in self._goals if goal not in self._unskilled)
 
     @property
+    def given_up(self) -> tuple[Goal, ...]:
+        """The goals whose skill last ended without success."""
+        return tuple(goal for goal in self.skilled if goal in self._failed)
+
+    @property
     def setting(self) -> Setting:
         """What every skill of the episode knows."""
         return self._setting
