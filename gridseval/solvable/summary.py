@@ -53,7 +53,7 @@ def _by_suite(maps: Sequence[TaskMap]) -> Section:
     total = [row for part in named.values() for row in part]
     if len(named) > 1:
         rows.append(("all", *_counts(total)))
-    header = ("suite", "tasks", "run", "solved", "partly", "not solved", "lacks data", "success")
+    header = ("suite", "tasks", "mapped", "solved", "partly", "not solved", "lacks data", "success")
     return Section("By suite", header, tuple(rows), emphasised=int(len(named) > 1))
 
 
@@ -78,7 +78,7 @@ def _rate(rows: Iterable[MapRow]) -> str:
 
 
 def _by_stratum(rows: Sequence[MapRow]) -> Iterator[Section]:
-    """Yield dimension × level: tasks solved of tasks run; nothing outside LIBERO-Plus."""
+    """Yield dimension × level: tasks solved of tasks with an episode; nothing outside LIBERO-Plus."""
     of_plus = [row for row in rows if row.dimension]
     levels = sorted({row.level for row in of_plus}, key=lambda level: level or 99)
     found = []
@@ -88,7 +88,7 @@ def _by_stratum(rows: Sequence[MapRow]) -> Iterator[Section]:
         if mine:
             found.append((dimension, *cells, _share(mine)))
     names = ["no level" if level is None else f"level {level}" for level in levels]
-    title = "LIBERO-Plus: tasks solved of tasks run, by dimension and level"
+    title = "LIBERO-Plus: tasks solved of tasks mapped, by dimension and level"
     yield Section(title, ("dimension", *names, "all"), tuple(found), emphasised=1)
 
 
