@@ -78,7 +78,7 @@ def _rate(rows: Iterable[MapRow]) -> str:
 
 
 def _by_stratum(rows: Sequence[MapRow]) -> Iterator[Section]:
-    """Yield dimension × level: tasks solved of tasks with an episode; nothing outside LIBERO-Plus."""
+    """Yield dimension × level: tasks solved of those mapped; nothing outside LIBERO-Plus."""
     of_plus = [row for row in rows if row.dimension]
     levels = sorted({row.level for row in of_plus}, key=lambda level: level or 99)
     found = []

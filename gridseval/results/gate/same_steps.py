@@ -7,14 +7,19 @@ the environment changed: its code, MuJoCo or the models. No test is needed, one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
+from gridseval.results.gate.holm import Check
 from gridseval.results.gate.rules import GateRules
+from gridseval.results.gate.tests import baseline_checks
 from gridseval.results.gate.verdict import Verdict, cannot_tell, incomparable, unfit
 from gridseval.results.run.comparable import run_differences
 from gridseval.results.run.reading import Run
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.paired import matched
 
+Pair: TypeAlias = tuple[EpisodeRecord, EpisodeRecord]
 _NAMED = 5
 _DECIDED_BY = ("policy", "replan")
 """What else must be equal, of all that two runs may differ in for other gates."""
@@ -38,9 +43,10 @@ def gate_on_steps(run: Run, baseline: Run, rules: GateRules) -> Verdict:
         return cannot_tell("no episode is in both runs", run, baseline.label, (), notes)
     moved = [pair for pair in pairs if _result(pair[0]) != _result(pair[1])]
     counted = f"{len(pairs)} episodes of {run.label} and {baseline.label}"
+    checks = tuple(_checks(pairs, moved))
     if not moved:
         sentence = f"Pass: outcome and steps are the same in all {counted}."
-        return Verdict("pass", sentence, run.label, baseline.label, notes=notes)
+        return Verdict("pass", sentence, run.label, baseline.label, checks, notes)
     other = sum(before.status != after.status for before, after in moved)
     named = ", ".join(_named(pair) for pair in moved[:_NAMED])
     more = ", …" if len(moved) > _NAMED else ""
@@ -48,7 +54,7 @@ def gate_on_steps(run: Run, baseline: Run, rules: GateRules) -> Verdict:
         f"Regression: {len(moved)} of {counted} differ in outcome or steps, {other} of them in "
         f"outcome: {named}{more}."
     )
-    return Verdict("regression", sentence, run.label, baseline.label, notes=notes)
+    return Verdict("regression", sentence, run.label, baseline.label, checks, notes)
 
 
 def _reasons(run: Run, baseline: Run) -> Iterator[str]:
@@ -58,11 +64,20 @@ def _reasons(run: Run, baseline: Run) -> Iterator[str]:
             yield f"{key} in run.yaml is another one, which alone may change every step"
 
 
+def _checks(pairs: Sequence[Pair], moved: Sequence[Pair]) -> Iterator[Check]:
+    """Yield each suite and task with its rates; regressed is what has an episode that differs."""
+    places = {(before.suite, task) for before, _ in moved for task in (None, before.task)}
+    befores, afters = zip(*pairs, strict=True)
+    for check in baseline_checks(befores, afters):
+        differs = (check.suite, check.task) in places
+        yield replace(check, p_value=None, regressed=differs)
+
+
 def _result(record: EpisodeRecord) -> tuple[str, int]:
     return record.status, record.steps
 
 
-def _named(pair: Sequence[EpisodeRecord]) -> str:
+def _named(pair: Pair) -> str:
     before, after = pair
     place = f"task {before.task} trial {before.trial} of {before.suite}"
     return f"{place} {before.status} {before.steps} → {after.status} {after.steps}"

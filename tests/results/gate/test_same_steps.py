@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 import numpy as np
 from gate_runs import MANIFEST, make_run
 
+from gridseval.results.gate.junit import render_junit
+from gridseval.results.gate.markdown import render_gate_markdown
 from gridseval.results.gate.rules import GateRules
 from gridseval.results.gate.same_steps import gate_on_steps
 from gridseval.results.run.reading import Run
@@ -74,3 +77,16 @@ def test_an_incomplete_run_or_errors_cannot_tell() -> None:
     none = make_run(-1 * OUTCOMES)
     verdict = gate_on_steps(none, make_run(OUTCOMES, "old"), GateRules(force=True))
     assert verdict.exit_code == 2
+
+
+def test_what_differs_fails_in_the_junit_file_and_nothing_else() -> None:
+    old = make_run(OUTCOMES, "old")
+    passed = Xml.fromstring(render_junit(gate_on_steps(make_run(OUTCOMES), old, RULES)))
+    assert [passed.get(key) for key in ("tests", "failures", "errors")] == ["11", "0", "0"]
+    verdict = gate_on_steps(with_steps(make_run(OUTCOMES), 5, 101), old, RULES)
+    failed = Xml.fromstring(render_junit(verdict))
+    names = [
+        case.get("name") for case in failed.iter("testcase") if case.find("failure") is not None
+    ]
+    assert names == ["suite average", "task 2: task_2"]
+    assert "| regression |" in render_gate_markdown(verdict)
