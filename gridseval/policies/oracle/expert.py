@@ -34,6 +34,7 @@ class Expert:
         self._goals = goals
         self._finished: set[Goal] = set()
         self._failed: set[Goal] = set()
+        self._unskilled: set[Goal] = set()
         self._skill: Skill | None = None
         self._last = scene
         self._predicted: list[Motion] = []
@@ -42,6 +43,26 @@ class Expert:
     def phase(self) -> Phase:
         """What the hand was doing at the last observation."""
         return Phase.DONE if self._skill is None else self._skill.phase
+
+    @property
+    def skill(self) -> Skill | None:
+        """The skill under way; ``None`` if every goal holds, or none of them has a skill."""
+        return self._skill
+
+    @property
+    def skilled(self) -> tuple[Goal, ...]:
+        """The goals for which there is a skill, as far as was tried."""
+        return tuple(goal for goal in self._goals if goal not in self._unskilled)
+
+    @property
+    def given_up(self) -> tuple[Goal, ...]:
+        """The goals whose skill last ended without success."""
+        return tuple(goal for goal in self.skilled if goal in self._failed)
+
+    @property
+    def setting(self) -> Setting:
+        """What every skill of the episode knows."""
+        return self._setting
 
     def plan(self, scene: Scene, length: int) -> Array:
         """Return the next actions, float64 (length, 7) in [-1, 1], for what is where now."""
@@ -72,6 +93,7 @@ class Expert:
                 return
             self._skill = skill_for(goal, self._setting, scene)
             if self._skill is None:
+                self._unskilled.add(goal)
                 self._finish(goal, Phase.FAILED)
 
     def _finish(self, goal: Goal, phase: Phase) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.policies.oracle.chronicle import Chronicle
 from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models, load_models
@@ -41,6 +42,7 @@ class OraclePolicy:
         self._chunk = at_least(1, "chunk", chunk)
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
+        self._chronicles: dict[int, Chronicle] = {}
 
     @property
     def details(self) -> dict[str, str]:
@@ -53,7 +55,7 @@ class OraclePolicy:
             self._experts.pop(int(slot), None)
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return float32 (B, chunk, 7) in [-1, 1] for the slots in ``observations["slots"]``."""
+        """Return float32 (B, chunk, 7) in [-1, 1], and remarks, for ``observations["slots"]``."""
         rows = zip(
             observations["slots"],
             observations["steps"],
@@ -62,7 +64,9 @@ class OraclePolicy:
             strict=True,
         )
         plans = [self._plan(int(slot), int(step), *rest) for slot, step, *rest in rows]
-        return ActionChunk(np.clip(np.stack(plans), -1.0, 1.0).astype(np.float32))
+        actions = np.clip(np.stack(plans), -1.0, 1.0).astype(np.float32)
+        remarks = (self._chronicles[int(slot)].remark() for slot in observations["slots"])
+        return ActionChunk(actions, remarks=tuple(remarks))
 
     def _plan(
         self, slot: int, step: int, state: NDArray[np.float32], privileged: Mapping[str, Any]
@@ -74,4 +78,7 @@ class OraclePolicy:
         if expert is None:
             goals = read_goals(privileged["goal"], scene, self._models)
             expert = self._experts[slot] = Expert(self._models, goals, scene)
-        return expert.plan(scene, self._chunk)
+            self._chronicles[slot] = Chronicle(expert, privileged["goal"], scene)
+        actions = expert.plan(scene, self._chunk)
+        self._chronicles[slot].note(scene)
+        return actions

@@ -1,0 +1,8 @@
+"""A map of which tasks the scripted expert solves, and of why it does not solve the others."""
+
+from gridseval.solvable.config import SolvableConfig
+from gridseval.solvable.map_file import read_map
+from gridseval.solvable.mapping import make_map
+from gridseval.solvable.task_map import MapRow, TaskMap
+
+__all__ = ["MapRow", "SolvableConfig", "TaskMap", "make_map", "read_map"]
