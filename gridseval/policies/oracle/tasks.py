@@ -19,6 +19,7 @@ _NEAR_M = 0.03
 _OPEN_ENOUGH = {"drawer": -0.12, "door": -1.25}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
+_BEHIND_FRONT_M = 0.004
 _ROOM_M = 0.1
 _SLACK_M = 0.03
 _CLEAR_FRONT_M = 0.24
@@ -147,7 +148,23 @@ def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
+    surface = surface + _to_the_front(goal, surface, scene, models)
     return np.asarray(surface + np.array([goal.shift, 0.0, -bottom]))
+
+
+def _to_the_front(goal: Goal, surface: Array, scene: Scene, models: Models) -> Array:
+    """Return the shift (3,) from the middle of a drawer to behind its front, where it is free."""
+    part, fixture = models.part_of(goal.target), models.of(split_region(goal.target)[0])
+    if part is None or part.kind != "drawer" or fixture is None:
+        return np.zeros(3)
+    cabinet = scene.bodies[split_region(goal.target)[0]]
+    inward = cabinet.rotation[:, 1]
+    panel = float(fixture.slides[part.joint][0][4]) + scene.joints.get(
+        models.joint_of(goal.target) or "", 0.0
+    )
+    half = float(scene.boxes[goal.thing].halves[0].max())
+    middle = float((surface - cabinet.position) @ inward)
+    return np.asarray(min(0.0, panel + half + _BEHIND_FRONT_M - middle) * inward)
 
 
 def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:

@@ -68,7 +68,9 @@ class Route:
         height = max(height, float((free - _CLIMB * ahead).max()))
         beside = float(free[ahead < _LOOK_AHEAD_M].max())
         if turn > _FREE_TURN_RAD:
-            beside = max(beside, self._free_height_turned(hand, offset, distance))
+            # A hand that still turns comes no lower beside what it would hit.
+            around = self._free_height_turned(hand, offset, distance)
+            height = max(height, min(around, float(hand.position[2])))
         blocked = max(self.floor, beside)
         place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
         height = max(height, blocked) if place is not self.position else height
