@@ -53,7 +53,8 @@ class _Drawer(Legs):
     @property
     def lean(self) -> float:
         """The hand's angle from straight down (rad): another one in every second attempt."""
-        return _LEANS[self.attempt % len(_LEANS)]
+        tried = self.attempt + self.setting.failures[self.goal]
+        return _LEANS[tried % len(_LEANS)]
 
     @property
     def rotation(self) -> Array:
@@ -119,6 +120,8 @@ class OpenDrawer(_Drawer):
 
 class CloseDrawer(_Drawer):
     """Pushes the handle from the front."""
+
+    max_attempts = 1
 
     def contact(self, scene: Scene) -> Array:
         """See ``_Drawer``."""

@@ -81,12 +81,23 @@ def next_goal(
         failed: Goals whose skill last ended without success. They come again after all others.
     """
     missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
-    steps = [_first_step(goal, scene, models, finished) for goal in missing]
+    steps = [_first_step(goal, scene, models, finished, failed) for goal in missing]
     return next((step for step in steps if step not in failed), next(iter(steps), None))
 
 
-def _first_step(goal: Goal, scene: Scene, models: Models, finished: Collection[Goal]) -> Goal:
+def _first_step(
+    goal: Goal,
+    scene: Scene,
+    models: Models,
+    finished: Collection[Goal],
+    failed: Collection[Goal],
+) -> Goal:
     """Return the goal itself, or what must be done before it."""
+    part = models.part_of(goal.thing)
+    if goal.relation == "close" and goal in failed and part is not None and part.kind == "drawer":
+        # What leans on the edge in it stops it; opened wide, it lets that fall flat.
+        wide = replace(goal, relation="open", index=-1)
+        return goal if wide in finished else wide
     shut = _shut_part(goal, scene, models)
     if shut is None:
         return goal
