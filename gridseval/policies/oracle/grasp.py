@@ -144,4 +144,3 @@ def _blocked(grasp: Grasp, boxes: Boxes, margin: float) -> float:
     columns = hand_columns(grasp.yaw, MAX_OPENING)
     free = float(columns.lowest(grasp.position[None, :2], boxes, margin)[0])
     return max(0.0, free - grasp.position[2])
-

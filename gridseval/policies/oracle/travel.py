@@ -94,7 +94,6 @@ class Route:
         free[distance * (1 - _SAMPLES) < _GOAL_RADIUS_M] = NO_LIMIT
         return free
 
-
     def _free_height_turned(self, hand: Pose, offset: Array, distance: float) -> float:
         """Return the lowest free height near the hand as it is turned now."""
         if self.columns is None or self.obstacles is None:
