@@ -77,7 +77,7 @@ def choose_grasp(scene: Scene, name: str, model: Model, base: Array, attempt: in
         return _cost(grasp, boxes, scene.hand.position, base, yaw)
 
     found.sort(key=cost)
-    if not upright and _blocked(found[0], boxes, _MARGIN) > 0:
+    if attempt and not upright and _blocked(found[0], boxes, _MARGIN) > 0:
         found += _side_grasps(pose, scene.boxes[name], model.hold, _OFF_MIDDLE)
         found.sort(key=cost)
     return found[(attempt * 5) % len(found)]
@@ -143,4 +143,4 @@ def _blocked(grasp: Grasp, boxes: Boxes, margin: float) -> float:
     """Return how far (m) above the grasp something stops the open hand."""
     columns = hand_columns(grasp.yaw, MAX_OPENING)
     free = float(columns.lowest(grasp.position[None, :2], boxes, margin)[0])
-    return max(0.0, free - grasp.position[2])
+    return max(0.0, free - float(grasp.position[2]))

@@ -31,8 +31,8 @@ _TURN_M = 0.08
 # Around the goal obstacles do not count: the code that set the goal has judged them.
 _GOAL_RADIUS_M = 0.025
 _LOOK_AHEAD_M = 0.05
-# How far below the upper edge of what stands beside it the hand turns no further than this.
-_DEEP_M, _FREE_TURN_RAD = 0.02, 0.4
+# A hand that has further to turn than this is also judged as it is turned now.
+_FREE_TURN_RAD = 0.4
 _TURNING_AHEAD_M = 0.02
 
 
@@ -74,9 +74,7 @@ class Route:
         blocked = max(self.floor, beside)
         place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
         height = max(height, blocked) if place is not self.position else height
-        # Between walls the hand must not turn: it would take them along.
-        walled = hand.position[2] < beside - _DEEP_M and turn > _FREE_TURN_RAD
-        return Pose(np.array([*place, height]), hand.rotation if walled else self.rotation)
+        return Pose(np.array([*place, height]), self.rotation)
 
     def reached(self, hand: Pose, position_m: float, turn_rad: float) -> bool:
         """Return whether the hand is at the goal, within these tolerances."""
