@@ -42,6 +42,7 @@ BOXES = (
     Box("serving, wire", 580, 306, 150, ("a policy behind a", "websocket; messages")),
     Box("bench, doctor", 580, 422, 150, ("speed; checks of", "this machine")),
     Box("pictures", 760, 306, 120, ("videos again,", "galleries")),
+    Box("collecting", 760, 422, 120, ("datasets", "to train on")),
 )
 ARROWS = (
     ((170, 223), (250, 223)),  # suites -> rollout

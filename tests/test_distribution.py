@@ -30,6 +30,7 @@ BROUGHT_ALONG = {
     "_typeshed": "mypy, for hints alone",
     "huggingface_hub": "transformers, which hf-libero needs; asked for by name where it is missing",
     "imageio_ffmpeg": "imageio[ffmpeg]",
+    "pyarrow": "the extra train; asked for by name where it is missing",
 }
 """Packages that are imported without being declared, and what brings them."""
 

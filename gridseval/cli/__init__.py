@@ -20,6 +20,7 @@ from gridseval.versions import SERVE_PACKAGE, serves_only
 _COMMANDS = {
     "assets": "Get LIBERO's meshes and textures.",
     "bench": "Measure speed against the plain LIBERO loop.",
+    "collect": "Make a dataset of a policy's episodes.",
     "compare": "Show what changed between two runs.",
     "doctor": "Check this machine: versions, rendering, assets.",
     "flops": "Count the operations of one query.",

@@ -49,6 +49,12 @@ _machine = section_option(MACHINE)
 )
 @tasks_option()
 @_episodes("--trials", type=int, metavar="N", help="Trials per task  [default: 50; LIBERO-Plus: 1]")
+@_episodes(
+    "--starts",
+    type=Text(),
+    metavar="KIND",
+    help="fresh:N: N starts per task  [default: stored]",
+)
 @selection_options()
 @_episodes(
     "--protocol",

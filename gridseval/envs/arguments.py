@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites import MOST_SEED, Suite, Task
+from gridseval.suites import MOST_SEED, MOST_TRIALS, Starts, Suite, Task
 
 _RENDER_MODES = ("rgb_array",)
 _Choice = TypeVar("_Choice", bound=str)
@@ -23,28 +23,44 @@ class ResetOptions:
 
     Attributes:
         task: The task to start.
-        trial: Number of the stored initial state.
+        trial: Number of the stored initial state, or of the fresh start.
         record_every: Policy steps between recorded frames; 0 records none.
+        starts: Which of the two ``trial`` numbers.
     """
 
     task: Task
     trial: int
     record_every: int
+    starts: Starts
 
     @classmethod
-    def of(cls, suite: Suite, options: Mapping[str, Any] | None) -> ResetOptions:
+    def of(
+        cls, suite: Suite, options: Mapping[str, Any] | None, starts: Starts = "stored"
+    ) -> ResetOptions:
         """Return the options with defaults filled in.
+
+        Args:
+            suite: What has the tasks.
+            options: ``task``, ``trial`` or ``start``, ``record_every``.
+            starts: What a ``trial`` numbers; a ``start`` is always a fresh one.
 
         Raises:
             UsageError: An option does not exist or has no such value.
         """
-        chosen: dict[str, Any] = {"task": 0, "trial": 0, "record_every": 0}
+        chosen: dict[str, Any] = {"task": 0, "trial": 0, "record_every": 0, "start": None}
         for key, value in (options or {}).items():
             if key not in chosen:
                 raise UsageError(f"reset has no option {key!r}", did_you_mean(str(key), chosen))
             chosen[key] = value
-        task, trial = checked_episode(suite, chosen["task"], chosen["trial"])
-        return cls(task, trial, at_least(0, "record_every", chosen["record_every"]))
+        if chosen["start"] is not None:
+            if "trial" in (options or {}):
+                raise UsageError(
+                    "reset was given both a trial and a start",
+                    "trial numbers stored initial states, start numbers fresh ones: give one",
+                )
+            starts, chosen["trial"] = "fresh", chosen["start"]
+        task, trial = checked_episode(suite, chosen["task"], chosen["trial"], starts)
+        return cls(task, trial, at_least(0, "record_every", chosen["record_every"]), starts)
 
 
 def at_least(least: int, name: str, value: Any, default: int | None = None) -> int:
@@ -85,19 +101,27 @@ def checked_seed(seed: Any) -> int:
     return number
 
 
-def checked_episode(suite: Suite, task: Any, trial: Any) -> tuple[Task, int]:
+def checked_episode(
+    suite: Suite, task: Any, trial: Any, starts: Starts = "stored"
+) -> tuple[Task, int]:
     """Return a task and the number of a trial.
 
     Args:
         suite: What has them.
         task: Index or name.
-        trial: Number of the stored initial state.
+        trial: Number of the stored initial state, or of the fresh start.
+        starts: Which of the two.
 
     Raises:
         UsageError: There is no such task or trial.
     """
     key = task if isinstance(task, str) else whole("task", task)
-    return suite.task(key), suite.check_trial(whole("trial", trial))
+    if starts == "stored":
+        return suite.task(key), suite.check_trial(whole("trial", trial))
+    number = at_least(0, "start", trial)
+    if number >= MOST_TRIALS:
+        raise UsageError(f"start must be below {MOST_TRIALS}, not {number}", "choose another seed")
+    return suite.task(key), number
 
 
 def checked_actions(action: Any, most: int | None) -> NDArray[np.float64]:

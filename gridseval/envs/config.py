@@ -15,7 +15,7 @@ from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.envs.spaces import ACTIONS, IMAGE_PX, OBSERVATION_KEYS, checked_keys, checked_px
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.moved import current_arguments, renaming_note, takes_earlier_arguments
-from gridseval.suites import PROMPTS, SEEDINGS, Seeding
+from gridseval.suites import PROMPTS, SEEDINGS, STARTS, Seeding, Starts
 
 DEFAULT_SEED = 0
 """OpenVLA's, whose protocol is the default."""
@@ -41,6 +41,8 @@ class EnvConfig:
         seed: What LIBERO's ``env.seed`` is given; ``reset(seed=…)`` replaces it.
         seeding: ``"task"`` seeds once, before the reset of trial 0, as OpenVLA and openpi do;
             ``"trial"`` seeds the reset of trial i with ``seed + i``, as LeRobot does.
+        starts: ``"stored"`` sets a trial's stored initial state; ``"fresh"`` starts where the
+            trial's reset has placed everything, as LIBERO's demonstrations started.
         image_px: Side of the images.
         max_steps: Policy steps before truncation, or ``None`` for the suite's.
         settle_steps: Steps with an open gripper before the first observation, or ``None`` for the
@@ -69,6 +71,7 @@ class EnvConfig:
     privileged: bool = False
     seed: int = DEFAULT_SEED
     seeding: Seeding = "task"
+    starts: Starts = "stored"
     image_px: int = IMAGE_PX
     max_steps: int | None = None
     settle_steps: int | None = None
@@ -85,6 +88,7 @@ class EnvConfig:
         checked_keys(self.observations)
         checked_seed(self.seed)
         one_of("way of seeding", self.seeding, SEEDINGS)
+        one_of("kind of start", self.starts, STARTS)
         checked_px(self.image_px)
         for name, least in _LEAST.items():
             if getattr(self, name) is not None:

@@ -56,8 +56,9 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
-    ``task_name``, ``trial``, ``mujoco_warnings`` (how often MuJoCo has warned in this episode,
-    normally 0); with ``privileged=True`` also ``privileged``: poses and the goal.
+    ``task_name``, ``trial``, ``starts`` (what ``trial`` numbers), ``mujoco_warnings`` (how often
+    MuJoCo has warned in this episode, normally 0); with ``privileged=True`` also ``privileged``:
+    poses and the goal.
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
@@ -101,6 +102,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._running: RunningEpisode | None = None
         self._task: Task = self.suite.tasks[0]
         self._trial = self._steps = self._record_every = 0
+        self._starts = config.starts
         self._ended = False
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(self._keys, config.image_px)
@@ -114,20 +116,22 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         Args:
             seed: Replaces the seed given to LIBERO from now on.
             options: ``task`` (index or name; default: the first that is available), ``trial``
-                (default 0), ``record_every`` (n: ``info["frames"]`` gets every n-th step's images).
+                (default 0) or ``start`` (n: a fresh start, where LIBERO's reset number n after the
+                seed places everything, without a stored state), ``record_every`` (n:
+                ``info["frames"]`` gets every n-th step's images).
 
         Returns:
-            Observation and info. What starts depends on suite, task, trial and seed only.
+            Observation and info. What starts depends on suite, task, trial or start, and seed only.
 
         Raises:
             UsageError: No such task, trial, option or seed, or the task's files are missing.
             MachineError: The task cannot be compiled or drawn on this machine.
         """
         default = {"task": self._episodes.first.index}
-        chosen = ResetOptions.of(self.suite, {**default, **(options or {})})
+        chosen = ResetOptions.of(self.suite, {**default, **(options or {})}, self.config.starts)
         self._seed = self._seed if seed is None else checked_seed(seed)
         super().reset(seed=seed)
-        self._task, self._trial = chosen.task, chosen.trial
+        self._task, self._trial, self._starts = chosen.task, chosen.trial, chosen.starts
         if self.config.seeding == "trial":
             checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
@@ -135,9 +139,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._running = None  # a failure below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
-        self._running = self._scenes.start(
-            *setting, episode, self._seed, self._settle_steps, self.config.seeding
-        )
+        how = self.config.seeding, chosen.starts
+        self._running = self._scenes.start(*setting, episode, self._seed, self._settle_steps, *how)
         self._simulation.arm.absolute = self.config.actions == "absolute"
         self._seconds |= self._running.seconds
         self._steps, self._ended = 0, False
@@ -251,6 +254,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "task": self._task.index,
             "task_name": self._task.name,
             "trial": self._trial,
+            "starts": self._starts,
             "mujoco_warnings": self._simulation.warnings(),
         }
         if self.config.privileged:

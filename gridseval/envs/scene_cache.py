@@ -24,7 +24,7 @@ from gridseval.envs.scene import Scene
 from gridseval.envs.simulation import Simulation
 from gridseval.envs.spaces import CAMERAS
 from gridseval.envs.task_files import TaskFiles
-from gridseval.suites import Episode, Seeding
+from gridseval.suites import Episode, Seeding, Starts
 
 Image = NDArray[np.uint8]
 
@@ -107,6 +107,7 @@ class SceneCache:
         seed: int,
         settle_steps: int,
         seeding: Seeding = "task",
+        starts: Starts = "stored",
     ) -> RunningEpisode:
         """Start an episode and let it settle.
 
@@ -117,6 +118,7 @@ class SceneCache:
             seed: LIBERO's.
             settle_steps: Control steps before the policy's first.
             seeding: Whether ``seed`` is given once per task, or raised by the trial per trial.
+            starts: Whether the trial's stored state is set, or its reset is where it starts.
 
         Raises:
             MachineError: The task cannot be compiled.
@@ -126,7 +128,9 @@ class SceneCache:
         task.perturb(perturbation)
         compiled = time.perf_counter()
         changed = perturbation.joints, perturbation.joints_true, perturbation.extra
-        task.simulation.start(episode.trial, seed, settle_steps, *changed, seeding=seeding)
+        task.simulation.start(
+            episode.trial, seed, settle_steps, *changed, seeding=seeding, starts=starts
+        )
         key = (seed, episode.suite, episode.task, episode.trial)
         cameras = EpisodeCameras(self, task, perturbation, key)
         seconds = {"compile": compiled - began, "reset": time.perf_counter() - compiled}

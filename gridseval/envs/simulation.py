@@ -17,12 +17,13 @@ from gridseval.envs.arm import SUBSTEPS, Arm
 from gridseval.envs.draws import ResetDraw, ResetDraws
 from gridseval.envs.perturbations.own_edits import OwnEdit, own_edits
 from gridseval.envs.scene import Float, Scene
-from gridseval.suites import Seeding
+from gridseval.suites import Seeding, Starts
 
 SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
-# LIBERO's sensors sample during the 24th substep: poses from before it, joints from after it.
-_SENSED_SUBSTEP = 23
+# During which substep LIBERO's sensors sample: poses from before it, joints from after it. Setting
+# a stored state updates them once more than a reset does, and each update shifts their clock.
+_SENSED_SUBSTEP: Mapping[Starts, int] = {"stored": 23, "fresh": 24}
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class View:
     """What LIBERO's sensors saw in a control step.
 
     Attributes:
-        qpos: float64 (nq,), after 23 of the 25 substeps; cameras and body poses show it.
+        qpos: float64 (nq,), after 23 of the 25 substeps (24 from a fresh start); cameras and body
+            poses show it.
         eef_pos: float64 (3,), metres, of the same moment.
         eef_quat: float64 (4,), x y z w, of the hand at the same moment.
-        gripper_qpos: float64 (2,), metres, after 24 substeps.
+        gripper_qpos: float64 (2,), metres, a substep later.
         site_rgba: float (nsite, 4): marker colours (the stove's glow) before the step's end.
     """
 
@@ -59,6 +61,7 @@ class Simulation:
         self._mj_step2 = mujoco.mj_step2
         self.view: View
         self._draws: dict[int, ResetDraws] = {}
+        self._sensed_substep = _SENSED_SUBSTEP["stored"]
 
     def start(
         self,
@@ -69,6 +72,7 @@ class Simulation:
         joints_true: bool = False,
         extra: Mapping[str, Any] = MappingProxyType({}),
         seeding: Seeding = "task",
+        starts: Starts = "stored",
     ) -> bool:
         """Start an episode and let it settle.
 
@@ -84,19 +88,24 @@ class Simulation:
             extra: Kinds of perturbation with their own edit, each with its data.
             seeding: ``"task"`` as above; with ``"trial"`` the trial has its own environment,
                 reset once, then seeded with ``seed + trial`` and reset again.
+            starts: ``"stored"`` as above; ``"fresh"`` leaves objects and arm where that reset has
+                put them, so that ``trial`` numbers the resets after the seed.
 
         Returns:
             Whether the goal holds after settling.
         """
         angles = self.arm.init_qpos if joints is None else np.array(joints)
         self._reset(self._draw(trial, seed, seeding), angles)
-        self._set_state(self.scene.stored_state(trial))
+        self._sensed_substep = _SENSED_SUBSTEP[starts]
+        if starts == "stored":
+            self._set_state(self.scene.stored_state(trial))
         if joints_true:
             self._move_arm(angles)
         for edit in own_edits(extra, "edit_start"):
             self._edit_start(edit)
         done = self.scene.is_success()
-        self.scene.post_process()
+        if starts == "stored":  # after a reset LIBERO does so in the first step only
+            self.scene.post_process()
         self._look()
         for _ in range(settle_steps):
             done = self.step(np.array(SETTLE_ACTION))
@@ -113,10 +122,10 @@ class Simulation:
         """
         for substep in range(SUBSTEPS):
             self.arm.actuate(action, first_substep=substep == 0)
-            if substep == _SENSED_SUBSTEP:
+            if substep == self._sensed_substep:
                 self._look()
             self._mj_step2(self.scene.model, self.scene.data)
-            if substep == _SENSED_SUBSTEP:
+            if substep == self._sensed_substep:
                 self._feel_gripper()
         done = self.scene.is_success()
         self.scene.post_process()

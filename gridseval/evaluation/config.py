@@ -22,6 +22,8 @@ class RunConfig:
         level: Levels of LIBERO-Plus and ranges joined by commas, or ``None`` for all.
         sample: How many of those tasks to draw, by dimension and level, or ``None`` for all.
         trials: Trials per task, or ``None`` for the suite's.
+        starts: ``"stored"``, ``"fresh"``, ``"fresh:N"`` for N fresh starts per task, or ``None``
+            for the policy's or stored ones.
         policy: Registered name, ``module:Class``, ``file.py:Class``, or ``None`` to tell the kind
             from the checkpoint.
         checkpoint: The checkpoint, or ``None``.
@@ -59,6 +61,7 @@ class RunConfig:
     level: str | None = None
     sample: int | None = None
     trials: int | None = None
+    starts: str | None = None
     policy: str | None = None
     checkpoint: str | None = None
     policy_arguments: Mapping[str, str] = field(default_factory=dict)

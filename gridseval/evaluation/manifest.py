@@ -30,6 +30,8 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         "suite": prepared.suite.name,
         "tasks": [task.index for task in prepared.tasks],
         "trials": prepared.trials,
+        # Runs from before there were fresh starts do not say where theirs started.
+        **({} if prepared.starts == "stored" else {"starts": prepared.starts}),
         "episodes": len(prepared.episodes),
         **prepared.chosen.manifest(),
         **prepared.conditions.manifest(),

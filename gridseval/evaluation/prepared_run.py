@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 from gridseval.assets import Assets, find_assets
@@ -18,11 +18,12 @@ from gridseval.evaluation.conditions import (
     policy_seed,
 )
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.stats.sequential import SequentialRule
-from gridseval.suites import Episode, Suite, Task, list_episodes, load_protocol
+from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
 from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
 
@@ -35,6 +36,7 @@ class PreparedRun:
         config: What was asked for.
         chosen: The tasks, and what is perturbed in them.
         trials: Trials per task.
+        starts: What trials number: stored initial states, or fresh starts.
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
         assets: LIBERO's assets.
@@ -50,6 +52,7 @@ class PreparedRun:
     config: RunConfig
     chosen: TaskSelection
     trials: int
+    starts: Starts
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
     assets: Assets
@@ -89,6 +92,16 @@ class PreparedRun:
             return None
         return f"{self.probe.backend}: {self.probe.renderer}"
 
+    def acting(self, loaded: LoadedPolicy) -> PreparedRun:
+        """Return the same run of a policy that may see images which the first one did not.
+
+        Raises:
+            MachineError: It sees images, and no OpenGL back end works here.
+        """
+        sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
+        probe = choose_backend() if self.probe is None and sees_images else self.probe
+        return replace(self, loaded=loaded, probe=probe)
+
     @property
     def settings(self) -> EnvSettings:
         """The environments' settings."""
@@ -103,6 +116,7 @@ class PreparedRun:
             privileged="privileged" in self.loaded.observation_keys,
             seed=self.conditions.env_seed,
             seeding=protocol.seeding,
+            starts=self.starts,
             image_px=protocol.image_px,
             max_steps=self.max_steps,
             settle_steps=self.conditions.settle_steps,
@@ -125,9 +139,9 @@ def prepare(config: RunConfig) -> PreparedRun:
     """
     chosen = choose(config)
     suite, tasks = chosen.suite, chosen.tasks
-    trials = suite.trials if config.trials is None else config.trials
+    asked, trials = starts_of(config, suite)
     rule = stopping_rule(config)
-    episodes = list_episodes(suite, tasks, trials)
+    episodes = list_episodes(suite, tasks, trials, asked or "stored")
     if rule is not None:
         episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
     cores = config.workers
@@ -154,6 +168,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         config=config,
         chosen=chosen,
         trials=trials,
+        starts=agreed_starts(asked, loaded.needs),
         episodes=episodes,
         loaded=loaded,
         assets=assets,

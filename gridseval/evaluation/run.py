@@ -14,6 +14,7 @@ from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_expert, version_note
+from gridseval.evaluation.extension import Extension, NoExtension
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
@@ -52,7 +53,9 @@ class Silent:
         """Show nothing."""
 
 
-def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
+def evaluate(
+    config: RunConfig, progress: Progress | None = None, extension: Extension | None = None
+) -> Summary:
     """Run the episodes that are not in the run directory yet, and write the tables.
 
     However it ends, finished episodes are in ``episodes.jsonl`` and the tables show them;
@@ -61,13 +64,15 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
     Args:
         config: What to run.
         progress: Shows how far the run is; default: shows nothing.
+        extension: What a command adds to the run; default: nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
     config, notes = as_begun(config)
-    prepared, progress = prepare(config), progress or Silent()
-    manifest = manifest_of(prepared)
+    extension, progress = extension or NoExtension(), progress or Silent()
+    prepared = extension.prepare(prepare(config))
+    manifest = {**manifest_of(prepared), **extension.manifest()}
     refuse_other_expert(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
@@ -82,7 +87,7 @@ def evaluate(config: RunConfig, progress: Progress | None = None) -> Summary:
             if mixed is not None:
                 run.add_note(mixed)
             if remaining and not stop.decided:
-                _run(prepared, remaining, run, progress, stop)
+                _run(prepared, remaining, run, progress, stop, extension)
             stop.note()
         except BaseException:
             # The first error is the one to tell of; on a full disk a second one follows.
@@ -98,6 +103,7 @@ def _run(
     run: RunDirectory,
     progress: Progress,
     stop: EarlyStop,
+    extension: Extension,
 ) -> None:
     mapping = prepared.loaded.mapping
     recorder = VideoRecorder(prepared.suite, run.path / VIDEOS, prepared.choice, mapping)
@@ -125,6 +131,7 @@ def _run(
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
                 _save_actions(run.folder(ACTIONS), outcome)
+            extension.finish(outcome)
             record = _record(prepared, outcome, video)
             run.append(record)
             progress.on_record(record)

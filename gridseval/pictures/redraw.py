@@ -131,6 +131,7 @@ def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -
         # Runs from before there were protocols have one seed, and none of the other keys.
         seed=manifest.get("env_seed", manifest["seed"]),
         seeding=manifest.get("seeding", "task"),
+        starts=manifest.get("starts", "stored"),
         image_px=manifest.get("image_px", IMAGE_PX),
         actions=manifest.get("actions", "delta"),
         max_steps=manifest["max_steps"],

@@ -66,6 +66,7 @@ class EnvironmentNeeds:
         strict: Whether the policy acts in episodes of one kind only, as recorded actions do: then
             these three, and ``env_seed``, are theirs, not those of the protocol's present file.
         seeding: ``"task"`` or ``"trial"``; ``None`` for the protocol's.
+        starts: ``"stored"`` or ``"fresh"``; ``None`` for stored ones.
         image_px: Side of images; ``None`` for the protocol's.
         settle_steps: Control steps before the policy's first; ``None`` for the protocol's.
     """
@@ -75,6 +76,7 @@ class EnvironmentNeeds:
     actions: Literal["delta", "absolute"] = "delta"
     strict: bool = False
     seeding: Literal["task", "trial"] | None = None
+    starts: Literal["stored", "fresh"] | None = None
     image_px: int | None = None
     settle_steps: int | None = None
 

@@ -147,6 +147,7 @@ def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
         actions="absolute" if run.get("actions") == "absolute" else "delta",
         strict=True,
         seeding="trial" if run.get("seeding") == "trial" else "task",
+        starts="fresh" if run.get("starts") == "fresh" else None,
         image_px=image_px if isinstance(image_px, int) else None,
         settle_steps=settle_steps if isinstance(settle_steps, int) else None,
     )

@@ -12,15 +12,17 @@ from gridseval.suites.availability import (
 )
 from gridseval.suites.background import Background, background_of
 from gridseval.suites.bddl import BddlFile, read_bddl
-from gridseval.suites.bounds import BOUNDS, MOST_PX, MOST_SEED, MOST_STEPS
+from gridseval.suites.bounds import BOUNDS, MOST_PX, MOST_SEED, MOST_STEPS, MOST_TRIALS
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite, shipped_suites
 from gridseval.suites.own import suite_digest
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
     DEFAULT_PROTOCOL,
     SEEDINGS,
+    STARTS,
     EvaluationProtocol,
     Seeding,
+    Starts,
     list_protocols,
     load_protocol,
 )
@@ -38,8 +40,10 @@ __all__ = [
     "MOST_PX",
     "MOST_SEED",
     "MOST_STEPS",
+    "MOST_TRIALS",
     "PROMPTS",
     "SEEDINGS",
+    "STARTS",
     "Background",
     "BddlFile",
     "Episode",
@@ -49,6 +53,7 @@ __all__ = [
     "PlusFolder",
     "Seeding",
     "Selection",
+    "Starts",
     "Suite",
     "Task",
     "Variant",

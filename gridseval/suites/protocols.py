@@ -22,6 +22,8 @@ DEFAULT_PROTOCOL = "openvla"
 
 Seeding = Literal["task", "trial"]
 SEEDINGS: tuple[Seeding, ...] = ("task", "trial")
+Starts = Literal["stored", "fresh"]
+STARTS: tuple[Starts, ...] = ("stored", "fresh")
 
 
 @dataclass(frozen=True)

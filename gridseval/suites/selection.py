@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.suites.bounds import MOST_TRIALS
+from gridseval.suites.protocols import Starts
 from gridseval.suites.suite import Episode, Suite, Task
 
 # Nine digits are more tasks than any suite has, and few enough for every later conversion.
@@ -29,20 +31,25 @@ def select_tasks(suite: Suite, text: str | None) -> tuple[Task, ...]:
     return tuple(suite.tasks[index] for index in sorted(chosen))
 
 
-def list_episodes(suite: Suite, tasks: Iterable[Task], trials: int) -> tuple[Episode, ...]:
+def list_episodes(
+    suite: Suite, tasks: Iterable[Task], trials: int, starts: Starts = "stored"
+) -> tuple[Episode, ...]:
     """Return the episodes of the first trials of some tasks, task by task: (t0, 0), (t0, 1), ...
 
     Args:
         suite: The suite of the tasks.
         tasks: In the order wanted.
-        trials: How many per task, 1 to ``suite.trials``.
+        trials: How many per task, 1 to ``suite.trials``, or to 100,000 of fresh starts.
+        starts: Whether trials number stored initial states or fresh starts.
 
     Raises:
         UsageError: ``trials`` is out of its range.
     """
     if trials < 1:
         raise UsageError(f"cannot run {trials} trials per task: at least 1 is needed")
-    if trials > suite.trials:
+    if starts == "fresh" and trials > MOST_TRIALS:
+        raise UsageError(f"cannot run {trials} fresh starts per task: at most {MOST_TRIALS}")
+    if starts == "stored" and trials > suite.trials:
         raise UsageError(
             f"cannot run {trials} trials per task: {suite.name} stores {suite.trials} initial "
             f"states, so that its trials are numbered 0 to {suite.trials - 1}"

@@ -28,6 +28,8 @@ class Job:
     Attributes:
         trials: Compared trials; the plain loop also runs those before them.
         actions: The tape, rows of 7 numbers.
+        starts: ``"stored"``, or ``"fresh"`` for resets alone, which ``trials`` then number.
+        settle_steps: Steps before the first observation.
         image_steps: Steps whose images are compared; 0 is the first observation.
         seeding: ``"task"`` seeds once; ``"trial"`` is LeRobot's: each trial has an environment of
             its own, reset once, then seeded with ``seed + trial`` and reset again.
@@ -44,11 +46,14 @@ class Job:
     seed: int = 7
     seeding: str = "task"
     image_px: int = 256
+    starts: str = "stored"
+    settle_steps: int = 10
     pokes: Mapping[str, Mapping[str, Joints]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         own = "" if self.seeding == "task" else f"-per-{self.seeding}"
+        own += "" if self.starts == "stored" else f"-{self.starts}-{self.settle_steps}"
         return f"{self.suite}-{self.task}-seed{self.seed}{own}"
 
 
@@ -94,7 +99,8 @@ def finish_plain_loop(process: subprocess.Popen[bytes], folder: Path) -> dict[st
 
 
 def make(job: Job, assets: Path, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    settings = {"seed": job.seed, "seeding": job.seeding, "image_px": job.image_px}
+    named = ("seed", "seeding", "image_px", "starts", "settle_steps")
+    settings = {name: getattr(job, name) for name in named}
     return gymnasium.make(f"gridseval/{job.suite}-v0", assets=assets, **settings, **kwargs)
 
 

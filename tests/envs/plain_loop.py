@@ -61,10 +61,11 @@ class PlainTask:
             self.env.reset()
         self.env.seed(seed)
 
-    def start(self, trial: int, settle_steps: int = 10) -> Any:
+    def start(self, trial: int, settle_steps: int = 10, stored: bool = True) -> Any:
         """Start the next trial, settle, and return the last observation."""
-        self.env.reset()
-        observation = self.env.set_init_state(self.init_states[trial])
+        observation = self.env.reset()
+        if stored:
+            observation = self.env.set_init_state(self.init_states[trial])
         for _ in range(settle_steps):
             observation, *_ = self.env.step([0, 0, 0, 0, 0, 0, -1])
         return observation
@@ -108,7 +109,7 @@ def run_job(job: dict[str, Any], drawing: Drawing) -> dict[str, np.ndarray]:
             task = PlainTask(*given, job["seed"] + trial, job["image_px"], resets=1)
         kept = trial in job["trials"]
         drawing.now = kept and 0 in job["image_steps"]
-        observation = task.start(trial)
+        observation = task.start(trial, job["settle_steps"], job["starts"] == "stored")
         if kept:
             pokes = job["pokes"].get(str(trial), {})
             for key, value in _trial(task, drawing, job, observation, pokes):

@@ -71,7 +71,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         settings = EnvSettings.of(suite, environment)
         episodes = settings.episodes()
         self.suite = episodes.suite
-        self._episodes = list_episodes(self.suite, episodes.available, self.suite.trials)
+        self._starts = settings.starts
+        self._episodes = list_episodes(
+            self.suite, episodes.available, self.suite.trials, self._starts
+        )
         if settings.assets is None:
             # Here, once: each worker would look for assets, and ask a hub for them, by itself.
             settings = replace(settings, assets=str(announced_assets().root))
@@ -199,7 +202,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
             return [self._following() for _ in range(self.num_envs)]
         tasks = self._for_each(options.get("task", 0), "task")
         trials = self._for_each(options.get("trial", 0), "trial")
-        pairs = [checked_episode(self.suite, *pair) for pair in zip(tasks, trials, strict=True)]
+        pairs = [
+            checked_episode(self.suite, *pair, self._starts)
+            for pair in zip(tasks, trials, strict=True)
+        ]
         chosen = [Episode(self.suite.name, task.index, trial) for task, trial in pairs]
         self._next = bisect.bisect(self._episodes, chosen[-1])
         return chosen

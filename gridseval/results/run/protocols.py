@@ -65,16 +65,22 @@ def suite_differences(
     from gridseval.suites import load_suite
 
     theirs = {
+        "starts": "stored",
         "env_seed": protocol.env_seed,
         "seeding": protocol.seeding,
         "image_px": protocol.image_px,
         "settle_steps": protocol.settle_steps,
         "max_steps": protocol.steps_of(load_suite(suite)),
     }
-    ours = protocol_values(manifest)
+    ours = {**protocol_values(manifest), "starts": _starts(manifest)}
     return tuple(
         f"{key}: {value} -> {ours[key]}" for key, value in theirs.items() if ours[key] != value
     )
+
+
+def _starts(manifest: Mapping[str, Any]) -> str:
+    """Return where a run's episodes started; only runs from fresh starts say so."""
+    return str(manifest.get("starts", "stored"))
 
 
 def named_protocol(manifest: Mapping[str, Any]) -> EvaluationProtocol | None:
@@ -97,7 +103,7 @@ def mixed_protocols(manifests: Mapping[str, Mapping[str, Any]]) -> str | None:
     """
     known = [manifest for manifest in manifests.values() if manifest]
     same_suite = len({str(manifest.get("suite")) for manifest in known}) == 1
-    values = [protocol_values(manifest) for manifest in known]
+    values = [{**protocol_values(each), "starts": _starts(each)} for each in known]
     differ = [
         f"{key} {' / '.join(str(each[key]) for each in values)}"
         for key in (values[0] if values else ())

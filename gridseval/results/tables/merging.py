@@ -24,7 +24,7 @@ from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 
 _SUITE = "suite_files.sha256"
-_SETTINGS = ("seed", "env_seed", *BEFORE_PROTOCOLS)
+_SETTINGS = ("seed", "env_seed", "starts", *BEFORE_PROTOCOLS)
 _MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
 
 
