@@ -99,6 +99,7 @@ class Expert:
     def _finish(self, goal: Goal, phase: Phase) -> None:
         """Remember how the skill of a goal ended."""
         self._finished.add(goal)
+        self._setting.failures[goal] += phase is Phase.FAILED
         (self._failed.add if phase is Phase.FAILED else self._failed.discard)(goal)
 
     def _fill(self, actions: Array, scene: Scene, skill: Skill) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
@@ -50,10 +51,12 @@ class Setting:
     Attributes:
         models: What is known of LIBERO's models.
         home: Where the hand was when the episode began, float64 (3,), metres.
+        failures: How many skills of each goal ended without success.
     """
 
     models: Models
     home: Array
+    failures: Counter[Goal] = field(default_factory=Counter)
 
     @property
     def base(self) -> Array:

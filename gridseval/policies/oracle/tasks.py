@@ -19,6 +19,7 @@ _NEAR_M = 0.03
 _OPEN_ENOUGH = {"drawer": -0.12, "door": -1.5}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
+_BEHIND_FRONT_M = 0.004
 _ROOM_M = 0.1
 _SLACK_M = 0.03
 _CLEAR_FRONT_M = 0.24
@@ -80,7 +81,7 @@ def next_goal(
         failed: Goals whose skill last ended without success. They come again after all others.
     """
     missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
-    steps = [_first_step(goal, missing, scene, models, finished) for goal in missing]
+    steps = [_first_step(goal, missing, scene, models, finished, failed) for goal in missing]
     return next((step for step in steps if step not in failed), next(iter(steps), None))
 
 
@@ -90,8 +91,14 @@ def _first_step(
     scene: Scene,
     models: Models,
     finished: Collection[Goal],
+    failed: Collection[Goal],
 ) -> Goal:
     """Return the goal itself, or what must be done before it."""
+    part = models.part_of(goal.thing)
+    if goal.relation == "close" and goal in failed and part is not None and part.kind == "drawer":
+        # What leans on the edge in it stops it; opened wide, it lets that fall flat.
+        wide = replace(goal, relation="open", index=-1)
+        return goal if wide in finished else wide
     opens = goal.relation == "open"
     shut = goal.thing if opens else _shut_part(goal, scene, models)
     if shut is None:
@@ -162,7 +169,23 @@ def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
+    surface = surface + _to_the_front(goal, surface, scene, models)
     return np.asarray(surface + np.array([goal.shift, 0.0, -bottom]))
+
+
+def _to_the_front(goal: Goal, surface: Array, scene: Scene, models: Models) -> Array:
+    """Return the shift (3,) from the middle of a drawer to behind its front, where it is free."""
+    part, fixture = models.part_of(goal.target), models.of(split_region(goal.target)[0])
+    if part is None or part.kind != "drawer" or fixture is None:
+        return np.zeros(3)
+    cabinet = scene.bodies[split_region(goal.target)[0]]
+    inward = cabinet.rotation[:, 1]
+    panel = float(fixture.slides[part.joint][0][4]) + scene.joints.get(
+        models.joint_of(goal.target) or "", 0.0
+    )
+    half = float(scene.boxes[goal.thing].halves[0].max())
+    middle = float((surface - cabinet.position) @ inward)
+    return np.asarray(min(0.0, panel + half + _BEHIND_FRONT_M - middle) * inward)
 
 
 def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:

@@ -33,6 +33,9 @@ _TURN_M = 0.08
 # Around the goal obstacles do not count: the code that set the goal has judged them.
 _GOAL_RADIUS_M = 0.025
 _LOOK_AHEAD_M = 0.05
+# A hand that has further to turn than this is also judged as it is turned now.
+_FREE_TURN_RAD = 0.4
+_TURNING_AHEAD_M = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,12 @@ class Route:
         free = self._free_heights(hand.position[:2], offset, distance)
         ahead = distance * _SAMPLES
         height = max(height, float((free - _CLIMB * ahead).max()))
-        blocked = max(self.floor, float(free[ahead < _LOOK_AHEAD_M].max()))
+        beside = float(free[ahead < _LOOK_AHEAD_M].max())
+        if turn > _FREE_TURN_RAD:
+            # A hand that still turns comes no lower beside what it would hit.
+            around = self._free_height_turned(hand, offset, distance)
+            height = max(height, min(around, float(hand.position[2])))
+        blocked = max(self.floor, beside)
         place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
         height = max(height, blocked) if place is not self.position else height
         return Pose(np.array([*place, height]), self.rotation)
@@ -89,6 +97,16 @@ class Route:
         free = self.columns.lowest(places, self.obstacles, _MARGIN_M)
         free[distance * (1 - _SAMPLES) < _GOAL_RADIUS_M] = NO_LIMIT
         return free
+
+    def _free_height_turned(self, hand: Pose, offset: Array, distance: float) -> float:
+        """Return the lowest free height near the hand as it is turned now."""
+        if self.columns is None or self.obstacles is None:
+            return NO_LIMIT
+        left = hand_yaw(hand.rotation) - hand_yaw(self.rotation)
+        columns = self.columns.turned(left)
+        near = min(1.0, _TURNING_AHEAD_M / max(distance, 1e-6))
+        places = hand.position[:2] + np.array([[0.0], [near]]) * offset
+        return float(columns.lowest(places, self.obstacles, _MARGIN_M / 2).max())
 
 
 def route_to_grasp(scene: Scene, thing: str, grasp: Grasp, rotation: Array) -> Route:
