@@ -27,9 +27,13 @@ class Expert:
         models: What is known of LIBERO's models.
         goals: What to reach, in order.
         scene: The first observation; where the hand is in it tells where the robot stands.
+        watches: Whether the hand's velocity is always the observed one, and never inferred from
+            the actions that were planned: another policy may be the one that acts.
     """
 
-    def __init__(self, models: Models, goals: tuple[Goal, ...], scene: Scene) -> None:
+    def __init__(
+        self, models: Models, goals: tuple[Goal, ...], scene: Scene, watches: bool = False
+    ) -> None:
         self._setting = Setting(models, scene.hand.position)
         self._goals = goals
         self._finished: set[Goal] = set()
@@ -38,6 +42,7 @@ class Expert:
         self._skill: Skill | None = None
         self._last = scene
         self._predicted: list[Motion] = []
+        self._watches = watches
 
     @property
     def phase(self) -> Phase:
@@ -109,7 +114,7 @@ class Expert:
         motion = observe(self._predicted, scene.step - self._last.step, scene.hand)
         arm = arm_at(scene.hand, self._setting.home)
         tilted = skill.any_posture or scene.hand.rotation[2, 2] > _FITTED_UNTIL
-        if tilted and scene.velocity is not None and scene.response is not None:
+        if (tilted or self._watches) and scene.velocity is not None and scene.response is not None:
             motion, arm = Motion(scene.hand, scene.velocity), arm_with(scene.response)
         self._predicted = [motion]
         for action in actions:

@@ -33,13 +33,16 @@ class OraclePolicy:
 
     Args:
         chunk: Actions H per query, at least 1.
+        watches: Whether it takes the hand's velocity from what it observes alone. As a label of
+            episodes in which another policy acts, it must.
     """
 
     observation_keys = ("state", "privileged")
     replan = 4
 
-    def __init__(self, chunk: int = 8) -> None:
+    def __init__(self, chunk: int = 8, watches: bool = False) -> None:
         self._chunk = at_least(1, "chunk", chunk)
+        self._watches = watches
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
         self._chronicles: dict[int, Chronicle] = {}
@@ -77,7 +80,7 @@ class OraclePolicy:
         expert = self._experts.get(slot)
         if expert is None:
             goals = read_goals(privileged["goal"], scene, self._models)
-            expert = self._experts[slot] = Expert(self._models, goals, scene)
+            expert = self._experts[slot] = Expert(self._models, goals, scene, self._watches)
             self._chronicles[slot] = Chronicle(expert, privileged["goal"], scene)
         actions = expert.plan(scene, self._chunk)
         self._chronicles[slot].note(scene)
