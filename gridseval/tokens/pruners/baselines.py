@@ -19,12 +19,8 @@ from gridseval.tokens.pruners.checks import check_choice, check_finite
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs
 from gridseval.tokens.pruners.numerics import widen
-from gridseval.tokens.pruners.selection import (
-    camera_slices,
-    instruction_tokens,
-    rank_first,
-    select,
-)
+from gridseval.tokens.pruners.roles import instruction_tokens
+from gridseval.tokens.pruners.selection import rank_cameras, select
 
 
 class PerCamera(Pruner, abc.ABC):
@@ -47,11 +43,7 @@ class PerCamera(Pruner, abc.ABC):
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return k tokens per camera in their order."""
         scores = check_finite(self.name, self.score(inputs))
-        parts = [
-            rank_first(scores[:, part], self.budget.count((camera,)))
-            for camera, part in camera_slices(inputs.cameras)
-        ]
-        return select(inputs, torch.cat(parts, 1), scores)
+        return select(inputs, rank_cameras(scores, inputs.cameras, self.budget, True), scores)
 
     @abc.abstractmethod
     def score(self, inputs: PrunerInput) -> Tensor:

@@ -214,10 +214,10 @@ def _check_embeddings(name: str, inputs: PrunerInput) -> None:
     if inputs.embedded is None:
         raise PolicyError(f"pruner {name!r} needs the tokens before decoder layer 0 (embedded)")
     visual, text = (tuple(part.shape) for part in inputs.embedded)
-    assert inputs.text_roles is not None  # a pruner that needs embeddings needs text
     expected = (len(inputs.tokens), inputs.dense_count)
-    if visual[:2] != expected or text[:2] != tuple(inputs.text_roles.shape):
+    roles = text[:2] if inputs.text_roles is None else tuple(inputs.text_roles.shape)
+    if len(visual) != 3 or visual[:2] != expected or text[:2] != roles:
         raise PolicyError(
             f"pruner {name!r}: tokens before decoder layer 0 have shapes {visual} and {text}, "
-            f"expected {expected} and {tuple(inputs.text_roles.shape)} rows and tokens"
+            f"expected {expected} and {roles} rows and tokens"
         )

@@ -22,6 +22,7 @@ from gridseval.tokens.pruners.checks import check_inputs
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, Role, count_dense
 from gridseval.tokens.pruners.numerics import widen
 from gridseval.tokens.pruners.products import Choice
+from gridseval.tokens.pruners.roles import has_role
 from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
@@ -32,23 +33,27 @@ class AttentionMap:
     Attributes:
         weights: float (B, heads, Q, P) after the softmax over *all* keys, columns of the visual
             tokens only; ``heads`` is 1 where they are averaged already.
-        roles: int64 (B, Q), a :class:`Role` per query, in the order of the sequence. The methods
-            take the queries they want by role; more of them may be given.
+        roles: int64 (B, Q), a set of :class:`Role` per query (``|`` joins them), in the order of
+            the sequence. The methods take the queries they want by role; more may be given.
+        entropy: float (B, Q), in nats: entropy over *all* keys of the heads' mean; see
+            :func:`~gridseval.tokens.pruners.entropy.entropy_of`. ``None`` where it is not asked for
+            (``Needs.entropy``).
     """
 
     weights: Tensor
     roles: Tensor
+    entropy: Tensor | None = None
 
     def mean(self, *roles: Role) -> Tensor:
         """Return the mean over heads and over the queries of these roles, float32 (B, P).
 
         Args:
-            *roles: At least one.
+            *roles: At least one; a query with several of them counts once.
 
         Raises:
             PolicyError: A row has no such query.
         """
-        return self.mean_of(torch.stack([self.roles == role for role in roles]).any(0))
+        return self.mean_of(has_role(self.roles, *roles))
 
     def mean_of(self, wanted: Tensor) -> Tensor:
         """Return the mean over heads and over the queries where bool (B, Q) is true, (B, P).
@@ -76,12 +81,14 @@ class PrunerInput:
         cameras: Their grids; P is the sum of rows * columns (at the first place).
         text: float (B, T, D): all tokens after the visual ones (instruction, state, action slots),
             padded, at the same place as ``tokens``.
-        text_roles: int64 (B, T), a :class:`Role` each; ``Role.PADDING`` is left out everywhere.
+        text_roles: int64 (B, T), a set of :class:`Role` each; ``Role.PADDING``, the empty set, is
+            left out everywhere.
         attention: Decoder layer to its attention, for the layers in ``Needs.attention``.
         pixels: float (B, cameras, height, width, 3): the model's input images, in any range.
         slots: B numbers: whose history a row has.
         generators: B random generators; ``None`` is torch's own.
-        embedded: ``tokens`` and ``text`` as they were before decoder layer 0.
+        embedded: ``tokens`` and ``text`` as they were before decoder layer 0; the first are all
+            dense tokens, (B, dense P, D), at every place.
         earlier: What the place before this one returned; ``None`` at the first.
     """
 

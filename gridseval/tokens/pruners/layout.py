@@ -14,15 +14,19 @@ from typing import Literal
 from gridseval.errors import PolicyError
 
 
-class Role(enum.IntEnum):
-    """What a token of the language model's sequence is."""
+class Role(enum.IntFlag):
+    """What a token of the language model's sequence is: a set, joined by ``|``.
+
+    Most tokens have one role. OpenVLA's last prompt token is part of the instruction and the first
+    query of the action: ``Role.INSTRUCTION | Role.ACTION``.
+    """
 
     PADDING = 0
     VISUAL = 1
     INSTRUCTION = 2
-    STATE = 3
-    ACTION = 4
-    OTHER = 5
+    STATE = 4
+    ACTION = 8
+    OTHER = 16
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Needs:
         generators: One random generator per row.
         attention: At each of the pruner's places, the decoder layers whose attention it needs.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
+        entropy: Whether the observed maps need their queries' entropy over all keys.
     """
 
     text: bool = False
@@ -85,6 +90,7 @@ class Needs:
     generators: bool = False
     attention: tuple[tuple[int, ...], ...] = ()
     observed: tuple[int, ...] = ()
+    entropy: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,20 @@ class Host:
         layers: Decoder layers.
         cameras: In the order of the joint sequence.
         encoder_dim: Width of the vision encoder's features before the projector.
+        kind: The kind of policy, such as ``"openvla-oft"``: some methods have other defaults in the
+            model that their authors ported them to. Empty where it does not matter.
     """
 
     dim: int
     layers: int
     cameras: tuple[CameraGrid, ...]
     encoder_dim: int
+    kind: str = ""
+
+    @property
+    def is_oft(self) -> bool:
+        """Whether the model is OpenVLA-OFT, or LightVLA's, which has the same sequence."""
+        return self.kind in ("openvla-oft", "lightvla")
 
     def scale_layer(self, layer: int, of: int = 32) -> int:
         """Return the layer at the same relative depth as ``layer`` in a decoder of ``of``."""

@@ -7,14 +7,35 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.interface import Pruned, PrunerInput
-from gridseval.tokens.pruners.layout import CameraGrid, Role
+from gridseval.tokens.pruners.layout import CameraGrid
 
 
 def rank_first(scores: Tensor, count: int) -> Tensor:
     """Return bool (B, P): the ``count`` highest scores of each row; of equal ones the first."""
     order = torch.sort(scores, dim=1, descending=True, stable=True).indices[:, :count]
     return torch.zeros_like(scores, dtype=torch.bool).scatter(1, order, True)
+
+
+def rank_cameras(
+    scores: Tensor, cameras: tuple[CameraGrid, ...], budget: Budget, apart: bool
+) -> Tensor:
+    """Return bool (B, P): the highest scores, as many as a budget says.
+
+    Args:
+        scores: float (B, P) of the dense tokens.
+        cameras: Their grids.
+        budget: How many.
+        apart: Whether each camera has the budget's share, or all cameras are ranked jointly.
+    """
+    if not apart:
+        return rank_first(scores, budget.count(cameras))
+    parts = [
+        rank_first(scores[:, part], budget.count((camera,)))
+        for camera, part in camera_slices(cameras)
+    ]
+    return torch.cat(parts, 1)
 
 
 def select(inputs: PrunerInput, chosen: Tensor, scores: Tensor | None = None) -> Pruned:
@@ -90,9 +111,3 @@ def camera_slices(cameras: tuple[CameraGrid, ...]) -> Iterator[tuple[CameraGrid,
     for camera in cameras:
         yield camera, slice(start, start + camera.count)
         start += camera.count
-
-
-def instruction_tokens(roles: Tensor) -> Tensor:
-    """Return bool (B, T): a row's instruction, or where it has none all tokens but padding."""
-    instruction = roles == Role.INSTRUCTION
-    return torch.where(instruction.any(1, keepdim=True), instruction, roles != Role.PADDING)

@@ -25,8 +25,8 @@ from gridseval.tokens.pruners.clusters import merge_clusters
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import Host, Needs, Place
 from gridseval.tokens.pruners.numerics import widen
+from gridseval.tokens.pruners.roles import instruction_tokens
 from gridseval.tokens.pruners.selection import (
-    instruction_tokens,
     rank_first,
     select,
     take_tokens,

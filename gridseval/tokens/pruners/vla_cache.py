@@ -28,9 +28,9 @@ from gridseval.tokens.pruners.history import History
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput, Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Role
 from gridseval.tokens.pruners.patches import compare_patches
+from gridseval.tokens.pruners.roles import instruction_tokens
 from gridseval.tokens.pruners.selection import (
     camera_slices,
-    instruction_tokens,
     keep_all,
     rank_first,
 )

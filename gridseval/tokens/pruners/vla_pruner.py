@@ -1,6 +1,8 @@
 """VLA-Pruner: prunes what neither the prefill nor the recent actions look at.
 
-Source: VLA-Pruner, arXiv 2511.16449, and its code (MINT-SJTU/VLA-Pruner). Training-free.
+Source: VLA-Pruner, arXiv 2511.16449, and its code (MINT-SJTU/VLA-Pruner): ``modeling_llama.py``
+(``fastv_forward``, ``_redundancy_minization``) and ``modeling_prismatic.py`` (history) of its ports
+to OpenVLA and to OpenVLA-OFT. Training-free.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from gridseval.tokens.pruners.checks import (
     check_number,
 )
 from gridseval.tokens.pruners.diversity import choose_diverse
+from gridseval.tokens.pruners.early_scores import check_scores, score_early
 from gridseval.tokens.pruners.history import History
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import Host, Needs, Place, Role, count_dense
@@ -34,29 +37,32 @@ _DIRECTIONS = ("newest", "oldest")
 class VlaPruner(Pruner):
     """Keeps M tokens that matter to language or to action, and of those diverse ones.
 
-    With S_vl[m] the mean attention to m over heads and over the prefill's queries (all but action
-    tokens) in layer K − 1, and S_act[m] the mean over heads and action queries in a later layer of
-    each earlier query (0 for tokens that were pruned there)::
+    With S_vl[m] the mean attention to m over heads and over the prefill's queries (all before the
+    action slots) in layer K − 1, and S_act[m] the mean over heads and action queries in a later
+    layer of each earlier query (0 for tokens that were pruned there)::
 
         Ŝ_act = Σ_{i=1..w} γ^i S_act^{t−i}
         C = Top-M(S_vl) ∪ Top-M(Ŝ_act)                      max-relevance
-        kept = C reduced to M by greedy max–min over d = 1 − cos of hidden states
+        kept = C reduced to M by greedy max–min over d = 1 − cos of input embeddings
 
-    The first w queries of an episode are not pruned. History is kept per slot and forgotten by
-    :meth:`reset`.
+    Input embeddings are the tokens before decoder layer 0. The first w queries of an episode are
+    not pruned. History is kept per slot and forgotten by :meth:`reset`.
 
     Args:
-        layer: K, the decoder layer from which on fewer tokens go, at least 1.
+        layer: K, the decoder layer from which on fewer tokens go, at least 1 (port to OpenVLA: 3;
+            to OpenVLA-OFT: 4, which :meth:`defaults` takes there).
         action_layer: The decoder layer of S_act.
         keep: Share of the visual tokens to keep, in (0, 1] (paper: 0.5, 0.25, 0.125); 0.5
             where ``k`` is not given.
         k: Tokens per camera instead of a share.
         window: w, at least 1.
         gamma: γ, in (0, 1].
-        heaviest: ``"newest"``: γ^1 weighs the newest query, as the paper writes it; ``"oldest"``:
-            the window is reversed, as in the code of the OpenVLA port.
-        per_camera: Choose M / cameras of each camera, as the OpenVLA-OFT port does, rather than M
-            of all jointly.
+        heaviest: ``"newest"``: γ^1 weighs the newest query, as the paper and the OpenVLA-OFT port
+            have it; ``"oldest"``: the window is reversed, a bug of the OpenVLA port.
+        scores: Queries of S_vl: ``"prefill"``, the paper's; ``"last"``: the last token alone, as
+            the authors' scripts for OpenVLA without ``_prefil`` in their names have it.
+        per_camera: Choose M / cameras of each camera, as the OpenVLA-OFT port does (the default
+            there), rather than M of all jointly.
 
     Raises:
         PolicyError: An argument is out of range; at the call, slots or attention are missing.
@@ -75,6 +81,7 @@ class VlaPruner(Pruner):
         window: int = 3,
         gamma: float = 0.8,
         heaviest: str = "newest",
+        scores: str = "prefill",
         per_camera: bool = False,
     ) -> None:
         super().__init__()
@@ -84,17 +91,24 @@ class VlaPruner(Pruner):
         if self.gamma == 0:
             raise PolicyError("a pruner's gamma must be more than 0: no action would count")
         self.reverse = check_choice("heaviest", heaviest, _DIRECTIONS) == "oldest"
+        self.scores = check_scores(scores)
         self.per_camera = check_flag("per_camera", per_camera)
         self.action_layer = check_count("action_layer", action_layer, 0)
         self.places = (Place("layer", check_count("layer", layer)),)
-        self.needs = Needs(slots=True, attention=((layer - 1,),), observed=(action_layer,))
+        self.needs = Needs(
+            embeddings=True, slots=True, attention=((layer - 1,),), observed=(action_layer,)
+        )
         self._history: History[Tensor] = History(window)
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layers at the paper's relative depths: 3 and 15 of 32."""
-        layer = host.scale_layer(3)
-        return {"layer": layer, "action_layer": max(layer, host.scale_layer(15))}
+        """Return the layers at the ports' relative depths, 3 (OpenVLA-OFT: 4) and 15 of 32.
+
+        In OpenVLA-OFT each camera has a budget, too.
+        """
+        layer = host.scale_layer(4 if host.is_oft else 3)
+        action_layer = max(layer, host.scale_layer(15))
+        return {"layer": layer, "action_layer": action_layer, "per_camera": host.is_oft}
 
     def check_host(self, host: Host) -> None:
         """Refuse a model without the layers, or with too small grids."""
@@ -107,16 +121,15 @@ class VlaPruner(Pruner):
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, K, D): M tokens of slots that are old enough, P of others."""
-        assert inputs.slots is not None
+        assert inputs.slots is not None and inputs.embedded is not None
         attention = attention_of(self, inputs, self.place.layer - 1)
-        language = attention.mean(Role.VISUAL, Role.INSTRUCTION, Role.STATE, Role.OTHER)
-        check_finite(self.name, language)
+        language = check_finite(self.name, score_early(attention, self.scores))
         chosen = torch.ones_like(language, dtype=torch.bool)
         old = [row for row, slot in enumerate(inputs.slots) if self._is_old(slot)]
         if old:
             estimates = [self._estimate(inputs.slots[row]) for row in old]
             action = torch.stack(estimates).to(language)
-            chosen[old] = self._choose(inputs, inputs.tokens[old], language[old], action)
+            chosen[old] = self._choose(inputs, inputs.embedded[0][old], language[old], action)
             # A trace shows what ranked the tokens: the better of the two shares.
             language = language.index_copy(
                 0,
@@ -160,17 +173,17 @@ class VlaPruner(Pruner):
         return torch.stack(weighted).sum(0)
 
     def _choose(
-        self, inputs: PrunerInput, tokens: Tensor, language: Tensor, action: Tensor
+        self, inputs: PrunerInput, embedded: Tensor, language: Tensor, action: Tensor
     ) -> Tensor:
         """Return the kept tokens, bool (rows, P)."""
-        groups = [((camera,), part) for camera, part in camera_slices(inputs.cameras)]
-        if not self.per_camera:
-            groups = [(inputs.cameras, slice(0, inputs.dense_count))]  # type: ignore[list-item]
+        groups = [(inputs.cameras, slice(0, inputs.dense_count))]
+        if self.per_camera:
+            groups = [((camera,), part) for camera, part in camera_slices(inputs.cameras)]
         parts = []
         for cameras, part in groups:
             count = self.budget.count(cameras)
             relevant = rank_first(language[:, part], count) | rank_first(action[:, part], count)
-            parts.append(choose_diverse(tokens[:, part], relevant, count))
+            parts.append(choose_diverse(embedded[:, part], relevant, count))
         return torch.cat(parts, 1)
 
 
