@@ -81,11 +81,19 @@ class Plain:
         self.seen.append(dense)
 
 
+def embedded_inputs(seed: int = 0, batch: int = 1, **others: Any) -> PrunerInput:
+    """Return inputs whose embeddings are unlike their hidden states."""
+    inputs = some_inputs(seed, batch, **others)
+    assert inputs.text is not None
+    embedded = some_inputs(500 + seed, batch, **others).tokens
+    return dataclasses.replace(inputs, embedded=(embedded, inputs.text))
+
+
 def query(
     pruner: VlaPruner, seed: int, slots: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> tuple[PrunerInput, Pruned, AttentionMap]:
     """Run one query with random tokens; return what went in, what came out and what was seen."""
-    inputs = some_inputs(seed, len(slots), dtype=dtype, layers=(2,), slots=slots)
+    inputs = embedded_inputs(seed, len(slots), dtype=dtype, layers=(2,), slots=slots)
     pruned = pruner(inputs)
     assert inputs.text_roles is not None
     columns = pruned.mask.shape[1]
@@ -125,7 +133,8 @@ def test_episodes_of_different_ages(
         uneven |= len(set(pruned.counts.tolist())) > 1
         for row, slot in enumerate(slots):
             language = mean_attention(inputs.attention[2], row, *PREFILL)
-            kept = episodes[slot].keep(plain(inputs.tokens[row]), language)
+            assert inputs.embedded is not None
+            kept = episodes[slot].keep(plain(inputs.embedded[0][row]), language)
             assert kept_of(pruned, row) == kept
             episodes[slot].look(kept, mean_attention(seen, row, Role.ACTION))
     assert uneven, "slots of different ages keep different numbers"
@@ -141,12 +150,12 @@ def test_budgets_of_each_camera() -> None:
 
 def test_dense_attention_of_an_unpruned_layer_may_be_observed() -> None:
     by_columns, by_tokens = VlaPruner(k=4, window=1), VlaPruner(k=4, window=1)
-    first = some_inputs(1, layers=(2,))
+    first = embedded_inputs(1, layers=(2,))
     assert first.text_roles is not None
     seen = some_attention(np.random.default_rng(1), first.text_roles, DENSE)
     for pruner in (by_columns, by_tokens):
         pruner.observe(first, pruner(first), {15: seen})
-    second = some_inputs(2, layers=(2,))
+    second = embedded_inputs(2, layers=(2,))
     pruned = by_columns(second)
     kept = kept_of(pruned, 0)
     others = np.setdiff1d(np.arange(DENSE), kept)
@@ -156,7 +165,7 @@ def test_dense_attention_of_an_unpruned_layer_may_be_observed() -> None:
         second, pruned, {15: AttentionMap(dense.weights[..., kept].contiguous(), dense.roles)}
     )
     by_tokens.observe(second, by_tokens(second), {15: dense})
-    third = some_inputs(3, layers=(2,))
+    third = embedded_inputs(3, layers=(2,))
     assert kept_of(by_columns(third), 0) == kept_of(by_tokens(third), 0)
 
 
@@ -170,7 +179,7 @@ def test_defaults_are_the_papers() -> None:
 
 def test_refuses_to_guess_what_the_action_looked_at() -> None:
     pruner = VlaPruner()
-    inputs = some_inputs(layers=(2,))
+    inputs = embedded_inputs(layers=(2,))
     pruned = pruner(inputs)
     with pytest.raises(PolicyError, match="attention of decoder layer 15"):
         pruner.observe(inputs, pruned, {14: inputs.attention[2]})
