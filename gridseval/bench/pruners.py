@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from gridseval.tokens.pruners import CameraGrid, Host, Role, build_pruner
+from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.lightvla import LightVla
 
@@ -197,7 +198,10 @@ def _give_history(pruner: Pruner, inputs: PrunerInput, sizes: BenchSizes) -> Non
 
 
 def _first_columns(maps: Any, count: int) -> dict[int, AttentionMap]:
-    return {at: AttentionMap(seen.weights[..., :count], seen.roles) for at, seen in maps.items()}
+    return {
+        at: AttentionMap(seen.weights[..., :count], seen.roles, seen.entropy)
+        for at, seen in maps.items()
+    }
 
 
 def _time_lightvla(sizes: BenchSizes) -> tuple[list[float], ...]:
@@ -226,7 +230,7 @@ def _some_inputs(dim: int, sizes: BenchSizes) -> PrunerInput:
     roles = torch.full((1, OTHERS), int(Role.ACTION))
     roles[:, : OTHERS // 3] = Role.INSTRUCTION
     weights = draw(1, sizes.heads, OTHERS, 512).softmax(-1)
-    seen = AttentionMap(weights, roles)
+    seen = AttentionMap(weights, roles, entropy_of(weights))
     return PrunerInput(
         tokens=tokens,
         cameras=CAMERAS,

@@ -17,6 +17,7 @@ from gridseval.errors import PolicyError
 from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
 from gridseval.policies.nano.layers import DecoderLayer, EncoderLayer, rotation_of
 from gridseval.tokens.pruners import Role, build_pruner
+from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 
 
@@ -222,7 +223,8 @@ class _Pass:
         if weights is not None:
             visual_roles = torch.where(mask[:, :count], int(Role.VISUAL), int(Role.PADDING))
             roles = torch.cat([visual_roles, self.roles], 1)
-            self.maps[number] = AttentionMap(weights[..., :count], roles)
+            entropy = entropy_of(weights) if self.model.pruner.needs.entropy else None
+            self.maps[number] = AttentionMap(weights[..., :count], roles, entropy)
         self.other = tokens[:, count:]
         return tokens[:, :count]
 

@@ -166,6 +166,25 @@ def check_attention(
         )
 
 
+def check_entropy(pruner: Pruner, layer: int, given: AttentionMap) -> None:
+    """Check that a map has each query's entropy.
+
+    Raises:
+        PolicyError: It is missing, or has another shape than the roles.
+    """
+    if given.entropy is None:
+        raise PolicyError(
+            f"pruner {pruner.name!r} needs the entropy over all keys of decoder layer {layer}'s "
+            "attention",
+            "give AttentionMap(..., entropy=entropy_of(weights)) where Needs.entropy is true",
+        )
+    if given.entropy.shape != given.roles.shape:
+        raise PolicyError(
+            f"pruner {pruner.name!r}: attention of decoder layer {layer} has entropy of shape "
+            f"{tuple(given.entropy.shape)}, expected {tuple(given.roles.shape)}"
+        )
+
+
 def check_finite(name: str, scores: Tensor) -> Tensor:
     """Return scores that can rank tokens.
 

@@ -20,10 +20,12 @@ from gridseval.tokens.pruners.checks import (
     check_attention,
     check_choice,
     check_count,
+    check_entropy,
     check_finite,
     check_layers,
     check_number,
 )
+from gridseval.tokens.pruners.entropy import layer_shares
 from gridseval.tokens.pruners.history import History
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput, Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Role
@@ -43,7 +45,7 @@ class Looks(NamedTuple):
 
     Attributes:
         relevance: float32 (P,): attention of the text to each visual token.
-        shares: float64 (layers,): the share of the reusable tokens that each layer reuses.
+        shares: float (layers,): the share of the reusable tokens that each layer reuses.
     """
 
     relevance: Tensor
@@ -59,18 +61,22 @@ class VlaCache(Pruner):
     query, in layer ``relevance_layer`` (mean over heads and instruction); reusable = static minus
     relevant. The share of them that layer l reuses follows the previous query's attention::
 
-        E_l = mean over queries of the entropy of layer l's attention onto the visual tokens
+        E_l = mean over queries of the entropy of layer l's attention onto all tokens
         α_l = 1 − (E_l − min E) / (max E − min E)
         where α rises from layer to layer, the step is multiplied by ``growth``
 
-    Tokens leave the computation at ``locations`` only: at each, the first max(1, ⌊α_l n⌋) of the n
-    reusable tokens, unless more have left before. The entropy is of the visual columns alone, made
-    to sum to 1; the code takes all columns. A slot's first query reuses nothing.
+    with E of all layers and over all keys, BOS included, which the model computes
+    (:func:`~gridseval.tokens.pruners.entropy.entropy_of`). Tokens leave the computation at
+    ``locations`` only: at each, the first max(1, ⌊α_l n⌋) of the n reusable tokens, unless more
+    have left before. A slot's first query reuses nothing. The code takes a fixed range of 35 tokens
+    (OpenVLA-OFT: 34, state included) for the instruction; here it is the instruction.
 
     Args:
         threshold: Least similarity of a static patch, in [-1, 1].
-        static: Most static tokens per camera, at least 1 (paper: 130 to 150).
-        relevant: Task-relevant tokens per camera, at least 0 (paper: 100 to 120).
+        static: Most static tokens per camera, at least 1 (code: 130 in OpenVLA, 150 in
+            OpenVLA-OFT; :meth:`defaults` follows).
+        relevant: Task-relevant tokens per camera, at least 0 (code: 120 in OpenVLA, 100 in
+            OpenVLA-OFT; :meth:`defaults` follows).
         relevance_layer: Decoder layer of the text's attention.
         locations: Decoder layers at which tokens leave, ascending.
         layers: The decoder's number of layers, at least 2.
@@ -90,7 +96,7 @@ class VlaCache(Pruner):
         self,
         *,
         threshold: float = 0.996,
-        static: int = 150,
+        static: int = 130,
         relevant: int = 120,
         relevance_layer: int = 15,
         locations: str | Sequence[int] = (2, 6, 9, 11),
@@ -107,8 +113,7 @@ class VlaCache(Pruner):
         self.layers = check_count("layers", layers, 2)
         self.growth = check_number("growth", growth, 0, 1)
         self.by_similarity = check_choice("order", order, _ORDERS) == "similarity"
-        observed = sorted({*range(layers - 1), relevance_layer})
-        self.needs = Needs(pixels=True, slots=True, observed=tuple(observed))
+        self.needs = Needs(pixels=True, slots=True, observed=tuple(range(layers)), entropy=True)
         if max(*self.locations, self.relevance_layer) >= layers:
             raise PolicyError(
                 f"pruner 'vla_cache' works at layers {max(*self.locations, self.relevance_layer)} "
@@ -120,9 +125,16 @@ class VlaCache(Pruner):
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layers at the code's relative depths in a decoder of 32."""
+        """Return the layers at the code's relative depths in a decoder of 32, and its numbers.
+
+        They are those of the port to OpenVLA-OFT where the model has several cameras, as that has,
+        and those of the port to OpenVLA where it has one.
+        """
+        static, relevant = (150, 100) if len(host.cameras) > 1 or host.is_oft else (130, 120)
         locations = sorted({host.scale_layer(layer) for layer in (2, 6, 9, 11)})
         return {
+            "static": static,
+            "relevant": relevant,
             "layers": host.layers,
             "relevance_layer": host.scale_layer(15),
             "locations": tuple(locations),
@@ -157,7 +169,8 @@ class VlaCache(Pruner):
         """Remember what the text looked at, and how focused each layer was.
 
         Raises:
-            PolicyError: A layer's attention is missing, has another shape or is not finite.
+            PolicyError: A layer's attention or its entropy is missing, has another shape or is not
+                finite.
         """
         shape = pruned.mask.shape
         for layer in self.needs.observed:
@@ -167,13 +180,14 @@ class VlaCache(Pruner):
                     "each query"
                 )
             check_attention(self, layer, attention[layer], shape[0], (shape[1],))
+            check_entropy(self, layer, attention[layer])
         looks = attention[self.relevance_layer]
         words = instruction_tokens(
-            looks.roles.masked_fill(looks.roles == Role.VISUAL, Role.PADDING)
+            looks.roles.masked_fill(looks.roles == Role.VISUAL, int(Role.PADDING))
         )
         relevance = check_finite(self.name, looks.mean_of(words))
-        entropies = [_mean_entropy(attention[layer]) for layer in range(self.layers - 1)]
-        shares = self._shares(check_finite(self.name, torch.stack(entropies, 1)))
+        entropies = [_mean_entropy(attention[layer]) for layer in range(self.layers)]
+        shares = layer_shares(check_finite(self.name, torch.stack(entropies, 1)), self.growth)
         assert inputs.slots is not None
         for row, slot in enumerate(inputs.slots):
             self._looks.add(slot, Looks(relevance[row].detach(), shares[row].detach()))
@@ -203,28 +217,16 @@ class VlaCache(Pruner):
         """Return how many tokens each decoder layer reuses, int64 (layers,), never falling."""
         counts = torch.zeros(self.layers, dtype=torch.int64)
         for layer in self.locations:
-            share = float(shares[min(layer, len(shares) - 1)])
-            counts[layer] = min(reusable, max(1, int(share * reusable)))
+            counts[layer] = min(reusable, max(1, int(float(shares[layer]) * reusable)))
         return counts.cummax(0).values
-
-    def _shares(self, entropies: Tensor) -> Tensor:
-        """Return α of each layer but the last, float64 (B, layers − 1), of entropies so shaped."""
-        low, high = entropies.amin(1, keepdim=True), entropies.amax(1, keepdim=True)
-        shares = 1 - (entropies - low) / (high - low + 1e-10)
-        columns = [shares[:, 0]]
-        for layer in range(1, shares.shape[1]):
-            step = shares[:, layer] - columns[-1]
-            columns.append(columns[-1] + torch.where(step > 0, self.growth * step, step))
-        return torch.stack(columns, 1)
 
 
 def _mean_entropy(attention: AttentionMap) -> Tensor:
-    """Return float64 (B,): the mean over queries, padding left out, of the entropy."""
-    weights = attention.weights.double().mean(1)
-    weights = weights / (weights.sum(-1, keepdim=True) + 1e-10)
-    entropy = -(weights * torch.log(weights + 1e-10)).sum(-1)
-    real = (attention.roles != Role.PADDING).double()
-    return (entropy * real).sum(1) / real.sum(1).clamp(min=1)
+    """Return float (B,): the mean over queries, padding left out."""
+    assert attention.entropy is not None  # observe has checked it
+    real = attention.roles != Role.PADDING
+    total = attention.entropy.masked_fill(~real, 0).sum(1)
+    return total / real.sum(1).clamp(min=1)
 
 
 def _with_reuse(pruned: Pruned, reuse: Reuse) -> Pruned:

@@ -21,6 +21,7 @@ from pruner_doubles import (
 
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners import Role
+from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, PrunerInput
 from gridseval.tokens.pruners.vla_cache import VlaCache
 
@@ -84,15 +85,13 @@ def reference_reuse(
 
 def reference_shares(attention: dict[int, AttentionMap], row: int) -> list[float]:
     entropies = []
-    for layer in range(LAYERS - 1):
+    for layer in range(LAYERS):
         given = attention[layer]
-        rows = []
-        for query, role in enumerate(given.roles[row].tolist()):
-            if role != Role.PADDING:
-                p = plain(given.weights[row]).mean(0)[query]
-                p = p / (p.sum() + 1e-10)
-                rows.append(-(p * np.log(p + 1e-10)).sum())
-        entropies.append(np.mean(rows))
+        assert given.entropy is not None
+        roles, entropy = given.roles[row].tolist(), plain(given.entropy[row])
+        entropies.append(
+            np.mean([entropy[q] for q, role in enumerate(roles) if role != Role.PADDING])
+        )
     shares = [
         1 - (e - min(entropies)) / (max(entropies) - min(entropies) + 1e-10) for e in entropies
     ]
@@ -112,7 +111,13 @@ def look(pruner: VlaCache, inputs: PrunerInput, seed: int) -> dict[int, Attentio
     for layer in pruner.needs.observed:
         drawn = some_attention(rng, inputs.text_roles, DENSE, dtype=inputs.tokens.dtype)
         power = 0.5 + 2 * rng.random()
-        seen[layer] = AttentionMap(drawn.weights**power, drawn.roles)
+        # What the visual columns leave of 1 goes to a few other keys.
+        visual = drawn.weights.double() ** power
+        others = torch.tensor(rng.random((*visual.shape[:3], 5)))
+        whole = torch.cat([others / others.sum(-1, keepdim=True), visual], -1)
+        whole = whole / whole.sum(-1, keepdim=True)
+        weights = whole[..., 5:].to(drawn.weights.dtype)
+        seen[layer] = AttentionMap(weights, drawn.roles, entropy_of(whole))
     pruner.observe(inputs, pruned, seen)
     return seen
 
@@ -124,7 +129,7 @@ def test_reuses_static_tokens_that_the_text_ignores(
     order: str, batch: int, dtype: torch.dtype
 ) -> None:
     pruner = VlaCache(**SMALL, order=order)
-    frames = images(1, batch)
+    frames = images(7, batch)
     first = some_inputs(1, batch, dtype=dtype, pixels=frames[0])
     assert not any(pruner(first).reuse.entries(layer).any() for layer in range(LAYERS))
     look(pruner, first, 1)
@@ -217,3 +222,17 @@ def test_faults() -> None:
         VlaCache(layers=8)
     with pytest.raises(PolicyError, match="did you mean 'index'"):
         VlaCache(order="indexes")
+
+
+def test_the_entropy_of_the_whole_row_is_needed() -> None:
+    pruner = VlaCache(**SMALL)
+    inputs = some_inputs(5, pixels=torch.zeros(1, 2, 12, 20, 3))
+    pruned = pruner(inputs)
+    assert pruner.needs.entropy and pruner.needs.observed == tuple(range(LAYERS))
+    given = look(pruner, inputs, 1)
+    without = {**given, 5: AttentionMap(given[5].weights, given[5].roles)}
+    with pytest.raises(PolicyError, match="entropy over all keys of decoder layer 5's attention"):
+        pruner.observe(inputs, pruned, without)
+    short = AttentionMap(given[5].weights, given[5].roles, torch.zeros(1, 3))
+    with pytest.raises(PolicyError, match=r"has entropy of shape \(1, 3\), expected"):
+        pruner.observe(inputs, pruned, {**given, 5: short})
