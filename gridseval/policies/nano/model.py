@@ -238,10 +238,7 @@ class _Pass:
         else:
             ids, mask = pruned.position_ids, pruned.mask
         # Sampled tokens are a separate sequence; kept ones leave gaps where others were.
-        sampled = pruned is not None and pruned.points is not None
-        offset = (
-            count if sampled else sum(camera.count for camera in self.model.config.host.cameras)
-        )
+        offset = count if pruned is None else pruned.span
         others = self.model.positions(self.inputs.words.shape[1], offset).to(device)
         mask = torch.cat([mask, self.roles != Role.PADDING], 1)
         positions = torch.cat([ids, others.expand(batch, -1)], 1)

@@ -140,7 +140,8 @@ class Pruned:
     Attributes:
         tokens: float (B, K, D), in the input's dtype; rows with fewer than K end in zeros.
         position_ids: int64 (B, K): places among the visual tokens' positions, 0 to P - 1; the model
-            adds its own offset. 0 where ``mask`` is false.
+            adds its own offset. 0 where ``mask`` is false. Tokens after the visual ones go on at
+            :attr:`span`.
         mask: bool (B, K): false where a row has no token.
         indices: int64 (B, K): the dense token that a token is (or is the centre of), -1 for sampled
             tokens and padding.
@@ -150,6 +151,8 @@ class Pruned:
         scores: float (B, P) or ``None``: what ranked the dense tokens, for drawing.
         reuse: VLA-Cache's choice.
         stage: Which of the pruner's places left these tokens, from 0.
+        renumbered: Whether positions are given anew, 0 to K - 1, so that the tokens after the
+            visual ones move up; all rows have K tokens then.
     """
 
     tokens: Tensor
@@ -161,6 +164,13 @@ class Pruned:
     scores: Tensor | None = None
     reuse: Reuse | None = None
     stage: int = 0
+    renumbered: bool = False
+
+    @property
+    def span(self) -> int:
+        """Positions that the visual tokens take: all dense ones, or K of tokens made anew."""
+        anew = self.renumbered or self.points is not None
+        return self.mask.shape[1] if anew else count_dense(self.cameras)
 
     @property
     def counts(self) -> Tensor:

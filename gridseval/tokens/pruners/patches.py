@@ -10,10 +10,11 @@ from gridseval.tokens.pruners.layout import CameraGrid
 
 
 def compare_patches(image: Tensor, before: Tensor, camera: CameraGrid) -> Tensor:
-    """Return the cosine of each token's pixels with the earlier image's, float32 (P,).
+    """Return the cosine of each token's pixels with the earlier image's, float64 (P,).
 
     cos = a · b / (|a| |b| + 1e-8) over the raw values of a patch, so that a shift of all values (as
-    by subtracting a mean) changes it, and a black patch is like nothing.
+    by subtracting a mean) changes it, and a black patch is like nothing. Patches of a camera at
+    rest differ in the seventh digit, which float32 would not hold.
 
     Args:
         image: (height, width, channels); a patch is height / rows by width / columns pixels.
@@ -36,9 +37,9 @@ def compare_patches(image: Tensor, before: Tensor, camera: CameraGrid) -> Tensor
 
 
 def _cut(image: Tensor, camera: CameraGrid) -> Tensor:
-    """Return float32 (rows * columns, values of a patch)."""
+    """Return float64 (rows * columns, values of a patch)."""
     height, width, channels = image.shape
-    cells = image.float().reshape(
+    cells = image.double().reshape(
         camera.rows, height // camera.rows, camera.columns, width // camera.columns, channels
     )
     return cells.transpose(1, 2).reshape(camera.count, -1)

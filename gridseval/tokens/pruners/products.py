@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from gridseval.tokens.pruners.sparsevlm_budget import count_recycled
+
 SCOUT = 512
 COORDINATES = 256
 """Inner widths of GridS's two MLPs."""
@@ -70,8 +72,10 @@ def diversity(choice: Choice) -> int:
 
 
 def sparsevlm(choice: Choice) -> int:
-    """Scores of visual against text tokens, then distances among the 30 % that are recycled."""
-    recycled = int(0.3 * (choice.visual - choice.kept))
+    """Scores of visual against text tokens, then distances among those that are recycled."""
+    share = 0.0 if choice.arguments.get("version") == "2.0" else 0.3
+    pruned = choice.visual - choice.kept
+    recycled = count_recycled(pruned, float(choice.arguments.get("recycle", share)))
     return choice.visual * choice.text * choice.width + recycled**2 * choice.width
 
 
