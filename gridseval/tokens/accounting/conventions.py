@@ -85,7 +85,7 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
                 "single-layer",
                 "FLOPs",
                 "one layer of the vision encoder with patch embedding and projector, the pruner, "
-                "one decoder layer, one denoising step through one layer",
+                "the mean decoder layer, one denoising step through one layer",
                 "GridS's tables",
                 lambda cost: cost.total,
                 Repeats(layers=False, steps=False),

@@ -98,8 +98,9 @@ def count_macs(
         model: The model.
         schedule: Visual tokens by layer; default: all in every layer.
         pruner: MACs of choosing the tokens; see :func:`pruner_macs`.
-        repeats: What is counted once instead of as often as it runs; default: nothing. One layer
-            stands for a stack by its last, which sees the pruned tokens.
+        repeats: What is counted once instead of as often as it runs; default: nothing. The mean of
+            a stack's layers counts as the one, so that it matters from which layer on tokens are
+            pruned.
 
     Raises:
         UsageError: The schedule does not fit the model.
@@ -108,14 +109,14 @@ def count_macs(
     language = model.language
     schedule = schedule or Schedule()
     visual = schedule.tokens(model.visual_tokens, language.transformer.layers)
-    if not repeats.layers:
-        visual = visual[-1:]
+    # Either all layers together, or each by itself for their mean.
+    stacks = [visual] if repeats.layers else [(tokens,) for tokens in visual]
     return Cost(
         vision=model.images * _per_image(model, repeats),
         pruner=pruner,
-        prefill=_prefill(language, visual),
-        decode=_decode(language, visual),
-        head=_sum(model.head) + _denoising(model, visual, repeats),
+        prefill=_mean(_prefill(language, stack) for stack in stacks),
+        decode=_mean(_decode(language, stack) for stack in stacks),
+        head=_sum(model.head) + _mean(_denoising(model, stack, repeats) for stack in stacks),
     )
 
 
@@ -169,6 +170,11 @@ def _cross_layer(expert: Expert, context: int, model: ModelDescription) -> int:
 def _evenly(values: Sequence[int], count: int) -> list[int]:
     """Return ``count`` of the values, spread over their order."""
     return [values[index * len(values) // count] for index in range(count)]
+
+
+def _mean(costs: Iterable[int]) -> int:
+    listed = list(costs)
+    return sum(listed) // len(listed)
 
 
 def _sum(linears: Iterable[Linear]) -> int:

@@ -35,9 +35,8 @@ class AttentionMap:
             tokens only; ``heads`` is 1 where they are averaged already.
         roles: int64 (B, Q), a set of :class:`Role` per query (``|`` joins them), in the order of
             the sequence. The methods take the queries they want by role; more may be given.
-        entropy: float (B, Q), in nats: entropy over *all* keys of the heads' mean; see
-            :func:`~gridseval.tokens.pruners.entropy.entropy_of`. ``None`` where it is not asked for
-            (``Needs.entropy``).
+        entropy: float (B, Q): each query's entropy over *all* keys, as ``entropy_of`` of
+            ``entropy.py`` gives it; ``None`` where it is not asked for (``Needs.entropy``).
     """
 
     weights: Tensor
@@ -151,8 +150,7 @@ class Pruned:
         scores: float (B, P) or ``None``: what ranked the dense tokens, for drawing.
         reuse: VLA-Cache's choice.
         stage: Which of the pruner's places left these tokens, from 0.
-        renumbered: Whether positions are given anew, 0 to K - 1, so that the tokens after the
-            visual ones move up; all rows have K tokens then.
+        renumbered: Whether positions are given anew, 0 to K - 1; all rows have K tokens then.
     """
 
     tokens: Tensor

@@ -61,6 +61,13 @@ def test_lightvla_counts_two_flops_per_mac_and_vision() -> None:
     assert round(counted / 1e12, 1) == 8.8
 
 
+def test_lightvlas_pruned_figure_is_that_of_120_tokens() -> None:
+    """The paper prints 3.6 TFLOPs beside 78 tokens, from which 3.04 follow."""
+    model, convention = load_model("openvla-oft"), CONVENTIONS["vision-llm"]
+    at_78, at_120 = (convention.operations(model, Schedule(((0, n),))) / 1e12 for n in (78, 120))
+    assert (round(at_78, 2), round(at_120, 1)) == (3.04, 3.6)
+
+
 @pytest.mark.parametrize(
     ("name", "tokens", "single_gflops", "full_tflops"),
     [
@@ -95,6 +102,29 @@ def test_grids_table_within_two_percent(name: str, tokens: int, published_gflops
     model = load_model(name)
     counted = CONVENTIONS["single-layer"].operations(model, *grids(model, tokens))
     assert counted / 1e9 == pytest.approx(published_gflops, rel=0.02)
+
+
+@pytest.mark.parametrize("layer", [0, 2, 9, 17])
+def test_a_single_layer_is_the_mean_of_the_layers(layer: int) -> None:
+    """FastV in π0: the decoder's 18 layers run on 816 tokens up to its layer, then on 348."""
+    model, convention = load_model("pi0"), CONVENTIONS["single-layer"]
+    dense = convention.operations(model)
+    before = convention.operations(model, Schedule(((0, 300),)))
+    counted = convention.operations(model, Schedule(((layer, 300),)))
+    expected = (layer * dense + (18 - layer) * before) / 18
+    assert counted == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("published", "layers"), [(143.59, (5, 6)), (150.30, (6, 7))])
+def test_rows_of_other_pruners_in_grids_table_fit_no_layer(
+    published: float, layers: tuple[int, int]
+) -> None:
+    """π0 + FastV and + SparseVLM at 100 tokens per image lie between layers that no paper names."""
+    model, convention = load_model("pi0"), CONVENTIONS["single-layer"]
+    low, high = (convention.operations(model, Schedule(((at, 300),))) / 1e9 for at in layers)
+    assert low * 1.002 < published < high * 0.998
+    early = convention.operations(model, Schedule(((2, 300),))) / 1e9
+    assert published / early > 1.18
 
 
 def test_a_trace_of_two_cameras_counts_for_three_images() -> None:

@@ -72,12 +72,17 @@ def some_attention(
     heads: int = 3,
     dtype: torch.dtype = torch.float32,
 ) -> AttentionMap:
-    """Return a map of visual and text queries; a row gives the visual columns most of its 1."""
+    """Return a map of visual and text queries; a row gives the visual columns most of its 1.
+
+    The rest goes to one other key, which the entropy counts.
+    """
     batch = len(roles)
     everyone = torch.cat([torch.full((batch, columns), int(Role.VISUAL)), roles], 1)
     weights = rng.random((batch, heads, everyone.shape[1], columns)) ** 3
     weights *= 0.9 / weights.sum(-1, keepdims=True)
-    return AttentionMap(torch.tensor(weights).to(dtype), everyone)
+    whole = np.concatenate([weights, np.full((*weights.shape[:3], 1), 0.1)], -1).mean(1)
+    entropy = torch.tensor(-(whole * np.log(whole + 1e-10)).sum(-1))
+    return AttentionMap(torch.tensor(weights).to(dtype), everyone, entropy)
 
 
 def plain(tensor: torch.Tensor) -> Floats:

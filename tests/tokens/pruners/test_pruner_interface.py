@@ -249,7 +249,7 @@ def test_layers_scale_with_the_depth_of_the_decoder() -> None:
     deep = Host(dim=16, layers=32, cameras=CAMERAS, encoder_dim=16)
     assert build_pruner("fastv", deep).place == Place("layer", 2)
     assert build_pruner("vla_pruner", deep).needs.observed == (15,)
-    assert [place.layer for place in build_pruner("sparsevlm", deep).places] == [2, 6, 15]
+    assert [place.layer for place in build_pruner("sparsevlm", deep).places] == [3, 7, 16]
     for layers in range(2, 33):
         host = dataclasses.replace(deep, layers=layers)
         for name in list_pruners():

@@ -106,7 +106,7 @@ def test_any_mean_is_kept_to_a_token(share: float) -> None:
 
 
 def test_two_layers_at_full_length_cost_more_than_a_small_mean() -> None:
-    with pytest.raises(PolicyError, match="cannot keep 16.0 of 512 visual tokens in the mean"):
+    with pytest.raises(PolicyError, match=r"cannot keep 16\.0 of 512 visual tokens in the mean"):
         ranked_for_mean(512, 16, "1.0", 0.3, PLACES, 32)
 
 
@@ -139,7 +139,7 @@ def test_one_more_than_three_tenths_is_recycled(pruned: int, recycled: int, clus
 
 
 def test_wrong_words() -> None:
-    with pytest.raises(PolicyError, match="version must be 1.0 or 2.0, not '3.0'"):
+    with pytest.raises(PolicyError, match=r"version must be 1\.0 or 2\.0, not '3.0'"):
         SparseVlm(version="3.0")
     with pytest.raises(PolicyError, match="budget must be last or mean"):
         SparseVlm(budget="middle")
