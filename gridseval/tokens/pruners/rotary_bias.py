@@ -20,4 +20,5 @@ def rotary_bias(distances: Tensor, head_dim: int, base: float = 10_000.0) -> Ten
     """
     steps = torch.arange(0, head_dim, 2, device=distances.device, dtype=torch.float32)
     angles = distances[..., None].float() * base ** (-steps / head_dim)
-    return 2 * angles.cos().sum(-1) / head_dim**0.5
+    logits: Tensor = 2 * angles.cos().sum(-1) / head_dim**0.5
+    return logits

@@ -73,7 +73,8 @@ class SparseVlm(Pruner):
             the mean over all decoder layers of the tokens that leave a layer, merged ones included:
             1/3, 2/9, 1/6 and 1/9 are their lists 192, 128, 96 and 64 of 576, other shares a
             geometric progression.
-        recycle: Share of the pruned tokens that v1.0 recycles, in [0, 1]; 0: none.
+        recycle: Share of the pruned tokens that v1.0 recycles, in [0, 1]; 0: none, and positions
+            stay, as in the SparseVLM of VLA-Pruner's tables.
         version: ``"1.0"``, the code's default, or ``"2.0"``.
         depth: The decoder's number of layers, for ``budget="mean"``.
         head_dim: Width of a decoder head, for v2.0.
@@ -88,7 +89,7 @@ class SparseVlm(Pruner):
     def __init__(
         self,
         *,
-        layers: str | Sequence[int] = (3, 7, 16),
+        layers: int | str | Sequence[int] = (3, 7, 16),
         keep: float | None = None,
         k: int | None = None,
         budget: str = "last",
@@ -132,9 +133,9 @@ class SparseVlm(Pruner):
         scores = check_finite(self.name, self._score(inputs, attention))
         count = min(self.ranked(inputs)[stage], scores.shape[1])
         chosen = rank_first(scores, count)
-        recycled = count_recycled(scores.shape[1] - count, self.recycle)
-        if self.version == "2.0":
+        if not self.recycle:
             return select(inputs, chosen, scores)
+        recycled = count_recycled(scores.shape[1] - count, self.recycle)
         return select_and_merge(inputs, chosen, scores, recycled)
 
     def ranked(self, inputs: PrunerInput) -> tuple[int, ...]:

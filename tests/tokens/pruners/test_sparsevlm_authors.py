@@ -138,6 +138,16 @@ def test_one_more_than_three_tenths_is_recycled(pruned: int, recycled: int, clus
     assert recycled // 10 + 1 == clusters
 
 
+def test_without_recycling_positions_stay() -> None:
+    inputs = some_inputs(1, layers=(2,))
+    assert inputs.text is not None
+    given: dict[str, Any] = {"embedded": (inputs.tokens, inputs.text)}
+    for arguments in ({"recycle": 0}, {"version": "2.0"}):
+        result = SparseVlm(layers=3, keep=0.25, **arguments)(some_inputs(1, layers=(2,), **given))
+        assert result.position_ids.tolist() == result.indices.tolist()
+        assert (result.renumbered, result.span, result.counts.tolist()) == (False, 32, [8])
+
+
 def test_wrong_words() -> None:
     with pytest.raises(PolicyError, match=r"version must be 1\.0 or 2\.0, not '3.0'"):
         SparseVlm(version="3.0")
