@@ -11,6 +11,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+import gridseval.policies.nano.model as nano_model
 from gridseval.errors import PolicyError
 from gridseval.policies.nano import NanoConfig, PrunerChoice
 from gridseval.policies.nano.checkpoint import new_nano
@@ -159,6 +160,48 @@ def test_attention_maps_when_asked(small: Small) -> None:
         assert (shares < 1).all()  # the rest goes to words, state and actions
     with pytest.raises(PolicyError, match="no decoder layer 6, only 0 to 5"):
         model(inputs, maps=(6,))
+
+
+def test_entropy_is_of_the_whole_row_and_only_when_asked(small: Small) -> None:
+    config = small("vla_cache")
+    model, inputs = fresh(config), inputs_of(config)
+    plain = fresh(small("uniform", k=4))
+    with torch.inference_mode():
+        mapped, silent = model(inputs, maps=(2,)).maps[2], plain(inputs, maps=(2,)).maps[2]
+    assert silent.entropy is None
+    assert mapped.entropy is not None and mapped.entropy.shape == mapped.roles.shape
+    share = mapped.weights.mean(1)
+    of_visual = -(share * torch.log(share)).sum(-1)
+    rest = 1 - share.sum(-1)
+    others = (inputs.words[..., 0] > 0).sum(1, keepdim=True) + 1 + config.chunk
+    # The other keys add between nothing more than their sum as one key and as equal ones.
+    assert (mapped.entropy >= of_visual - rest * torch.log(rest) - 1e-4).all()
+    assert (mapped.entropy <= of_visual - rest * torch.log(rest / others) + 1e-4).all()
+
+
+@pytest.mark.parametrize(("recycle", "moved"), [(0.3, True), (0, False)])
+def test_tokens_after_renumbered_ones_move_up(
+    small: Small, monkeypatch: pytest.MonkeyPatch, recycle: float, moved: bool
+) -> None:
+    config = small("sparsevlm", k=4, recycle=recycle)
+    model, inputs = fresh(config), inputs_of(config)
+    seen: list[torch.Tensor] = []
+    whole = nano_model.rotation_of
+
+    def spy(positions: torch.Tensor, head_dim: int) -> torch.Tensor:
+        seen.append(positions)
+        return whole(positions, head_dim)
+
+    monkeypatch.setattr(nano_model, "rotation_of", spy)
+    with torch.inference_mode():
+        given = model(inputs)
+    visual = len(config.cameras) * config.grid**2
+    others = inputs.words.shape[1] + 1 + config.chunk
+    counts = [visual, *(int(count[0]) for _, count in given.stages)]
+    assert len(seen) == len(counts) > 1
+    for positions, count in zip(seen, counts, strict=True):
+        assert positions.shape[1] == count + others
+        assert positions[0, count] == (count if moved else visual)
 
 
 @pytest.mark.parametrize(
