@@ -13,21 +13,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import orbax.checkpoint as ocp
-from grids_arrays import grids_parameter
+from orbax_shapes import SHAPES, grids_parameter
 
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.grids_checkpoint import load_grids
 
-SHAPES = {
-    "action_active_sampler/scout_mlp/layers_0/kernel": (8, 6),
-    "action_active_sampler/scout_mlp/layers_0/bias": (6,),
-    "action_active_sampler/scout_mlp/layers_2/kernel": (6, 4),
-    "action_active_sampler/scout_mlp/layers_2/bias": (4,),
-    "action_active_sampler/coord_encoder/layers_0/kernel": (2, 5),
-    "action_active_sampler/coord_encoder/layers_0/bias": (5,),
-    "action_active_sampler/coord_encoder/layers_2/kernel": (5, 8),
-    "action_active_sampler/coord_encoder/layers_2/bias": (8,),
-}
 OTHERS = {"PaliGemma/llm/embedder/input_embedding": (7, 8), "action_in_proj/kernel": (3, 2)}
 
 
