@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,12 +17,19 @@ import numpy as np
 
 from gridseval.errors import PolicyError
 from gridseval.policies.lerobot_kind.checkpoint import Checkpoint
+from gridseval.policies.lerobot_kind.fork import (
+    check_sampler,
+    is_old,
+    is_statistic,
+    read_config,
+    rewrite,
+)
+from gridseval.policies.lerobot_kind.vision_grids import VisionGrids, find_vision_grids
 from gridseval.tokens import CameraTrace, TokenTrace
 
 if TYPE_CHECKING:
     from gridseval.tokens.pruners.grids import GridSampler
 
-_SAMPLER_KEY = re.compile(r"(^|[./])(active_token_sampler|action_active_sampler)[./]")
 _HOSTS = ("vlm_with_expert", "paligemma_with_expert")
 
 
@@ -33,40 +39,50 @@ class Split(NamedTuple):
     Attributes:
         folder: What LeRobot loads.
         sampler: ``None`` for a checkpoint without.
+        vision: Samplers on a ResNet's map, which are loaded with the checkpoint.
     """
 
     folder: Path
-    sampler: GridSampler | None
+    sampler: GridSampler | None = None
+    vision: VisionGrids | None = None
 
 
 @contextlib.contextmanager
-def split_sampler(checkpoint: Path, grids: str | None, convention: str) -> Iterator[Split]:
+def split_sampler(
+    checkpoint: Path, grids: str | None, arguments: Mapping[str, Any]
+) -> Iterator[Split]:
     """Yield a checkpoint that LeRobot can load strictly, and the sampler's parameters beside it.
 
     Loaded as it is, a checkpoint with a sampler is refused, or loses the sampler without a word and
-    runs on all tokens.
+    runs on all tokens. One of the LeRobot fork is rewritten for the LeRobot at hand.
 
     Args:
         checkpoint: A checkpoint's folder.
-        grids: A file with a sampler's parameters; the checkpoint then must have none.
-        convention: The sampler's.
+        grids: A file or orbax directory with a sampler's parameters; the checkpoint then must have
+            none.
+        arguments: Of :func:`~gridseval.tokens.pruners.grids_checkpoint.load_grids`.
 
     Raises:
         PolicyError: Keys or shapes are not a sampler's, or there are two samplers.
     """
     file = checkpoint / "model.safetensors"
-    keys = _sampler_keys(file) if file.is_file() else ()  # an adapter has another
+    keys = _keys(file) if file.is_file() else ()  # an adapter has another
+    from gridseval.tokens.pruners.grids_state import is_sampler_key
+
+    own = any(map(is_sampler_key, keys))
+    given: GridSampler | None = None
     if grids is not None:
-        if keys:
+        if own:
             raise PolicyError(f"{checkpoint} has its own sampler", "leave grids out")
         from gridseval.tokens.pruners.grids_checkpoint import load_grids
 
-        yield Split(checkpoint, load_grids(grids, convention=convention))
-    elif not keys:
-        yield Split(checkpoint, None)
-    else:
-        with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
-            yield Split(Path(made), _split(checkpoint, Path(made), convention))
+        given = load_grids(grids, **arguments)
+    if not own and not is_old(checkpoint, keys):
+        yield Split(checkpoint, given)
+        return
+    with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
+        split = _split(checkpoint, Path(made), arguments)
+        yield split._replace(sampler=split.sampler or given)
 
 
 class GridsHook:
@@ -156,29 +172,39 @@ def embeds_images(checkpoint: Checkpoint) -> bool:
     return any(hasattr(getattr(model, name, None), "embed_image") for name in _HOSTS)
 
 
-def _sampler_keys(file: Path) -> tuple[str, ...]:
+def _keys(file: Path) -> tuple[str, ...]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="pt") as tensors:
-            return tuple(key for key in tensors.keys() if _SAMPLER_KEY.search(key))  # noqa: SIM118
+            return tuple(tensors.keys())
     except (OSError, SafetensorError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error
 
 
-def _split(folder: Path, made: Path, convention: str) -> GridSampler:
-    """Write a checkpoint's other parameters to a folder of links, and return its sampler."""
+def _split(folder: Path, made: Path, arguments: Mapping[str, Any]) -> Split:
+    """Write what LeRobot can load to a folder of links, and return it with the samplers."""
     from safetensors.torch import load_file, save_file
 
     from gridseval.tokens.pruners.grids import GridSampler
+    from gridseval.tokens.pruners.grids_state import is_sampler_key
 
     for file in folder.iterdir():
         if file.name != "model.safetensors":
             (made / file.name).symlink_to(file.resolve())
     tensors = load_file(folder / "model.safetensors")  # mapped, not read
-    state = {key: tensors.pop(key) for key in list(tensors) if _SAMPLER_KEY.search(key)}
-    save_file(tensors, made / "model.safetensors")
+    kind = str(read_config(folder).get("type"))
+    statistics = {key: tensors.pop(key) for key in list(tensors) if is_statistic(key)}
+    sampler: GridSampler | None = None
     try:
-        return GridSampler.from_state(state, convention=convention)
+        vision = find_vision_grids(kind, tensors, arguments)
+        if vision is None:
+            state = {key: tensors.pop(key) for key in list(tensors) if is_sampler_key(key)}
+            sampler = GridSampler.from_state(state, **arguments) if state else None
     except PolicyError as error:
         raise PolicyError(f"{folder}: {error.message}", error.hint) from error
+    found = [sampler] if vision is None else list(vision.samplers.values())
+    check_sampler(folder, {None if one is None else one.k for one in found})
+    save_file(tensors, made / "model.safetensors")
+    rewrite(folder, made, statistics)
+    return Split(made, sampler, vision)

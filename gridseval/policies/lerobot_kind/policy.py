@@ -58,7 +58,7 @@ class LerobotPolicy:
     the batch nor what ran before matters.
 
     With GridS the checkpoint's image tokens are sampled by a ``GridSampler``: with the checkpoint's
-    ``active_token_sampler.*`` if it has some, or those of the file ``grids``.
+    own sampler if it has one, or that of ``grids``.
 
     Args:
         checkpoint: A directory, a hub id ``owner/name``, or ``owner/name@revision``.
@@ -75,8 +75,11 @@ class LerobotPolicy:
             policy (X-VLA: another state, image values, goal poses); ``"libero"`` does not.
         actions: ``"delta"`` or ``"absolute"``, for the environment's controller; default: what
             LeRobot's evaluation needs for this kind of policy.
-        grids: A file with a sampler's parameters, safetensors or npz.
-        convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``.
+        grids: A sampler's parameters: a safetensors or npz file, or an orbax directory.
+        convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``;
+            default: what the names of its parameters tell.
+        interpolation: ``"nearest"`` samples the nearest tokens (an ablation of GridS's paper).
+        embed_coords: ``False`` adds no encoded coordinates (an ablation, too).
         trust_remote_code: Whether code that the checkpoint names may run.
 
     Raises:
@@ -95,16 +98,25 @@ class LerobotPolicy:
         environment: str = "lerobot",
         actions: str | None = None,
         grids: str | None = None,
-        convention: str = "lerobot",
+        convention: str | None = None,
+        interpolation: str | None = None,
+        embed_coords: bool | None = None,
         trust_remote_code: bool = False,
     ) -> None:
         self._seed = seed
         self._resize = None if resize is None else at_least(1, "resize", resize)
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
         place = find_checkpoint(checkpoint)
-        with split_sampler(place.folder, grids, convention) as (folder, sampler):
+        given = {"interpolation": interpolation, "embed_coords": embed_coords}
+        given = {k: v for k, v in {"convention": convention, **given}.items() if v is not None}
+        with split_sampler(place.folder, grids, given) as (folder, sampler, vision):
             self._checkpoint: Checkpoint = load_checkpoint(
-                folder, device, cameras, environment, trust_remote_code
+                folder,
+                device,
+                cameras,
+                environment,
+                trust_remote_code,
+                None if vision is None else vision.fit,
             )
         self._hook: GridsHook | None = None
         if sampler is not None or embeds_images(self._checkpoint):
