@@ -82,7 +82,12 @@ def split_sampler(
         return
     with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
         split = _split(checkpoint, Path(made), arguments)
-        yield split._replace(sampler=split.sampler or given)
+        if given is not None and split.vision is None:
+            split = split._replace(sampler=given)
+        try:
+            yield split
+        except PolicyError as error:  # what is wrong is wrong in the checkpoint
+            raise PolicyError(error.message.replace(made, str(checkpoint)), error.hint) from error
 
 
 class GridsHook:

@@ -22,6 +22,7 @@ from gridseval.policies.lerobot_kind.description import policy_details, policy_n
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
 from gridseval.policies.lerobot_kind.places import find_checkpoint
+from gridseval.policies.lerobot_kind.vision_grids import VisionNotes
 from gridseval.policies.protocol import (
     ActionChunk,
     EnvironmentNeeds,
@@ -118,9 +119,11 @@ class LerobotPolicy:
                 trust_remote_code,
                 None if vision is None else vision.fit,
             )
-        self._hook: GridsHook | None = None
+        self._hook: GridsHook | VisionNotes | None = None
         if sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)
+        elif vision is not None:
+            self._hook = vision.watch(tuple(self._checkpoint.cameras.values()))
         self.flops = checkpoint_flops(self._checkpoint, sampled=sampler is not None)
         self._steps_at_once = self._chunks()
         self.replan = self._checked_replan(replan)

@@ -11,11 +11,11 @@ vqbet}/modeling_*.py`` and ``active_token_sampler.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import PolicyError
-from gridseval.tokens import CameraTrace
+from gridseval.tokens import CameraTrace, TokenTrace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,21 +34,36 @@ class VisionGrids:
         kind: LeRobot's type of the policy.
         samplers: Where in the policy a sampler is, such as ``model``, to the sampler.
         outputs: The same to the width of the layer behind it; of Diffusion and VQ-BeT.
+        notes: What is told where samplers look.
     """
 
     kind: str
     samplers: Mapping[str, GridSampler]
     outputs: Mapping[str, int]
+    notes: list[VisionNotes] = field(default_factory=list)
 
-    def fit(
-        self, policy: Any, note: Callable[[tuple[CameraTrace, ...]], None] | None = None
-    ) -> None:
+    def watch(self, cameras: tuple[str, ...]) -> VisionNotes | None:
+        """Return what notes where the samplers look from now on; ``None`` but for ACT.
+
+        The other types look at several steps at once, and not in every query.
+
+        Args:
+            cameras: In the model's order.
+        """
+        if self.kind != "act":
+            return None
+        self.notes.append(VisionNotes(cameras))
+        return self.notes[-1]
+
+    def _note(self, traces: tuple[CameraTrace, ...]) -> None:
+        for notes in self.notes:
+            notes.note(traces)
+
+    def fit(self, policy: Any) -> None:
         """Put samplers and the layers behind them into a policy that is not loaded yet.
 
         Args:
             policy: LeRobot's, of this kind.
-            note: Called with the traces of an image's rows; of ACT only, the others look at
-                several steps at once.
         """
         from torch import nn
 
@@ -60,7 +75,7 @@ class VisionGrids:
                 host.prune_to_spatial = nn.Linear(width, self.outputs[place])
                 _replace(host, "pool", _pooling(host))
             else:
-                _fit_act(host, note)
+                _fit_act(host, self._note)
 
 
 def find_vision_grids(
@@ -99,7 +114,46 @@ def find_vision_grids(
     return VisionGrids(kind, samplers, outputs)
 
 
-def _fit_act(host: Any, note: Callable[[tuple[CameraTrace, ...]], None] | None) -> None:
+class VisionNotes:
+    """Notes where ACT's samplers looked: images of a query come camera after camera.
+
+    Args:
+        cameras: In the model's order.
+    """
+
+    def __init__(self, cameras: tuple[str, ...]) -> None:
+        self._cameras = cameras
+        self._taken: list[tuple[CameraTrace, ...]] = []
+
+    def begin(self) -> None:
+        """Expect the images of a query."""
+
+    def forget(self) -> None:
+        """Drop what a call noted that failed half-way."""
+        self._taken.clear()
+
+    def note(self, traces: tuple[CameraTrace, ...]) -> None:
+        """Add the rows of one image."""
+        self._taken.append(traces)
+
+    def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
+        """Return one trace per slot of what was sampled since the last call.
+
+        ``None`` where that is not every camera of every slot once: ACT answered from its queue.
+        """
+        calls, number = list(self._taken), len(self._cameras)
+        self._taken.clear()
+        if sum(map(len, calls)) != batch * number:
+            return None
+        slots: list[TokenTrace] = []
+        for first in range(0, len(calls), number):
+            for row in zip(*calls[first : first + number], strict=True):
+                named = zip(row, self._cameras, strict=True)
+                slots.append(TokenTrace(tuple(replace(one, camera=name) for one, name in named)))
+        return tuple(slots)
+
+
+def _fit_act(host: Any, note: Callable[[tuple[CameraTrace, ...]], None]) -> None:
     from torch import nn
 
     sampler = getattr(host, NAME)

@@ -138,7 +138,8 @@ def without_peft() -> str:
 
 def grids_told() -> dict[str, Any]:
     sampler = str(FOLDER / "sampler.safetensors")
-    _, (together,) = play("smolvla", [0, 1], grids=sampler)
+    # Bare names tell openpi's convention; this one was made for LeRobot's.
+    _, (together,) = play("smolvla", [0, 1], grids=sampler, convention="lerobot")
     _, (own,) = play("smolvla_grids", [0, 1])
     _, (three,) = play("smolvla_three", [0, 1], grids=sampler)
     _, (dense,) = play("pi0", [0])
