@@ -116,7 +116,7 @@ def _by_feature(
     for key, value in statistics.items():
         _, buffer, statistic = (*key.split(".", 2), "", "")[:3]
         if buffer not in names:
-            raise PolicyError(f"{folder}: the statistic {key} is of none of its features")
+            raise PolicyError(f"{folder}: no feature has the statistic {key}")
         found.setdefault(names[buffer], {})[statistic] = value
     return found
 

@@ -19,10 +19,11 @@ from gridseval.policies.lerobot_kind.checkpoint import (
     load_checkpoint,
 )
 from gridseval.policies.lerobot_kind.description import policy_details, policy_notes, shown
-from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
+from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
 from gridseval.policies.lerobot_kind.places import find_checkpoint
-from gridseval.policies.lerobot_kind.vision_grids import VisionNotes
+from gridseval.policies.lerobot_kind.sampler_split import split_sampler
+from gridseval.policies.lerobot_kind.vision_notes import VisionNotes
 from gridseval.policies.protocol import (
     ActionChunk,
     EnvironmentNeeds,

@@ -11,15 +11,14 @@ vqbet}/modeling_*.py`` and ``active_token_sampler.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import PolicyError
-from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.policies.lerobot_kind.vision_notes import VisionNotes
+from gridseval.tokens import CameraTrace
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gridseval.tokens.pruners.grids import GridSampler
 
 NAME = "vision_token_sampler"
@@ -34,7 +33,7 @@ class VisionGrids:
         kind: LeRobot's type of the policy.
         samplers: Where in the policy a sampler is, such as ``model``, to the sampler.
         outputs: The same to the width of the layer behind it; of Diffusion and VQ-BeT.
-        notes: What is told where samplers look.
+        notes: They receive where samplers look.
     """
 
     kind: str
@@ -114,72 +113,33 @@ def find_vision_grids(
     return VisionGrids(kind, samplers, outputs)
 
 
-class VisionNotes:
-    """Notes where ACT's samplers looked: images of a query come camera after camera.
-
-    Args:
-        cameras: In the model's order.
-    """
-
-    def __init__(self, cameras: tuple[str, ...]) -> None:
-        self._cameras = cameras
-        self._taken: list[tuple[CameraTrace, ...]] = []
-
-    def begin(self) -> None:
-        """Expect the images of a query."""
-
-    def forget(self) -> None:
-        """Drop what a call noted that failed half-way."""
-        self._taken.clear()
-
-    def note(self, traces: tuple[CameraTrace, ...]) -> None:
-        """Add the rows of one image."""
-        self._taken.append(traces)
-
-    def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
-        """Return one trace per slot of what was sampled since the last call.
-
-        ``None`` where that is not every camera of every slot once: ACT answered from its queue.
-        """
-        calls, number = list(self._taken), len(self._cameras)
-        self._taken.clear()
-        if sum(map(len, calls)) != batch * number:
-            return None
-        slots: list[TokenTrace] = []
-        for first in range(0, len(calls), number):
-            for row in zip(*calls[first : first + number], strict=True):
-                named = zip(row, self._cameras, strict=True)
-                slots.append(TokenTrace(tuple(replace(one, camera=name) for one, name in named)))
-        return tuple(slots)
-
-
 def _fit_act(host: Any, note: Callable[[tuple[CameraTrace, ...]], None]) -> None:
     from torch import nn
 
     sampler = getattr(host, NAME)
     host.encoder_cam_pruned_pos_embed = nn.Embedding(sampler.k, sampler.dim)
 
-    def sampled(_module: Any, _given: Any, maps: Tensor) -> Tensor:
+    def sampled(_module: Any, _given: Any, maps: Any) -> Any:
         # As a map of K rows and one column, which the model reads row by row.
         return _sample(sampler, maps, note).mT[..., None]
 
-    def places(_maps: Tensor) -> Tensor:
-        weight: Tensor = host.encoder_cam_pruned_pos_embed.weight
+    def places(_maps: Any) -> Any:
+        weight: Any = host.encoder_cam_pruned_pos_embed.weight
         return weight.mT[None, :, :, None]
 
     host.encoder_img_feat_input_proj.register_forward_hook(sampled)
     _replace(host, "encoder_cam_feat_pos_embed", places)
 
 
-def _pooling(host: Any) -> Callable[[Tensor], Tensor]:
-    def pooled(maps: Tensor) -> Tensor:
-        out: Tensor = host.prune_to_spatial(_sample(getattr(host, NAME), maps).flatten(1))
+def _pooling(host: Any) -> Callable[[Any], Any]:
+    def pooled(maps: Any) -> Any:
+        out: Any = host.prune_to_spatial(_sample(getattr(host, NAME), maps).flatten(1))
         return out
 
     return pooled
 
 
-def _replace(host: Any, name: str, function: Callable[[Tensor], Tensor]) -> None:
+def _replace(host: Any, name: str, function: Callable[[Any], Any]) -> None:
     """Put a function where a module was, so that the module's weights are not looked for."""
     delattr(host, name)
     setattr(host, name, function)
@@ -187,9 +147,9 @@ def _replace(host: Any, name: str, function: Callable[[Tensor], Tensor]) -> None
 
 def _sample(
     sampler: GridSampler,
-    maps: Tensor,
+    maps: Any,
     note: Callable[[tuple[CameraTrace, ...]], None] | None = None,
-) -> Tensor:
+) -> Any:
     """Return tokens (B, K, C) of maps (B, C, rows, columns), pooled to a square first."""
     from torch.nn.functional import adaptive_avg_pool2d
 

@@ -1,7 +1,7 @@
 """Record how Grid-Sampler's LeRobot fork saves policies and acts: ``grids_fork.npz``.
 
-Needs the repository's checkout (commit 11d58d7; LeRobot 0.3.4) before LeRobot 0.4.4's packages (transformers
-4.57, draccus 0.10, torch 2.13) on the path. Recorded on 28 November 2026::
+Needs the repository's checkout (commit 11d58d7; LeRobot 0.3.4) before LeRobot 0.4.4's packages
+(transformers 4.57, draccus 0.10, torch 2.13) on the path. Recorded on 28 November 2026::
 
     PYTHONPATH=CHECKOUT/lerobot/src:LEROBOT-0.4.4 \\
         python tests/policies/lerobot_kind/record_grids_fork.py SMOLVLM
