@@ -141,13 +141,13 @@ def prepare(config: RunConfig) -> PreparedRun:
     suite, tasks = chosen.suite, chosen.tasks
     asked, trials = starts_of(config, suite)
     rule = stopping_rule(config)
-    episodes = list_episodes(suite, tasks, trials, asked or "stored")
-    if rule is not None:
-        episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
-    cores = config.workers
-    workers = default_workers() if cores is None else at_least(0, "--workers", cores)
-    # One per task unless something else is asked for, in LIBERO-Plus one per base task.
-    choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
+    # Recorded actions may be of fresh starts, which only loading them tells.
+    likely: Starts = "fresh" if config.policy == "replay" else "stored"
+    episodes = list_episodes(suite, tasks, trials, asked or likely)
+    if rule is not None:  # trial by trial, so that it sees no task before the others
+        episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
+    workers = _workers(config.workers)
+    choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     _check_numbers(config)
     version = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
@@ -158,6 +158,8 @@ def prepare(config: RunConfig) -> PreparedRun:
         policy_seed(config),
         config.trust_remote_code,
     )
+    starts = agreed_starts(asked, loaded.needs)
+    list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
@@ -168,7 +170,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         config=config,
         chosen=chosen,
         trials=trials,
-        starts=agreed_starts(asked, loaded.needs),
+        starts=starts,
         episodes=episodes,
         loaded=loaded,
         assets=assets,
@@ -180,6 +182,10 @@ def prepare(config: RunConfig) -> PreparedRun:
         probe=probe,
         warnings=tuple(text for text in warnings if text),
     )
+
+
+def _workers(asked: int | None) -> int:
+    return default_workers() if asked is None else at_least(0, "--workers", asked)
 
 
 def _check_numbers(config: RunConfig) -> None:
