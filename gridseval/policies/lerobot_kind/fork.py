@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.policies.lerobot_kind.old_statistics import (
+    by_feature,
+    is_statistic,
+    write_processors,
+)
 
 _SWITCHES = {
     "use_grid_token_sampler": "grid_token_sampler_num_tokens",
@@ -25,13 +30,7 @@ _SWITCHES = {
 _DROPPED = {"vqbet": ("mlp_hidden_dim",)}
 """Fields that the fork never reads."""
 
-_STATISTICS = ("normalize_inputs.", "normalize_targets.", "unnormalize_outputs.")
 _PROCESSOR = "policy_preprocessor.json"
-
-
-def is_statistic(key: str) -> bool:
-    """Return whether a parameter is a statistic by which LeRobot 0.3 normalises in the model."""
-    return key.startswith(_STATISTICS)
 
 
 def is_old(folder: Path, keys: Iterable[str]) -> bool:
@@ -95,37 +94,8 @@ def rewrite(folder: Path, made: Path, statistics: Mapping[str, Any]) -> None:
         (made / "config.json").unlink()
         (made / "config.json").write_text(json.dumps(kept), encoding="utf8")
     if statistics and not (made / _PROCESSOR).exists():
-        _write_processors(made, _by_feature(folder, config, statistics))
+        write_processors(made, by_feature(folder, config, statistics))
 
 
 def _forks(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for pair in _SWITCHES.items() for name in pair if name in config)
-
-
-def _by_feature(
-    folder: Path, config: Mapping[str, Any], statistics: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """Return statistics as LeRobot's data sets hold them: feature to name to value.
-
-    Raises:
-        PolicyError: A statistic is of no feature.
-    """
-    features = [*(config.get("input_features") or ()), *(config.get("output_features") or ())]
-    names = {f"buffer_{feature.replace('.', '_')}": feature for feature in features}
-    found: dict[str, dict[str, Any]] = {}
-    for key, value in statistics.items():
-        _, buffer, statistic = (*key.split(".", 2), "", "")[:3]
-        if buffer not in names:
-            raise PolicyError(f"{folder}: no feature has the statistic {key}")
-        found.setdefault(names[buffer], {})[statistic] = value
-    return found
-
-
-def _write_processors(made: Path, statistics: Mapping[str, Any]) -> None:
-    from gridseval.policies.lerobot_kind.checkpoint import lerobot_module
-
-    config = lerobot_module("configs.policies").PreTrainedConfig.from_pretrained(str(made))
-    config.device = "cpu"
-    factory = lerobot_module("policies.factory")
-    for part in factory.make_pre_post_processors(config, dataset_stats=statistics):
-        part.save_pretrained(made)

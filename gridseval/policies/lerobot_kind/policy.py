@@ -20,6 +20,7 @@ from gridseval.policies.lerobot_kind.checkpoint import (
 )
 from gridseval.policies.lerobot_kind.description import policy_details, policy_notes, shown
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images
+from gridseval.policies.lerobot_kind.known_types import APART, CERTAIN, CHUNKED, NOISE
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
 from gridseval.policies.lerobot_kind.places import find_checkpoint
 from gridseval.policies.lerobot_kind.sampler_split import split_sampler
@@ -33,19 +34,6 @@ from gridseval.policies.protocol import (
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
-
-_CHUNKED = ("act", "pi0", "pi05", "pi0_fast", "smolvla", "xvla")
-"""Kinds whose chunk is all that they see of an observation: their queue is emptied before they look
-again. Every other kind is asked at every step, as LeRobot's own evaluation asks all."""
-
-_APART = (*_CHUNKED, "diffusion", "vqbet", "tdmpc", "multi_task_dit")
-"""Kinds whose memory of an episode is in attributes of the policy only."""
-
-_NOISE = dict.fromkeys(("pi0", "pi05", "smolvla"), ("chunk_size", "max_action_dim"))
-"""Kinds that take their noise as an argument: (chunk, action width) of the configuration."""
-
-_CERTAIN = ("act",)
-"""Kinds that draw no random numbers when they act."""
 
 _OF_SIZE = re.compile("size|shape|dimension", re.IGNORECASE)
 
@@ -147,7 +135,7 @@ class LerobotPolicy:
             self._checkpoint.policy.reset()
             self._memories[slot] = remembered(self._checkpoint.policy)
         kind = self._checkpoint.config.type
-        if len(self._episodes) > 1 and kind not in _APART:
+        if len(self._episodes) > 1 and kind not in APART:
             raise PolicyError(
                 f"LeRobot's {kind!r} may remember an episode where gridseval cannot keep it apart "
                 "from others'",
@@ -181,7 +169,7 @@ class LerobotPolicy:
     def _chunks(self) -> bool:
         """Return whether the policy is asked for chunks, of one observation each."""
         config = self._checkpoint.config
-        if config.type not in _CHUNKED or self._checkpoint.absolute_state:
+        if config.type not in CHUNKED or self._checkpoint.absolute_state:
             return False
         ensembles = getattr(config, "temporal_ensemble_coeff", None) is not None
         return not ensembles and getattr(config, "n_obs_steps", 1) == 1
@@ -207,7 +195,7 @@ class LerobotPolicy:
         kind = self._checkpoint.config.type
         rows = 1 if batch is None else at_least(1, "batch", batch)
         # Without a way to hand it its noise, a policy draws it for one episode at a time.
-        if rows > 1 and not (self._steps_at_once and kind in (*_NOISE, *_CERTAIN)):
+        if rows > 1 and not (self._steps_at_once and kind in (*NOISE, *CERTAIN)):
             raise PolicyError(f"LeRobot's {kind!r} cannot batch", "leave batch out")
         return rows
 
@@ -270,11 +258,11 @@ class LerobotPolicy:
         config, policy = self._checkpoint.config, self._checkpoint.policy
         policy.reset()
         extra = {}
-        if config.type in _NOISE:
-            shape = [getattr(config, name) for name in _NOISE[config.type]]
+        if config.type in NOISE:
+            shape = [getattr(config, name) for name in NOISE[config.type]]
             drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
             extra["noise"] = torch.stack(drawn).to(config.device)
-        if config.type in (*_NOISE, *_CERTAIN):
+        if config.type in (*NOISE, *CERTAIN):
             with torch.inference_mode():
                 chunk = policy.predict_action_chunk(batch, **extra)
         else:

@@ -12,10 +12,10 @@ from gridseval.errors import PolicyError
 from gridseval.policies.lerobot_kind.fork import (
     check_sampler,
     is_old,
-    is_statistic,
     read_config,
     rewrite,
 )
+from gridseval.policies.lerobot_kind.old_statistics import is_statistic
 from gridseval.policies.lerobot_kind.vision_grids import VisionGrids, find_vision_grids
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def split_sampler(
     """
     file = checkpoint / "model.safetensors"
     keys = _keys(file) if file.is_file() else ()  # an adapter has another
-    from gridseval.tokens.pruners.grids_state import is_sampler_key
+    from gridseval.tokens.pruners.grids_keys import is_sampler_key
 
     own = any(map(is_sampler_key, keys))
     given: GridSampler | None = None
@@ -94,7 +94,7 @@ def _split(folder: Path, made: Path, arguments: Mapping[str, Any]) -> Split:
     from safetensors.torch import load_file, save_file
 
     from gridseval.tokens.pruners.grids import GridSampler
-    from gridseval.tokens.pruners.grids_state import is_sampler_key
+    from gridseval.tokens.pruners.grids_keys import is_sampler_key
 
     for file in folder.iterdir():
         if file.name != "model.safetensors":

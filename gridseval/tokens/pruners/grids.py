@@ -23,13 +23,14 @@ from gridseval.tokens.pruners.checks import (
     check_flag,
     check_number,
 )
+from gridseval.tokens.pruners.grids_keys import find_convention
 from gridseval.tokens.pruners.grids_sampling import (
     CONVENTIONS,
     INTERPOLATIONS,
     place_on_image,
     sample,
 )
-from gridseval.tokens.pruners.grids_state import find_convention, find_sizes, read_state
+from gridseval.tokens.pruners.grids_state import find_sizes, read_state
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
 
@@ -121,7 +122,7 @@ class GridSampler(Pruner):
                 :func:`~gridseval.tokens.pruners.grids_state.read_state`.
             **arguments: The constructor's ``convention``, ``margin``, ``interpolation`` and
                 ``embed_coords``. Without ``convention`` the key set tells it, see
-                :func:`~gridseval.tokens.pruners.grids_state.find_convention`. With
+                :func:`~gridseval.tokens.pruners.grids_keys.find_convention`. With
                 ``embed_coords=False`` the encoder of coordinates is left out.
 
         Raises:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gridseval.errors import PolicyError
-from gridseval.tokens.pruners.grids_state import is_sampler_key
+from gridseval.tokens.pruners.grids_keys import is_sampler_key
 
 _SIGN = "_METADATA"
 CONVERSION = (

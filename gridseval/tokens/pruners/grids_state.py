@@ -13,9 +13,9 @@ bare     either set without the sampler's name, perhaps after ``params/``
 ``norm.{weight,bias}``. A sampler that was trained with ``embed_coords=False`` has no
 ``coord_encoder``.
 
-The names tell how a sampler was trained to sample (:func:`find_convention`). Published converters
-drop these keys without a word and run with all tokens; here a key too few or too many is an error.
-Other parameters of the model (without the sampler's prefix) are left alone.
+The names tell how a sampler was trained to sample, see ``grids_keys``. Published converters drop
+these keys without a word and run with all tokens; here a key too few or too many is an error. Other
+parameters of the model (without the sampler's prefix) are left alone.
 
 Source: the Grid-Sampler repository, commit 11d58d7: ``core_idea/grid_new.py``, openpi's
 ``models/pi0.py`` and ``examples/convert_jax_model_to_pytorch.py``, LeRobot's ``modeling_*.py``.
@@ -33,54 +33,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.tokens.pruners.grids_keys import BARE, JAX, TORCH, find_keys, flatten
 
 _SCOUT, _ENCODER = (
     tuple(f"{network}.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias"))
     for network in ("scout_mlp", "coord_encoder")
 )
 _NORM = ("norm.weight", "norm.bias")
-_JAX = re.compile(r"(?:.*[/.])?(action_active_sampler)[/.](.*)")
-_TORCH = re.compile(r"(?:.*\.)?(active_token_sampler|vision_token_sampler|token_sampler)\.(.*)")
-_BARE = re.compile(r"()(?:params[/.])?(.*)")
-_JAX_LAYER = re.compile(
-    r"(scout_mlp|coord_encoder)[/.]layers_([02])[/.](kernel|bias)(?:[/.]value)?"
-)
-_INPUT_NORM = re.compile(r"input_norm[/.](scale|weight|bias)(?:[/.]value)?")
-# TDMPC's slow copy of its model, which only training reads.
-_COPIES = ("model_target.",)
-
-
-def is_sampler_key(key: str) -> bool:
-    """Return whether a whole model's parameter is a sampler's, by its name."""
-    return any(pattern.fullmatch(key) for pattern in (_JAX, _TORCH))
-
-
-def flatten(state: Mapping[str, Any], head: str = "") -> dict[str, Any]:
-    """Return a tree of mappings, as flax keeps parameters, as one mapping of ``a/b/c``."""
-    flat: dict[str, Any] = {}
-    for key, value in state.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{head}{key}/")
-        else:
-            flat[f"{head}{key}"] = value
-    return flat
-
-
-def find_convention(state: Mapping[str, Any]) -> str:
-    """Return the sampling convention of the code that writes a key set.
-
-    ``token_sampler`` and ``vision_token_sampler``: ``"lerobot"``; else with ``input_norm``:
-    ``"core_idea"``; all others: ``"openpi"``.
-
-    Args:
-        state: As for :func:`read_state`.
-    """
-    keys = flatten(state)
-    if any((found := _TORCH.fullmatch(key)) and "active" not in found[1] for key in keys):
-        return "lerobot"
-    if any(re.search(r"(^|[/.])input_norm[/.]", key) for key in keys):
-        return "core_idea"
-    return "openpi"
 
 
 def read_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -93,10 +52,10 @@ def read_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
         PolicyError: Two key sets are mixed, two samplers are there, or a key is missing or unknown.
     """
     state = flatten(state)
-    jax, published = _find(_JAX, state), _find(_TORCH, state)
+    jax, published = find_keys(JAX, state), find_keys(TORCH, state)
     if jax and published:
         raise PolicyError("parameters of GridS are there in JAX's and in torch's names")
-    names = jax | published or _find(_BARE, state)
+    names = jax | published or find_keys(BARE, state)
     _check_names(names)
     tensors = {name: _as_tensor(key, state[key]) for name, key in names.items()}
     for name, key in names.items():
@@ -135,32 +94,6 @@ def find_sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     if out < 2 or out % 2:
         raise PolicyError(f"GridS's scout_mlp.2 gives {out} numbers, not an x and y per point")
     return {**sizes, "layer_norm": _NORM[0] in shapes}
-
-
-def _find(pattern: re.Pattern[str], state: Mapping[str, Any]) -> dict[str, str]:
-    """Return own names and a model's keys of the parameters whose keys match."""
-    names: dict[str, str] = {}
-    for key in state:
-        found = pattern.fullmatch(key)
-        if found is None or key.startswith(_COPIES):
-            continue
-        name = _own_name(found[2])
-        if name in names:
-            raise PolicyError(
-                f"parameter {name} of GridS is there twice, as {names[name]} and as {key}",
-                "leave averages, optimizer states and samplers of other encoders out",
-            )
-        names[name] = key
-    return names
-
-
-def _own_name(name: str) -> str:
-    """Return a parameter's name here; torch's is the same, JAX's is not."""
-    if layer := _JAX_LAYER.fullmatch(name):
-        return f"{layer[1]}.{layer[2]}.{'weight' if layer[3] == 'kernel' else 'bias'}"
-    if norm := _INPUT_NORM.fullmatch(name):
-        return f"norm.{'bias' if norm[1] == 'bias' else 'weight'}"
-    return name
 
 
 def _check_names(names: Mapping[str, str]) -> None:

@@ -34,7 +34,7 @@ def test_actions_are_the_forks_own(kind: str, fork_told: dict[str, Any]) -> None
     # The fork's convention, by the names alone: another one acts otherwise.
     assert off["openpi"] > 1e-3
     if kind == "smolvla" and fork_told["transformers"] >= 5:
-        # transformers 5 encodes SmolVLM's images otherwise, with GridS and without; the docs say so.
+        # transformers 5 encodes SmolVLM's images otherwise, which the docs say.
         assert off["None"] > 1e-3
     else:
         assert off["None"] < 2e-5
