@@ -285,6 +285,7 @@ def make_samplers(folder: Path) -> None:
     torch.manual_seed(1)
     sampler = folder / "sampler.safetensors"
     save_file(GridSampler(k=4, dim=48, convention="lerobot").state_dict(), sampler)
+    save_file(GridSampler(k=2, dim=16).state_dict(), folder / "sampler_pi.safetensors")
     add_sampler(folder / "smolvla", folder / "smolvla_grids", sampler)
     add_sampler(folder / "smolvla", folder / "smolvla_lacking", sampler, "scout_mlp.0.weight")
 
