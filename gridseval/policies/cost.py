@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,13 +15,16 @@ from gridseval.tokens.pruners import macs_of
 Flops = Callable[[TokenTrace], float]
 
 
-def card_flops(card: PolicyCard, width: int | None = None) -> Flops | None:
+def card_flops(
+    card: PolicyCard, width: int | None = None, images: int | None = None
+) -> Flops | None:
     """Return a policy's ``flops`` by the description that its card names.
 
     Args:
         card: The family's card.
         width: The language model's width, where it is known: a checkpoint of another size is
             another model, whose cost the description does not tell.
+        images: Images that it encodes, empty ones with them; default: the description's.
 
     Returns:
         A function from a query's trace to its floating-point operations; ``None`` where the card
@@ -31,6 +35,8 @@ def card_flops(card: PolicyCard, width: int | None = None) -> Flops | None:
     model = load_model(card.model)
     if width is not None and width != model.language.transformer.width:
         return None
+    if images is not None:
+        model = replace(model, images=images)
     # Found once: the class of a plug-in's pruner is looked up among all packages.
     macs = None if card.pruner is None else macs_of(card.pruner)
     return lambda trace: trace_flops(model, trace, pruner=macs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,12 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    folder: Path, device: str, cameras: str | None, environment: str, trusted: bool = False
+    folder: Path,
+    device: str,
+    cameras: str | None,
+    environment: str,
+    trusted: bool = False,
+    fit: Callable[[Any], None] | None = None,
 ) -> Checkpoint:
     """Return a checkpoint, loaded by LeRobot itself.
 
@@ -72,6 +77,7 @@ def load_checkpoint(
         cameras: ``feature=agentview,feature=wrist``, or ``None`` to tell by the features' names.
         environment: See :func:`environment_steps`.
         trusted: Whether code that the checkpoint names may run.
+        fit: Puts further layers into the policy before its weights are loaded.
 
     Raises:
         PolicyError: LeRobot is not installed, the checkpoint cannot be read or would run code, a
@@ -87,7 +93,9 @@ def load_checkpoint(
         kind = factory.get_policy_class(config.type)
         check_trust(folder, config.type, trusted)
         adapted = config.use_peft or (folder / ADAPTER).is_file()
-        policy = (load_adapted if adapted else load_whole)(kind, where, config)
+        policy = (
+            load_adapted(kind, where, config) if adapted else load_whole(kind, where, config, fit)
+        )
         overrides = {"device_processor": {"device": device}}
         before, after = factory.make_pre_post_processors(
             config, pretrained_path=where, preprocessor_overrides=overrides
@@ -129,8 +137,12 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
         sampled: Whether GridS samples its tokens, which has its own cost.
     """
     kind, cameras = checkpoint.config.type, tuple(checkpoint.cameras.values())
-    if kind not in ("pi0", "pi05", "smolvla") or checkpoint.images.unfilled:
+    if kind not in ("pi0", "pi05", "smolvla"):
         return None
+    # Empty images are encoded like others; SmolVLA takes only as many as its config says.
+    empty = len(checkpoint.images.unfilled)
+    if kind == "smolvla":
+        empty = min(empty, checkpoint.config.empty_cameras)
     card = load_card(kind)
     widths = {
         value.shape[1]
@@ -139,7 +151,8 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
     }
     width = next(iter(widths)) if len(widths) == 1 else 0
     fits = sorted(cameras) == sorted(card.cameras)
-    return card_flops(replace(card, pruner="grids" if sampled else None), width) if fits else None
+    card = replace(card, pruner="grids" if sampled else None)
+    return card_flops(card, width, len(cameras) + empty) if fits else None
 
 
 def lerobot_module(name: str) -> Any:

@@ -6,13 +6,8 @@ it returns, so that is where the sampler goes.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import re
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,50 +18,7 @@ from gridseval.tokens import CameraTrace, TokenTrace
 if TYPE_CHECKING:
     from gridseval.tokens.pruners.grids import GridSampler
 
-_SAMPLER_KEY = re.compile(r"(^|[./])(active_token_sampler|action_active_sampler)[./]")
 _HOSTS = ("vlm_with_expert", "paligemma_with_expert")
-
-
-class Split(NamedTuple):
-    """A checkpoint without its sampler, and the sampler.
-
-    Attributes:
-        folder: What LeRobot loads.
-        sampler: ``None`` for a checkpoint without.
-    """
-
-    folder: Path
-    sampler: GridSampler | None
-
-
-@contextlib.contextmanager
-def split_sampler(checkpoint: Path, grids: str | None, convention: str) -> Iterator[Split]:
-    """Yield a checkpoint that LeRobot can load strictly, and the sampler's parameters beside it.
-
-    Loaded as it is, a checkpoint with a sampler is refused, or loses the sampler without a word and
-    runs on all tokens.
-
-    Args:
-        checkpoint: A checkpoint's folder.
-        grids: A file with a sampler's parameters; the checkpoint then must have none.
-        convention: The sampler's.
-
-    Raises:
-        PolicyError: Keys or shapes are not a sampler's, or there are two samplers.
-    """
-    file = checkpoint / "model.safetensors"
-    keys = _sampler_keys(file) if file.is_file() else ()  # an adapter has another
-    if grids is not None:
-        if keys:
-            raise PolicyError(f"{checkpoint} has its own sampler", "leave grids out")
-        from gridseval.tokens.pruners.grids_checkpoint import load_grids
-
-        yield Split(checkpoint, load_grids(grids, convention=convention))
-    elif not keys:
-        yield Split(checkpoint, None)
-    else:
-        with tempfile.TemporaryDirectory(prefix="gridseval-") as made:
-            yield Split(Path(made), _split(checkpoint, Path(made), convention))
 
 
 class GridsHook:
@@ -154,31 +106,3 @@ def embeds_images(checkpoint: Checkpoint) -> bool:
     """Return whether a policy embeds images one at a time, by LeRobot's method for that."""
     model = getattr(checkpoint.policy, "model", None)
     return any(hasattr(getattr(model, name, None), "embed_image") for name in _HOSTS)
-
-
-def _sampler_keys(file: Path) -> tuple[str, ...]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            return tuple(key for key in tensors.keys() if _SAMPLER_KEY.search(key))  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise PolicyError(f"cannot read {file}: {error}") from error
-
-
-def _split(folder: Path, made: Path, convention: str) -> GridSampler:
-    """Write a checkpoint's other parameters to a folder of links, and return its sampler."""
-    from safetensors.torch import load_file, save_file
-
-    from gridseval.tokens.pruners.grids import GridSampler
-
-    for file in folder.iterdir():
-        if file.name != "model.safetensors":
-            (made / file.name).symlink_to(file.resolve())
-    tensors = load_file(folder / "model.safetensors")  # mapped, not read
-    state = {key: tensors.pop(key) for key in list(tensors) if _SAMPLER_KEY.search(key)}
-    save_file(tensors, made / "model.safetensors")
-    try:
-        return GridSampler.from_state(state, convention=convention)
-    except PolicyError as error:
-        raise PolicyError(f"{folder}: {error.message}", error.hint) from error

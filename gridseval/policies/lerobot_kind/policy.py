@@ -19,9 +19,12 @@ from gridseval.policies.lerobot_kind.checkpoint import (
     load_checkpoint,
 )
 from gridseval.policies.lerobot_kind.description import policy_details, policy_notes, shown
-from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images, split_sampler
+from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images
+from gridseval.policies.lerobot_kind.known_types import APART, CERTAIN, CHUNKED, NOISE
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
 from gridseval.policies.lerobot_kind.places import find_checkpoint
+from gridseval.policies.lerobot_kind.sampler_split import split_sampler
+from gridseval.policies.lerobot_kind.vision_notes import VisionNotes
 from gridseval.policies.protocol import (
     ActionChunk,
     EnvironmentNeeds,
@@ -31,19 +34,6 @@ from gridseval.policies.protocol import (
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
-
-_CHUNKED = ("act", "pi0", "pi05", "pi0_fast", "smolvla", "xvla")
-"""Kinds whose chunk is all that they see of an observation: their queue is emptied before they look
-again. Every other kind is asked at every step, as LeRobot's own evaluation asks all."""
-
-_APART = (*_CHUNKED, "diffusion", "vqbet", "tdmpc", "multi_task_dit")
-"""Kinds whose memory of an episode is in attributes of the policy only."""
-
-_NOISE = dict.fromkeys(("pi0", "pi05", "smolvla"), ("chunk_size", "max_action_dim"))
-"""Kinds that take their noise as an argument: (chunk, action width) of the configuration."""
-
-_CERTAIN = ("act",)
-"""Kinds that draw no random numbers when they act."""
 
 _OF_SIZE = re.compile("size|shape|dimension", re.IGNORECASE)
 
@@ -58,7 +48,7 @@ class LerobotPolicy:
     the batch nor what ran before matters.
 
     With GridS the checkpoint's image tokens are sampled by a ``GridSampler``: with the checkpoint's
-    ``active_token_sampler.*`` if it has some, or those of the file ``grids``.
+    own sampler if it has one, or that of ``grids``.
 
     Args:
         checkpoint: A directory, a hub id ``owner/name``, or ``owner/name@revision``.
@@ -75,8 +65,11 @@ class LerobotPolicy:
             policy (X-VLA: another state, image values, goal poses); ``"libero"`` does not.
         actions: ``"delta"`` or ``"absolute"``, for the environment's controller; default: what
             LeRobot's evaluation needs for this kind of policy.
-        grids: A file with a sampler's parameters, safetensors or npz.
-        convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``.
+        grids: A sampler's parameters: a safetensors or npz file, or an orbax directory.
+        convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``;
+            default: what the names of its parameters tell.
+        interpolation: ``"nearest"`` samples the nearest tokens (an ablation of GridS's paper).
+        embed_coords: ``False`` adds no encoded coordinates (an ablation, too).
         trust_remote_code: Whether code that the checkpoint names may run.
 
     Raises:
@@ -95,20 +88,31 @@ class LerobotPolicy:
         environment: str = "lerobot",
         actions: str | None = None,
         grids: str | None = None,
-        convention: str = "lerobot",
+        convention: str | None = None,
+        interpolation: str | None = None,
+        embed_coords: bool | None = None,
         trust_remote_code: bool = False,
     ) -> None:
         self._seed = seed
         self._resize = None if resize is None else at_least(1, "resize", resize)
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
         place = find_checkpoint(checkpoint)
-        with split_sampler(place.folder, grids, convention) as (folder, sampler):
+        given = {"interpolation": interpolation, "embed_coords": embed_coords}
+        given = {k: v for k, v in {"convention": convention, **given}.items() if v is not None}
+        with split_sampler(place.folder, grids, given) as (folder, sampler, vision):
             self._checkpoint: Checkpoint = load_checkpoint(
-                folder, device, cameras, environment, trust_remote_code
+                folder,
+                device,
+                cameras,
+                environment,
+                trust_remote_code,
+                None if vision is None else vision.fit,
             )
-        self._hook: GridsHook | None = None
+        self._hook: GridsHook | VisionNotes | None = None
         if sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)
+        elif vision is not None:
+            self._hook = vision.watch(tuple(self._checkpoint.cameras.values()))
         self.flops = checkpoint_flops(self._checkpoint, sampled=sampler is not None)
         self._steps_at_once = self._chunks()
         self.replan = self._checked_replan(replan)
@@ -131,7 +135,7 @@ class LerobotPolicy:
             self._checkpoint.policy.reset()
             self._memories[slot] = remembered(self._checkpoint.policy)
         kind = self._checkpoint.config.type
-        if len(self._episodes) > 1 and kind not in _APART:
+        if len(self._episodes) > 1 and kind not in APART:
             raise PolicyError(
                 f"LeRobot's {kind!r} may remember an episode where gridseval cannot keep it apart "
                 "from others'",
@@ -165,7 +169,7 @@ class LerobotPolicy:
     def _chunks(self) -> bool:
         """Return whether the policy is asked for chunks, of one observation each."""
         config = self._checkpoint.config
-        if config.type not in _CHUNKED or self._checkpoint.absolute_state:
+        if config.type not in CHUNKED or self._checkpoint.absolute_state:
             return False
         ensembles = getattr(config, "temporal_ensemble_coeff", None) is not None
         return not ensembles and getattr(config, "n_obs_steps", 1) == 1
@@ -191,7 +195,7 @@ class LerobotPolicy:
         kind = self._checkpoint.config.type
         rows = 1 if batch is None else at_least(1, "batch", batch)
         # Without a way to hand it its noise, a policy draws it for one episode at a time.
-        if rows > 1 and not (self._steps_at_once and kind in (*_NOISE, *_CERTAIN)):
+        if rows > 1 and not (self._steps_at_once and kind in (*NOISE, *CERTAIN)):
             raise PolicyError(f"LeRobot's {kind!r} cannot batch", "leave batch out")
         return rows
 
@@ -254,11 +258,11 @@ class LerobotPolicy:
         config, policy = self._checkpoint.config, self._checkpoint.policy
         policy.reset()
         extra = {}
-        if config.type in _NOISE:
-            shape = [getattr(config, name) for name in _NOISE[config.type]]
+        if config.type in NOISE:
+            shape = [getattr(config, name) for name in NOISE[config.type]]
             drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
             extra["noise"] = torch.stack(drawn).to(config.device)
-        if config.type in (*_NOISE, *_CERTAIN):
+        if config.type in (*NOISE, *CERTAIN):
             with torch.inference_mode():
                 chunk = policy.predict_action_chunk(batch, **extra)
         else:

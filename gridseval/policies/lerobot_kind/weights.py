@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,16 @@ class _Loading:
         return f" ({' '.join(said[0].split())[:200]})" if said else ""
 
 
-def load_whole(kind: type[Any], where: str, config: Any) -> Any:
+def load_whole(
+    kind: type[Any], where: str, config: Any, fit: Callable[[Any], None] | None = None
+) -> Any:
     """Return a policy, loaded by LeRobot's own ``from_pretrained``, if its weights are all there.
 
     Args:
         kind: LeRobot's class of the policy.
         where: A folder with ``model.safetensors``.
         config: The policy's configuration.
+        fit: Called with the new policy before weights are loaded, to put further layers into it.
 
     Raises:
         PolicyError: A weight is missing from the file, unexpected in it, or of another shape, or
@@ -57,7 +60,7 @@ def load_whole(kind: type[Any], where: str, config: Any) -> Any:
     """
     _check_readable(Path(where) / "model.safetensors")
     loading = _Loading()
-    watched = _watched(kind, loading)
+    watched = _watched(kind, loading, fit)
     try:
         with contextlib.redirect_stdout(loading.said):
             policy = watched.from_pretrained(where, config=config, strict=False)
@@ -71,12 +74,14 @@ def load_whole(kind: type[Any], where: str, config: Any) -> Any:
     return policy
 
 
-def _watched(kind: type[Any], loading: _Loading) -> type[Any]:
+def _watched(kind: type[Any], loading: _Loading, fit: Callable[[Any], None] | None) -> type[Any]:
     """Return a class that spoils its initial weights, and notes what it is given to load."""
 
     class Watched(kind):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **keywords: Any) -> None:
             super().__init__(*arguments, **keywords)
+            if fit is not None:
+                fit(self)
             _poison(self)
 
         def load_state_dict(self, state_dict: Mapping[str, Any], *rest: Any, **named: Any) -> Any:

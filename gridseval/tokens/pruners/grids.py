@@ -23,10 +23,18 @@ from gridseval.tokens.pruners.checks import (
     check_flag,
     check_number,
 )
-from gridseval.tokens.pruners.grids_sampling import CONVENTIONS, place_on_image, sample
+from gridseval.tokens.pruners.grids_keys import find_convention
+from gridseval.tokens.pruners.grids_sampling import (
+    CONVENTIONS,
+    INTERPOLATIONS,
+    place_on_image,
+    sample,
+)
 from gridseval.tokens.pruners.grids_state import find_sizes, read_state
 from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
+
+_FLAX_EPSILON = 1e-6
 
 
 class GridSampler(Pruner):
@@ -53,12 +61,17 @@ class GridSampler(Pruner):
             :mod:`~gridseval.tokens.pruners.grids_sampling`.
         hidden: Width of the scout MLP.
         coordinate_hidden: Width of the coordinate encoder.
-        layer_norm: Normalise the mean token first (``grid_new.py``).
+        layer_norm: Normalise the mean token first, with flax's eps 1e-6 (``grid_new.py``).
         margin: m in [0, 0.5) (``grid_new.py``).
+        interpolation: ``"bilinear"``, or ``"nearest"``: the nearest token alone, whose place has no
+            gradient (an ablation of the paper).
+        embed_coords: Whether encoded coordinates are added; without is the paper's ablation "no
+            geometry injection".
 
     Attributes:
+        norm: LayerNorm, or the identity without ``layer_norm``.
         scout_mlp: Linear, ReLU, Linear.
-        coord_encoder: Linear, ReLU, Linear.
+        coord_encoder: Linear, ReLU, Linear; ``None`` without ``embed_coords``.
 
     Raises:
         PolicyError: An argument is out of range.
@@ -77,6 +90,8 @@ class GridSampler(Pruner):
         coordinate_hidden: int = 256,
         layer_norm: bool = False,
         margin: float = 0.0,
+        interpolation: str = "bilinear",
+        embed_coords: bool = True,
     ) -> None:
         super().__init__()
         self.k = check_count("k", k)
@@ -85,10 +100,13 @@ class GridSampler(Pruner):
         if check_number("margin", margin, 0, 0.5) == 0.5:
             raise PolicyError("a pruner's margin must be less than 0.5: no point could move")
         self.margin = margin
+        self.interpolation = check_choice("interpolation", interpolation, INTERPOLATIONS)
         normed = check_flag("layer_norm", layer_norm)
-        self.norm = nn.LayerNorm(dim) if normed else nn.Identity()
+        self.norm = nn.LayerNorm(dim, eps=_FLAX_EPSILON) if normed else nn.Identity()
         self.scout_mlp = _mlp(dim, check_count("hidden", hidden), 2 * k)
-        self.coord_encoder = _mlp(2, check_count("coordinate_hidden", coordinate_hidden), dim)
+        inner = check_count("coordinate_hidden", coordinate_hidden)
+        encodes = check_flag("embed_coords", embed_coords)
+        self.coord_encoder = _mlp(2, inner, dim) if encodes else None
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
@@ -102,13 +120,21 @@ class GridSampler(Pruner):
         Args:
             state: Key to array or tensor, in any of the published key sets or this class's own; see
                 :func:`~gridseval.tokens.pruners.grids_state.read_state`.
-            **arguments: The constructor's ``convention`` and ``margin``.
+            **arguments: The constructor's ``convention``, ``margin``, ``interpolation`` and
+                ``embed_coords``. Without ``convention`` the key set tells it, see
+                :func:`~gridseval.tokens.pruners.grids_keys.find_convention`. With
+                ``embed_coords=False`` the encoder of coordinates is left out.
 
         Raises:
             PolicyError: Keys are missing or too many, or shapes do not fit each other.
         """
         tensors = read_state(state)
-        sampler = cls(**find_sizes(tensors), **arguments)
+        given = {"convention": find_convention(state), **find_sizes(tensors)}
+        if arguments.get("embed_coords") and not given["embed_coords"]:
+            raise PolicyError("parameters of GridS have no coord_encoder, so embed_coords is false")
+        sampler = cls(**{**given, **arguments})
+        if sampler.coord_encoder is None:
+            tensors = {k: v for k, v in tensors.items() if not k.startswith("coord_encoder.")}
         sampler.load_state_dict(tensors, strict=True)
         return sampler
 
@@ -157,13 +183,15 @@ class GridSampler(Pruner):
         return self.margin + (1 - 2 * self.margin) * coordinates
 
     def sample(self, maps: Tensor, coordinates: Tensor) -> Tensor:
-        """Return bilinear samples plus encoded coordinates, (B, K, D) in the maps' dtype.
+        """Return samples, plus encoded coordinates if any, (B, K, D) in the maps' dtype.
 
         Args:
             maps: float (B, rows, columns, D).
             coordinates: float (B, K, 2), x then y, in [0, 1].
         """
-        sampled = sample(maps, coordinates, self.convention)
+        sampled = sample(maps, coordinates, self.convention, self.interpolation)
+        if self.coord_encoder is None:
+            return sampled
         encoded: Tensor = self.coord_encoder(coordinates)
         return sampled + encoded.to(maps.dtype)
 

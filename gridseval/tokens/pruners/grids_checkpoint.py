@@ -1,4 +1,4 @@
-"""Reads GridS's parameters from a file; see ``grids_state`` for the key sets."""
+"""Reads GridS's parameters from a file or an orbax directory; see ``grids_state`` for key sets."""
 
 from __future__ import annotations
 
@@ -13,30 +13,37 @@ from torch import Tensor
 
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.grids import GridSampler
+from gridseval.tokens.pruners.grids_orbax import read_orbax
 
 
 def load_grids(path: str | Path, **arguments: Any) -> GridSampler:
-    """Return the sampler of a checkpoint file.
+    """Return the sampler of a checkpoint.
 
     Args:
-        path: A ``.safetensors`` or ``.npz`` file.
-        **arguments: ``convention`` and ``margin`` of
-            :class:`~gridseval.tokens.pruners.grids.GridSampler`.
+        path: A ``.safetensors`` or ``.npz`` file, or a directory that orbax wrote: openpi's
+            ``params/``, or the checkpoint's directory with ``params/`` in it, which needs the
+            package ``orbax-checkpoint``.
+        **arguments: ``convention``, ``margin``, ``interpolation`` and ``embed_coords`` of
+            :class:`~gridseval.tokens.pruners.grids.GridSampler`. Without ``convention`` the key set
+            tells it: ``token_sampler`` and ``vision_token_sampler`` are ``"lerobot"``,
+            ``input_norm`` is ``"core_idea"``, others are ``"openpi"``.
 
     Raises:
-        PolicyError: The file cannot be read, or keys or shapes are not a sampler's.
+        PolicyError: The checkpoint cannot be read, or keys or shapes are not a sampler's.
     """
     try:
-        return GridSampler.from_state(_read_file(Path(path)), **arguments)
+        return GridSampler.from_state(_read(Path(path)), **arguments)
     except PolicyError as error:
         raise PolicyError(f"{path}: {error.message}", error.hint) from error
 
 
-def _read_file(path: Path) -> Mapping[str, Any]:
+def _read(path: Path) -> Mapping[str, Any]:
+    if path.is_dir():
+        return read_orbax(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix != ".npz":
-        raise PolicyError("GridS reads .safetensors and .npz files")
+        raise PolicyError("GridS reads .safetensors and .npz files, and directories of orbax")
     try:
         path.open("rb").close()
         if not zipfile.is_zipfile(path):

@@ -11,7 +11,11 @@ lerobot     c · N − 0.5    as ``grid_sample(2c − 1, align_corners=False)`` 
                            at c = 0 and 1 half of the weight is lost
 =========== ============== =====================================================================
 
-Source: openpi's ``grid.py`` (the published weights), ``core_idea/grid_pytorch.py`` and
+With ``"nearest"`` the token whose place is nearest is taken, of two equally near ones that with
+the even number; ``lerobot`` gives zeros where it lies outside, as ``grid_sample(mode="nearest")``.
+
+Source: openpi's ``grid.py`` (the published weights; its ``grid_sample_nearest`` is the
+paper's ablation), ``core_idea/grid_pytorch.py`` and
 ``grid_new.py``, and the LeRobot fork, all of the Grid-Sampler repository at commit 11d58d7.
 """
 
@@ -26,6 +30,7 @@ from gridseval.tokens.pruners.numerics import widen
 from gridseval.tokens.pruners.selection import take_tokens
 
 CONVENTIONS = ("openpi", "core_idea", "lerobot")
+INTERPOLATIONS = ("bilinear", "nearest")
 
 
 class Taps(NamedTuple):
@@ -40,16 +45,23 @@ class Taps(NamedTuple):
     weights: Tensor
 
 
-def sample(features: Tensor, points: Tensor, convention: str) -> Tensor:
-    """Return features at points, float (B, K, D), differentiable by both.
+def sample(
+    features: Tensor, points: Tensor, convention: str, interpolation: str = "bilinear"
+) -> Tensor:
+    """Return features at points, float (B, K, D).
+
+    Bilinear samples are differentiable by features and points, nearest ones by features only.
 
     Args:
         features: float (B, rows, columns, D).
         points: float (B, K, 2), x (column) then y (row), in [0, 1]. Weights are computed in their
             dtype, in float32 at least.
         convention: One of ``CONVENTIONS``.
+        interpolation: One of ``INTERPOLATIONS``.
     """
     rows, columns = features.shape[1:3]
+    if interpolation == "nearest":
+        return _take_nearest(features, points, convention)
     x = locate(points[..., 0], columns, convention)
     y = locate(points[..., 1], rows, convention)
     flat = (y.indices[..., :, None] * columns + x.indices[..., None, :]).flatten(1)
@@ -68,9 +80,7 @@ def locate(coordinates: Tensor, count: int, convention: str) -> Taps:
         count: N, at least 1.
         convention: One of ``CONVENTIONS``.
     """
-    coordinates = widen(coordinates)
-    inside = convention != "lerobot"
-    place = coordinates * (count - 1) if inside else coordinates * count - 0.5
+    place = _token_place(coordinates, count, convention)
     low = place.detach().floor()
     high = low + 1
     upper = place - low
@@ -102,3 +112,22 @@ def place_on_image(points: Tensor, rows: int, columns: int, convention: str) -> 
         return points
     counts = points.new_tensor([columns, rows])
     return (points * (counts - 1) + 0.5) / counts
+
+
+def _token_place(coordinates: Tensor, count: int, convention: str) -> Tensor:
+    """Return where coordinates lie between tokens: 0 is the first's centre, N − 1 the last's."""
+    coordinates = widen(coordinates)
+    inside = convention != "lerobot"
+    return coordinates * (count - 1) if inside else coordinates * count - 0.5
+
+
+def _take_nearest(features: Tensor, points: Tensor, convention: str) -> Tensor:
+    """Return the tokens nearest to points, (B, K, D); zeros for those outside the grid."""
+    rows, columns = features.shape[1:3]
+    x, y = (
+        _token_place(points[..., axis], count, convention).detach().round().long()
+        for axis, count in enumerate((columns, rows))
+    )
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    flat = y.clamp(0, rows - 1) * columns + x.clamp(0, columns - 1)
+    return take_tokens(features.flatten(1, 2), flat) * inside[..., None].to(features.dtype)

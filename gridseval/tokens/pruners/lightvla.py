@@ -6,22 +6,19 @@ and whose "language" is everything after the visual tokens: state, prompt, actio
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
-import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from gridseval.tokens.pruners import products
-from gridseval.tokens.pruners.checks import check_flag, check_number
-from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
+from gridseval.tokens.pruners.interface import PrunerInput
 from gridseval.tokens.pruners.layout import Needs, Role
 from gridseval.tokens.pruners.numerics import rms_norm
-from gridseval.tokens.pruners.queries import keep_wanted, take_softly
+from gridseval.tokens.pruners.queries import QueryPruner
 
 
-class LightVla(Pruner):
+class LightVla(QueryPruner):
     """Keeps the tokens that at least one visual token's query selects, over all cameras jointly.
 
     With V = rms(H_v) (P, D) and L = rms(H_l) (T, D), rms without weight, eps 1e-6, in float32::
@@ -31,8 +28,9 @@ class LightVla(Pruner):
         kept = {argmax_j S_ij | i}
 
     Training keeps P tokens: S' = S + ε, ε ~ U(0, α), H'_v = I H_v with I straight through; α falls
-    linearly to 0 (:meth:`set_progress`). Inference keeps each selected token once, in the original
-    order and with its position id; counts differ between rows.
+    linearly to 0 (``set_progress``). Each of the P slots has the position id of the token that it
+    selected (``TokenPruner.forward`` of the code). Inference keeps each selected token once, in the
+    original order and with its position id; counts differ between rows.
 
     Products are computed in the tokens' dtype, as in the code, but for the text's softmax, whose
     argument is never rounded to it.
@@ -41,39 +39,28 @@ class LightVla(Pruner):
         noise: α at the start of training, at least 0. The paper's ablation: without noise 97.0 %,
             constant noise 97.0 %, decaying 97.4 %.
         decay: Whether α falls with progress.
+        extra: Random tokens that inference keeps besides, or ``"kept"``: as many as are selected.
+            The paper's ablation "+ k random tokens": 96.8 %.
+        drop: Probability with which inference drops each selected token. The paper's ablation
+            "10 % dropped": 96.6 %.
 
     Raises:
-        PolicyError: ``noise`` is negative or not finite.
+        PolicyError: An argument is out of range.
     """
 
     name = "lightvla"
     macs = staticmethod(products.lightvla)
-    needs = Needs(text=True)
 
-    def __init__(self, *, noise: float = 1.0, decay: bool = True) -> None:
-        super().__init__()
-        self.noise = check_number("noise", noise, 0)
-        self.decay = check_flag("decay", decay)
-        self.alpha = self.noise
-
-    def set_progress(self, share: float) -> None:
-        """Set the noise to α = noise · (1 − share), share = step / steps in [0, 1].
-
-        Raises:
-            PolicyError: ``share`` is outside.
-        """
-        share = check_number("share of training", share, 0, 1)
-        self.alpha = self.noise * (1 - share) if self.decay else self.noise
-
-    def prune(self, inputs: PrunerInput) -> Pruned:
-        """Return (B, K, D), K the most tokens that a row keeps; in training (B, P, D)."""
-        scores = self.score(inputs)
-        if not self.training:
-            return keep_wanted(self.name, inputs, scores)
-        taken = take_softly(self.name, inputs, scores + self.alpha * _draw(scores, inputs))
-        # The sequence keeps its length in training, and with it its positions.
-        positions = torch.arange(scores.shape[2], device=scores.device).expand(len(scores), -1)
-        return dataclasses.replace(taken, position_ids=positions)
+    def __init__(
+        self,
+        *,
+        noise: float = 1.0,
+        decay: bool = True,
+        extra: int | str = 0,
+        drop: float = 0.0,
+    ) -> None:
+        super().__init__(noise=noise, decay=decay, extra=extra, drop=drop)
+        self.needs = Needs(text=True, generators=self.random)
 
     def score(self, inputs: PrunerInput) -> Tensor:
         """Return S, float (B, P, P)."""
@@ -87,14 +74,3 @@ class LightVla(Pruner):
             visual, language, language, attn_mask=None if heard.all() else heard
         )
         return rms_norm(wanted) @ visual.mT * scale
-
-
-def _draw(scores: Tensor, inputs: PrunerInput) -> Tensor:
-    """Return ε / α ~ U(0, 1), (B, P, P), of each row's own generator if there are any."""
-    if inputs.generators is None:
-        return torch.rand_like(scores)
-    rows = [
-        torch.rand(scores.shape[1:], generator=generator, device=generator.device)
-        for generator in inputs.generators
-    ]
-    return torch.stack(rows).to(scores)

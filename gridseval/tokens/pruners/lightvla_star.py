@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.checks import attention_of, check_count
-from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
+from gridseval.tokens.pruners.interface import Pruned, PrunerInput
 from gridseval.tokens.pruners.layout import Host, Needs, Place, Role
 from gridseval.tokens.pruners.numerics import rms_norm
-from gridseval.tokens.pruners.queries import keep_wanted, take_softly
+from gridseval.tokens.pruners.queries import QueryPruner
 
 
-class LightVlaStar(Pruner):
+class LightVlaStar(QueryPruner):
     """Keeps the tokens that at least one of N learnable queries selects, all cameras jointly.
 
     With LN an RMS norm with weights (eps 1e-6, float32)::
@@ -33,13 +33,18 @@ class LightVlaStar(Pruner):
     that layer's attention; here that is ``layer=1``: hidden states entering layer 1, attention of
     layer 0. ``attn`` is the mean over heads and over all queries that are not visual, (1, P); the
     paper leaves the reduction open. It takes at most N tokens. Training returns N tokens straight
-    through, at the positions of the tokens they are.
+    through, at the positions of the tokens they are, with LightVLA's noise on S: ε ~ U(0, α), whose
+    α falls linearly to 0 (``set_progress``).
 
     Args:
         layer: ``None`` for the encoder variant, else the decoder layer, at least 1 (paper: 1 to 3).
         queries: N, at least 1.
         dim: D, width of the decoder; used with ``layer``.
         encoder_dim: D', width of the encoder's features; used without.
+        noise: α at the start of training, at least 0.
+        decay: Whether α falls with progress.
+        extra: As LightVLA's: random tokens that inference keeps besides, or ``"kept"``.
+        drop: As LightVLA's: probability with which inference drops each selected token.
 
     Attributes:
         queries: Parameter (N, D or D'), ~ N(0, 0.02²) at first.
@@ -61,8 +66,12 @@ class LightVlaStar(Pruner):
         queries: int = products.QUERIES,
         dim: int = 4096,
         encoder_dim: int = 2176,
+        noise: float = 1.0,
+        decay: bool = True,
+        extra: int | str = 0,
+        drop: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(noise=noise, decay=decay, extra=extra, drop=drop)
         width = check_count("width", encoder_dim if layer is None else dim)
         self.queries = nn.Parameter(torch.randn(check_count("queries", queries), width) * 0.02)
         self.query_weight = nn.Parameter(torch.ones(width))
@@ -70,9 +79,10 @@ class LightVlaStar(Pruner):
         self.zeta: nn.Parameter | None = None
         if layer is None:
             self.places = (Place("encoder"),)
+            self.needs = Needs(generators=self.random)
         else:
             self.places = (Place("layer", check_count("layer", layer)),)
-            self.needs = Needs(attention=((layer - 1,),))
+            self.needs = Needs(attention=((layer - 1,),), generators=self.random)
             self.zeta = nn.Parameter(torch.ones(()))
 
     @classmethod
@@ -88,9 +98,7 @@ class LightVlaStar(Pruner):
                 f"pruner {self.name!r} has queries of width {width}, the tokens have "
                 f"{inputs.tokens.shape[2]}"
             )
-        scores = self.score(inputs)
-        take = take_softly if self.training else keep_wanted
-        return take(self.name, inputs, scores)
+        return super().prune(inputs)
 
     def score(self, inputs: PrunerInput) -> Tensor:
         """Return S, float (B, N, P), in the tokens' dtype."""

@@ -49,10 +49,15 @@ def none(choice: Choice) -> int:  # noqa: ARG001 - the others look at it
 
 
 def grids(choice: Choice) -> int:
-    """Scout MLP once per camera; per point the coordinate MLP and the weights of four tokens."""
+    """Scout MLP once per camera; per point the coordinate MLP and the weights of four tokens.
+
+    Arguments: ``embed_coords=False`` has no coordinate MLP, ``interpolation="nearest"`` no weights.
+    """
     outputs = 2 * choice.kept // max(choice.cameras, 1)
     scout = choice.cameras * SCOUT * (choice.width + outputs)
-    return scout + choice.kept * (COORDINATES * (2 + choice.width) + 4 * choice.width)
+    encoded = COORDINATES * (2 + choice.width) if choice.arguments.get("embed_coords", True) else 0
+    nearest = choice.arguments.get("interpolation") == "nearest"
+    return scout + choice.kept * (encoded + (0 if nearest else 4 * choice.width))
 
 
 def lightvla(choice: Choice) -> int:

@@ -138,10 +138,13 @@ def without_peft() -> str:
 
 def grids_told() -> dict[str, Any]:
     sampler = str(FOLDER / "sampler.safetensors")
-    _, (together,) = play("smolvla", [0, 1], grids=sampler)
+    # Bare names tell openpi's convention; this one was made for LeRobot's.
+    _, (together,) = play("smolvla", [0, 1], grids=sampler, convention="lerobot")
     _, (own,) = play("smolvla_grids", [0, 1])
     _, (three,) = play("smolvla_three", [0, 1], grids=sampler)
     _, (dense,) = play("pi0", [0])
+    # openpi's three images, of which LIBERO fills two.
+    _, (openpi,) = play("pi05", [0, 1], grids=str(FOLDER / "sampler_pi.safetensors"))
     points = [
         [(camera.camera, camera.grid, camera.points.tolist()) for camera in trace.cameras]
         for trace in own.traces
@@ -151,6 +154,7 @@ def grids_told() -> dict[str, Any]:
         "own": own.actions.tolist(),
         "traces": points,
         "with_empty": [[camera.camera for camera in t.cameras] for t in three.traces],
+        "openpi": [[(c.camera, len(c.points)) for c in t.cameras] for t in openpi.traces],
         "dense": [(camera.camera, camera.grid) for camera in dense.traces[0].cameras],
     }
 

@@ -237,14 +237,28 @@ def save_tiny_smolvlm(folder: Path) -> None:
 
 
 def add_sampler(source: Path, folder: Path, sampler: Path, leave_out: str = "") -> None:
-    """Write a copy of a checkpoint with GridS's parameters in it, as the LeRobot fork does."""
+    """Write a copy of a checkpoint with GridS's parameters in it, as the LeRobot fork writes it.
+
+    Statistics are parameters, there is no processor, and config.json says how many points there
+    are (``record_grids_fork.py``).
+    """
     folder.mkdir()
-    for file in source.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((source / "config.json").read_text())
+    config |= {"use_grid_token_sampler": True, "grid_token_sampler_num_tokens": 4}
+    (folder / "config.json").write_text(json.dumps(config))
     tensors = load_file(source / "model.safetensors")
     for key, value in load_file(sampler).items():
         if key != leave_out:
-            tensors[f"model.active_token_sampler.{key}"] = value
+            tensors[f"model.token_sampler.{key}"] = value
+    (stored,) = source.glob("policy_postprocessor*unnormalizer*.safetensors")
+    statistics = load_file(stored)
+    for statistic in ("mean", "std"):
+        value = {"mean": torch.zeros(8), "std": torch.ones(8)}[statistic]
+        tensors[f"normalize_inputs.buffer_observation_state.{statistic}"] = value
+        for head in ("normalize_targets", "unnormalize_outputs"):
+            # Copies: a file does not hold one tensor under two names.
+            value = statistics[f"action.{statistic}"].clone()
+            tensors[f"{head}.buffer_action.{statistic}"] = value
     save_file(tensors, folder / "model.safetensors")
 
 
@@ -271,6 +285,7 @@ def make_samplers(folder: Path) -> None:
     torch.manual_seed(1)
     sampler = folder / "sampler.safetensors"
     save_file(GridSampler(k=4, dim=48, convention="lerobot").state_dict(), sampler)
+    save_file(GridSampler(k=2, dim=16).state_dict(), folder / "sampler_pi.safetensors")
     add_sampler(folder / "smolvla", folder / "smolvla_grids", sampler)
     add_sampler(folder / "smolvla", folder / "smolvla_lacking", sampler, "scout_mlp.0.weight")
 

@@ -137,6 +137,7 @@ def test_grids_samples_smolvlas_tokens(told: Any) -> None:
 
 def test_empty_cameras_are_in_no_trace(told: Any) -> None:
     assert told["grids"]["with_empty"] == [["agentview", "wrist"]] * 2
+    assert told["grids"]["openpi"] == [[["agentview", 2], ["wrist", 2]]] * 2
     assert [camera for camera, _ in told["grids"]["dense"]] == ["agentview", "wrist"]
 
 

@@ -42,7 +42,7 @@ def reference_tokens(sampler: GridSampler, tokens: Floats, camera: CameraGrid) -
     state = {name: plain(value) for name, value in sampler.state_dict().items()}
     mean = tokens.mean(0)
     if "norm.weight" in state:
-        mean = (mean - mean.mean()) / np.sqrt(mean.var() + 1e-5)
+        mean = (mean - mean.mean()) / np.sqrt(mean.var() + 1e-6)  # flax's
         mean = mean * state["norm.weight"] + state["norm.bias"]
     hidden = state["scout_mlp.0.weight"] @ mean + state["scout_mlp.0.bias"]
     logits = state["scout_mlp.2.weight"] @ np.maximum(hidden, 0) + state["scout_mlp.2.bias"]

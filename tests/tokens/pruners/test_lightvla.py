@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from pruner_doubles import (
     some_inputs,
 )
 
+from gridseval.errors import PolicyError
 from gridseval.tokens.pruners import Role
 from gridseval.tokens.pruners.interface import PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid
@@ -102,7 +104,8 @@ def test_training_keeps_the_length_and_the_hard_choice() -> None:
     for row in range(2):
         wanted = reference_scores(inputs, row).argmax(1)
         assert torch.equal(pruned.tokens[row], inputs.tokens[row, wanted.tolist()])
-        assert pruned.position_ids[row].tolist() == list(range(32))
+        # Each slot has the position of the token that it selected, as in the authors' forward.
+        assert pruned.position_ids[row].tolist() == wanted.tolist()
         assert set(kept_of(pruned, row)) == set(wanted.tolist())
     assert pruned.traces[0].kept_count == len(set(reference_scores(inputs, 0).argmax(1).tolist()))
 
@@ -124,6 +127,51 @@ def test_constant_noise_does_not_fall() -> None:
     pruner = LightVla(noise=0.5, decay=False)
     pruner.set_progress(0.9)
     assert pruner.alpha == 0.5
+
+
+@pytest.mark.parametrize("extra", [1, 5, "kept", 40])
+def test_random_tokens_are_kept_besides(extra: int | str) -> None:
+    inputs = some_inputs(3, 3)
+    wanted = [set(kept_of(LightVla().eval()(inputs), row)) for row in range(3)]
+    assert max(map(len, wanted)) <= 16, "there is room for as many again"
+    seeds = [[torch.Generator().manual_seed(seed + row) for row in range(3)] for seed in (1, 1, 9)]
+    first, again, other = (
+        LightVla(extra=extra).eval()(dataclasses.replace(inputs, generators=some)) for some in seeds
+    )
+    assert_consistent(first, inputs)
+    assert_unchanged(first, inputs)
+    for row in range(3):
+        count = len(wanted[row]) if extra == "kept" else int(extra)
+        kept = set(kept_of(first, row))
+        assert kept >= wanted[row]
+        assert len(kept) == min(len(wanted[row]) + count, 32)
+        assert kept_of(again, row) == sorted(kept)
+    if extra != 40:
+        assert [kept_of(first, r) for r in range(3)] != [kept_of(other, r) for r in range(3)]
+
+
+def test_wanted_tokens_are_dropped_each_by_itself() -> None:
+    inputs = some_inputs(3, 2)
+    wanted = [set(kept_of(LightVla().eval()(inputs), row)) for row in range(2)]
+    seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+    pruned = LightVla(drop=0.3).eval()(dataclasses.replace(inputs, generators=seeds))
+    for row, seed in enumerate((1, 2)):
+        lost = torch.rand(32, generator=torch.Generator().manual_seed(seed)) > 1 - 0.3
+        assert set(kept_of(pruned, row)) == wanted[row] - set(torch.where(lost)[0].tolist())
+    nearly_all = LightVla(drop=1 - 1e-9).eval()
+    pruned = nearly_all(dataclasses.replace(inputs, generators=seeds))
+    for row in range(2):
+        votes = np.bincount(reference_scores(inputs, row).argmax(1), minlength=32)
+        assert kept_of(pruned, row) == [int(votes.argmax())]
+
+
+def test_random_ablations_ask_for_generators() -> None:
+    with pytest.raises(PolicyError, match="needs 1 random generators"):
+        LightVla(extra=2).eval()(some_inputs(3))
+    with pytest.raises(PolicyError, match="drop must be less than 1"):
+        LightVla(drop=1)
+    with pytest.raises(PolicyError, match="extra must be a whole number from 0, not 'all'"):
+        LightVla(extra="all")
 
 
 def test_gradients_go_through_the_soft_choice() -> None:
@@ -175,3 +223,34 @@ def test_it_scores_bfloat16_as_lightvlas_own_code(seed: int) -> None:
     assert (scores != theirs).mean() <= 0.01
     kept = np.unpackbits(LIGHTVLAS[f"kept/{seed}"])[:COUNT]
     assert len(set(kept_of(LightVla().eval()(inputs), 0)) ^ set(np.flatnonzero(kept))) <= 1
+
+
+def recorded_inputs(seed: int, **others: Any) -> PrunerInput:
+    """Return the float32 inputs of ``record_lightvla_forward.py``."""
+    visual, text = (torch.from_numpy(part) for part in lightvla_tokens(seed))
+    cameras = (CameraGrid("agentview", 16, 16), CameraGrid("wrist", 16, 16))
+    roles = torch.full(text.shape[:2], int(Role.OTHER))
+    return PrunerInput(visual, cameras, text=text, text_roles=roles, **others)
+
+
+FORWARDS = np.load(Path(__file__).parent / "lightvla_forward.npz")
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 1.0])
+def test_a_training_slot_has_the_position_of_its_token_as_in_lightvlas_code(noise: float) -> None:
+    torch.manual_seed(5)
+    pruned = LightVla(noise=noise)(recorded_inputs(0))
+    theirs = FORWARDS[f"positions/{noise}"]
+    # The order of sums may decide between two tokens that are as good as equal.
+    assert (pruned.position_ids[0].numpy() == theirs).mean() >= 0.995
+    tokens = recorded_inputs(0).tokens[0, pruned.position_ids[0]]
+    assert torch.equal(pruned.tokens[0], tokens)
+
+
+def test_dropped_tokens_are_those_of_lightvlas_ablation() -> None:
+    generator = torch.Generator().manual_seed(5)
+    pruned = LightVla(drop=0.1).eval()(recorded_inputs(0, generators=[generator]))
+    kept = np.unpackbits(FORWARDS["dropped"])[:COUNT]
+    assert set(kept_of(pruned, 0)) == set(np.flatnonzero(kept).tolist())
+    whole = np.unpackbits(FORWARDS["whole"])[:COUNT]
+    assert 0.02 < 1 - kept.sum() / whole.sum() < 0.2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,7 @@ def test_places_and_needs() -> None:
 def test_training_returns_one_token_per_query_and_reaches_all_parameters() -> None:
     inputs = some_inputs(3, 2, layers=(0,))
     pruner = star(1)
+    pruner.set_progress(1)
     pruned = pruner(inputs)
     wanted = reference_scores(pruner, inputs, 1).argmax(1).tolist()
     assert torch.equal(pruned.tokens[1], inputs.tokens[1, wanted])
@@ -103,6 +106,26 @@ def test_training_returns_one_token_per_query_and_reaches_all_parameters() -> No
     pruned.tokens.square().sum().backward()
     for name, parameter in pruner.named_parameters():
         assert parameter.grad is not None and bool(parameter.grad.any()), name
+
+
+def test_training_has_lightvlas_falling_noise() -> None:
+    inputs = some_inputs(4, 2, layers=(0,))
+    for progress in (0.0, 0.75, 1.0):
+        pruner = star(1)
+        pruner.set_progress(progress)
+        seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+        pruned = pruner(dataclasses.replace(inputs, generators=seeds))
+        for row, seed in enumerate((1, 2)):
+            noise = torch.rand(12, 32, generator=torch.Generator().manual_seed(seed))
+            noisy = reference_scores(pruner, inputs, row) + (1 - progress) * plain(noise)
+            assert pruned.position_ids[row].tolist() == noisy.argmax(1).tolist()
+    assert LightVlaStar(noise=0.5, decay=False).alpha == 0.5
+
+
+def test_the_ablations_are_lightvlas() -> None:
+    pruner = LightVlaStar(layer=1, queries=12, dim=16, extra=5, drop=0.2)
+    assert (pruner.extra, pruner.drop, pruner.needs.generators) == (5, 0.2, True)
+    assert not star(1).needs.generators
 
 
 def test_refuses_tokens_of_another_width() -> None:

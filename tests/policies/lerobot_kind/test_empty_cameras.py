@@ -1,0 +1,51 @@
+"""FLOPs of LeRobot's policies count the images that they encode, empty ones with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridseval.policies.lerobot_kind.checkpoint import checkpoint_flops
+from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens.accounting import load_model, trace_flops
+
+
+def flops_of(kind: str, unfilled: int, empty_cameras: int, width: int) -> float:
+    """Return the cost of a query that keeps 16 points per camera."""
+    cameras = {"image": "agentview", "image2": "wrist"}
+    weight = SimpleNamespace(shape=(8, width))
+    checkpoint: Any = SimpleNamespace(
+        config=SimpleNamespace(type=kind, empty_cameras=empty_cameras),
+        cameras=cameras,
+        images=SimpleNamespace(unfilled=("x",) * unfilled),
+        policy=SimpleNamespace(named_parameters=lambda: [("embed_tokens.weight", weight)]),
+    )
+    flops = checkpoint_flops(checkpoint, sampled=True)
+    assert flops is not None
+    return flops(trace())
+
+
+def trace() -> TokenTrace:
+    points = np.full((16, 2), 0.5, np.float32)
+    return TokenTrace(
+        tuple(CameraTrace(name, (16, 16), points=points) for name in ("agentview", "wrist"))
+    )
+
+
+def test_openpis_three_image_layout_costs_what_openpis_model_does() -> None:
+    three = flops_of("pi0", unfilled=1, empty_cameras=1, width=2048)
+    assert three == trace_flops(load_model("pi0"), trace(), pruner="grids")
+    two = replace(load_model("pi0"), images=2)
+    expected = trace_flops(two, trace(), pruner="grids")
+    assert flops_of("pi0", unfilled=0, empty_cameras=0, width=2048) == expected < three
+
+
+@pytest.mark.parametrize(("unfilled", "empty", "images"), [(0, 0, 2), (1, 1, 3), (2, 1, 3)])
+def test_smolvla_encodes_as_many_as_its_config_says(unfilled: int, empty: int, images: int) -> None:
+    cost = flops_of("smolvla", unfilled, empty, width=960)
+    two = flops_of("smolvla", 0, 0, width=960)
+    assert (cost > two) == (images == 3)
