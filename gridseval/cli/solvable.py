@@ -95,34 +95,40 @@ def command(suites: tuple[str, ...], form: str, list_file: Path | None, **option
     gridseval solvable libero_goal --trials 10
     gridseval solvable libero_plus --out runs/map
     """  # noqa: D301
-    from gridseval.solvable import SolvableConfig, make_map
+    from gridseval.solvable import SolvableConfig, make_map, plans_of, refuse_without_data
     from gridseval.solvable.summary import map_markdown, map_text
-    from gridseval.solvable.unsolved_list import write_list
+    from gridseval.solvable.unsolved_list import check_list, write_list
 
     config = SolvableConfig(
         suites=suites, command=shlex.join(["gridseval", *sys.argv[1:]]), **options
     )
+    plans = plans_of(config)
+    if list_file is not None:
+        check_list(list_file, {plan.suite.name: len(plan.tasks) for plan in plans})
+    if not any(plan.run for plan in plans):
+        refuse_without_data(plans[0])
     maps = []
-    for name in config.all_suites:
+    for plan in plans:
         bar = make_progress()
         try:
-            maps.append(make_map(config, name, bar))
+            maps.append(make_map(config, plan, bar))
         except KeyboardInterrupt as error:
             error.args = (f"the same command with --out {config.out} resumes",)
             raise
         finally:
             bar.close()
+    click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
     if list_file is not None:
         write_list(list_file, maps)
     _draw(config, maps)
-    click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
     click.echo(f"\nmaps: {config.out}", err=True)
-    return _ERRORS_EXIT_CODE if any(row.state == "error" for m in maps for row in m.rows) else 0
+    failed = any(row.error is not None for each in maps for row in each.rows)
+    return _ERRORS_EXIT_CODE if failed else 0
 
 
 def _draw(config: SolvableConfig, maps: Sequence[TaskMap]) -> None:
     """Draw the contact sheets; without a renderer the maps are complete, too."""
-    from gridseval.errors import MachineError
+    from gridseval.errors import GridsevalError
     from gridseval.solvable.contact_sheet import unsolved_rows, write_sheets
 
     left = config.sheet
@@ -133,7 +139,7 @@ def _draw(config: SolvableConfig, maps: Sequence[TaskMap]) -> None:
         try:
             for sheet in write_sheets(mapped, left, config.assets, config.libero_plus):
                 click.echo(f"sheet: {sheet}", err=True)
-        except MachineError as error:
+        except GridsevalError as error:
             click.echo(f"gridseval: warning: no contact sheet: {error.message}", err=True)
             return
         left -= number

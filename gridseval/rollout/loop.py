@@ -187,7 +187,7 @@ class _Rollout:
         attempt.policy_s += call.elapsed_s / call.slots
         attempt.actions.append(executed)
         attempt.log.note(call, chunk.traces[index])
-        if chunk.remarks:
+        if chunk.remarks and chunk.remarks[index] is not None:
             attempt.remark = chunk.remarks[index]
         self._pool.send(slot, Step(executed))
 

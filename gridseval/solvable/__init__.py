@@ -3,6 +3,16 @@
 from gridseval.solvable.config import SolvableConfig
 from gridseval.solvable.map_file import read_map
 from gridseval.solvable.mapping import make_map
+from gridseval.solvable.plan import Plan, plans_of, refuse_without_data
 from gridseval.solvable.task_map import MapRow, TaskMap
 
-__all__ = ["MapRow", "SolvableConfig", "TaskMap", "make_map", "read_map"]
+__all__ = [
+    "MapRow",
+    "Plan",
+    "SolvableConfig",
+    "TaskMap",
+    "make_map",
+    "plans_of",
+    "read_map",
+    "refuse_without_data",
+]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gridseval.assets import find_assets
+from gridseval.errors import GridsevalError
+from gridseval.os_errors import os_errors
 from gridseval.pictures.recorded_episode import RecordedEpisode, find_recorded
 from gridseval.pictures.replay import check_same_machine, replay, replay_settings
-from gridseval.results import read_run
+from gridseval.results import EpisodeRecord, read_run
 from gridseval.solvable.strips import Strip, draw
 from gridseval.solvable.task_map import MapRow, TaskMap
 from gridseval.suites.recorded import recorded_suite
@@ -35,23 +37,27 @@ def write_sheets(
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         on_episode: Called with how many episodes are drawn, and how many there are.
 
+    Sheets of an earlier map go when the new ones are there. An episode that cannot be drawn has
+    a strip that says why.
+
     Raises:
         MachineError: No OpenGL back end works here, or assets or MuJoCo are not the run's.
-        OutputError: Actions are missing, or a sheet cannot be written.
+        OutputError: A sheet cannot be written.
     """
-    for old in mapped.run.glob("unsolved-*.png"):
-        old.unlink()
     rows = unsolved_rows(mapped)[:most]
-    if not rows:
-        return
     strips: list[Strip] = []
-    for done, strip in enumerate(_strips(mapped, rows, assets, libero_plus), 1):
+    drawn: set[Path] = set()
+    for done, strip in enumerate(_strips(mapped, rows, assets, libero_plus) if rows else (), 1):
         strips.append(strip)
         on_episode(done, len(rows))
         if len(strips) == ROWS or done == len(rows):
             path = mapped.run / f"unsolved-{-(-done // ROWS)}.png"
-            yield save_image(draw(strips), path)
+            drawn.add(save_image(draw(strips), path))
+            yield path
             strips = []
+    with os_errors(f"cannot remove sheets of an earlier map from {mapped.run}"):
+        for old in set(mapped.run.glob("unsolved-*.png")) - drawn:
+            old.unlink()
 
 
 def unsolved_rows(mapped: TaskMap) -> list[MapRow]:
@@ -71,12 +77,23 @@ def _strips(
     with contextlib.closing(env):
         for row in rows:
             record = records[row.suite, row.task, row.unsolved[0]]
-            recorded: RecordedEpisode = find_recorded(run, record)
-            frames = list(replay(env, recorded, every=max(1, -(-record.steps // 2))))
+            frames, text = [], _said(record)
+            try:
+                recorded: RecordedEpisode = find_recorded(run, record)
+                frames = list(replay(env, recorded, every=max(1, -(-record.steps // 2))))
+            except GridsevalError as error:
+                text = f"cannot be drawn: {error.message}"
             yield Strip(
                 title=f"{row.suite} task {row.task}, trial {record.trial}: "
                 f"{row.solved} of {row.attempts} solved",
                 name=row.name,
-                text=f"{row.goal} ({row.phase}): {row.reason}",
+                text=text,
                 pictures=tuple((frame.step, frame.agentview) for frame in frames),
             )
+
+
+def _said(record: EpisodeRecord) -> str:
+    """Return what the expert said of this very episode."""
+    remark = record.extra.get("remark")
+    said = remark if isinstance(remark, Mapping) else {}
+    return f"{said.get('goal', '')} ({said.get('phase', '')}): {said.get('reason', '')}"

@@ -21,7 +21,7 @@ def task_lists(rows: Sequence[MapRow]) -> Iterator[Section]:
     )
     never = [row for row in rows if row.never]
     yield _table("Goal that can never hold", never, {"why": lambda row: "; ".join(row.never)})
-    unsolved = [row for row in rows if row.unsolved and not row.held_at_start]
+    unsolved = [row for row in rows if row.unsolved]
     yield _table(
         "Not solved by the expert in every attempt",
         unsolved,

@@ -25,11 +25,18 @@ def read_map(path: Path) -> tuple[MapRow, ...]:
         OutputError: It cannot be read, or a line is not a row.
     """
     with os_errors(f"cannot read {path}"):
-        lines = path.read_text(encoding="utf8").splitlines()
+        content = path.read_bytes()
+    rows: dict[tuple[str, int], MapRow] = {}
     try:
-        return tuple(
-            build(MapRow, json.loads(line), f"line {number}")
-            for number, line in enumerate(lines, start=1)
-        )
-    except (ValueError, UsageError) as error:
+        for number, line in enumerate(content.decode("utf8").splitlines(), start=1):
+            row = build(MapRow, json.loads(line, parse_constant=_refuse), f"line {number}")
+            if (row.suite, row.task) in rows:
+                raise ValueError(f"line {number}: {row.suite} task {row.task} is there twice")
+            rows[row.suite, row.task] = row
+    except (ValueError, RecursionError, UsageError) as error:
         raise OutputError(f"{path} is not a map: {error}") from error
+    return tuple(rows.values())
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not a number")

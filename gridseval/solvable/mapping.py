@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gridseval.envs.task_files import TaskFiles
-from gridseval.evaluation import Progress, RunConfig, evaluate
+from gridseval.evaluation import NoExtension, Progress, RunConfig, evaluate
+from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.policies.oracle.source import expert_sha256
 from gridseval.results import EpisodeRecord, read_run
 from gridseval.results.run.files import write_atomically
 from gridseval.run_names import MAP, MAP_MARKDOWN
 from gridseval.solvable.config import SolvableConfig
 from gridseval.solvable.map_file import write_rows
-from gridseval.solvable.plan import Plan, plan_of
+from gridseval.solvable.plan import Plan
 from gridseval.solvable.problem import Problem
 from gridseval.solvable.summary import map_markdown
 from gridseval.solvable.task_map import MapRow, TaskMap, row_of
@@ -25,25 +27,50 @@ from gridseval.suites import (
 _ASSETS_ZIP = "assets.zip"
 
 
-def make_map(config: SolvableConfig, name: str, progress: Progress | None = None) -> TaskMap:
+class _Problems(NoExtension):
+    """Writes into ``run.yaml`` which problems are run, so that no others continue the run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Return the key."""
+        return {"solvable": {"problems_sha256": self._plan.problems_sha256}}
+
+
+def make_map(config: SolvableConfig, plan: Plan, progress: Progress | None = None) -> TaskMap:
     """Run the expert on one of the suites, or resume it, and write its map beside the run.
 
     Args:
         config: What was asked for.
-        name: The suite.
+        plan: The suite's.
         progress: Shows how far the run is; default: shows nothing.
 
     Raises:
         GridsevalError: Something a user can mend; see :func:`gridseval.evaluation.evaluate`.
     """
-    plan = plan_of(config, name)
     out = config.out / plan.suite.name
-    # Without a task to run, the run says what is missing.
-    chosen = plan.run or tuple(task.index for task in plan.tasks)
+    mapped = _run(config, plan, progress) if plan.run else _unrun(config, plan)
+    with os_errors(f"cannot write {out}", hint=RUN_HINTS):
+        out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / MAP, write_rows(mapped.rows))
+    write_atomically(out / MAP_MARKDOWN, map_markdown([mapped]))
+    return mapped
+
+
+def _unrun(config: SolvableConfig, plan: Plan) -> TaskMap:
+    """Return the map of a suite of which no task can be run here."""
+    out = config.out / plan.suite.name
+    rows = tuple(_rows(plan, ()))
+    return TaskMap(plan.suite.name, config.trials, expert_sha256(), "", out, rows)
+
+
+def _run(config: SolvableConfig, plan: Plan, progress: Progress | None) -> TaskMap:
+    out = config.out / plan.suite.name
     run_config = RunConfig(
-        suite=name,
+        suite=plan.suite.address,
         out=out,
-        tasks=",".join(map(str, chosen)),
+        tasks=",".join(map(str, plan.run)),
         trials=config.trials,
         policy="oracle",
         workers=config.workers,
@@ -55,10 +82,10 @@ def make_map(config: SolvableConfig, name: str, progress: Progress | None = None
         force=config.force,
         command=config.command,
     )
-    evaluate(run_config, progress)
+    evaluate(run_config, progress, _Problems(plan))
     run = read_run(out)
     assets, policy = (run.manifest.get(key, {}) for key in ("assets", "policy"))
-    mapped = TaskMap(
+    return TaskMap(
         suite=plan.suite.name,
         trials=config.trials,
         expert=str(policy.get("expert", "")),
@@ -66,9 +93,6 @@ def make_map(config: SolvableConfig, name: str, progress: Progress | None = None
         run=out,
         rows=tuple(_rows(plan, run.records)),
     )
-    write_atomically(out / MAP, write_rows(mapped.rows))
-    write_atomically(out / MAP_MARKDOWN, map_markdown([mapped]))
-    return mapped
 
 
 def _rows(plan: Plan, records: Sequence[EpisodeRecord]) -> Iterator[MapRow]:

@@ -124,7 +124,7 @@ class Problem:
                     if one[0] < other[0] and one[1:] == other[1:]:
                         yield f"{' '.join(one)} contradicts {' '.join(other)}"
         for one in self.goal:
-            for other in self.goal:
+            for other in self.goal if one[1] != one[-1] else ():
                 if one[0] in _PLACING and other[0] in _PLACING and one[1:] == other[:0:-1]:
                     yield f"{' '.join(one)} contradicts {' '.join(other)}"
 

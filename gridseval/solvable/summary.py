@@ -105,12 +105,13 @@ def _by_reason(rows: Sequence[MapRow]) -> Section:
         for reason, number in row.reasons.items():
             kinds[_kind(reason)] += number
         tasks.update(kinds.keys())
-        episodes.update(kinds)
+        if row.same_as is None:  # others have no episodes of their own; these stand for them
+            episodes.update(kinds)
     cells = [(name, str(tasks[name]), str(n)) for name, n in episodes.most_common()]
     return Section("Why the expert did not solve an episode", _REASONS_HEADER, tuple(cells))
 
 
-_REASONS_HEADER = ("reason", "tasks", "episodes")
+_REASONS_HEADER = ("reason", "tasks", "episodes run")
 
 
 def _kind(reason: str) -> str:
@@ -130,8 +131,8 @@ def _notes(maps: Sequence[TaskMap], rows: Sequence[MapRow], trials: Sequence[int
             f"{twins} of {len(rows)} tasks differ from another one only in what the expert does "
             "not see (camera, words, noise, light, texture): that one's episodes stand for them"
         )
-    errors = sum(row.state == "error" for row in rows)
+    errors = sum(row.state == "error" and row.same_as is None for row in rows)
     if errors:
-        yield f"{errors} tasks ended in an error: --retry-errors runs them again"
+        yield f"{errors} tasks have episodes that ended in an error: --retry-errors reruns them"
     if any(row.unsolved for row in rows):
         yield _NOT_PROOF

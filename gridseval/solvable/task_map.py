@@ -30,7 +30,8 @@ class MapRow:
         base: The base task's name, in LIBERO-Plus; else empty.
         dimension: What LIBERO-Plus perturbs; else empty.
         level: LIBERO-Plus's level, or ``None``.
-        state: ``"not solved"`` is by the expert, in these attempts; another policy may.
+        state: ``"not solved"`` is by the expert, in these attempts; another policy may. ``"error"``
+            if any episode ended in one.
         attempts: Episodes that were run and did not end in an error.
         solved: How many of them the expert solved.
         steps: Mean of their policy steps, of the solved ones; ``None`` if there is none.
@@ -121,7 +122,7 @@ def row_of(
         base=variant.base if variant else "",
         dimension=variant.dimension if variant else "",
         level=variant.level if variant else None,
-        state=state or _state(records, counted, solved),
+        state=state or _state(len(records), len(counted), len(solved)),
         attempts=len(counted),
         solved=len(solved),
         steps=sum(r.steps for r in solved) / len(solved) if solved else None,
@@ -135,14 +136,12 @@ def row_of(
     )
 
 
-def _state(
-    records: Sequence[EpisodeRecord],
-    counted: Sequence[EpisodeRecord],
-    solved: Sequence[EpisodeRecord],
-) -> State:
-    if not counted:
-        return "error" if records else "not run"
-    if len(solved) == len(counted):
+def _state(records: int, counted: int, solved: int) -> State:
+    if not records:
+        return "not run"
+    if counted < records:
+        return "error"
+    if solved == counted:
         return "solved"
     return "partly solved" if solved else "not solved"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from gridseval import __version__
 from gridseval.config import load_yaml
+from gridseval.errors import OutputError, UsageError
 from gridseval.results.run.files import write_atomically
 from gridseval.solvable.task_map import MapRow, TaskMap
 
@@ -90,13 +92,38 @@ def read_list(path: Path) -> UnsolvedList:
     return load_yaml(path, UnsolvedList)
 
 
+def check_list(path: Path, tasks: Mapping[str, int]) -> None:
+    """Check that a list can be written, before the maps for it take hours.
+
+    Args:
+        path: The file.
+        tasks: How many tasks of each suite are going to be mapped.
+
+    Raises:
+        UsageError: The file is there and is not such a list, or lists more tasks of a suite: they
+            would be lost.
+        OutputError: Its folder is not there, or cannot be written to.
+    """
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: {path.parent} is not a folder that can be written")
+    for suite in read_list(path).suites if path.exists() else ():
+        before, now = suite.mapped + suite.lacking, tasks.get(suite.suite)
+        if now is not None and now < before:
+            raise UsageError(
+                f"{path} is about {before} tasks of {suite.suite}, this map is about {now}: the "
+                "others would be lost",
+                "map the whole suite, or write another file",
+            )
+
+
 def write_list(path: Path, maps: Sequence[TaskMap]) -> None:
     """Write the list, or renew the suites of these maps in it; others stay.
 
     Raises:
-        UsageError: The file is there and is not such a list.
+        UsageError: As :func:`check_list`.
         OutputError: It cannot be written.
     """
+    check_list(path, {each.suite: len(each.rows) for each in maps})
     earlier = read_list(path).suites if path.exists() else ()
     known = {each.suite: each for each in earlier} | {each.suite: listed(each) for each in maps}
     blocks = [_block(known[name]) for name in sorted(known)]

@@ -9,6 +9,7 @@ import pytest
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, check_actions, check_chunk
 from gridseval.policies.one_by_one import OneByOne
+from gridseval.policies.remark_check import checked_remarks
 
 
 def test_a_chunk_and_a_bare_array_and_a_tensor_come_back_as_float32() -> None:
@@ -115,3 +116,17 @@ def test_remarks_of_a_policy_that_takes_one_slot_at_a_time() -> None:
 
     chunk = OneByOne(Alone()).act({"slots": np.arange(3)})
     assert chunk.remarks == (None, {"slot": 1}, {"slot": 2})
+
+
+def test_a_remark_is_copied_and_must_be_short_and_plain() -> None:
+    """A policy may fill one mapping again and again; a record keeps what it said then."""
+    shared: dict[str, Any] = {"slot": 0}
+    first, second = checked_remarks((shared, None), 2)
+    shared["slot"] = float("nan")
+    assert (first, second) == ({"slot": 0}, None)
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    for wrong in (shared, {"deep": deep}, {"long": "x" * 16_000}, [("a", 1)], {"a": {1, 2}}):
+        with pytest.raises(PolicyError, match="at batch position 1"):
+            checked_remarks((None, wrong), 2)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from gridseval.errors import OutputError, UsageError
 from gridseval.results.run.jsonl import read_records
-from gridseval.solvable import SolvableConfig, make_map, read_map
+from gridseval.solvable import SolvableConfig, make_map, plans_of, read_map
 from gridseval.solvable.contact_sheet import write_sheets
 from gridseval.solvable.plan import plan_of
 from gridseval.solvable.strips import Strip, draw
@@ -42,7 +42,7 @@ def test_libero_plus_stands_for_its_four_suites() -> None:
 
 def test_a_map_of_one_task(tmp_path: Path, assets: Path) -> None:
     asked = config(tmp_path, assets, "libero_object", tasks="0")
-    mapped = make_map(asked, "libero_object")
+    mapped = make_map(asked, *plans_of(asked))
     (row,) = mapped.rows
     (record,) = read_records(tmp_path / "libero_object" / "episodes.jsonl")
     assert (row.state, row.attempts, row.steps) == ("solved", 1, record.steps)
@@ -56,10 +56,15 @@ def test_a_map_of_one_task(tmp_path: Path, assets: Path) -> None:
     assert "## By suite" in (tmp_path / "libero_object" / "map.md").read_text()
     # The same again runs nothing; other trials are another run.
     before = (tmp_path / "libero_object" / "episodes.jsonl").read_bytes()
-    assert make_map(asked, "libero_object") == mapped
+    assert make_map(asked, *plans_of(asked)) == mapped
     assert (tmp_path / "libero_object" / "episodes.jsonl").read_bytes() == before
+    more = replace(asked, trials=2)
     with pytest.raises(OutputError, match="trials"):
-        make_map(replace(asked, trials=2), "libero_object")
+        make_map(more, *plans_of(more))
+    # So are other problems under the same names, as after an edit of LIBERO-Plus's files.
+    edited = [replace(plan, problems_sha256="0" * 64) for plan in plans_of(asked)]
+    with pytest.raises(OutputError, match="problems_sha256"):
+        make_map(asked, *edited)
     # Nothing is unsolved, so nothing is drawn, and what an earlier map drew is gone.
     (tmp_path / "libero_object" / "unsolved-1.png").touch()
     assert list(write_sheets(mapped, 5, str(assets))) == []

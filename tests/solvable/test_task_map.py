@@ -13,7 +13,7 @@ from gridseval.solvable.contact_sheet import unsolved_rows
 from gridseval.solvable.map_file import read_map, write_rows
 from gridseval.solvable.summary import map_markdown, map_text
 from gridseval.solvable.task_map import MapRow, TaskMap, row_of
-from gridseval.solvable.unsolved_list import read_list, write_list
+from gridseval.solvable.unsolved_list import check_list, read_list, write_list
 from gridseval.suites import Task, load_suite
 
 TASK = load_suite("libero_goal").tasks[3]
@@ -66,7 +66,7 @@ def test_a_row_says_how_many_were_solved_and_why_not_the_others() -> None:
             record(4, "error"),
         ],
     )
-    assert (row.state, row.attempts, row.solved, row.steps) == ("partly solved", 4, 1, 100.0)
+    assert (row.state, row.attempts, row.solved, row.steps) == ("error", 4, 1, 100.0)
     assert row.unsolved == (1, 2, 3)
     assert (row.phase, row.goal) == ("approach", "on a b")
     assert row.reasons == {"blocked by mug_1": 2, "out of time": 1}
@@ -81,6 +81,8 @@ def test_a_row_says_how_many_were_solved_and_why_not_the_others() -> None:
         ([record(0, "error")], "error"),
         ([record(0, "failure")], "not solved"),
         ([record(0), record(1)], "solved"),
+        ([record(0), record(1, "failure")], "partly solved"),
+        ([record(0), record(1, "error")], "error"),
     ],
 )
 def test_states(records: list[EpisodeRecord], state: str) -> None:
@@ -99,11 +101,38 @@ def test_a_goal_that_holds_at_the_start_is_listed_apart_though_it_counts_as_solv
     assert "Goal already true" not in map_markdown([mapped(row_of(TASK, [record(0)]))])
 
 
+def test_a_start_at_which_the_goal_holds_hides_no_failure() -> None:
+    failed = [record(trial, "failure", reason="out of reach: bowl_1") for trial in (1, 2)]
+    page = map_markdown([mapped(row_of(TASK, [record(0, held_at_start=True), *failed]))])
+    assert "## Goal already true at the start" in page
+    _, _, unsolved = page.partition("## Not solved by the expert in every attempt")
+    assert "out of reach: bowl_1" in unsolved
+
+
+def test_an_episode_that_ended_in_an_error_is_told() -> None:
+    page = map_markdown([mapped(row_of(TASK, [record(0), record(1, "error")]))])
+    assert "1 tasks have episodes that ended in an error" in page
+    assert "| 1 | 1 | 0 | 0 | 0 | 0 | 100.0 % |" in page, "not counted as a solved task"
+
+
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = (*plus_rows(), row_of(TASK, [record(0, "failure", reason="no skill")]))
     (tmp_path / "map.jsonl").write_text(write_rows(rows))
     assert read_map(tmp_path / "map.jsonl") == rows
-    (tmp_path / "map.jsonl").write_text('{"suite": "libero_goal"}\n')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"suite": "libero_goal"}\n',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        2 * write_rows(plus_rows()[:1]).encode(),
+        write_rows(plus_rows()[:1]).encode().replace(b'"steps": null', b'"steps": NaN'),
+    ],
+)
+def test_what_is_not_a_map_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "map.jsonl").write_bytes(content)
     with pytest.raises(OutputError, match="is not a map"):
         read_map(tmp_path / "map.jsonl")
 
@@ -113,7 +142,7 @@ def test_the_page_counts_by_dimension_and_level() -> None:
     assert "| libero_plus_goal | 4 | 3 | 1 | 0 | 2 | 1 | 33.3 % |" in page
     assert "| camera | 0/1 |" in page
     assert "| robot | 1/1 | 1/1 |" in page
-    assert "| out of reach | 2 | 2 |" in page
+    assert "| out of reach | 2 | 1 |" in page
     (line,) = (line for line in page.splitlines() if "out of reach: plate_1" in line)
     assert line.count("|") == 9, "one line for tasks that are the same"
 
@@ -145,6 +174,10 @@ def test_the_list_has_one_line_per_task_and_keeps_other_suites(tmp_path: Path) -
     assert path.read_text().count("{task:") == 2
     write_list(path, [mapped(row_of(TASK, [record(0)]))])
     assert read_list(path).suites[0].tasks == ()
+    with pytest.raises(UsageError, match="the others would be lost"):
+        write_list(path, [mapped(*plus_rows()[:1], suite="libero_plus_goal")])
+    with pytest.raises(OutputError, match="is not a folder"):
+        check_list(tmp_path / "none" / "list.yaml", {})
     path.write_text("other: 1\n")
     with pytest.raises(UsageError, match="other"):
         write_list(path, [mapped()])

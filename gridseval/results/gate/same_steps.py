@@ -17,7 +17,6 @@ from gridseval.results.gate.verdict import Verdict, cannot_tell, incomparable, u
 from gridseval.results.run.comparable import run_differences
 from gridseval.results.run.reading import Run
 from gridseval.results.run.record import EpisodeRecord
-from gridseval.results.stats.paired import matched
 
 Pair: TypeAlias = tuple[EpisodeRecord, EpisodeRecord]
 _NAMED = 5
@@ -26,21 +25,20 @@ _DECIDED_BY = ("policy", "replan")
 
 
 def gate_on_steps(run: Run, baseline: Run, rules: GateRules) -> Verdict:
-    """Compare outcome and steps of the episodes that are in both runs.
+    """Compare outcome and steps of all episodes; one that ended in an error differs, too.
 
     Args:
         run: The run.
-        baseline: An earlier run of the same policy.
-        rules: ``max_errors`` and ``force`` count.
+        baseline: An earlier run of the same policy and of the same episodes.
+        rules: ``max_errors`` and ``force`` count. Force accepts another environment, never that
+            episodes are missing.
     """
-    reasons = [*_reasons(run, baseline), *unfit(run, rules), *unfit(baseline, rules)]
-    notes = run.notes
-    if reasons and not rules.force:
-        return cannot_tell("; ".join(reasons), run, baseline.label, (), notes)
+    reasons, notes = list(_reasons(run, baseline)), run.notes
+    pairs = _pairs(run, baseline)
+    lacking = [*unfit(run, rules), *unfit(baseline, rules), *_unpaired(pairs, run, baseline)]
+    if lacking or (reasons and not rules.force):
+        return cannot_tell("; ".join([*reasons, *lacking]), run, baseline.label, (), notes)
     notes = (*notes, *(f"forced although {reason}" for reason in reasons))
-    pairs = list(matched(baseline.records, run.records))
-    if not pairs:
-        return cannot_tell("no episode is in both runs", run, baseline.label, (), notes)
     moved = [pair for pair in pairs if _result(pair[0]) != _result(pair[1])]
     counted = f"{len(pairs)} episodes of {run.label} and {baseline.label}"
     checks = tuple(_checks(pairs, moved))
@@ -55,6 +53,23 @@ def gate_on_steps(run: Run, baseline: Run, rules: GateRules) -> Verdict:
         f"outcome: {named}{more}."
     )
     return Verdict("regression", sentence, run.label, baseline.label, checks, notes)
+
+
+def _pairs(run: Run, baseline: Run) -> list[Pair]:
+    after = {record.key: record for record in run.records}
+    befores = sorted(baseline.records, key=lambda record: record.key)
+    return [(before, after[before.key]) for before in befores if before.key in after]
+
+
+def _unpaired(pairs: Sequence[Pair], run: Run, baseline: Run) -> Iterator[str]:
+    """Yield that the runs are not of the same episodes, if so."""
+    if not pairs:
+        yield "no episode is in both runs"
+    elif len(pairs) < max(len(run.records), len(baseline.records)):
+        yield (
+            f"only {len(pairs)} episodes are in both runs: {run.label} has {len(run.records)}, "
+            f"{baseline.label} has {len(baseline.records)}"
+        )
 
 
 def _reasons(run: Run, baseline: Run) -> Iterator[str]:

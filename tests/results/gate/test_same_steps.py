@@ -90,3 +90,25 @@ def test_what_differs_fails_in_the_junit_file_and_nothing_else() -> None:
     ]
     assert names == ["suite average", "task 2: task_2"]
     assert "| regression |" in render_gate_markdown(verdict)
+
+
+def test_an_episode_that_became_an_error_is_a_regression_and_none_is_left_out() -> None:
+    worse = np.tile(OUTCOMES, (1, 50))
+    before = make_run(worse, "old")
+    worse = worse.copy()
+    worse[3, 7] = -1
+    verdict = gate_on_steps(make_run(worse), before, RULES)
+    assert verdict.exit_code == 1
+    assert "1 of 1000 episodes" in verdict.sentence
+
+
+def test_force_accepts_another_environment_and_never_that_episodes_are_missing() -> None:
+    force = GateRules(force=True)
+    few, many = make_run(OUTCOMES[:1, :1]), make_run(OUTCOMES, "old")
+    for run, baseline in ((few, many), (many, few)):
+        verdict = gate_on_steps(run, baseline, force)
+        assert verdict.exit_code == 2
+        assert "only 1 episodes are in both runs" in verdict.sentence
+    crashed = OUTCOMES.copy()
+    crashed[1:] = -1
+    assert gate_on_steps(make_run(crashed), many, force).exit_code == 2
