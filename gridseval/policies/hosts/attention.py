@@ -37,7 +37,7 @@ def attention_rows(given: LayerInput, rows: slice, bidirectional: bool) -> Tenso
     Args:
         given: The layer and its input.
         rows: The Q queries.
-        bidirectional: Whether every token sees all that the last one sees, whatever the mask says.
+        bidirectional: Whether every token sees all that the last one sees, against the mask.
     """
     attention = given.layer.self_attn
     normed = given.layer.input_layernorm(given.states)
@@ -51,7 +51,8 @@ def attention_rows(given: LayerInput, rows: slice, bidirectional: bool) -> Tenso
     seen = _seen(given, bidirectional)
     if seen is not None:
         logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
-    return logits.softmax(-1)
+    weights: Tensor = logits.softmax(-1)
+    return weights
 
 
 def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,8 +76,9 @@ def _rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def _seen(given: LayerInput, bidirectional: bool) -> Tensor | None:
     """Return what is added to the logits, float32 (B or 1, 1, T or 1, T); ``None`` for nothing."""
-    mask, length = given.named.get("attention_mask"), given.states.shape[1]
-    if isinstance(mask, Tensor) and mask.ndim == 2:  # flash attention's: which keys are there
+    mask: Tensor | None = given.named.get("attention_mask")
+    length = given.states.shape[1]
+    if mask is not None and mask.ndim == 2:  # flash attention's: which keys are there
         mask = mask[:, None, None].bool()
     elif mask is None and not bidirectional:
         mask = torch.ones(length, length, dtype=torch.bool, device=given.states.device).tril()[

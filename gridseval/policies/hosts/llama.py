@@ -6,7 +6,7 @@ lengths, rows with unequal counts, and ``Pruner.observe`` are not there yet, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,31 +15,11 @@ from torch import Tensor
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import LayerInput, attention_rows
+from gridseval.policies.hosts.layouts import Roles
+from gridseval.policies.hosts.slicing import places_of, sliced, spread
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
-
-Roles = Callable[[int], Sequence[Role]]
-"""From the number of tokens after the visual ones to the role of each."""
-
-
-def oft_roles(length: int, *, state: bool = True, slots: int = 56) -> tuple[Role, ...]:
-    """Return the roles of OpenVLA-OFT's tokens after the visual ones.
-
-    They are state, prompt, action slots, stop.
-
-    Args:
-        length: Their number.
-        state: Whether there is a token of the state.
-        slots: Action slots.
-    """
-    prompt = length - int(state) - slots - 1
-    return (
-        *([Role.STATE] * int(state)),
-        *([Role.INSTRUCTION] * prompt),
-        *([Role.ACTION] * slots),
-        Role.OTHER,
-    )
+from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
 
 
 class LlamaHooks:
@@ -137,7 +117,7 @@ class LlamaHooks:
         if number in places:
             states = self._prune(states)
         if self._places is not None:
-            named = _sliced(named, self._places)
+            named = sliced(named, self._places)
         if number in self._wanted:
             self._inputs[number] = LayerInput(layer, states, named)
         if given:
@@ -174,45 +154,10 @@ class LlamaHooks:
             raise PolicyError("a Llama host keeps the same number of tokens in each row, as yet")
         if pruned.tokens.shape[1] == end - self._start and pruned.points is None:
             return states
-        self._places = self._kept_places(pruned, states.device)
+        self._places = places_of(pruned, self._start, self._end, self._length)
         return torch.cat([states[:, : self._start], pruned.tokens, text], dim=1)
-
-    def _kept_places(self, pruned: Pruned, device: torch.device) -> Tensor:
-        rows = len(pruned.mask)
-        first = torch.arange(self._start, device=device).expand(rows, -1)
-        rest = torch.arange(self._end, self._length, device=device).expand(rows, -1)
-        return torch.cat([first, self._start + pruned.position_ids, rest], dim=1)
 
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
         if self._places is None:
             return given
-        states = given[0]
-        whole = states.new_zeros(len(states), self._length, states.shape[2])
-        index = self._places[..., None].expand_as(states)
-        return (whole.scatter(1, index, states), *given[1:])
-
-
-def _sliced(named: dict[str, Any], places: Tensor) -> dict[str, Any]:
-    """Return a layer's arguments for the tokens at int64 (B, L) places of the whole sequence."""
-    made = dict(named)
-    if isinstance(positions := named.get("position_ids"), Tensor):
-        made["position_ids"] = positions.expand(len(places), -1).gather(1, places)
-    if named.get("position_embeddings") is not None:
-        made["position_embeddings"] = tuple(
-            part.expand(len(places), -1, -1).gather(
-                1, places[..., None].expand(-1, -1, part.shape[-1])
-            )
-            for part in named["position_embeddings"]
-        )
-    if isinstance(mask := named.get("attention_mask"), Tensor):
-        rows = torch.arange(len(places), device=places.device)[:, None]
-        if mask.ndim == 2:
-            made["attention_mask"] = mask.expand(len(places), -1).gather(1, places)
-        else:
-            mask = mask.expand(len(places), -1, -1, -1)
-            made["attention_mask"] = mask[
-                rows[..., None], :, places[:, :, None], places[:, None]
-            ].movedim(-1, 1)
-    if isinstance(cached := named.get("cache_position"), Tensor):
-        made["cache_position"] = cached[: places.shape[1]]
-    return made
+        return (spread(given[0], self._places, self._length), *given[1:])

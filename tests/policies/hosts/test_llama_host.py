@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.llama import LlamaHooks, oft_roles
+from gridseval.policies.hosts.layouts import oft_roles
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.openvla_kind.attention import attend_to_both_sides
 from gridseval.tokens.pruners import CameraGrid, Host, build_pruner
 from gridseval.tokens.pruners.layout import Role
