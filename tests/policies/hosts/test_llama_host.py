@@ -132,11 +132,15 @@ def test_with_everything_kept_it_is_the_unhooked_model_to_the_bit(attention: str
     assert hooks.trace().kept_count == VISUAL
 
 
-def test_a_pruner_before_the_decoder_works_too() -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("lightvla", {}), ("uniform", {"k": 4}), ("topk", {"k": 5}), ("efficientvla", {"k": 10})],
+)
+def test_others_equal_masking_what_they_prune(name: str, arguments: dict[str, int]) -> None:
     import torch
 
     model, embeds = llama("sdpa"), embeddings()
-    pruner = build_pruner("lightvla", HOST).eval()
+    pruner = build_pruner(name, HOST, **arguments).eval()
     hooks = LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False)
     states, _ = answer(model, embeds)
     hooks.remove()
@@ -144,7 +148,7 @@ def test_a_pruner_before_the_decoder_works_too() -> None:
     kept = torch.cat([torch.from_numpy(camera.kept) for camera in hooks.trace().cameras])
     pruned[0, 1 : 1 + VISUAL] = ~kept
     assert 0 < kept.sum() < VISUAL
-    theirs, _ = masked(model, embeds, pruned, 0)
+    theirs, _ = masked(model, embeds, pruned, pruner.place.layer)
     assert torch.allclose(states[~pruned], theirs[~pruned], atol=2e-5)
 
 
