@@ -1,94 +1,23 @@
-"""LightVLA's pruning in front of an OpenVLA-OFT's language model, and what its head reads."""
+"""LightVLA's pruning before an OpenVLA-OFT's language model: gridseval's, or a checkpoint's own."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import PolicyError
 from gridseval.policies.cards import PolicyCard
-from gridseval.tokens import TokenTrace
+from gridseval.tokens import CameraTrace, TokenTrace
 from gridseval.tokens.pruners.interface import Pruned, PrunerInput
 from gridseval.tokens.pruners.layout import CameraGrid, Role
 from gridseval.tokens.pruners.lightvla import LightVla
-
-Indexing = Literal["lightvla", "oft"]
-"""Which hidden states are a chunk's: ``"lightvla"``, the last 56, as LightVLA's ``predict_action``
-reads, or ``"oft"``, those of the last prompt token to action slot 55, as OpenVLA-OFT's reads and as
-LightVLA trains."""
+from gridseval.tokens.pruners.queries import count_votes
 
 _BEFORE = 1
 """Tokens before the visual ones: the first, which is never pruned."""
-_LATER = 2
-"""By how much LightVLA's reading is later: the last action slot and the stop token follow."""
-
-
-def check_indexing(text: str) -> Indexing:
-    """Return a name of an indexing.
-
-    Raises:
-        PolicyError: There is no such indexing.
-    """
-    known: tuple[Indexing, ...] = get_args(Indexing)
-    for name in known:
-        if text == name:
-            return name
-    raise PolicyError(
-        f"indexing {text!r} is neither {' nor '.join(map(repr, known))}", did_you_mean(text, known)
-    )
-
-
-class LastStates:
-    """Keeps the last hidden states of a language model's last query, as it gave them.
-
-    Args:
-        language_model: A language model of transformers; its ``forward`` is replaced.
-    """
-
-    def __init__(self, language_model: Any) -> None:
-        self._forward = language_model.forward
-        self._states: Tensor | None = None
-        language_model.forward = self._watched
-
-    def take(self) -> Tensor:
-        """Return them, (B, T, width); T without what was pruned."""
-        if self._states is None:
-            raise PolicyError("the model's code did not ask its language model for hidden states")
-        states, self._states = self._states, None
-        return states
-
-    def _watched(self, *positional: Any, **named: Any) -> Any:
-        output = self._forward(*positional, **named)
-        if output.get("hidden_states") is not None:
-            self._states = output["hidden_states"][-1]
-        return output
-
-
-class IndexedHead(torch.nn.Module):
-    """An action head that reads the states of an indexing, not those that the model passes.
-
-    Args:
-        head: The checkpoint's.
-        states: Those of the language model.
-        indexing: Which of them count.
-    """
-
-    def __init__(self, head: Any, states: LastStates, indexing: Indexing) -> None:
-        super().__init__()
-        self._head, self._states, self._indexing = head, states, indexing
-
-    def predict_action(self, states: Tensor) -> Tensor:
-        """Return normalised actions, (B, H, 7).
-
-        Args:
-            states: (B, H · 7, width), of which only the number counts.
-        """
-        count, own = states.shape[1], self._states.take()
-        end = own.shape[1] - (0 if self._indexing == "lightvla" else _LATER)
-        actions: Tensor = self._head.predict_action(own[:, end - count : end])
-        return actions
 
 
 class LightVlaHook:
@@ -148,6 +77,72 @@ class LightVlaHook:
             "attention_mask": mask[:, places],
         }
         return _at_full_length(self._forward(**shorter), places, length)
+
+
+class OwnChoice:
+    """Notes what a checkpoint's own code keeps, by wrapping its scoring.
+
+    LightVLA's code (``TokenPruner`` in ``prismatic/extern/hf/modeling_prismatic.py``) scores with
+    ``get_score``, float (1, P, P), and chooses with ``score_to_mask``, bool (1, P), whose answer
+    counts: in one range of its commits it leaves out tokens that the scores want.
+
+    Args:
+        pruner: The module with these methods, which are replaced by ones that call them.
+        card: For the cameras and their token grids.
+    """
+
+    def __init__(self, pruner: Any, card: PolicyCard) -> None:
+        self._grid, self._names = card.token_grid, card.cameras
+        self._kept: Tensor | None = None
+        self._votes: Tensor | None = None
+        self._score, pruner.get_score = pruner.get_score, self._scored
+        if callable(getattr(pruner, "score_to_mask", None)):
+            self._choose, pruner.score_to_mask = pruner.score_to_mask, self._chosen
+
+    def trace(self) -> TokenTrace:
+        """Return what the last query kept; weights are how many queries want a token.
+
+        Raises:
+            PolicyError: The code did not score tokens, or others than the cameras'.
+        """
+        kept, votes = self._kept, self._votes
+        self._kept = self._votes = None
+        if kept is None or votes is None:
+            raise PolicyError("the checkpoint's own pruner did not score any tokens")
+        count = self._grid[0] * self._grid[1]
+        if len(kept) != count * len(self._names) or kept.shape != votes.shape:
+            raise PolicyError(
+                f"the checkpoint's own pruner chose among {len(kept)} tokens, and "
+                f"{len(self._names)} cameras have {count} each"
+            )
+        parts = zip(
+            self._names,
+            np.split(kept.cpu().numpy(), len(self._names)),
+            np.split(votes.cpu().numpy(), len(self._names)),
+            strict=True,
+        )
+        return TokenTrace(
+            tuple(CameraTrace(name, self._grid, kept=k, weights=w) for name, k, w in parts)
+        )
+
+    def _scored(self, *positional: Any, **named: Any) -> Any:
+        scores = self._score(*positional, **named)
+        self._votes = count_votes(scores.detach().argmax(2), scores.shape[2])[0]
+        self._kept = self._votes > 0
+        return scores
+
+    def _chosen(self, *positional: Any, **named: Any) -> Any:
+        mask = self._choose(*positional, **named)
+        self._kept = mask.detach()[0].bool()
+        return mask
+
+
+def find_own_pruner(language_model: nn.Module) -> nn.Module | None:
+    """Return the module of a language model that scores visual tokens as LightVLA's code does."""
+    for module in language_model.modules():
+        if callable(getattr(module, "get_score", None)):
+            return module
+    return None
 
 
 def _at_full_length(output: Any, places: Tensor, length: int) -> Any:

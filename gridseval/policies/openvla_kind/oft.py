@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from gridseval.errors import PolicyError
 from gridseval.policies.arguments import with_arguments_of
 from gridseval.policies.openvla_kind.folder import image_count
 from gridseval.policies.openvla_kind.model import is_plain
 from gridseval.policies.openvla_kind.normalisation import read_bounds
-from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, width_of
+from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, prompt_of, width_of
 from gridseval.policies.protocol import Observations
 from gridseval.tokens import TokenTrace
 
@@ -103,22 +106,34 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         return cameras if self._proprio is None else (*cameras, "state")
 
     def _predict(self, prompt: str, images: Sequence[Any], observations: Observations) -> Any:
+        key = self._keys[int(observations["slots"][0])]
+        state = None
+        if self._head is not None and self._proprio is not None:
+            bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
+            state = bounds.normalise(observations["state"][0])
+        return self._ask(prompt, images, key, state, self._head)
+
+    def _ask(self, prompt: str, images: Sequence[Any], key: str, state: Any, head: Any) -> Any:
+        """Return the model's answer to one query.
+
+        Args:
+            prompt: The instruction, in the training's words.
+            images: PIL images, one per camera.
+            key: Of the statistics.
+            state: Normalised, (8,); ``None`` where the model sees none.
+            head: The action head; ``None`` for discrete actions, asked for without all that.
+        """
         import torch
 
-        key = self._keys[int(observations["slots"][0])]
         inputs = self._loaded.inputs(prompt, images[0])
         wrist = [self._loaded.inputs(prompt, image)["pixel_values"] for image in images[1:]]
         inputs["pixel_values"] = torch.cat([inputs["pixel_values"], *wrist], dim=1)
         more: dict[str, Any] = {}
-        if self._head is not None:  # discrete actions are asked for without all that
-            state = None
-            if self._proprio is not None:
-                bounds = read_bounds(self._statistics, key, "proprio", _STATE_SIZE)
-                state = bounds.normalise(observations["state"][0])
+        if head is not None:
             more = {
                 "proprio": state,
                 "proprio_projector": self._proprio,
-                "action_head": self._head,
+                "action_head": head,
                 "use_film": self._film,
             }
         return self._loaded.model.predict_action(**inputs, unnorm_key=key, do_sample=False, **more)
@@ -129,13 +144,14 @@ class LightVlaPolicy(OpenVlaOftPolicy):
 
     The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
     language model unless the checkpoint's own code replaces that, which then prunes by itself and
-    does not tell what it kept.
+    whose choice is noted.
 
     Args:
         checkpoint: As :class:`OpenVlaPolicy`'s.
         indexing: Which hidden states the action head reads: ``"lightvla"``, the last 56, as
             LightVLA's published evaluation, or ``"oft"``, the 56 from the last prompt token, as
-            OpenVLA-OFT's and as LightVLA's training.
+            OpenVLA-OFT's and as LightVLA's training; default: those that the checkpoint's own code
+            reads.
         shared: The further arguments of :class:`OpenVlaOftPolicy`.
 
     Raises:
@@ -145,31 +161,63 @@ class LightVlaPolicy(OpenVlaOftPolicy):
     card_name = "lightvla"
 
     @with_arguments_of(OpenVlaOftPolicy)
-    def __init__(self, checkpoint: str, *, indexing: str = "lightvla", **shared: Any) -> None:
+    def __init__(self, checkpoint: str, *, indexing: str | None = None, **shared: Any) -> None:
         self._asked_indexing = indexing
         super().__init__(checkpoint, **shared)
 
     def _complete(self) -> None:
         from gridseval.policies.openvla_kind.lightvla import (
-            IndexedHead,
-            LastStates,
             LightVlaHook,
-            check_indexing,
+            OwnChoice,
+            find_own_pruner,
         )
 
-        indexing = check_indexing(self._asked_indexing)
         super()._complete()
         if self._head is None:
             raise PolicyError(f"{self._folder} has no action_head--*, which LightVLA's have")
+        self._index()
+        self._hook: LightVlaHook | OwnChoice | None = None
         language_model = self._loaded.model.language_model
-        self._head = IndexedHead(self._head, LastStates(language_model), indexing)
-        self.details["indexing"] = indexing
-        self._hook: LightVlaHook | None = None
+        own = find_own_pruner(language_model)
         if is_plain(self._loaded.model):
             self._hook = LightVlaHook(language_model, self._card)
+        elif own is not None:
+            self._hook = OwnChoice(own, self._card)
         else:
             told = "the checkpoint's own language model prunes; its choice is not traced"
             self.notes = (*self.notes, told)
+        self.details["pruning"] = "by gridseval" if own is None else "by the checkpoint's code"
+
+    def _index(self) -> None:
+        """Let the action head read the hidden states of the indexing, and say which they are."""
+        from gridseval.policies.openvla_kind.indexing import (
+            IndexedHead,
+            LastStates,
+            check_indexing,
+            find_indexing,
+        )
+
+        language_model = self._loaded.model.language_model
+        if self._asked_indexing is None:
+            indexing, chosen_by = (
+                find_indexing(self._ask_blindly, language_model),
+                "the checkpoint's code",
+            )
+        else:
+            indexing, chosen_by = check_indexing(self._asked_indexing), "--policy-arg indexing"
+            self._head = IndexedHead(self._head, LastStates(language_model), indexing)
+        self.details |= {"indexing": indexing, "indexing_by": chosen_by}
+
+    def _ask_blindly(self, head: Any) -> None:
+        """Put a query with black images and a state of zeros to the model's code."""
+        import torch
+
+        frame = np.zeros((1, 224, 224, 3), np.uint8)
+        blank = Image.fromarray(self._card.image.apply(frame)[0])
+        state = None if self._proprio is None else np.zeros(_STATE_SIZE)
+        key = self._asked_key or next(iter(self._statistics))
+        with torch.inference_mode():
+            self._ask(prompt_of("move"), [blank] * len(self._card.cameras), key, state, head)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         return None if self._hook is None else (self._hook.trace(),)

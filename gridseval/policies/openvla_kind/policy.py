@@ -126,9 +126,7 @@ class OpenVlaPolicy:
             Image.fromarray(self._card.image.apply(observations[camera])[0])
             for camera in self._card.cameras
         ]
-        # The prompt of the training data.
-        task = observations["instruction"][0].lower()
-        prompt = f"In: What action should the robot take to {task}?\nOut:"
+        prompt = prompt_of(observations["instruction"][0])
         with torch.inference_mode():
             answer = self._predict(prompt, images, observations)
         # OpenVLA-OFT's code gives hidden states second.
@@ -157,6 +155,11 @@ class OpenVlaPolicy:
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
         # What a checkpoint's own language model keeps is unknown.
         return (self._dense,) if is_plain(self._loaded.model) else None
+
+
+def prompt_of(instruction: str) -> str:
+    """Return the prompt of the training data."""
+    return f"In: What action should the robot take to {instruction.lower()}?\nOut:"
 
 
 def width_of(model: Any) -> int:

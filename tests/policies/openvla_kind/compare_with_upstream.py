@@ -190,9 +190,11 @@ def our_actions(kind: str, folder: Path, raw: list[Any], states: Any, given: Any
         arguments["images"] = str(given.images)
     loaded = load_policy(kind, str(folder), arguments, 7, trusted=True)
     details = {
-        key: loaded.description.get(key) for key in ("attention", "indexing", "images", "film")
+        key: loaded.description.get(key)
+        for key in ("attention", "indexing", "pruning", "images", "film")
     }
     say(f"gridseval: {details} {loaded.notes}")
+    kept = kept_places(loaded)
     loaded.policy.reset([0], [Episode(SUITE, 0, 0)])
     answers = []
     for number, (seen, state) in enumerate(zip(raw, states, strict=True)):
@@ -207,7 +209,26 @@ def our_actions(kind: str, folder: Path, raw: list[Any], states: Any, given: Any
             }
         )
         answers.append(chunk.actions[0])
+        if kept:
+            traced = np.concatenate([camera.kept for camera in chunk.traces[0].cameras])
+            same = np.array_equal(np.flatnonzero(traced), kept[-1])
+            say(f"trace of {traced.sum()} tokens is what upstream's pruner kept: {same}")
     return np.array(answers)
+
+
+def kept_places(loaded: Any) -> list[Any]:
+    """Return a list that gets, at each query, the visual tokens that upstream's pruner let on."""
+    kept: list[Any] = []
+    model = loaded.policy._policy._loaded.model
+    pruner = getattr(model.language_model.model, "pruner", None)
+
+    def note(module: Any, _: Any, answer: Any) -> None:
+        places = answer[1][0].numpy()
+        kept.append(places[(places > 0) & (places <= module.num_patches)] - 1)
+
+    if pruner is not None:
+        pruner.register_forward_hook(note)
+    return kept
 
 
 def say(text: str) -> None:

@@ -44,7 +44,7 @@ def transformers_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture(scope="session")
 def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with two checkpoints, ``openvla`` and ``oft``, saved by transformers."""
+    """Return a folder with checkpoints saved by transformers: ``openvla``, ``oft``, ``light``."""
     import torch
     from safetensors.torch import save_file
 
@@ -55,9 +55,10 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
         from tiny.modeling_tiny import TinyVla
     finally:
         sys.path.remove(str(HERE))
-    for name in ("openvla", "oft"):
+    for name in ("openvla", "oft", "light"):
         torch.manual_seed(0)
-        model = TinyVla(TinyConfig(oft=name == "oft"))
+        kind = {"oft": name != "openvla", "light": name == "light"}
+        model = TinyVla(TinyConfig(**kind))
         made = folder / name
         shutil.copytree(HERE / "tiny", made, ignore=shutil.ignore_patterns("__pycache__"))
         save_file(
@@ -70,11 +71,12 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "AutoModelForVision2Seq": "modeling_tiny.TinyVla",
             "AutoProcessor": "processing_tiny.TinyProcessor",
         }
-        config = {"model_type": "openvla", "auto_map": code, "oft": name == "oft"}
+        config = {"model_type": "openvla", "auto_map": code, **kind}
         (made / "config.json").write_text(json.dumps(config))
         (made / "dataset_statistics.json").write_text(json.dumps(STATISTICS))
-    torch.save(head(), folder / "oft" / "action_head--10_checkpoint.pt")
-    torch.save(projector(), folder / "oft" / "proprio_projector--10_checkpoint.pt")
+        if name != "openvla":
+            torch.save(head(), made / "action_head--10_checkpoint.pt")
+            torch.save(projector(), made / "proprio_projector--10_checkpoint.pt")
     return folder
 
 

@@ -43,6 +43,17 @@ def test_it_attends_as_the_fork(name: str, attention: str) -> None:
     assert attend_to_both_sides(model, 0) == "bidirectional, by the installed transformers"
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_hides_neither_direction(dtype: str, attention: str) -> None:
+    import torch
+
+    model = tiny_llama(attention).to(getattr(torch, dtype))
+    assert not sees_both_sides(model, 512)
+    assert attend_to_both_sides(model, 512) == "bidirectional, by gridseval"
+    assert sees_both_sides(model, 512)
+
+
 def test_openvla_is_refused_where_attention_goes_both_ways() -> None:
     model = tiny_llama("sdpa")
     assert attend_to_the_left(model, 0) == "causal"

@@ -152,49 +152,6 @@ def both_ways(language_model: Any) -> None:
     language_model.forward = whole
 
 
-@pytest.mark.parametrize("indexing", ["oft", "lightvla"])
-def test_lightvla_equals_masking_what_it_pruned(indexing: str, family: Path) -> None:
-    """A language model that may not attend to a token computes as if it was not there."""
-    import torch
-
-    loaded = load(family / "oft", "lightvla", indexing=indexing)
-    assert loaded.description["indexing"] == indexing
-    chunk = ask(loaded, [0])
-    assert chunk.traces is not None
-    kept = np.concatenate([camera.kept for camera in chunk.traces[0].cameras])
-    assert [camera.grid for camera in chunk.traces[0].cameras] == [(16, 16)] * 2
-    assert 0 < kept.sum() < 512
-    dense = load(family / "oft", "openvla-oft")
-    language_model = dense.policy._policy._loaded.model.language_model  # type: ignore[attr-defined]
-    forward = language_model.forward
-
-    def masked(**arguments: Any) -> Any:
-        mask = arguments["attention_mask"].clone()
-        mask[0, 1:513] = torch.from_numpy(kept.astype(np.int64))
-        count = arguments["inputs_embeds"].shape[1]
-        places = torch.arange(count)[None]
-        output = forward(**(arguments | {"attention_mask": mask, "position_ids": places}))
-        if indexing == "lightvla":  # the last 56 stand where OFT's code reads
-            moved = output["hidden_states"][-1].roll(-2, dims=1)
-            output["hidden_states"] = (*output["hidden_states"][:-1], moved)
-        return output
-
-    language_model.forward = masked
-    assert np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
-    language_model.forward = forward
-    assert not np.allclose(ask(dense, [0]).actions, chunk.actions, atol=1e-5)
-
-
-def test_lightvla_reads_as_its_published_evaluation_unless_asked(family: Path) -> None:
-    default = ask(load(family / "oft", "lightvla"), [0]).actions
-    theirs = ask(load(family / "oft", "lightvla", indexing="lightvla"), [0]).actions
-    ofts = ask(load(family / "oft", "lightvla", indexing="oft"), [0]).actions
-    assert np.array_equal(default, theirs)
-    assert np.abs(ofts - theirs).max() > 1e-3
-    with pytest.raises(PolicyError, match="indexing 'ofts' is neither 'lightvla' nor 'oft'"):
-        load(family / "oft", "lightvla", indexing="ofts")
-
-
 def test_what_a_run_must_say_of_them(family: Path) -> None:
     said = {name: load(family / "oft", name) for name in ("openvla-oft", "lightvla")}
     said["openvla"] = load(family / "openvla")
@@ -207,6 +164,28 @@ def test_what_a_run_must_say_of_them(family: Path) -> None:
         described = said[name].description
         assert described["attention"] == "bidirectional, by gridseval"
         assert (described["images"], described["film"], described["proprio"]) == (2, False, True)
+
+
+def test_oft_is_refused_where_its_language_model_stays_causal(
+    family: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under an attention that takes no mask and no word of both sides."""
+    import torch
+    from transformers.models.llama.modeling_llama import LlamaAttention
+
+    whole = LlamaAttention.forward
+
+    def causal(self: Any, hidden_states: Any, *positional: Any, **named: Any) -> Any:
+        length = hidden_states.shape[1]
+        mask = torch.ones(length, length, dtype=torch.bool).tril()[None, None]
+        return whole(self, hidden_states, *positional, **(named | {"attention_mask": mask}))
+
+    monkeypatch.setattr(LlamaAttention, "forward", causal)
+    for name, kind in (("oft", "openvla-oft"), ("oft", "lightvla"), ("light", "lightvla")):
+        with pytest.raises(PolicyError, match="attends to the left only") as caught:
+            load(family / name, kind)
+        assert "moojink/transformers-openvla-oft" in (caught.value.hint or "")
+    assert load(family / "openvla").description["attention"] == "causal"
 
 
 def test_code_of_a_checkpoint_runs_only_when_asked(

@@ -1,4 +1,4 @@
-"""A checkpoint's own code: one model with OpenVLA's and OpenVLA-OFT's predict_action."""
+"""A checkpoint's own code: one model with OpenVLA's, OpenVLA-OFT's, LightVLA's predict_action."""
 
 import numpy as np
 import torch
@@ -60,16 +60,59 @@ class Backbone(nn.Module):
         return torch.cat([self.featurizer(part) for part in parts], 1)
 
 
+class Chooser(nn.Module):
+    """Has the methods of LightVLA's pruner, and drops some tokens that its scores want."""
+
+    num_patches = 256
+
+    def get_score(self, patches, prompts):
+        wanted = torch.softmax(patches @ prompts.mT, -1) @ prompts
+        return wanted @ patches.mT
+
+    def score_to_mask(self, score):
+        mask = torch.zeros(score.shape[:2], dtype=torch.bool)
+        mask = mask.scatter(1, score.argmax(-1), True)
+        mask[:, mask[0].nonzero()[::3, 0]] = False
+        return mask
+
+
+class ShortLlama(LlamaForCausalLM):
+    """A language model that prunes by itself."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model.pruner = Chooser()
+
+    def forward(self, inputs_embeds, attention_mask, position_ids=None, **more):
+        pruner = self.model.pruner
+        count = 1 + pruner.num_patches
+        score = pruner.get_score(inputs_embeds[:, 1:count], inputs_embeds[:, count:])
+        whole = torch.ones_like(attention_mask, dtype=torch.bool)
+        whole[:, 1:count] = pruner.score_to_mask(score)
+        places = whole[0].nonzero()[:, 0]
+        return super().forward(
+            inputs_embeds=inputs_embeds[:, places],
+            attention_mask=attention_mask[:, places],
+            position_ids=places[None],
+            **more,
+        )
+
+
 class TinyVla(PreTrainedModel):
     config_class = TinyConfig
 
     def __init__(self, config):
         super().__init__(config)
         self.vision_backbone = Backbone(32)
-        self.language_model = LlamaForCausalLM(config.text_config)
+        self.language_model = (ShortLlama if config.light else LlamaForCausalLM)(config.text_config)
         self.llm_dim = 32
         self.norm_stats = {}
         self.post_init()
+
+    def set_num_images_in_input(self, number):
+        self.vision_backbone.set_num_images_in_input(number)
+        if self.config.light:
+            self.language_model.model.pruner.num_patches = 256 * number
 
     def _stats(self, key):
         return {k: np.array(v) for k, v in self.norm_stats[key]["action"].items()}
@@ -113,6 +156,8 @@ class TinyVla(PreTrainedModel):
         # From the last token of the prompt to the last slot but one.
         first = patches.shape[1] + input_ids.shape[1] - 1
         states = output.hidden_states[-1][:, first : first + slots.shape[1]]
+        if self.config.light:
+            states = output.hidden_states[-1][:, -56:]
         if not self.config.oft:
             return self._unnormalise(torch.tanh(states[0, :, 0]).float().numpy(), unnorm_key)
         actions = action_head.predict_action(states)[0]

@@ -1,0 +1,29 @@
+"""What the tokens after the visual ones are, model family by model family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gridseval.tokens.pruners.layout import Role
+
+Roles = Callable[[int], Sequence[Role]]
+"""From the number of tokens after the visual ones to the role of each."""
+
+
+def oft_roles(length: int, *, state: bool = True, slots: int = 56) -> tuple[Role, ...]:
+    """Return the roles of OpenVLA-OFT's tokens after the visual ones.
+
+    They are state, prompt, action slots, stop.
+
+    Args:
+        length: Their number.
+        state: Whether there is a token of the state.
+        slots: Action slots.
+    """
+    prompt = length - int(state) - slots - 1
+    return (
+        *([Role.STATE] * int(state)),
+        *([Role.INSTRUCTION] * prompt),
+        *([Role.ACTION] * slots),
+        Role.OTHER,
+    )
