@@ -180,10 +180,10 @@ def test_a_description_of_ones_own(tmp_path: Any) -> None:
     own.write_text(text, encoding="utf8")
     with pytest.raises(UsageError, match="expected 'own'"):
         load_model(str(own))
-    own.write_text(text.replace("head_dim: 48", "head_dims: 48"), encoding="utf8")
-    with pytest.raises(UsageError, match=r"towers\[0\].transformer: unknown key 'head_dims'"):
+    own.write_text(text.replace("kernel: 4", "kernels: 4"), encoding="utf8")
+    with pytest.raises(UsageError, match=r"convolutions\[0\]: unknown key 'kernels'"):
         load_model(str(own))
-    own.write_text(text.replace("kv_heads: 4", "kv_heads: 3"), encoding="utf8")
+    own.write_text(text.replace("kv_heads: 2", "kv_heads: 3"), encoding="utf8")
     with pytest.raises(UsageError, match="cannot share"):
         load_model(str(own))
 
