@@ -31,7 +31,7 @@ MODELS = ("nano",)
 @click.command(name="train", cls=SectionedCommand, context_settings=HELP)
 @click.argument("model", type=Text(), metavar="MODEL")
 @click.argument("datasets", nargs=-1, required=True, type=FilePath(), metavar="DATASET...")
-@_model("--pruner", type=Text(), metavar="NAME", help="Train with it  [default: dense, or --init's]")
+@_model("--pruner", type=Text(), metavar="NAME", help="Train with it  [default: --init's or dense]")
 @_model(
     "--policy-arg",
     "pruner_arguments",

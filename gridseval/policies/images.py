@@ -36,7 +36,8 @@ class ImagePipeline:
         jpeg_quality: Quality of a JPEG round trip before resizing, 1–100, or ``None``. OpenVLA's
             training data were JPEGs; its evaluation repeats that with TensorFlow's default of 95.
         resize: ``"lanczos3"``, ``"bilinear"`` (both with antialias) and ``"area"`` (means of
-            rectangles, as in a dataset's smaller images) ignore the aspect ratio, ``"bilinear_pad"`` keeps it and pads with black, ``"none"`` leaves the size.
+            rectangles, as ``gridseval collect --image-px`` makes them) ignore the aspect ratio,
+            ``"bilinear_pad"`` keeps it and pads with black, ``"none"`` leaves the size.
         crop_area: Share of the area that a centre crop keeps after resizing, in (0, 1]; the crop is
             enlarged to ``px`` again, bilinearly (TensorFlow's ``crop_and_resize``).
 

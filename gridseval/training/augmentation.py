@@ -27,9 +27,7 @@ def augmented(
     return _lit(shifted, rng, colour) if colour else shifted
 
 
-def _shifted(
-    images: NDArray[np.uint8], rng: np.random.Generator, most: int
-) -> NDArray[np.uint8]:
+def _shifted(images: NDArray[np.uint8], rng: np.random.Generator, most: int) -> NDArray[np.uint8]:
     px = images.shape[2]
     padded = np.pad(images, ((0, 0), (0, 0), (most, most), (most, most), (0, 0)), mode="edge")
     starts = rng.integers(0, 2 * most + 1, (*images.shape[:2], 2))

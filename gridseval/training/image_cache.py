@@ -32,7 +32,7 @@ def cached_images(
     cameras: Sequence[str],
     px: int,
     cache: Path | None = None,
-    on_image: Callable[[int, int], None] = lambda done, of: None,
+    on_image: Callable[[int, int], None] = lambda *_: None,
 ) -> NDArray[np.uint8]:
     """Return all images, uint8 (N, cameras, px, px, 3), read-only and mapped into memory.
 

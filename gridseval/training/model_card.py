@@ -97,11 +97,15 @@ def _data_row(data: Mapping[str, Any]) -> str:
 
 
 def _rounds(rounds: list[Mapping[str, Any]]) -> list[str]:
-    return [
-        "",
-        *(
-            f"DAgger round {each['round']} on {each['suite']}: {each['successes']} of "
-            f"{each['episodes']} solved, all added."
-            for each in rounds
-        ),
-    ] if rounds else []
+    return (
+        [
+            "",
+            *(
+                f"DAgger round {each['round']} on {each['suite']}: {each['successes']} of "
+                f"{each['episodes']} solved, all added."
+                for each in rounds
+            ),
+        ]
+        if rounds
+        else []
+    )

@@ -43,8 +43,7 @@ class Samples:
         ends = np.cumsum([len(part) for part in self.images])
         parts = np.searchsorted(ends, chosen, side="right")
         rows = [
-            self.images[part][index - ends[part]]
-            for part, index in zip(parts, chosen, strict=True)
+            self.images[part][index - ends[part]] for part, index in zip(parts, chosen, strict=True)
         ]
         return np.stack(rows)
 

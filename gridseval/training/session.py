@@ -240,13 +240,13 @@ class _Session:
     def _load_samples(self) -> None:
         config, shape = self._config, self._shape
         images = [
-            cached_images(each, shape.cameras, shape.image_px, config.cache, self._progress.on_image)
+            cached_images(
+                each, shape.cameras, shape.image_px, config.cache, self._progress.on_image
+            )
             for each in self._datasets
         ]
         self._samples = join_samples(self._datasets, images, shape)
-        self._chosen, self._held = hold_out(
-            self._samples, self._given, config.holdout, config.seed
-        )
+        self._chosen, self._held = hold_out(self._samples, self._given, config.holdout, config.seed)
         if not len(self._chosen):
             raise UsageError("the datasets have no frame to train on", "collect more episodes")
 

@@ -131,7 +131,9 @@ def _tasks(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
     """Return each suite with its tasks, as ``--tasks`` has them."""
     found = sorted({origin for dataset in datasets for origin in dataset.origins})
     suites = dict.fromkeys(suite for suite, _ in found)
-    return [(name, ",".join(str(task) for suite, task in found if suite == name)) for name in suites]
+    return [
+        (name, ",".join(str(task) for suite, task in found if suite == name)) for name in suites
+    ]
 
 
 def _run(

@@ -22,6 +22,8 @@ from gridseval.training.config import TrainConfig
 from gridseval.training.samples import Samples, make_batch
 
 _CLIP_NORM = 1.0
+_LONG = 65
+"""Tokens per camera from which on fused attention is faster."""
 _VALIDATED = 1024
 """Held-out samples that are looked at, at most, evenly chosen."""
 
@@ -43,18 +45,14 @@ class Trainer:
         average: A model with the averaged weights, in evaluation mode.
     """
 
-    def __init__(
-        self, model: NanoModel, config: TrainConfig, device: str, precision: str
-    ) -> None:
+    def __init__(self, model: NanoModel, config: TrainConfig, device: str, precision: str) -> None:
         self.model = model.to(device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self._config, self._device, self._precision = config, device, precision
         groups = weight_groups(self.model, config.weight_decay)
         self._optimiser = torch.optim.AdamW(groups, lr=config.lr)
 
-    def step(
-        self, samples: Samples, chosen: NDArray[np.int64], number: int, share: float
-    ) -> float:
+    def step(self, samples: Samples, chosen: NDArray[np.int64], number: int, share: float) -> float:
         """Make a step; return the loss before it.
 
         Args:
@@ -76,9 +74,9 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         with self._computing():
             loss = (self.model(inputs).actions.float() - labels).abs().mean()
-        found = loss.item()
+        found: float = loss.item()
         if math.isfinite(found):
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP_NORM).item()
             found = found if math.isfinite(norm) else norm
         if not math.isfinite(found):
@@ -137,8 +135,8 @@ class Trainer:
         with contextlib.ExitStack() as opened:
             if self._precision == "bf16":
                 opened.enter_context(torch.autocast(kind, torch.bfloat16))
-            if kind == "cpu":
-                # Flash attention's backward pass is slow on the CPU at such short sequences.
+            if kind == "cpu" and self.model.config.pruner.arguments.get("k", _LONG) < _LONG:
+                # Flash attention's backward pass is slow on the CPU at short sequences.
                 opened.enter_context(sdpa_kernel(SDPBackend.MATH))
             yield
 

@@ -29,7 +29,7 @@ class ConvolutionalEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         for layer in (self.patch, self.reduce, *self.residual):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor, instruction: Tensor) -> Tensor:
         """Return features, float (N, rows · columns, width), row-major.
