@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from gridseval.errors import PolicyError, UsageError
+from gridseval.errors import UsageError
 from gridseval.evaluation import Progress
 from gridseval.policies.nano.config import NanoConfig
 from gridseval.policies.nano.model import NanoModel
@@ -26,7 +26,7 @@ from gridseval.training.samples import hold_out, join_samples, order
 from gridseval.training.snapshot import TrainingState, load_state
 from gridseval.training.start import set_normalisation, start_model
 from gridseval.training.success import check_origins, collect_round, evaluate_model
-from gridseval.training.trainer import Trainer, choose_precision
+from gridseval.training.trainer import LossError, Trainer, choose_precision
 
 ROW_EVERY = 20
 """Steps between rows of ``loss.csv``."""
@@ -166,8 +166,8 @@ class _Session:
         chosen = order(self._chosen, config.batch, since, (config.seed, 2, state.segment_step))
         try:
             loss = trainer.step(self._samples, chosen, state.step, share)
-        except PolicyError as error:
-            raise PolicyError(error.message, self._after_failure()) from error
+        except LossError as error:
+            raise LossError(error.message, self._after_failure()) from error
         state.step += 1
         state.loss_sum, state.loss_count = state.loss_sum + loss, state.loss_count + 1
         state.seconds += time.perf_counter() - began

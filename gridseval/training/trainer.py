@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gridseval.errors import OutputError, PolicyError
-from gridseval.policies.nano.model import NanoModel
+from gridseval.policies.nano.model import NanoInput, NanoModel
 from gridseval.training.averages import rate_at, update_average, weight_groups
 from gridseval.training.config import TrainConfig
 from gridseval.training.samples import Samples, make_batch
@@ -26,6 +27,10 @@ _LONG = 65
 """Tokens per camera from which on fused attention is faster."""
 _VALIDATED = 1024
 """Held-out samples that are looked at, at most, evenly chosen."""
+
+
+class LossError(PolicyError):
+    """A loss, or its gradient, is not finite."""
 
 
 class Trainer:
@@ -62,12 +67,13 @@ class Trainer:
             share: Of the training that is done, 0 to 1.
 
         Raises:
-            PolicyError: The loss or its gradient is not finite.
+            LossError: The loss or its gradient is not finite.
         """
         seeds = np.random.SeedSequence([self._config.seed, 3, number]).spawn(2)
         torch.manual_seed(int(seeds[0].generate_state(1)[0]))  # of pruners' noise
         rng = np.random.default_rng(seeds[1])
         inputs, labels = make_batch(samples, chosen, self._device, self._config, rng)
+        inputs = self._with_generators(inputs, [number] * len(chosen))
         for group in self._optimiser.param_groups:
             group["lr"] = rate_at(share, self._config.lr, self._config.warm_up)
         self.model.pruner.set_progress(share)
@@ -80,7 +86,7 @@ class Trainer:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP_NORM).item()
             found = found if math.isfinite(norm) else norm
         if not math.isfinite(found):
-            raise PolicyError(f"step {number}: the loss or its gradient is not finite ({found})")
+            raise LossError(f"step {number}: the loss or its gradient is not finite ({found})")
         self._optimiser.step()
         update_average(self.average, self.model, self._config.ema, number)
         return found
@@ -98,6 +104,7 @@ class Trainer:
             for start in range(0, len(held), self._config.batch):
                 chosen = held[start : start + self._config.batch]
                 inputs, labels = make_batch(samples, chosen, self._device)
+                inputs = self._with_generators(inputs, chosen.tolist())
                 errors = (self.average(inputs).actions.float() - labels).abs()
                 sums += errors.mean(1).sum(0).double().cpu()
         means = sums / len(held)
@@ -127,6 +134,17 @@ class Trainer:
                 f"{' '.join(str(error).split())[:120]}",
                 "remove the folder and start anew",
             ) from error
+
+    def _with_generators(self, inputs: NanoInput, numbers: Sequence[int]) -> NanoInput:
+        """Return inputs with what pruners draw from, by a number and the row."""
+        if not self.model.pruner.needs.generators:
+            return inputs
+        seeds = [
+            int(np.random.SeedSequence([self._config.seed, 4, number, row]).generate_state(1)[0])
+            for row, number in enumerate(numbers)
+        ]
+        generators = [torch.Generator(self._device).manual_seed(seed) for seed in seeds]
+        return dataclasses.replace(inputs, generators=generators)
 
     @contextlib.contextmanager
     def _computing(self) -> Iterator[None]:
