@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.collecting.lerobot_meta import INFO
-from gridseval.collecting.parquet import pyarrow
 from gridseval.collecting.staging import IMAGE_KEYS
 from gridseval.config import read_yaml
 from gridseval.errors import GridsevalError, UsageError
 from gridseval.os_errors import os_errors
 from gridseval.policies.nano.config import ACTION, STATE
 from gridseval.run_names import MANIFEST
+from gridseval.training.tables import AGAIN, numbers, read_table
 
-_AGAIN = "collect it again, or copy it again if it was copied"
 _VECTORS = {"observation.state": STATE, "label": ACTION}
 
 
@@ -92,7 +91,7 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
     for file in files:
         table = read_table(file, list(columns))
         for name in columns:
-            columns[name].append(_numbers(file, table[name], name))
+            columns[name].append(numbers(file, table[name], name))
     found = sum(map(len, columns["task_index"]))
     if not files or found != info.get("total_frames"):
         raise _damaged(path, f"it has {found} frames, {INFO} says {info.get('total_frames')}")
@@ -117,35 +116,8 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
     )
 
 
-def read_table(file: Path, columns: Sequence[str]) -> Any:
-    """Return some columns of a parquet file.
-
-    Raises:
-        UsageError: It cannot be read, is damaged, or has no such column.
-    """
-    arrow = pyarrow()
-    with os_errors(f"cannot read {file}", UsageError, _AGAIN):
-        try:
-            return arrow.parquet.read_table(file, columns=list(columns))
-        except (arrow.ArrowInvalid, arrow.ArrowKeyError, arrow.ArrowNotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"cannot read {file}: {reason}", _AGAIN) from error
-
-
-def read_pngs(file: Path, camera: str) -> Iterator[bytes]:
-    """Yield a camera's images as they lie in a parquet file.
-
-    Raises:
-        UsageError: As for :func:`read_table`.
-    """
-    name = IMAGE_KEYS[camera]
-    for chunk in read_table(file, [name])[name].chunks:
-        for value in chunk:
-            yield (value.as_py() or {}).get("bytes") or b""
-
-
 def _damaged(path: Path, reason: str) -> UsageError:
-    return UsageError(f"the dataset {path} is damaged: {reason}", _AGAIN)
+    return UsageError(f"the dataset {path} is damaged: {reason}", AGAIN)
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -190,17 +162,6 @@ def _check_features(path: Path, info: dict[str, Any], cameras: Sequence[str], ch
             f"{path}: labels have {actions} actions, the model's chunk has {chunk}",
             "give a --shape with a shorter chunk",
         )
-
-
-def _numbers(file: Path, column: Any, name: str) -> NDArray[Any]:
-    """Return a column as (N,) or (N, width)."""
-    if column.null_count:
-        raise UsageError(f"{file}: {name} has missing values", _AGAIN)
-    if not str(column.type).startswith("fixed_size_list"):
-        return np.asarray(column.to_numpy())
-    width = column.type.list_size
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts).reshape(-1, width) if parts else np.zeros((0, width))
 
 
 def _instructions(path: Path) -> dict[int, str]:

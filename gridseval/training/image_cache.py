@@ -17,7 +17,8 @@ from PIL import Image
 
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
-from gridseval.training.dataset import Dataset, read_pngs
+from gridseval.training.dataset import Dataset
+from gridseval.training.tables import read_pngs
 
 _HINTS = {
     errno.ENOSPC: "free some space, or name a folder on another disk with --cache",

@@ -7,12 +7,10 @@ import datetime
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 from gridseval.errors import UsageError
-from gridseval.evaluation import Progress
 from gridseval.policies.nano.config import NanoConfig
 from gridseval.policies.nano.model import NanoModel
 from gridseval.policies.nano.policy import threads_set_to
@@ -22,47 +20,16 @@ from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset, read_dataset
 from gridseval.training.image_cache import cached_images
 from gridseval.training.output import Output, open_output
+from gridseval.training.precision import choose_precision
+from gridseval.training.progress import Quiet, TrainingProgress
 from gridseval.training.samples import hold_out, join_samples, order
 from gridseval.training.snapshot import TrainingState, load_state
 from gridseval.training.start import set_normalisation, start_model
 from gridseval.training.success import check_origins, collect_round, evaluate_model
-from gridseval.training.trainer import LossError, Trainer, choose_precision
+from gridseval.training.trainer import LossError, Trainer
 
 ROW_EVERY = 20
 """Steps between rows of ``loss.csv``."""
-
-
-class TrainingProgress(Protocol):
-    """Shows how far a training is."""
-
-    def on_image(self, done: int, of: int) -> None:
-        """Learn that images of a query were decoded."""
-
-    def on_step(self, state: TrainingState, share: float, loss: float) -> None:
-        """Learn that a step was made, and which share of the training is done."""
-
-    def on_note(self, text: str) -> None:
-        """Learn what else happened, in words."""
-
-    def episodes(self) -> contextlib.AbstractContextManager[Progress | None]:
-        """Return what shows the episodes of a run in the simulator."""
-
-
-class Quiet:
-    """Shows nothing."""
-
-    def on_image(self, done: int, of: int) -> None:
-        """Show nothing."""
-
-    def on_step(self, state: TrainingState, share: float, loss: float) -> None:
-        """Show nothing."""
-
-    def on_note(self, text: str) -> None:
-        """Show nothing."""
-
-    def episodes(self) -> contextlib.AbstractContextManager[Progress | None]:
-        """Show nothing."""
-        return contextlib.nullcontext()
 
 
 def train(config: TrainConfig, progress: TrainingProgress | None = None) -> TrainingState:

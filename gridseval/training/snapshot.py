@@ -74,7 +74,7 @@ def save_state(out: Path, state: TrainingState, tensors: dict[str, Any]) -> None
     Raises:
         OutputError: It cannot be written.
     """
-    # In memory first: on a full disk, torch raises errors of its own.
+    # In memory first: on a full disk, torch's own errors would not say so.
     held = io.BytesIO()
     torch.save({"state": asdict(state), **tensors}, held)
     write_whole(out / STATE, held.getvalue())

@@ -7,7 +7,6 @@ import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,15 +156,3 @@ class Trainer:
                 # Flash attention's backward pass is slow on the CPU at short sequences.
                 opened.enter_context(sdpa_kernel(SDPBackend.MATH))
             yield
-
-
-def choose_precision(wanted: str, device: str) -> str:
-    """Return ``"float32"`` or ``"bf16"``, for ``"auto"`` what the device is faster in."""
-    if wanted != "auto":
-        return wanted
-    if device != "cpu":
-        return "bf16"
-    with contextlib.suppress(OSError):
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf8").split())
-        return "bf16" if {"amx_bf16", "avx512_bf16"} & flags else "float32"
-    return "float32"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gridseval.training.session import Quiet
+from gridseval.training.progress import Quiet
 
 
 class Breaks(Quiet):
