@@ -54,7 +54,7 @@ class TrainingLines:
         """Say how far it is, now and then."""
         self._loss = loss if self._loss is None else _SMOOTH * self._loss + (1 - _SMOOTH) * loss
         if self._first is None:
-            self._first = (state.step - 1, share)
+            self._first = (state.step, share)
             self._began_s = self._clock()
         self._show(state, share)
 
@@ -79,14 +79,14 @@ class TrainingLines:
     def _show(self, state: TrainingState, share: float) -> None:
         if share >= 1 or self._clock() - self._said_s >= LINE_EVERY_S:
             self._said_s = self._clock()
-            self._write(f"{100 * share:.0f} %, {self._text(state, share)}")
+            self._write(f"{100 * min(share, 1):.0f} %, {self._text(state, share)}")
 
     def _text(self, state: TrainingState, share: float) -> str:
         assert self._first is not None
         step, before = self._first
         elapsed_s = self._clock() - self._began_s
         parts = [f"step {state.step}", f"loss {self._loss:.4f}"]
-        if elapsed_s > 0:
+        if state.step > step and elapsed_s > 0:
             parts.append(f"{(state.step - step) / elapsed_s:.2f} steps/s")
         if before < share < 1 and elapsed_s > 0:
             parts.append(f"{duration(elapsed_s * (1 - share) / (share - before))} left")
