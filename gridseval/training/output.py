@@ -26,9 +26,8 @@ from gridseval.training.record import RECORD, begun, check_same, results
 from gridseval.training.snapshot import STATE, TrainingState, save_state, write_whole
 from gridseval.training.trainer import Trainer
 
-COLUMNS = (
-    *("step", "minutes", "rate", "loss", "validation", "translation", "rotation", "gripper"),
-)
+VALIDATED = ("validation", "translation", "rotation", "gripper")
+COLUMNS = ("step", "minutes", "rate", "loss", *VALIDATED)
 """Of ``loss.csv``; ``loss`` is the mean since the row before, the last four are of held-out
 episodes and of the averaged weights."""
 

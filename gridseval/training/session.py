@@ -19,7 +19,7 @@ from gridseval.training.averages import rate_at
 from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset, read_dataset
 from gridseval.training.image_cache import cached_images
-from gridseval.training.output import Output, open_output
+from gridseval.training.output import VALIDATED, Output, open_output
 from gridseval.training.precision import choose_precision
 from gridseval.training.progress import Quiet, TrainingProgress
 from gridseval.training.samples import hold_out, join_samples, order
@@ -111,9 +111,7 @@ class _Session:
                 self._evaluate(trainer)
             elif self.state.seconds - self._saved_seconds >= self._config.save_every_s:
                 self._save(trainer)
-        last = self.state.rows[-1] if self.state.rows else None
-        if last is None or last["step"] != self.state.step or last["validation"] is None:
-            self._row(trainer, 1.0, validated=True)
+        self._last_row(trainer)
         if self._config.evaluate_every is not None:
             self._evaluate(trainer)
         self._save(trainer)
@@ -144,23 +142,35 @@ class _Session:
             self._row(trainer, share, validated)
         self._progress.on_step(state, self._share(), loss)
 
+    def _last_row(self, trainer: Trainer) -> None:
+        """Let the last step have a row with the validation of the weights that are kept."""
+        rows = self.state.rows
+        if not rows or rows[-1]["step"] != self.state.step:
+            self._row(trainer, 1.0, validated=True)
+        elif rows[-1]["validation"] is None:
+            rows[-1] |= self._validated(trainer)
+
     def _row(self, trainer: Trainer, share: float, validated: bool) -> None:
         state = self.state
-        parts = None
-        if validated and len(self._held):
-            parts = trainer.validate(self._samples, self._held)
         mean = state.loss_sum / state.loss_count if state.loss_count else None
         row = {
             "step": state.step,
             "minutes": round(state.seconds / 60, 3),
             "rate": rate_at(share, self._config.lr, self._config.warm_up),
             "loss": mean,
-            # Of seven components, three are translations and three rotations.
-            "validation": None if parts is None else (3 * parts[0] + 3 * parts[1] + parts[2]) / 7,
-            **dict(zip(("translation", "rotation", "gripper"), parts or (None,) * 3, strict=True)),
+            **(self._validated(trainer) if validated else dict.fromkeys(VALIDATED)),
         }
         state.rows.append(row)
         state.loss_sum, state.loss_count = 0.0, 0
+
+    def _validated(self, trainer: Trainer) -> dict[str, float | None]:
+        """Return the last columns of a row."""
+        if not len(self._held):
+            return dict.fromkeys(VALIDATED)
+        parts = trainer.validate(self._samples, self._held)
+        # Of seven components, three are translations and three rotations.
+        whole = (3 * parts[0] + 3 * parts[1] + parts[2]) / 7
+        return dict(zip(VALIDATED, (whole, *parts), strict=True))
 
     def _save(self, trainer: Trainer) -> None:
         self._output.save(trainer, self.state)

@@ -133,6 +133,44 @@ def test_killed_it_comes_to_the_same_weights(
     assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (whole.out / WEIGHTS).read_bytes()
 
 
+@pytest.mark.parametrize("at", [5, 9])
+def test_rounds_add_samples_and_are_not_repeated(
+    configure: Configure,
+    tmp_path: Path,
+    make_dataset: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+) -> None:
+    """Rounds of DAgger after a third and two thirds; the simulator is played."""
+    asked: list[tuple[int, int]] = []
+
+    def play(config: TrainConfig, datasets: Any, number: int, px: int, *_: Any) -> Any:
+        load_nano(config.out)  # it is this checkpoint that acts
+        asked.append((number, len(datasets)))
+        path = config.out / "dagger" / f"round-{number}"
+        if not path.exists():
+            make_dataset(path, episodes=2, px=px, seed=number)
+        return [{"round": number, "suite": "x", "path": str(path), "successes": 1, "episodes": 2}]
+
+    monkeypatch.setattr("gridseval.training.session.collect_round", play)
+    whole = configure(out=tmp_path / "whole", dagger=2)
+    train(whole)
+    assert asked == [(1, 1), (2, 2)]
+    record = yaml.safe_load((whole.out / "train.yaml").read_text())
+    assert [each["round"] for each in record["dagger"]] == [1, 2]
+    assert "DAgger round 2 on x: 1 of 2 solved" in (whole.out / "README.md").read_text()
+    asked.clear()
+    config = configure(dagger=2, save_every_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Breaks(at))
+    train(config)
+    # A break between rounds repeats none; each round's samples were there at once.
+    assert asked == [(1, 1), (2, 2)]
+    assert (config.out / WEIGHTS).read_bytes() == (whole.out / WEIGHTS).read_bytes()
+    train(configure(out=tmp_path / "without"))
+    assert (config.out / WEIGHTS).read_bytes() != (tmp_path / "without" / WEIGHTS).read_bytes()
+
+
 def test_from_dense_to_pruned(configure: Configure, tmp_path: Path) -> None:
     dense = configure(out=tmp_path / "dense")
     train(dense)
