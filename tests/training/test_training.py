@@ -20,6 +20,7 @@ from training_doubles import Breaks
 
 from gridseval.errors import OutputError
 from gridseval.policies.nano.checkpoint import load_nano
+from gridseval.tokens.pruners.interface import Pruner
 from gridseval.training import TrainConfig, train
 from gridseval.training.snapshot import STATE
 
@@ -184,6 +185,30 @@ def test_from_dense_to_pruned(configure: Configure, tmp_path: Path) -> None:
         assert torch.allclose(model.state_dict()[key], value.float(), atol=1e-3), key
     record = yaml.safe_load((pruned.out / "train.yaml").read_text())
     assert len(record["init"]["sha256"]) == 64
+
+
+@pytest.mark.parametrize("pruner", ["dense", "grids", "lightvla"])
+def test_half_precision_leaves_choices_exact(
+    configure: Configure, pruner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[torch.dtype] = set()
+    forward = Pruner.forward
+
+    def watched(self: Pruner, inputs: Any) -> Any:
+        assert not torch.is_autocast_enabled("cpu")
+        pruned = forward(self, inputs)
+        seen.update({inputs.tokens.dtype, pruned.tokens.dtype})
+        if pruned.points is not None:
+            seen.add(self.place_points(inputs.tokens.view(-1, 4, 4, 32)).dtype)
+        return pruned
+
+    monkeypatch.setattr(Pruner, "forward", watched)
+    given = {} if pruner != "grids" else {"pruner_arguments": {"k": "2"}}
+    config = configure(precision="bf16", pruner=pruner, steps=40, lr=3e-3, **given)
+    state = train(config)
+    assert seen == {torch.float32}
+    assert state.rows[-1]["loss"] < 0.8 * state.rows[0]["loss"]
+    assert all(p.dtype == torch.float32 for p in load_nano(config.out).parameters())
 
 
 def test_lightvlas_noise_falls(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,7 +214,9 @@ class _Pass:
             embedded=self.embedded,
             earlier=self.pruned,
         )
-        self.pruned = pruner(self.asked)
+        # GridS's coordinates, above all, need more digits than bfloat16 has.
+        with torch.autocast(visual.device.type, enabled=False):
+            self.pruned = pruner(self.asked)
         self.geometry = None
         self.stages.append((layer, self.pruned.counts))
         return self.pruned.tokens
