@@ -25,11 +25,11 @@ HEIGHT, LOW = 66, 50
 BOXES = (
     Box("cli", 20, 20, 860, ("click commands: they turn arguments into calls, and print",)),
     Box(
-        "evaluation",
+        "evaluation, solvable",
         20,
         102,
         860,
-        ("a run from its arguments to its directory",),
+        ("a run from its arguments to its directory; what the expert solves",),
     ),
     Box("suites", 20, 190, 150, ("suites, tasks,", "episodes, protocols")),
     Box("rollout", 250, 190, 150, ("the loop: reset,", "query, step, report")),

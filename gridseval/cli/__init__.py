@@ -30,6 +30,7 @@ _COMMANDS = {
     "report": "Write one HTML file about runs.",
     "run": "Evaluate a policy on a suite.",
     "serve": "Serve a policy to other processes.",
+    "solvable": "Map what the scripted expert solves.",
     "suites": "List the suites, or the tasks of one.",
     "table": "Print runs side by side.",
     "train": "Train a small policy on datasets.",

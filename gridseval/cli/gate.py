@@ -29,6 +29,7 @@ _number = partial(click.option, type=float, show_default=True)
     "--min-success", type=float, metavar="RATE", help="Ask for a success rate, such as 0.95."
 )
 @click.option("--published", is_flag=True, help="Compare with published success rates.")
+@click.option("--same-steps", is_flag=True, help="With --baseline: all episodes must be the same.")
 @click.option("--family", metavar="NAME", help="Whose rates  [default: the run's policy's]")
 @_number("--max-drop", default=0.02, metavar="RATE", help="Tolerate a drop of this size.")
 @_number("--alpha", default=0.05, metavar="P", help="Probability of a false alarm.")
@@ -49,6 +50,7 @@ def command(
     baseline: str | None,
     min_success: float | None,
     published: bool,
+    same_steps: bool,
     family: str | None,
     max_errors: str,
     junit: Path | None,
@@ -60,7 +62,9 @@ def command(
     A regression is a significant drop of more than --max-drop. The tests are
     exact; over all suites and tasks together they give a false alarm with
     probability --alpha at most. A pass needs enough episodes to detect a drop
-    of --detect. If $GITHUB_STEP_SUMMARY is set, gate appends Markdown to it.
+    of --detect. --same-steps is for policies that act the same every time, such
+    as oracle: outcome and steps of all episodes must be the baseline's. If
+    $GITHUB_STEP_SUMMARY is set, gate appends Markdown to it.
 
     Exit codes: 0 pass, 1 regression, 2 cannot tell (or wrong arguments), 5 it
     cannot read a run.
@@ -76,7 +80,12 @@ def command(
     if (baseline is not None) + (min_success is not None) + published != 1:
         raise UsageError("give exactly one of --baseline, --min-success and --published")
     rules = GateRules(max_errors=_number_or_share(max_errors), **numbers)
-    verdict = _judged(read_run(run), baseline, min_success, family, rules)
+    if same_steps and baseline is None:
+        raise UsageError("--same-steps needs a --baseline")
+    if same_steps and baseline is not None:
+        verdict = _same_steps(run, baseline, rules)
+    else:
+        verdict = _judged(read_run(run), baseline, min_success, family, rules)
     click.echo(verdict.sentence)
     for note in verdict.notes:
         click.echo(f"  {note}", err=True)
@@ -101,6 +110,14 @@ def _judged(
     if min_success is not None:
         return gate_on_threshold(run, min_success, rules)
     return gate_on_published(run, published_rows(family or _family(run)), rules)
+
+
+def _same_steps(run: str, baseline: str, rules: GateRules) -> Verdict:
+    from gridseval.results.gate.same_steps import gate_on_steps
+    from gridseval.results.run.reading import read_run, with_distinct_labels
+
+    after, before = with_distinct_labels([read_run(run), read_run(baseline)])
+    return gate_on_steps(after, before, rules)
 
 
 def _family(run: Run) -> str:

@@ -36,7 +36,7 @@ class SectionedCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 title = getattr(parameter, "section", _NO_SECTION)
                 sections.setdefault(title, []).append(record)
         width = max(len(option) for records in sections.values() for option, _ in records)

@@ -58,6 +58,7 @@ class Arm:
         self._gripper_actuators: list[int] = list(robot._ref_joint_gripper_actuator_indexes)
         self.site = int(robot.eef_site_id)
         self.hand_body = int(scene.env.sim.model.body_name2id(robot.robot_model.eef_name))
+        self._base_body = int(scene.env.sim.model.body_name2id(robot.robot_model.root_body))
         self._torque_min, self._torque_max = model.actuator_ctrlrange[self._arm_actuators].T
         grip_range = model.actuator_ctrlrange[self._gripper_actuators]
         self._grip_bias = 0.5 * (grip_range[:, 1] + grip_range[:, 0])
@@ -117,6 +118,10 @@ class Arm:
         which is turned by 90° against the hand's that ``state`` shows.
         """
         return self._pos, self._ori
+
+    def base(self) -> Float:
+        """Return where the robot stands, float64 (3,), metres."""
+        return np.array(self._data.xpos[self._base_body])
 
     def velocity(self) -> Float:
         """Return the grip site's velocity, float64 (6,): m/s, then rad/s, of the last substep."""

@@ -22,7 +22,7 @@ def privileged_state(simulation: Simulation) -> dict[str, Any]:
         ``joints``: position of each one-joint part of a fixture; ``eef``: float64 (7,), grip site's
         position and hand's quaternion (w x y z); ``goal``: predicates as tuples of text; ``holds``:
         whether each of them holds now; ``velocity``, float64 (6,), and ``response``, float64
-        (6, 6): see ``Arm``.
+        (6, 6): see ``Arm``; ``base``: float64 (3,), where the robot stands (m).
     """
     scene, view = simulation.scene, simulation.view
     names = scene.env.obj_body_id
@@ -35,6 +35,7 @@ def privileged_state(simulation: Simulation) -> dict[str, Any]:
         "holds": scene.predicates_hold(),
         "velocity": simulation.arm.velocity(),
         "response": simulation.arm.response(),
+        "base": simulation.arm.base(),
     }
 
 

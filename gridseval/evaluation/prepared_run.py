@@ -141,7 +141,9 @@ def prepare(config: RunConfig) -> PreparedRun:
     suite, tasks = chosen.suite, chosen.tasks
     asked, trials = starts_of(config, suite)
     rule = stopping_rule(config)
-    episodes = list_episodes(suite, tasks, trials, asked or "stored")
+    # Recorded actions may be of fresh starts, which only loading them tells.
+    likely: Starts = "fresh" if config.policy == "replay" else "stored"
+    episodes = list_episodes(suite, tasks, trials, asked or likely)
     if rule is not None:
         episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
     cores = config.workers
@@ -158,6 +160,8 @@ def prepare(config: RunConfig) -> PreparedRun:
         policy_seed(config),
         config.trust_remote_code,
     )
+    starts = agreed_starts(asked, loaded.needs)
+    list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
@@ -168,7 +172,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         config=config,
         chosen=chosen,
         trials=trials,
-        starts=agreed_starts(asked, loaded.needs),
+        starts=starts,
         episodes=episodes,
         loaded=loaded,
         assets=assets,

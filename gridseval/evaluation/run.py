@@ -161,6 +161,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
             **prepared.chosen.describe(outcome.episode, prepared.conditions.env_seed),
             **outcome.figures,
+            **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
         },
     )
 

@@ -10,28 +10,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from gridseval.assets import Assets, find_assets
+from gridseval.assets import find_assets
 from gridseval.envs.libero_env import LiberoEnv
-from gridseval.envs.pool.settings import EnvSettings
-from gridseval.envs.rendering.backend import choose_backend
-from gridseval.envs.spaces import IMAGE_PX
-from gridseval.errors import MachineError, OutputError
+from gridseval.errors import OutputError
 from gridseval.os_errors import RUN_HINTS, os_errors
-from gridseval.pictures.recorded_episode import (
-    RecordedEpisode,
-    choose_records,
-    find_recorded,
-    name_of,
-)
-from gridseval.results.run.reading import Run, read_run
+from gridseval.pictures.recorded_episode import RecordedEpisode, choose_records, find_recorded
+from gridseval.pictures.replay import check_same_machine, replay, replay_settings
+from gridseval.results.run.reading import read_run
 from gridseval.run_names import VIDEOS
-from gridseval.suites import Suite, suite_digest
+from gridseval.suites import Suite
 from gridseval.suites.recorded import recorded_suite
-from gridseval.video import EpisodeVideo, Frame, Moments, video_name, write_sheet
+from gridseval.video import EpisodeVideo, Moments, video_name, write_sheet
 from gridseval.video.recorder import RECORD_EVERY, VIDEO_FPS
 
 
@@ -84,11 +76,11 @@ def redraw(
     records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
     chosen = [find_recorded(run, record) for record in records]
     assets = find_assets(asked.assets)
-    _check_same_machine(run, assets)
+    check_same_machine(run, assets)
     folder = asked.run / VIDEOS if asked.out is None else asked.out
     with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
         folder.mkdir(parents=True, exist_ok=True)
-    env = _settings(run, suite, assets, asked.libero_plus).make()
+    env = replay_settings(run, suite, assets, asked.libero_plus).make()
     before, total = 0, sum(record.steps for record in records)
     with contextlib.closing(env):
         for recorded in chosen:
@@ -100,54 +92,6 @@ def redraw(
 def _add(before: int, total: int, on_progress: Callable[[int, int], None]) -> Callable[[int], None]:
     """Return a function from an episode's step to the progress of all episodes."""
     return lambda step: on_progress(before + step, total)
-
-
-def _check_same_machine(run: Run, assets: Assets) -> None:
-    """Refuse other assets or another MuJoCo: the same actions would make another episode."""
-    name, digest = assets.identity()
-    recorded = run.manifest.get("assets", {})
-    if recorded.get("hash") != digest:
-        raise MachineError(
-            f"{run.paths[0]} was made with other assets ({recorded.get('identity')}) than those in "
-            f"{assets.root} ({name})",
-            "name the run's assets: --assets PATH",
-        )
-    made, here = run.manifest.get("versions", {}).get("mujoco"), metadata.version("mujoco")
-    if made != here:
-        raise MachineError(
-            f"{run.paths[0]} was made with MuJoCo {made}, here is {here}, in which the same "
-            "actions may end elsewhere",
-            f"pip install mujoco=={made}",
-        )
-
-
-def _settings(run: Run, suite: Suite, assets: Assets, libero_plus: str | None) -> EnvSettings:
-    manifest = run.manifest
-    return EnvSettings(
-        suite=suite.address,
-        suite_sha256=suite_digest(suite),
-        assets=str(assets.root),
-        observations=("state",),
-        # Runs from before there were protocols have one seed, and none of the other keys.
-        seed=manifest.get("env_seed", manifest["seed"]),
-        seeding=manifest.get("seeding", "task"),
-        starts=manifest.get("starts", "stored"),
-        image_px=manifest.get("image_px", IMAGE_PX),
-        actions=manifest.get("actions", "delta"),
-        max_steps=manifest["max_steps"],
-        settle_steps=manifest["settle_steps"],
-        # What perturbs episodes is named in run.yaml only where it differs from these.
-        perturb=tuple(manifest.get("perturb", ())),
-        prompts=manifest.get("prompts", "base"),
-        perturbed_start=manifest.get("perturbed_start", False),
-        libero_plus=libero_plus or _folder_of(manifest.get("libero_plus")),
-        backend=choose_backend().backend,
-    )
-
-
-def _folder_of(recorded: Any) -> str | None:
-    """Return the folder that the run read LIBERO-Plus's data from, if it is still there."""
-    return str(recorded) if recorded and Path(str(recorded)).is_dir() else None
 
 
 def _draw(
@@ -163,9 +107,13 @@ def _draw(
     path = (folder / name).with_suffix(f".{asked.form}")
     mapping = None if traces is None else traces.mapping
     moments = Moments()
+
+    def note(closing: bool) -> None:
+        moments.note(touching=env.touches(), closing=closing)
+
     overlaid = traces is not None and any(trace is not None for _, trace in traces.queries)
     with EpisodeVideo(path, record.instruction, VIDEO_FPS, mapping, overlaid) as video:
-        for frame in _replay(env, recorded, moments):
+        for frame in replay(env, recorded, RECORD_EVERY, note):
             on_step(frame.step)
             shown = frame if traces is None else frame.with_trace(traces.at(frame.step))
             moments.take(shown)
@@ -177,38 +125,3 @@ def _draw(
         sheet = path.with_name(f"{path.stem}-sheet.png")
         ended = (record.instruction, record.status, record.steps)
         yield write_sheet(sheet, moments.frames(), *ended, mapping)
-
-
-def _replay(env: LiberoEnv, recorded: RecordedEpisode, moments: Moments) -> Iterator[Frame]:
-    """Play an episode, yield the frames that its video had, and note what happens between them.
-
-    Raises:
-        MachineError: It did not end as it was recorded.
-    """
-    record = recorded.record
-    options = {"task": record.task, "trial": record.trial, "record_every": RECORD_EVERY}
-    _, info = env.reset(options=options)
-    yield from map(_frame, info["frames"])
-    ended = False
-    for number, action in enumerate(recorded.read_actions(), 1):
-        if ended:
-            raise _differs(recorded, f"ended after {number - 1}")
-        _, _, terminated, truncated, info = env.step(action)
-        ended = terminated or truncated
-        moments.note(touching=env.touches(), closing=action[6] > 0)
-        yield from map(_frame, info["frames"])
-    if record.status != "error" and (ended, info["is_success"]) != (True, record.success):
-        raise _differs(recorded, "ended otherwise" if ended else "did not end")
-
-
-def _frame(given: dict[str, Any]) -> Frame:
-    return Frame(given["step"], given["agentview"], given["wrist"])
-
-
-def _differs(recorded: RecordedEpisode, how: str) -> MachineError:
-    record = recorded.record
-    return MachineError(
-        f"{name_of(record)}, recorded as {record.status} after {record.steps} steps, {how} when it "
-        "was played again",
-        "compare the versions in its run.yaml with: gridseval doctor",
-    )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk
+from gridseval.policies.remark_check import checked_remarks
 from gridseval.tokens import TokenTrace
 
 
@@ -24,11 +25,13 @@ class CheckedChunk(NamedTuple):
         actions: float32 (B, H, 7), all finite, H ≥ 1, contiguous.
         traces: One per slot; ``None`` where the policy says nothing.
         failures: Batch positions without actions, and why.
+        remarks: What the policy says of the episodes so far; empty where it says nothing.
     """
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...]
     failures: Mapping[int, str]
+    remarks: tuple[Mapping[str, Any] | None, ...] = ()
 
 
 def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
@@ -68,7 +71,9 @@ def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
         actions = np.ascontiguousarray(actions, dtype=np.float32)
     _check_finite(actions)
     known = (None,) * batch if traces is None else _traces(traces, batch)
-    return CheckedChunk(actions, known, _failures(chunk, batch))
+    said = chunk.remarks if isinstance(chunk, ActionChunk) else None
+    remarks = () if said is None else checked_remarks(said, batch)
+    return CheckedChunk(actions, known, _failures(chunk, batch), remarks)
 
 
 def _to_array(actions: Any) -> NDArray[Any]:

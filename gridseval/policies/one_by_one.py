@@ -41,6 +41,7 @@ class OneByOne:
         return ActionChunk(
             actions=np.concatenate([answer.actions[:, :steps] for answer in answers]),
             traces=tuple(trace for answer in answers for trace in answer.traces),
+            remarks=tuple(remark for answer in answers for remark in answer.remarks or (None,)),
             failures={i: answer.failures[0] for i, answer in enumerate(answers) if answer.failures},
         )
 

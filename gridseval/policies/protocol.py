@@ -44,6 +44,9 @@ class ActionChunk:
             what lies outside.
         traces: What the policy looked at, one per slot in the same order, or ``None``. A policy
             without pruning may say so too; videos and token statistics need it.
+        remarks: What the policy says of each slot's episode so far, plain values for JSON, or
+            ``None``. The last remark on an episode is kept in its record. A policy server does not
+            send them on.
         failures: Batch positions that got no actions for a technical reason (a server is gone, an
             answer makes no sense), each with the reason; their rows are not executed, the episodes
             are tried again.
@@ -51,6 +54,7 @@ class ActionChunk:
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...] | None = None
+    remarks: tuple[Mapping[str, Any] | None, ...] | None = field(default=None, kw_only=True)
     failures: Mapping[int, str] = field(default_factory=dict)
 
 

@@ -58,6 +58,7 @@ class _Attempt:
     queries: int = 0
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
+    remark: Mapping[str, Any] | None = None
 
 
 def run_episodes(
@@ -186,6 +187,8 @@ class _Rollout:
         attempt.policy_s += call.elapsed_s / call.slots
         attempt.actions.append(executed)
         attempt.log.note(call, chunk.traces[index])
+        if chunk.remarks and chunk.remarks[index] is not None:
+            attempt.remark = chunk.remarks[index]
         self._pool.send(slot, Step(executed))
 
     def _ask(self, replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> CheckedChunk:
@@ -244,5 +247,6 @@ def _outcome(
         seconds={**seconds, "policy": attempt.policy_s},
         actions=actions,
         figures=attempt.log.figures(),
+        remark=attempt.remark,
         error=error,
     )

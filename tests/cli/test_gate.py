@@ -36,6 +36,16 @@ def test_a_pass_and_a_regression(cli: Any, old: Path, worse: Path) -> None:
     assert len(said.out.splitlines()) == 1
 
 
+def test_every_episode_must_be_the_same(cli: Any, old: Path, worse: Path) -> None:
+    said = cli("gate", old, "--baseline", old, "--same-steps")
+    assert said.status == 0
+    assert said.out.startswith("Pass: outcome and steps are the same in all 500 episodes")
+    said = cli("gate", worse, "--baseline", old, "--same-steps")
+    assert (said.status, "50 of 500 episodes" in said.out) == (1, True)
+    said = cli("gate", old, "--min-success", "0.95", "--same-steps")
+    assert (said.status, "--same-steps needs a --baseline" in said.err) == (2, True)
+
+
 def test_a_threshold(cli: Any, old: Path, worse: Path) -> None:
     assert cli("gate", old, "--min-success", "0.95").status == 0
     said = cli("gate", worse, "--min-success", 0.95)

@@ -25,6 +25,14 @@ SKILLS = {
     "two pots side by side": ("libero_10", 8),
     "a book into a compartment": ("libero_10", 5),
     "close the microwave": ("libero_90", 33),
+    "a pan onto a shelf under a roof": ("libero_90", 40),
+    "a pan under a shelf": ("libero_90", 42),
+    "a book into the front compartment": ("libero_90", 73),
+    "a book onto a shelf, the hand level": ("libero_90", 86),
+    "a book under a shelf, the hand leaning": ("libero_90", 89),
+    "open the microwave": ("libero_90", 35),
+    "clear the way of a drawer to be opened": ("libero_90", 8),
+    "a mug into the microwave, and its door": ("libero_10", 9),
 }
 
 

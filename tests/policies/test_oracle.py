@@ -282,3 +282,16 @@ def test_velocity_is_the_predicted_one_where_the_prediction_was_right() -> None:
     assert moved.velocity[0] > 0.1
     assert observe([start, moved], 1, moved.pose).velocity == pytest.approx(moved.velocity)
     assert not observe([], 0, moved.pose).velocity.any()
+
+
+@pytest.mark.parametrize("watches", [False, True])
+def test_an_expert_that_watches_takes_the_velocity_that_it_observes(watches: bool) -> None:
+    """Another policy may have moved the hand otherwise than the expert had planned."""
+    planned = []
+    for speed in (0.0, 0.3):
+        policy = OraclePolicy(watches=watches)
+        policy.reset([0], [EPISODE])
+        velocity = np.array([0.0, speed, 0.0, 0.0, 0.0, 0.0])
+        seen = {**make_privileged(), "velocity": velocity, "response": np.diag([150.0] * 6)}
+        planned.append(policy.act(make_observations(seen)).actions[0])
+    assert (planned[0] == planned[1]).all() == (not watches)

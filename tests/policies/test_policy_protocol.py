@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gridseval.errors import PolicyError
-from gridseval.policies import ActionChunk, check_actions
+from gridseval.policies import ActionChunk, check_actions, check_chunk
+from gridseval.policies.one_by_one import OneByOne
+from gridseval.policies.remark_check import checked_remarks
 
 
 def test_a_chunk_and_a_bare_array_and_a_tensor_come_back_as_float32() -> None:
@@ -75,3 +77,56 @@ def test_what_is_not_finite_is_found_by_slot_step_and_component(value: float) ->
     words = re.escape("at batch position 1, chunk step 2, action component 6 (1 such")
     with pytest.raises(PolicyError, match=words):
         check_actions(actions, 3)
+
+
+def test_remarks_are_plain_values_one_per_slot() -> None:
+    actions = np.zeros((2, 1, 7), np.float32)
+    said = ({"phase": "carry", "n": [1, 2.5, None]}, None)
+    assert check_chunk(ActionChunk(actions, remarks=said), 2).remarks == said
+    assert check_chunk(ActionChunk(actions), 2).remarks == ()
+    assert check_chunk(actions, 2).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("remarks", "words"),
+    [
+        (({},), "1 remarks for 2 slots"),
+        ([{}, {}], "list for 2 slots"),
+        (("approach", None), "the remark at batch position 0 is not plain values"),
+        ((None, {"place": np.zeros(3)}), "the remark at batch position 1 is not plain values"),
+        ((None, {"far": float("inf")}), "the remark at batch position 1 is not plain values"),
+    ],
+)
+def test_wrong_remarks_are_refused(remarks: Any, words: str) -> None:
+    chunk = ActionChunk(np.zeros((2, 1, 7), np.float32), remarks=remarks)
+    with pytest.raises(PolicyError, match=words):
+        check_chunk(chunk, 2)
+
+
+def test_remarks_of_a_policy_that_takes_one_slot_at_a_time() -> None:
+    class Alone:
+        batches = False
+
+        def reset(self, slots: Any, episodes: Any) -> None: ...
+
+        def act(self, observations: Any) -> Any:
+            slot = int(observations["slots"][0])
+            actions = np.zeros((1, 1, 7), np.float32)
+            return ActionChunk(actions, remarks=({"slot": slot},)) if slot else actions
+
+    chunk = OneByOne(Alone()).act({"slots": np.arange(3)})
+    assert chunk.remarks == (None, {"slot": 1}, {"slot": 2})
+
+
+def test_a_remark_is_copied_and_must_be_short_and_plain() -> None:
+    """A policy may fill one mapping again and again; a record keeps what it said then."""
+    shared: dict[str, Any] = {"slot": 0}
+    first, second = checked_remarks((shared, None), 2)
+    shared["slot"] = float("nan")
+    assert (first, second) == ({"slot": 0}, None)
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    for wrong in (shared, {"deep": deep}, {"long": "x" * 16_000}, [("a", 1)], {"a": {1, 2}}):
+        with pytest.raises(PolicyError, match="at batch position 1"):
+            checked_remarks((None, wrong), 2)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridseval.envs.pool.messages import Reply, Start, Step
+from gridseval.policies import ActionChunk
 from gridseval.rollout import RolloutPlan, run_episodes
 from gridseval.suites import Episode
 
@@ -212,3 +213,24 @@ def test_privileged_state_travels_in_the_batch(
             return super().act(observations)
 
     assert len(list(run_episodes(episodes(2, 2), Privileged(), Nosy(), RolloutPlan()))) == 4
+
+
+def test_the_last_remark_of_the_last_attempt_is_kept(
+    episodes: Make, fake_pool: Any, noting_policy: Any
+) -> None:
+    class Remarking(noting_policy):  # type: ignore[misc]
+        def act(self, observations: Any) -> Any:
+            actions = super().act(observations)
+            steps = observations["steps"].tolist()
+            # Of task 1 it says nothing.
+            said = [
+                {"step": step, "attempt": len(self.resets)} if state[0] == 0 else None
+                for step, state in zip(steps, observations["state"], strict=True)
+            ]
+            return ActionChunk(actions, remarks=tuple(said))
+
+    pool = fake_pool(slots=1, failures={(0, 0): (1, 2)})
+    outcomes = list(run_episodes(episodes(2, 1), pool, Remarking(), RolloutPlan()))
+    assert [outcome.remark for outcome in outcomes] == [{"step": 3, "attempt": 2}, None]
+    silent = run_episodes(episodes(1, 1), fake_pool(), noting_policy(), RolloutPlan())
+    assert next(silent).remark is None

@@ -40,6 +40,12 @@ class Columns:
     bottoms: Array
     radii: Array
 
+    def turned(self, angle: float) -> Columns:
+        """Return the columns of the same hand, turned about the grip site by an angle (rad)."""
+        cosine, sine = math.cos(angle), math.sin(angle)
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        return Columns(self.offsets @ turn, self.bottoms, self.radii)
+
     def lowest(self, places: Array, boxes: Boxes, margin: float) -> Array:
         """Return the lowest free height of the grip site (m) at each of ``places``, float64 (P, 2).
 

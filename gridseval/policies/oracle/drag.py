@@ -36,7 +36,7 @@ class Drag(Legs):
         model = setting.models.of(goal.thing)
         assert model is not None and model.push is not None  # goals to clear ask for it
         self.radius, self.depth = model.push
-        self.place = clear_place(goal.thing, goal.target, scene)
+        self.place = clear_place(goal.thing, goal.target, scene, setting.base)
 
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""

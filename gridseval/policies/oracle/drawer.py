@@ -10,15 +10,14 @@ from abc import abstractmethod
 
 import numpy as np
 
-from gridseval.policies.oracle.geometry import Array, hand_rotation
+from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import split_region
 from gridseval.policies.oracle.scene import Pose, Scene
-from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, nearer_yaw
+from gridseval.policies.oracle.skill import CLOSE, Leg, Legs, Phase, Setting, leaning
 from gridseval.policies.oracle.tasks import Goal, holds
 
-_LEAN = math.radians(62)
-# The side to which the arm's last joint turns further from where it starts.
-_EASY_YAW = math.pi / 2
+# Leaning further keeps the palm clear of handles above, and less the forearm of what stands near.
+_LEANS = (math.radians(62), math.radians(35))
 _TIP_M = 0.0092
 _TIP_HALF_M = 0.0088
 _BAR_HALF_M = 0.008
@@ -47,8 +46,17 @@ class _Drawer(Legs):
         self.grip, self.joint = np.array(part.grip), joint
         self.cabinet = scene.bodies[split_region(goal.thing)[0]]
         self.inward = self.cabinet.rotation[:, 1]
-        yaw = nearer_yaw(self.cabinet.rotation[:2, 0], hand_rotation(_EASY_YAW))
-        self.rotation = hand_rotation(yaw, self.inward[:2] * _LEAN)
+
+    @property
+    def lean(self) -> float:
+        """The hand's angle from straight down (rad): another one in every second attempt."""
+        tried = self.attempt + self.setting.failures[self.goal]
+        return _LEANS[tried % len(_LEANS)]
+
+    @property
+    def rotation(self) -> Array:
+        """The hand's rotation, float64 (3, 3), in all legs."""
+        return leaning(self.inward[:2], self.lean)
 
     def handle(self, scene: Scene) -> Array:
         """Return the middle of the handle, float64 (3,), metres."""
@@ -69,14 +77,15 @@ class _Drawer(Legs):
 
     def target(self, scene: Scene) -> Pose:
         """See ``Legs``."""
-        back = -self.rotation[:, 2]
+        rotation = self.rotation
+        back = -rotation[:, 2]
         place = {
             Phase.APPROACH: lambda: self.contact(scene) + 0.05 * back,
             Phase.REACH: lambda: self.contact(scene),
             Phase.WORK: lambda: self.working(scene),
             Phase.LEAVE: lambda: self.began.hand.position + 0.06 * back,
         }[self.phase]()
-        return Pose(place, self.rotation)
+        return Pose(place, rotation)
 
     def is_over(self, scene: Scene) -> bool:
         """See ``Legs``."""
@@ -91,7 +100,7 @@ class OpenDrawer(_Drawer):
 
     def contact(self, scene: Scene) -> Array:
         """See ``_Drawer``."""
-        sine, cosine = math.sin(_LEAN), math.cos(_LEAN)
+        sine, cosine = math.sin(self.lean), math.cos(self.lean)
         # The lower corner of the tip reaches 4 mm behind the bar, and 7 mm below its upper edge.
         inward = _BAR_HALF_M + 0.004 + _TIP_HALF_M * cosine - _TIP_M * sine
         up = _BAR_HALF_M - 0.007 + _TIP_HALF_M * sine + _TIP_M * cosine
@@ -109,9 +118,11 @@ class OpenDrawer(_Drawer):
 class CloseDrawer(_Drawer):
     """Pushes the handle from the front."""
 
+    max_attempts = 1
+
     def contact(self, scene: Scene) -> Array:
         """See ``_Drawer``."""
-        sine, cosine = math.sin(_LEAN), math.cos(_LEAN)
+        sine, cosine = math.sin(self.lean), math.cos(self.lean)
         inward = -_BAR_HALF_M - 0.006 - _TIP_HALF_M * cosine - _TIP_M * sine
         up = _TIP_M * cosine - _TIP_HALF_M * sine
         return self.handle(scene) + self.hand_at(inward, up)

@@ -27,21 +27,47 @@ class Expert:
         models: What is known of LIBERO's models.
         goals: What to reach, in order.
         scene: The first observation; where the hand is in it tells where the robot stands.
+        watches: Whether the hand's velocity is always the observed one, and never inferred from
+            the actions that were planned: another policy may be the one that acts.
     """
 
-    def __init__(self, models: Models, goals: tuple[Goal, ...], scene: Scene) -> None:
+    def __init__(
+        self, models: Models, goals: tuple[Goal, ...], scene: Scene, watches: bool = False
+    ) -> None:
         self._setting = Setting(models, scene.hand.position)
         self._goals = goals
         self._finished: set[Goal] = set()
         self._failed: set[Goal] = set()
+        self._unskilled: set[Goal] = set()
         self._skill: Skill | None = None
         self._last = scene
         self._predicted: list[Motion] = []
+        self._watches = watches
 
     @property
     def phase(self) -> Phase:
         """What the hand was doing at the last observation."""
         return Phase.DONE if self._skill is None else self._skill.phase
+
+    @property
+    def skill(self) -> Skill | None:
+        """The skill under way; ``None`` if every goal holds, or none of them has a skill."""
+        return self._skill
+
+    @property
+    def skilled(self) -> tuple[Goal, ...]:
+        """The goals for which there is a skill, as far as was tried."""
+        return tuple(goal for goal in self._goals if goal not in self._unskilled)
+
+    @property
+    def given_up(self) -> tuple[Goal, ...]:
+        """The goals whose skill last ended without success."""
+        return tuple(goal for goal in self.skilled if goal in self._failed)
+
+    @property
+    def setting(self) -> Setting:
+        """What every skill of the episode knows."""
+        return self._setting
 
     def plan(self, scene: Scene, length: int) -> Array:
         """Return the next actions, float64 (length, 7) in [-1, 1], for what is where now."""
@@ -72,11 +98,13 @@ class Expert:
                 return
             self._skill = skill_for(goal, self._setting, scene)
             if self._skill is None:
+                self._unskilled.add(goal)
                 self._finish(goal, Phase.FAILED)
 
     def _finish(self, goal: Goal, phase: Phase) -> None:
         """Remember how the skill of a goal ended."""
         self._finished.add(goal)
+        self._setting.failures[goal] += phase is Phase.FAILED
         (self._failed.add if phase is Phase.FAILED else self._failed.discard)(goal)
 
     def _fill(self, actions: Array, scene: Scene, skill: Skill) -> None:
@@ -86,7 +114,7 @@ class Expert:
         motion = observe(self._predicted, scene.step - self._last.step, scene.hand)
         arm = arm_at(scene.hand, self._setting.home)
         tilted = skill.any_posture or scene.hand.rotation[2, 2] > _FITTED_UNTIL
-        if tilted and scene.velocity is not None and scene.response is not None:
+        if (tilted or self._watches) and scene.velocity is not None and scene.response is not None:
             motion, arm = Motion(scene.hand, scene.velocity), arm_with(scene.response)
         self._predicted = [motion]
         for action in actions:

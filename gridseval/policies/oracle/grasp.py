@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,12 @@ _MARGIN = 0.004
 _RIM_ANGLES = 24
 # The wall need not be in the middle between the fingers: the first to touch draws the object along.
 _RIM_SHIFTS = (0.0, 0.015, 0.028)
+# Where else to take a body whose middle the hand cannot reach for what stands beside it.
+_OFF_MIDDLE = (-0.6, 0.6, -0.35, 0.35)
 # Beyond this reach (m) the arm nears its singularity.
 _EASY_REACH = 0.72
+# From here on (m) each centimetre less is worth a turn of the hand.
+_FAR_REACH = 0.8
 # The last joint of the arm turns further from where it starts, but others then near their limits.
 _MAX_YAW = math.radians(100)
 
@@ -68,7 +72,14 @@ def choose_grasp(scene: Scene, name: str, model: Model, base: Array, attempt: in
         return None
     boxes = scene.obstacles(without={name})
     yaw = hand_yaw(scene.hand.rotation)
-    found.sort(key=lambda grasp: _cost(grasp, boxes, scene.hand.position, base, yaw))
+
+    def cost(grasp: Grasp) -> float:
+        return _cost(grasp, boxes, scene.hand.position, base, yaw)
+
+    found.sort(key=cost)
+    if attempt and not upright and _blocked(found[0], boxes, _MARGIN) > 0:
+        found += _side_grasps(pose, scene.boxes[name], model.hold, _OFF_MIDDLE)
+        found.sort(key=cost)
     return found[(attempt * 5) % len(found)]
 
 
@@ -84,8 +95,17 @@ def _rim_grasps(pose: Pose, rim: Rim) -> Iterator[Grasp]:
                 yield Grasp(position, yaw, pose.position, inwards)
 
 
-def _side_grasps(pose: Pose, boxes: Boxes, hold: int) -> Iterator[Grasp]:
-    """Yield grasps of opposite sides of one of the boxes, as high as the palm allows."""
+def _side_grasps(
+    pose: Pose, boxes: Boxes, hold: int, off_middle: Sequence[float] = ()
+) -> Iterator[Grasp]:
+    """Yield grasps of opposite sides of one of the boxes, as high as the palm allows.
+
+    Args:
+        pose: Of the object.
+        boxes: Of the object.
+        hold: Which box to grasp.
+        off_middle: Where else than in its middle, along the sides, as shares of their half length.
+    """
     low, top = boxes.lows[hold], boxes.tops[hold]
     lowest = low + FINGERTIP_DROP + _FLOOR_GAP
     height = max(lowest, min(top - _SIDE_DEPTH, top))
@@ -95,7 +115,8 @@ def _side_grasps(pose: Pose, boxes: Boxes, hold: int) -> Iterator[Grasp]:
         if 2 * half >= MAX_OPENING or (hold and half > length):
             continue
         # A long handle can be taken where nothing else stands.
-        for shift in (0.0, -0.6 * length, 0.6 * length) if hold else (0.0,):
+        shares = off_middle or ((0.0, -0.6, 0.6) if hold else (0.0,))
+        for shift in (share * length for share in shares):
             position = np.array([*(boxes.centers[hold] + shift * along), height])
             for yaw in _yaws(math.atan2(axis[1], axis[0])):
                 yield Grasp(position, yaw, pose.position)
@@ -109,14 +130,17 @@ def _yaws(opening_angle: float) -> list[float]:
 
 def _cost(grasp: Grasp, boxes: Boxes, hand: Array, base: Array, yaw: float) -> float:
     """Return what speaks against a grasp, in metres: blocked first, then narrow, far, turned."""
-    columns = hand_columns(grasp.yaw, MAX_OPENING)
-    place = grasp.position[None, :2]
-    blocked, narrow = (
-        max(0.0, float(columns.lowest(place, boxes, margin)[0]) - grasp.position[2])
-        for margin in (_MARGIN, 3 * _MARGIN)
-    )
+    blocked, narrow = (_blocked(grasp, boxes, margin) for margin in (_MARGIN, 3 * _MARGIN))
     reach = float(np.hypot(*(grasp.position - base)[:2]))
     way = float(np.linalg.norm(grasp.position[:2] - hand[:2]))
     turn = abs(grasp.yaw - yaw)
-    awkward = 2 * narrow + 6 * grasp.shift + max(0.0, reach - _EASY_REACH)
+    far = max(0.0, reach - _EASY_REACH) + 9 * max(0.0, reach - _FAR_REACH)
+    awkward = 2 * narrow + 6 * grasp.shift + far
     return float(100 * blocked + awkward + 0.05 * turn + 0.3 * way)
+
+
+def _blocked(grasp: Grasp, boxes: Boxes, margin: float) -> float:
+    """Return how far (m) above the grasp something stops the open hand."""
+    columns = hand_columns(grasp.yaw, MAX_OPENING)
+    free = float(columns.lowest(grasp.position[None, :2], boxes, margin)[0])
+    return max(0.0, free - float(grasp.position[2]))

@@ -54,6 +54,8 @@ class Model:
         push: For bowls and plates: how far (m) from the middle a fingertip inside meets the wall,
             and the height (m) of the floor there.
         parts: What moves, by the end of its region's name; ``self`` for the fixture's only part.
+        handle: Box (6,) around the handle, whose upper bar the hand can take.
+        hollow: Box (6,) of the free space inside a fixture that is open at its low y.
     """
 
     boxes: Array
@@ -64,6 +66,8 @@ class Model:
     hold: int = 0
     push: tuple[float, float] | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+    handle: Array | None = None
+    hollow: Array | None = None
 
     @property
     def flat(self) -> bool:
@@ -113,6 +117,10 @@ def load_models(path: Path | None = None) -> Models:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
+    handle, hollow = (
+        np.array(entry[key], dtype=np.float64) if key in entry else None
+        for key in ("handle", "hollow")
+    )
     return Model(
         boxes=np.array(entry["boxes"], dtype=np.float64),
         rim=Rim(*entry["rim"]) if "rim" in entry else None,
@@ -124,6 +132,8 @@ def _model(entry: Mapping[str, Any]) -> Model:
         align=entry.get("align", False),
         hold=entry.get("hold", 0),
         push=tuple(entry["push"]) if "push" in entry else None,
+        handle=handle,
+        hollow=hollow,
         parts={
             region: Part(kind, joint, (x, y, z))
             for region, (kind, joint, (x, y, z)) in entry.get("parts", {}).items()

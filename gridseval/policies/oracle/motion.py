@@ -55,6 +55,9 @@ _TRUSTED_STEPS = 2
 _LEAN_FROM_M = 0.74
 _LEAN_RAD_PER_M = 3.0
 _MAX_LEAN = 0.35
+# Near the end of its reach (0.87 m at the table's height) the arm needs as much again.
+_FAR_M = 0.82
+_FAR_RAD_PER_M = 12.0
 
 # What the regulator thinks of errors (1 cm and 0.07 rad are equally bad), of speed, and of effort.
 _ERROR_COST = np.array([1e4] * 3 + [200.0] * 3)
@@ -153,6 +156,7 @@ def lean_at(forward: Array, reach: float) -> Array:
         Float64 (2,), for ``hand_rotation``: a direction whose length is an angle (rad).
     """
     angle = min(max(0.0, (reach - _LEAN_FROM_M) * _LEAN_RAD_PER_M), _MAX_LEAN)
+    angle += min(max(0.0, (reach - _FAR_M) * _FAR_RAD_PER_M), _MAX_LEAN)
     return np.asarray(angle * forward[:2] / np.linalg.norm(forward[:2]))
 
 

@@ -5,6 +5,8 @@ APPROACH ─▶ CLOSE ─▶ CARRY ─▶ RELEASE ─▶ RETREAT ─▶ DONE
     ├─ RECOVER ◀─ lost ┘                    │
     └────────────── not in place ───────────┘
 
+After some misses it has FAILED, so that other goals have their turn; it then comes again.
+
 A phase changes only on what is observed, so that it does not matter how many of a chunk's actions
 are executed before the next observation.
 """
@@ -29,7 +31,15 @@ from gridseval.policies.oracle.skill import (
     Setting,
     Skill,
 )
-from gridseval.policies.oracle.tasks import Goal, centred, holds, is_placed, place_of, turn_of
+from gridseval.policies.oracle.tasks import (
+    Goal,
+    centred,
+    holds,
+    is_placed,
+    is_tight,
+    place_of,
+    turn_of,
+)
 from gridseval.policies.oracle.travel import Route, route_to_grasp, route_to_place
 
 _MOVED_M = 0.012
@@ -48,6 +58,8 @@ _APPROACH_STEPS = 70
 _CARRY_STEPS = 140
 _RECOVER_STEPS = 30
 _RECOVER_SHARE = 0.4
+# So often the object is not reached, or lost, before other goals have their turn.
+_MAX_MISSES = 3
 _RETREAT = np.array([0.0, 0.0, 0.07])
 _RETREATED_M = 0.055
 
@@ -83,7 +95,8 @@ class PickPlace(Skill):
         self.phase = Phase.APPROACH
         self._start = self._begin(scene)
         self._grasp: Grasp | None = None
-        self._attempt = 0
+        self._attempt = _MAX_MISSES * setting.failures[goal]
+        self._misses = 0
         self._turn = 0.0
         self._lowest = (math.inf, scene.step)
         self._last = self._seen = scene
@@ -92,14 +105,18 @@ class PickPlace(Skill):
         """See ``Skill``."""
         if scene is not self._seen:
             self._last, self._seen = self._seen, scene
-        test = _TESTS.get(self.phase)
-        following = test(self, scene) if test else None
+        following = self.following(scene)
         if following is None:
             return False
         self.phase = following
         self._start = self._begin(scene)
         self._lowest = (math.inf, scene.step)
         return True
+
+    def following(self, scene: Scene) -> Phase | None:
+        """Return the phase that begins now, or ``None`` if the present one goes on."""
+        test = _TESTS.get(self.phase)
+        return test(self, scene) if test else None
 
     def grippers(self) -> tuple[float, float]:
         """See ``Skill``."""
@@ -157,7 +174,10 @@ class PickPlace(Skill):
 
     def _after_recover(self, scene: Scene) -> Phase | None:
         back = self.route(scene).reached(scene.hand, 2 * ARRIVED_M, math.pi)
-        return self._try_again() if back or self._elapsed(scene) > _RECOVER_STEPS else None
+        if not back and self._elapsed(scene) <= _RECOVER_STEPS:
+            return None
+        self._misses += 1
+        return Phase.FAILED if self._misses == _MAX_MISSES else self._try_again()
 
     def _try_again(self) -> Phase:
         self._grasp = None
@@ -189,7 +209,8 @@ class PickPlace(Skill):
                 rotation = self._rotation(scene, self._grasp, self._turn)
                 left = hand_yaw(rotation) - hand_yaw(scene.hand.rotation)
             place = centred(place, self.goal, left, scene, self._setting.models)
-            return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn)
+            tight = is_tight(self.goal, self._setting.models)
+            return route_to_place(scene, self.goal.thing, place, start, rotation, self._turn, tight)
         if self.phase is Phase.RETREAT:
             return Route(start + _RETREAT, self._start.hand.rotation)
         if self.phase is Phase.RECOVER:

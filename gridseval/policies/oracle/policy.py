@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.policies.oracle.chronicle import Chronicle
 from gridseval.policies.oracle.expert import Expert
 from gridseval.policies.oracle.geometry import Array
 from gridseval.policies.oracle.models import Models, load_models
@@ -32,15 +33,19 @@ class OraclePolicy:
 
     Args:
         chunk: Actions H per query, at least 1.
+        watches: Whether it takes the hand's velocity from what it observes alone. As a label of
+            episodes in which another policy acts, it must.
     """
 
     observation_keys = ("state", "privileged")
     replan = 4
 
-    def __init__(self, chunk: int = 8) -> None:
+    def __init__(self, chunk: int = 8, watches: bool = False) -> None:
         self._chunk = at_least(1, "chunk", chunk)
+        self._watches = watches
         self._models: Models | None = None
         self._experts: dict[int, Expert] = {}
+        self._chronicles: dict[int, Chronicle] = {}
 
     @property
     def details(self) -> dict[str, str]:
@@ -53,7 +58,7 @@ class OraclePolicy:
             self._experts.pop(int(slot), None)
 
     def act(self, observations: Observations) -> ActionChunk:
-        """Return float32 (B, chunk, 7) in [-1, 1] for the slots in ``observations["slots"]``."""
+        """Return float32 (B, chunk, 7) in [-1, 1], and remarks, for ``observations["slots"]``."""
         rows = zip(
             observations["slots"],
             observations["steps"],
@@ -62,7 +67,9 @@ class OraclePolicy:
             strict=True,
         )
         plans = [self._plan(int(slot), int(step), *rest) for slot, step, *rest in rows]
-        return ActionChunk(np.clip(np.stack(plans), -1.0, 1.0).astype(np.float32))
+        actions = np.clip(np.stack(plans), -1.0, 1.0).astype(np.float32)
+        remarks = (self._chronicles[int(slot)].remark() for slot in observations["slots"])
+        return ActionChunk(actions, remarks=tuple(remarks))
 
     def _plan(
         self, slot: int, step: int, state: NDArray[np.float32], privileged: Mapping[str, Any]
@@ -73,5 +80,8 @@ class OraclePolicy:
         expert = self._experts.get(slot)
         if expert is None:
             goals = read_goals(privileged["goal"], scene, self._models)
-            expert = self._experts[slot] = Expert(self._models, goals, scene)
-        return expert.plan(scene, self._chunk)
+            expert = self._experts[slot] = Expert(self._models, goals, scene, self._watches)
+            self._chronicles[slot] = Chronicle(expert, privileged["goal"], scene)
+        actions = expert.plan(scene, self._chunk)
+        self._chronicles[slot].note(scene)
+        return actions

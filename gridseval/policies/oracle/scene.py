@@ -42,6 +42,7 @@ class Scene:
         holds: Whether each predicate of the goal holds; empty if the observation does not say.
         velocity: The hand's velocity (6,), or ``None`` if the observation does not say.
         response: How the arm answers its controller, float64 (6, 6), or ``None``.
+        base: Where the robot stands, float64 (3,), metres, or ``None``.
     """
 
     step: int
@@ -54,6 +55,7 @@ class Scene:
     holds: tuple[bool, ...] = ()
     velocity: Array | None = None
     response: Array | None = None
+    base: Array | None = None
 
     def obstacles(self, without: Collection[str]) -> Boxes:
         """Return the boxes of all bodies but the named ones."""
@@ -87,6 +89,7 @@ def parse_scene(
         holds=tuple(privileged.get("holds", ())),
         velocity=privileged.get("velocity"),
         response=privileged.get("response"),
+        base=privileged.get("base"),
     )
 
 

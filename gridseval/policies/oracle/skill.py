@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
 
 from gridseval.policies.oracle.clearance import hand_columns
-from gridseval.policies.oracle.geometry import Array, hand_yaw
+from gridseval.policies.oracle.geometry import Array, hand_rotation, hand_yaw
 from gridseval.policies.oracle.models import Models
 from gridseval.policies.oracle.motion import base_position
 from gridseval.policies.oracle.scene import Pose, Scene
@@ -20,6 +21,8 @@ from gridseval.policies.oracle.travel import Route
 OPEN, CLOSE = -1.0, 1.0
 ARRIVED_M, ARRIVED_RAD = 0.008, 0.1
 _HOVER_M = 0.05
+# The side to which the arm's last joint turns further from where it starts.
+_EASY_YAW = math.pi / 2
 
 
 class Phase(Enum):
@@ -48,10 +51,12 @@ class Setting:
     Attributes:
         models: What is known of LIBERO's models.
         home: Where the hand was when the episode began, float64 (3,), metres.
+        failures: How many skills of each goal ended without success.
     """
 
     models: Models
     home: Array
+    failures: Counter[Goal] = field(default_factory=Counter)
 
     @property
     def base(self) -> Array:
@@ -188,3 +193,14 @@ def nearer_yaw(opening: Array, hand: Array) -> float:
     turns = [(yaw + half * math.pi - now + math.pi) % (2 * math.pi) - math.pi for half in (0, 1)]
     best = now + min(turns, key=abs)
     return float(best if abs(best) <= np.pi else best - math.copysign(2 * np.pi, best))
+
+
+def leaning(way: Array, lean: float) -> Array:
+    """Return the rotation (3, 3) of a hand that leans towards ``way``, its fingers across it.
+
+    Args:
+        way: Horizontal direction, float64 (2,), of length 1.
+        lean: Angle from straight down (rad).
+    """
+    yaw = nearer_yaw(np.array([-way[1], way[0]]), hand_rotation(_EASY_YAW))
+    return hand_rotation(yaw, way * lean)

@@ -16,9 +16,10 @@ PLACED = ("on", "in")
 _MOVED = ("open", "close", "turnon", "turnoff")
 _NEAR_M = 0.03
 # Up to which position of its joint a part is open enough for something to go in: m, and rad.
-_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.25}
+_OPEN_ENOUGH = {"drawer": -0.12, "door": -1.5}
 _DRAWER_HALF_M = 0.113
 _DRAWER_REACH_M = 0.35
+_BEHIND_FRONT_M = 0.004
 _ROOM_M = 0.1
 _SLACK_M = 0.03
 _CLEAR_FRONT_M = 0.24
@@ -80,19 +81,35 @@ def next_goal(
         failed: Goals whose skill last ended without success. They come again after all others.
     """
     missing = [goal for goal in goals if not holds(goal, scene, goal in finished)]
-    steps = [_first_step(goal, scene, models, finished) for goal in missing]
+    steps = [_first_step(goal, missing, scene, models, finished, failed) for goal in missing]
     return next((step for step in steps if step not in failed), next(iter(steps), None))
 
 
-def _first_step(goal: Goal, scene: Scene, models: Models, finished: Collection[Goal]) -> Goal:
+def _first_step(
+    goal: Goal,
+    missing: Sequence[Goal],
+    scene: Scene,
+    models: Models,
+    finished: Collection[Goal],
+    failed: Collection[Goal],
+) -> Goal:
     """Return the goal itself, or what must be done before it."""
-    shut = _shut_part(goal, scene, models)
+    part = models.part_of(goal.thing)
+    if goal.relation == "close" and goal in failed and part is not None and part.kind == "drawer":
+        # What leans on the edge in it stops it; opened wide, it lets that fall flat.
+        wide = replace(goal, relation="open", index=-1)
+        return goal if wide in finished else wide
+    opens = goal.relation == "open"
+    shut = goal.thing if opens else _shut_part(goal, scene, models)
     if shut is None:
         return goal
-    clear = Goal("clear", goal.thing, shut)
-    if clear not in finished and _is_in_the_way(goal.thing, shut, scene, models):
-        return clear
-    return replace(goal, relation="open", thing=shut, target="", index=-1)
+    # What goes into the drawer later must still be within reach then.
+    goes_in = [other.thing for other in missing if other.target == shut] if opens else [goal.thing]
+    for thing in goes_in:
+        clear = Goal("clear", thing, shut)
+        if clear not in finished and _is_in_the_way(thing, shut, scene, models):
+            return clear
+    return goal if opens else replace(goal, relation="open", thing=shut, target="", index=-1)
 
 
 def _shut_part(goal: Goal, scene: Scene, models: Models) -> str | None:
@@ -108,13 +125,18 @@ def _shut_part(goal: Goal, scene: Scene, models: Models) -> str | None:
     return name if position > _OPEN_ENOUGH[part.kind] else None
 
 
-def clear_place(thing: str, drawer: str, scene: Scene) -> Array:
-    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand."""
+def clear_place(thing: str, drawer: str, scene: Scene, base: Array) -> Array:
+    """Return where an object, float64 (2,), metres, leaves room for a drawer and for the hand.
+
+    It is beside the drawer, on the robot's side unless the object is well on the other one: there
+    the arm would be stretched.
+    """
     cabinet = scene.bodies[split_region(drawer)[0]]
     side, front = cabinet.rotation[:2, 0], -cabinet.rotation[:2, 1]
     offset = scene.bodies[thing].position[:2] - cabinet.position[:2]
     across = float(offset @ side)
-    shifted = math.copysign(_DRAWER_HALF_M + _ROOM_M, across)
+    nearer = math.copysign(1.0, float((base[:2] - cabinet.position[:2]) @ side))
+    shifted = (_DRAWER_HALF_M + _ROOM_M) * (nearer if across * nearer > -_ROOM_M else -nearer)
     ahead = max(float(offset @ front), _CLEAR_FRONT_M)
     return np.asarray(cabinet.position[:2] + shifted * side + ahead * front)
 
@@ -147,7 +169,23 @@ def place_of(goal: Goal, scene: Scene, models: Models) -> Array:
     thing = scene.bodies[goal.thing].position
     bottom = float(scene.boxes[goal.thing].lows.min()) - thing[2]
     surface = _surface(goal.target, scene, models)
+    surface = surface + _to_the_front(goal, surface, scene, models)
     return np.asarray(surface + np.array([goal.shift, 0.0, -bottom]))
+
+
+def _to_the_front(goal: Goal, surface: Array, scene: Scene, models: Models) -> Array:
+    """Return the shift (3,) from the middle of a drawer to behind its front, where it is free."""
+    part, fixture = models.part_of(goal.target), models.of(split_region(goal.target)[0])
+    if part is None or part.kind != "drawer" or fixture is None:
+        return np.zeros(3)
+    cabinet = scene.bodies[split_region(goal.target)[0]]
+    inward = cabinet.rotation[:, 1]
+    panel = float(fixture.slides[part.joint][0][4]) + scene.joints.get(
+        models.joint_of(goal.target) or "", 0.0
+    )
+    half = float(scene.boxes[goal.thing].halves[0].max())
+    middle = float((surface - cabinet.position) @ inward)
+    return np.asarray(min(0.0, panel + half + _BEHIND_FRONT_M - middle) * inward)
 
 
 def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
@@ -164,6 +202,12 @@ def turn_of(goal: Goal, yaw: float, scene: Scene, models: Models) -> float:
     within = [one for one in turns if _LEAST_YAW < yaw + one < _MOST_YAW]
     best = min(within or turns, key=abs)
     return best if abs(best) > _ALIGNED_RAD else 0.0
+
+
+def is_tight(goal: Goal, models: Models) -> bool:
+    """Return whether a goal's object goes into a compartment that fits tightly (``align``)."""
+    into = models.of(split_region(goal.target)[0])
+    return into is not None and into.align
 
 
 def centred(place: Array, goal: Goal, turn: float, scene: Scene, models: Models) -> Array:

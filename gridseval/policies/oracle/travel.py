@@ -26,11 +26,16 @@ _CLIMB = 0.9
 # The goal is approached inside a cone this steep, so that nothing is hit from the side.
 _CONE = 1.6
 _CONE_FOOT_M = 0.004
+# Into a compartment that fits tightly nothing goes down before it is right above.
+_TIGHT_CONE, _TIGHT_HOVER_M, _INSIDE_SHARE = 20.0, 0.16, 0.7
 # One radian still to turn counts as this much way still to go.
 _TURN_M = 0.08
 # Around the goal obstacles do not count: the code that set the goal has judged them.
 _GOAL_RADIUS_M = 0.025
 _LOOK_AHEAD_M = 0.05
+# A hand that has further to turn than this is also judged as it is turned now.
+_FREE_TURN_RAD = 0.4
+_TURNING_AHEAD_M = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,7 @@ class Route:
         columns: The hand, with what it holds.
         obstacles: What it must not hit.
         floor: Height (m) below which the hand only moves up and down; ``NO_LIMIT`` for none.
+        cone: How steeply to come down, metres down per metre sideways.
     """
 
     position: Array
@@ -52,18 +58,26 @@ class Route:
     columns: Columns | None = None
     obstacles: Boxes | None = None
     floor: float = NO_LIMIT
+    cone: float = _CONE
 
     def way_point(self, hand: Pose) -> Pose:
         """Return the pose to head for from where the hand is."""
         offset = self.position[:2] - hand.position[:2]
         distance = float(np.hypot(*offset))
         turn = self._turn_left(hand)
-        cone = _CONE * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
+        # Between walls it goes on down: they guide it.
+        inside = hand.position[2] < self.position[2] + _INSIDE_SHARE * self.hover
+        cone = (_CONE if inside else self.cone) * max(0.0, distance + _TURN_M * turn - _CONE_FOOT_M)
         height = self.position[2] + min(self.hover, cone)
         free = self._free_heights(hand.position[:2], offset, distance)
         ahead = distance * _SAMPLES
         height = max(height, float((free - _CLIMB * ahead).max()))
-        blocked = max(self.floor, float(free[ahead < _LOOK_AHEAD_M].max()))
+        beside = float(free[ahead < _LOOK_AHEAD_M].max())
+        if turn > _FREE_TURN_RAD:
+            # A hand that still turns comes no lower beside what it would hit.
+            around = self._free_height_turned(hand, offset, distance)
+            height = max(height, min(around, float(hand.position[2])))
+        blocked = max(self.floor, beside)
         place = self.position[:2] if hand.position[2] > blocked - 0.005 else hand.position[:2]
         height = max(height, blocked) if place is not self.position else height
         return Pose(np.array([*place, height]), self.rotation)
@@ -84,6 +98,16 @@ class Route:
         free[distance * (1 - _SAMPLES) < _GOAL_RADIUS_M] = NO_LIMIT
         return free
 
+    def _free_height_turned(self, hand: Pose, offset: Array, distance: float) -> float:
+        """Return the lowest free height near the hand as it is turned now."""
+        if self.columns is None or self.obstacles is None:
+            return NO_LIMIT
+        left = hand_yaw(hand.rotation) - hand_yaw(self.rotation)
+        columns = self.columns.turned(left)
+        near = min(1.0, _TURNING_AHEAD_M / max(distance, 1e-6))
+        places = hand.position[:2] + np.array([[0.0], [near]]) * offset
+        return float(columns.lowest(places, self.obstacles, _MARGIN_M / 2).max())
+
 
 def route_to_grasp(scene: Scene, thing: str, grasp: Grasp, rotation: Array) -> Route:
     """Return the way of the open hand to a grasp of an object, past all others."""
@@ -98,6 +122,7 @@ def route_to_place(
     lifted_from: Array,
     rotation: Array,
     turns: float = 0.0,
+    tight: bool = False,
 ) -> Route:
     """Return the way of the hand with the object that it holds.
 
@@ -108,6 +133,7 @@ def route_to_place(
         lifted_from: Where the hand was when it had closed, float64 (3,), metres.
         rotation: How the hand holds it in the end, float64 (3, 3).
         turns: Not 0 if that is another yaw than the one it was grasped at.
+        tight: Whether it fits tightly between walls.
     """
     hand = scene.hand.position
     obstacles = scene.obstacles(without={thing})
@@ -121,4 +147,5 @@ def route_to_place(
     lifted = float(np.linalg.norm(hand[:2] - lifted_from[:2])) > _LIFT_M
     floor = NO_LIMIT if lifted else lifted_from[2] + _LIFT_M
     loaded = with_load(columns, scene.boxes[thing], hand)
-    return Route(goal, rotation, _HOVER_M, loaded, obstacles, floor)
+    hover, cone = (_TIGHT_HOVER_M, _TIGHT_CONE) if tight else (_HOVER_M, _CONE)
+    return Route(goal, rotation, hover, loaded, obstacles, floor, cone)

@@ -59,10 +59,10 @@ class Verdict:
 def gate_on_baseline(run: Run, baseline: Run, rules: GateRules) -> Verdict:
     """Compare a run with an earlier one, episode by episode."""
     differences = run_differences(baseline, run, fewer_steps_count=True)
-    reasons = [*_incomparable(differences), *_unfit(run, rules), *_unfit(baseline, rules)]
+    reasons = [*incomparable(differences), *unfit(run, rules), *unfit(baseline, rules)]
     checks = decided(baseline_checks(baseline.records, run.records), rules.alpha, rules.max_drop)
     if not checks:
-        return _cannot_tell("no episode is counted in both runs", run, baseline.label)
+        return cannot_tell("no episode is counted in both runs", run, baseline.label)
     pairs = sum(check.episodes for check in checks if check.task is None)
     notes = [f"{pairs} of {len(run.records)} and {len(baseline.records)} episodes are in both runs"]
     notes += filter(None, [fewer_steps(baseline, run)])
@@ -84,7 +84,7 @@ def gate_on_threshold(run: Run, threshold: float, rules: GateRules) -> Verdict:
         return sequential
     checks = decided(threshold_checks(run.records, threshold), rules.alpha, rules.max_drop)
     power = [threshold_gate_power(check, threshold, rules) for check in checks]
-    return _verdict(run, against, rules, checks, list(_unfit(run, rules)), [], _known(power))
+    return _verdict(run, against, rules, checks, list(unfit(run, rules)), [], _known(power))
 
 
 def gate_on_published(run: Run, rows: Mapping[str, PublishedRow], rules: GateRules) -> Verdict:
@@ -99,7 +99,7 @@ def gate_on_published(run: Run, rows: Mapping[str, PublishedRow], rules: GateRul
     against = f"the published {family}"
     missing = [suite for suite in run.suites if suite not in rows]
     reasons = [f"{family} has no published rate on {suite}" for suite in missing]
-    reasons += [*_incomparable(published_differences(run, rows)), *_unfit(run, rules)]
+    reasons += [*incomparable(published_differences(run, rows)), *unfit(run, rules)]
     checks = decided(published_checks(run.records, rows), rules.alpha, rules.max_drop)
     power = [
         threshold_gate_power(check, rows[check.suite].fraction, rules)
@@ -128,27 +128,28 @@ def _verdict(
     if reasons and rules.force:
         notes = (*notes, *(f"forced although {reason}" for reason in reasons))
     elif reasons:
-        return _cannot_tell("; ".join(reasons), run, against, checks, notes)
+        return cannot_tell("; ".join(reasons), run, against, checks, notes)
     if not any(check.episodes for check in checks):
-        return _cannot_tell("no episode is counted", run, against, checks, notes)
+        return cannot_tell("no episode is counted", run, against, checks, notes)
     if any(check.regressed for check in checks):
         sentence = regression_sentence(checks, against, rules.alpha)
         return Verdict("regression", sentence, run.label, against, tuple(checks), tuple(notes))
     weak = [power for power in powers if power.power < rules.power]
     if weak:
         reason = "; ".join(power.sentence(rules.detect, rules.power) for power in weak)
-        return _cannot_tell(reason, run, against, checks, notes)
+        return cannot_tell(reason, run, against, checks, notes)
     sentence = pass_sentence(checks, against, rules.max_drop)
     return Verdict("pass", sentence, run.label, against, tuple(checks), tuple(notes))
 
 
-def _cannot_tell(
+def cannot_tell(
     reason: str,
     run: Run,
     against: str,
     checks: Sequence[Check] = (),
     notes: Sequence[str] = (),
 ) -> Verdict:
+    """Return the verdict of a gate that has too little to go by."""
     sentence = f"Cannot tell: {reason}."
     return Verdict("cannot tell", sentence, run.label, against, tuple(checks), tuple(notes))
 
@@ -163,13 +164,14 @@ def _known(powers: Sequence[Power | None]) -> list[Power]:
     return [power for power in powers if power is not None]
 
 
-def _incomparable(differences: Sequence[str]) -> Iterator[str]:
+def incomparable(differences: Sequence[str]) -> Iterator[str]:
+    """Yield one reason for all that makes two runs incomparable."""
     if differences:
         more = f" (and {len(differences) - 3} more differences)" if len(differences) > 3 else ""
         yield f"the runs are not comparable: {', '.join(differences[:3])}{more}"
 
 
-def _unfit(run: Run, rules: GateRules) -> Iterator[str]:
+def unfit(run: Run, rules: GateRules) -> Iterator[str]:
     """Yield why a run says too little about its policy: incomplete, or too many errors."""
     done, expected = len(run.records), run.manifest.get("episodes")
     stopped = run.manifest.get("stopped")
@@ -204,7 +206,7 @@ def _sequential_verdict(
     checks = threshold_checks(run.records, threshold)
     reasons = list(_too_many_errors(run, rules))
     if reasons and not rules.force:
-        return _cannot_tell("; ".join(reasons), run, against, checks)
+        return cannot_tell("; ".join(reasons), run, against, checks)
     good = test.decision == "good"
     word, verb = ("Pass", "is not shown to miss") if good else ("Regression", "misses")
     sentence = (

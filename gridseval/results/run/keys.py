@@ -52,6 +52,7 @@ KEYS = (
     FreeKey("selection", merge=True, compare=True),
     FreeKey("sequential", merge=True, compare=True),
     FreeKey("shard", merge=True),
+    FreeKey("solvable", merge=True, compare=True),
     FreeKey("tasks", merge=True, compare=True),
     FreeKey("trials", merge=True, compare=True),
     FreeKey("unavailable", merge=True, compare=True),

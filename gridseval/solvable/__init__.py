@@ -1,0 +1,18 @@
+"""A map of which tasks the scripted expert solves, and of why it does not solve the others."""
+
+from gridseval.solvable.config import SolvableConfig
+from gridseval.solvable.map_file import read_map
+from gridseval.solvable.mapping import make_map
+from gridseval.solvable.plan import Plan, plans_of, refuse_without_data
+from gridseval.solvable.task_map import MapRow, TaskMap
+
+__all__ = [
+    "MapRow",
+    "Plan",
+    "SolvableConfig",
+    "TaskMap",
+    "make_map",
+    "plans_of",
+    "read_map",
+    "refuse_without_data",
+]
