@@ -111,8 +111,10 @@ def collect_round(
             config, folder, suite, tasks, device, config.dagger_starts, config.env_seed + number,
             replan,
         )  # fmt: skip
+        # The expert must not infer the hand's velocity from actions that were never executed.
+        watching = {"watches": "true"} if config.label == "oracle" else {}
         summary, episodes = collect(
-            CollectConfig(run, label=config.label, image_px=px, keep="all"), progress
+            CollectConfig(run, config.label, watching, image_px=px, keep="all"), progress
         )
         assert (folder / INFO).is_file()
         results.append(
