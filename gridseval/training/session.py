@@ -22,10 +22,11 @@ from gridseval.training.image_cache import cached_images
 from gridseval.training.output import VALIDATED, Output, open_output
 from gridseval.training.precision import choose_precision
 from gridseval.training.progress import Quiet, TrainingProgress
+from gridseval.training.rounds import collect_round
 from gridseval.training.samples import hold_out, join_samples, order
 from gridseval.training.snapshot import TrainingState, load_state
 from gridseval.training.start import set_normalisation, start_model
-from gridseval.training.success import check_origins, collect_round, evaluate_model
+from gridseval.training.success import check_origins, evaluate_model
 from gridseval.training.trainer import LossError, Trainer
 
 ROW_EVERY = 20

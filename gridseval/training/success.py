@@ -1,4 +1,4 @@
-"""How often the model solves tasks, and what it does wrong: runs in the simulator."""
+"""How often the model solves tasks: runs in the simulator."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gridseval.collecting import CollectConfig, collect
-from gridseval.collecting.lerobot_meta import INFO
 from gridseval.errors import UsageError
 from gridseval.evaluation import Progress, RunConfig, evaluate
 from gridseval.training.config import TrainConfig
@@ -58,10 +56,10 @@ def evaluate_model(
         One result per suite, of plain values.
     """
     results = []
-    for suite, tasks in _tasks(datasets):
+    for suite, tasks in tasks_of(datasets):
         folder = config.out / "evaluations" / f"step-{step:07d}-{suite}"
         tally = evaluate(
-            _run(config, folder, suite, tasks, device, config.evaluate_starts, config.env_seed),
+            run_of(config, folder, suite, tasks, device, config.evaluate_starts, config.env_seed),
             progress,
         ).tally
         interval = tally.interval
@@ -80,56 +78,7 @@ def evaluate_model(
     return results
 
 
-def collect_round(
-    config: TrainConfig,
-    datasets: Sequence[Dataset],
-    number: int,
-    px: int,
-    device: str,
-    progress: Progress | None = None,
-) -> list[dict[str, Any]]:
-    """Let the checkpoint in ``config.out`` act on new fresh starts, and the expert label.
-
-    Source: DAgger (arXiv 1011.0686).
-
-    Args:
-        config: The training's.
-        datasets: Whose tasks.
-        number: The round's, from 1.
-        px: Side of the images.
-        device: Of the policy.
-        progress: Shows how far it is.
-
-    Returns:
-        One result per suite, of plain values; ``path`` is the dataset's.
-    """
-    replan = next((dataset.replan for dataset in datasets if dataset.replan), None)
-    results = []
-    for suite, tasks in _tasks(datasets):
-        folder = config.out / "dagger" / f"round-{number}-{suite}"
-        run = _run(
-            config, folder, suite, tasks, device, config.dagger_starts, config.env_seed + number,
-            replan,
-        )  # fmt: skip
-        # The expert must not infer the hand's velocity from actions that were never executed.
-        watching = {"watches": "true"} if config.label == "oracle" else {}
-        summary, episodes = collect(
-            CollectConfig(run, config.label, watching, image_px=px, keep="all"), progress
-        )
-        assert (folder / INFO).is_file()
-        results.append(
-            {
-                "round": number,
-                "suite": suite,
-                "path": str(folder),
-                "successes": summary.tally.successes,
-                "episodes": episodes,
-            }
-        )
-    return results
-
-
-def _tasks(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
+def tasks_of(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
     """Return each suite with its tasks, as ``--tasks`` has them."""
     found = sorted({origin for dataset in datasets for origin in dataset.origins})
     suites = dict.fromkeys(suite for suite, _ in found)
@@ -138,7 +87,7 @@ def _tasks(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
     ]
 
 
-def _run(
+def run_of(
     config: TrainConfig,
     folder: Path,
     suite: str,
@@ -148,6 +97,18 @@ def _run(
     env_seed: int,
     replan: int | None = None,
 ) -> RunConfig:
+    """Return the arguments of a run of the checkpoint in ``config.out``.
+
+    Args:
+        config: The training's.
+        folder: The run's.
+        suite: Its name.
+        tasks: As ``--tasks`` has them.
+        device: Of the policy.
+        starts: Fresh starts per task.
+        env_seed: The simulator's.
+        replan: Policy steps between queries, or ``None`` for the policy's.
+    """
     return RunConfig(
         suite=suite,
         out=folder,

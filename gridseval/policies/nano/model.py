@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
 from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
-from gridseval.policies.nano.layers import ConvolutionalEncoder, DecoderLayer, rotation_of
+from gridseval.policies.nano.encoder import ConvolutionalEncoder
+from gridseval.policies.nano.layers import DecoderLayer, rotation_of
 from gridseval.tokens.pruners import Role, build_pruner
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 
