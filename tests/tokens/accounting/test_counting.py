@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from gridseval.errors import UsageError
 from gridseval.tokens.accounting import (
     Choice,
+    Convolution,
     Expert,
     Language,
     Linear,
@@ -199,3 +202,15 @@ def test_choosing_costs_what_its_products_cost() -> None:
     meter.matmul(q, v.T)
     assert pruner_macs("lightvla", choice) == meter.macs
     assert pruner_macs("fastv", choice) == pruner_macs("dense", choice) == 0
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 4), (3, 2), (3, 1)])
+def test_a_convolution_counts_what_torch_counts(kernel: int, stride: int) -> None:
+    layer = torch.nn.Conv2d(5, 7, kernel, stride, kernel // 2 if kernel == 3 else 0)
+    meter = FlopCounterMode(display=False)
+    with torch.inference_mode(), meter:
+        made = layer(torch.zeros(1, 5, 16, 16))
+    counted = Convolution(5, 7, kernel, made.shape[2] * made.shape[3])
+    assert 2 * counted.macs == meter.get_total_flops()
+    with pytest.raises(ValueError, match="kernel must be at least 1"):
+        Convolution(5, 7, 0, 4)
