@@ -26,6 +26,8 @@ from gridseval.cli.options import (
 from gridseval.cli.progress import make_progress
 from gridseval.cli.sections import SectionedCommand, section_option
 
+_ERRORS_EXIT_CODE = 6
+
 _episodes = section_option(EPISODES)
 _policy = section_option(POLICY)
 _dataset = section_option("Dataset")
@@ -109,7 +111,7 @@ _machine = section_option(MACHINE)
 )
 @assets_option()
 @libero_plus_option()
-def command(out: Path, **options: Any) -> None:
+def command(out: Path, **options: Any) -> int:
     """Make a LeRobot dataset of a policy's episodes, to train on.
 
     \b
@@ -143,4 +145,11 @@ def command(out: Path, **options: Any) -> None:
     finally:
         bar.close()
     click.echo(f"{summary.tally.successes} of {summary.tally.counted} episodes succeeded")
+    if summary.tally.errors:
+        click.echo(
+            f"{summary.tally.errors} episodes ended in an error, so that no dataset was written: "
+            "the same command runs them again"
+        )
+        return _ERRORS_EXIT_CODE
     click.echo(f"dataset: {out}, {episodes} episodes")
+    return 0

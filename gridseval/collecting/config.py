@@ -48,12 +48,12 @@ class CollectConfig:
             raise UsageError(f"--noise-share must be within 0 and 1, not {self.noise_share:g}")
         if self.keep not in KEEPS:
             raise UsageError(f"--keep {self.keep!r} is none of {', '.join(KEEPS)}")
+        if self.label_arguments and self.label is None:
+            raise UsageError("--label-arg is for the policy of --label, which is not given")
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""
         return {
-            "label": self.label,
-            "label_arguments": dict(self.label_arguments),
             "noise": self.noise,
             "noise_share": self.noise_share,
             "image_px": self.image_px,

@@ -12,18 +12,17 @@ from gridseval.collecting.staging import decoded
 
 _QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 _IMAGE_PIXELS = 1024
-_MOST_IMAGES = 2000
 
 
 class FeatureStatistics:
     """Collects what statistics are made of, an episode at a time.
 
-    Of images a fixed set of pixels is looked at, and of at most some 2,000 images of a camera.
+    Of images some 1,000 pixels are looked at, and three images of each episode and camera.
     """
 
     def __init__(self) -> None:
         self._rows: dict[str, list[NDArray[np.float64]]] = {}
-        self._pixels: dict[str, list[NDArray[np.float64]]] = {}
+        self._pixels: dict[str, list[NDArray[np.uint8]]] = {}
         self._frames = 0
 
     def add(
@@ -42,8 +41,7 @@ class FeatureStatistics:
             kept = self._pixels.setdefault(name, [])
             # The first, a middle and the last image of an episode: they differ most.
             for index in sorted({0, len(pngs) // 2, len(pngs) - 1}):
-                if len(kept) < _MOST_IMAGES:
-                    kept.append(_some_pixels(pngs[index]))
+                kept.append(_some_pixels(pngs[index]))
         self._frames += frames
 
     def table(self) -> dict[str, dict[str, Any]]:
@@ -67,6 +65,6 @@ def _described(values: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def _some_pixels(png: bytes) -> NDArray[np.float64]:
-    pixels = decoded(png).reshape(-1, 3).astype(np.float64)
+def _some_pixels(png: bytes) -> NDArray[np.uint8]:
+    pixels = decoded(png).reshape(-1, 3)
     return pixels[:: max(1, len(pixels) // _IMAGE_PIXELS)]

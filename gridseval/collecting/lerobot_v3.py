@@ -29,10 +29,10 @@ from gridseval.collecting.lerobot_meta import (
     task_table,
 )
 from gridseval.collecting.parquet import pyarrow, write_whole
-from gridseval.collecting.staging import IMAGE_KEYS, decoded, staged_path
-from gridseval.errors import OutputError
+from gridseval.collecting.staging import IMAGE_KEYS, decoded, read_staged, staged_path
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord
+from gridseval.run_names import EPISODES
 
 
 def write_dataset(
@@ -56,7 +56,8 @@ def write_dataset(
     """
     with os_errors(f"cannot write {root}", hint=RUN_HINTS):
         for name in ("data", "meta"):
-            shutil.rmtree(root / name, ignore_errors=True)
+            if (root / name).exists():
+                shutil.rmtree(root / name)
     tasks = list(dict.fromkeys(record.instruction for record in records))
     statistics = FeatureStatistics()
     places, shapes = _write_data(root, staged, records, tasks, replan, statistics)
@@ -83,7 +84,10 @@ def _write_data(
     writer, file, first = None, 0, 0
     try:
         for number, record in enumerate(records):
-            rows = _read_staged(staged_path(staged, record.suite, record.task, record.trial))
+            path = staged_path(staged, record.suite, record.task, record.trial)
+            rows = read_staged(
+                path, f"delete its line in {root / EPISODES}, then run the command again"
+            )
             path = (
                 root
                 / "data"
@@ -98,7 +102,9 @@ def _write_data(
             with os_errors(f"cannot write {path}", hint=RUN_HINTS):
                 if writer is None:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    writer = arrow.parquet.ParquetWriter(path, _with_metadata(table.schema))
+                    writer = arrow.parquet.ParquetWriter(
+                        path, _with_metadata(table.schema), write_page_checksum=True
+                    )
                 writer.write_table(table.cast(_with_metadata(table.schema)))
                 if path.stat().st_size > FILE_MB * 1e6:
                     writer.close()
@@ -112,17 +118,6 @@ def _write_data(
             with os_errors(f"cannot write {root}", hint=RUN_HINTS):
                 writer.close()
     return places, shapes
-
-
-def _read_staged(path: Path) -> Any:
-    arrow = pyarrow()
-    with os_errors(f"cannot read {path}"):
-        try:
-            return arrow.parquet.read_table(path)
-        except arrow.ArrowInvalid as error:
-            raise OutputError(
-                f"cannot read {path}: {error}", "delete it and its line in episodes.jsonl"
-            ) from error
 
 
 def _frames(rows: Any, place: Place, replan: int) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import MachineError
+from gridseval.errors import MachineError, OutputError
 from gridseval.os_errors import RUN_HINTS, os_errors
 
 
@@ -36,8 +37,28 @@ def write_whole(path: Path, table: Any) -> None:
     try:
         with os_errors(f"cannot write {path}", hint=RUN_HINTS):
             path.parent.mkdir(parents=True, exist_ok=True)
-            pyarrow().parquet.write_table(table, part)
+            pyarrow().parquet.write_table(table, part, write_page_checksum=True)
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
             part.replace(path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def read_table(path: Path, hint: str) -> Any:
+    """Return a table whose bytes are those that were written.
+
+    Args:
+        path: The file.
+        hint: What to do where it is not there or damaged.
+
+    Raises:
+        OutputError: It cannot be read, or is damaged.
+    """
+    arrow = pyarrow()
+    with os_errors(f"cannot read {path}", hint=hint):
+        try:
+            return arrow.parquet.read_table(path, page_checksum_verification=True)
+        except arrow.ArrowInvalid as error:
+            raise OutputError(f"cannot read {path}: {error}", hint) from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gridseval.collecting.noise import ActionNoise
-from gridseval.policies import ActionChunk, LoadedPolicy, check_chunk
+from gridseval.errors import PolicyError
+from gridseval.policies import ActionChunk, CheckedChunk, LoadedPolicy, check_chunk
 from gridseval.policies.protocol import Observations
 from gridseval.suites import Episode
 
@@ -24,7 +25,7 @@ class Sample:
 
     Attributes:
         step: Policy steps taken before it.
-        agentview, wrist: uint8 (px, px, 3), as observed.
+        agentview, wrist: uint8 (px, px, 3), averaged down from what was observed.
         state: float32 (8,).
         executed: float32 (H, 7), what was sent, of which the run executes the first.
         label: float32 (L, 7), what the labelling policy chose.
@@ -45,10 +46,21 @@ class RecordingPolicy:
         acting: Who acts.
         labelling: Who labels; the same object where one does both.
         noise: What disturbs executed actions.
+        replan: Policy steps between queries: shorter chunks would shift all later frames.
+        px: Side of the images to keep, or ``None`` for what is observed.
     """
 
-    def __init__(self, acting: LoadedPolicy, labelling: LoadedPolicy, noise: ActionNoise) -> None:
+    def __init__(
+        self,
+        acting: LoadedPolicy,
+        labelling: LoadedPolicy,
+        noise: ActionNoise,
+        replan: int,
+        px: int | None = None,
+    ) -> None:
         self._acting, self._labelling, self._noise = acting, labelling, noise
+        self._replan, self._px = replan, px
+        self._lengths: set[int] = set()
         self._episodes: dict[int, Episode] = {}
         self._samples: dict[Episode, list[Sample]] = {}
 
@@ -63,45 +75,76 @@ class RecordingPolicy:
         for slot, episode in zip(slots, episodes, strict=True):
             self._episodes[int(slot)] = episode
             self._samples[episode] = []
-        for loaded in self._loaded():
-            loaded.policy.reset(slots, episodes)
+        self._acting.policy.reset(slots, episodes)
+        if self._labelling is not self._acting:
+            self._labelling.policy.reset(slots, episodes)
 
     def act(self, observations: Observations) -> ActionChunk:
-        """See ``Policy``."""
-        count = len(observations["slots"])
-        chunk = self._acting.policy.act(observations)
-        actions = np.array(check_chunk(chunk, count).actions)
-        labels = actions.copy()
+        """See ``Policy``.
+
+        Raises:
+            PolicyError: A chunk is shorter than the steps between queries, or labels are not all
+                of one length.
+        """
+        # Before anything is asked: a policy may work on its observations in place.
+        seen = [self._seen(observations, row) for row in range(len(observations["slots"]))]
+        chunk = label = self._asked(self._acting, observations)
+        length = chunk.actions.shape[1]
+        if length < self._replan:
+            raise PolicyError(
+                f"policy {self._acting.name!r} returned chunks of {length} actions, and a frame is "
+                f"wanted every {self._replan}",
+                f"--replan {length} or fewer",
+            )
         if self._labelling is not self._acting:
-            labels = np.array(check_chunk(self._labelling.policy.act(observations), count).actions)
+            label = self._asked(self._labelling, observations)
+        self._check_length(label.actions.shape[1])
+        failures = {**label.failures, **chunk.failures}
+        actions = chunk.actions.copy()
         for row, (slot, step) in enumerate(
             zip(observations["slots"], observations["steps"], strict=True)
         ):
-            if row in chunk.failures:
+            if row in failures:
                 continue
             episode = self._episodes[int(slot)]
             actions[row] = self._noise.disturbed(actions[row], episode, int(step))
             self._samples[episode].append(
-                _sample(observations, row, int(step), actions[row], labels[row])
+                Sample(
+                    step=int(step),
+                    executed=actions[row].copy(),
+                    label=label.actions[row].copy(),
+                    **seen[row],
+                )
             )
-        return dataclasses.replace(chunk, actions=actions)
+        return ActionChunk(actions, chunk.traces, failures, remarks=chunk.remarks or None)
 
     def take(self, episode: Episode) -> list[Sample]:
         """Return an episode's samples in order, and forget them."""
         return self._samples.pop(episode, [])
 
-    def _loaded(self) -> tuple[LoadedPolicy, ...]:
-        same = self._labelling is self._acting
-        return (self._acting,) if same else (self._acting, self._labelling)
+    def _asked(self, loaded: LoadedPolicy, observations: Observations) -> CheckedChunk:
+        try:
+            return check_chunk(loaded.policy.act(observations), len(observations["slots"]))
+        except PolicyError as error:
+            raise PolicyError(f"policy {loaded.name!r}: {error.message}", error.hint) from error
+
+    def _check_length(self, length: int) -> None:
+        self._lengths.add(length)
+        if len(self._lengths) > 1:
+            shown = " and ".join(map(str, sorted(self._lengths)))
+            raise PolicyError(
+                f"policy {self._labelling.name!r} returned chunks of {shown} actions: the labels "
+                "of a dataset have one length"
+            )
+
+    def _seen(self, observations: Observations, row: int) -> Mapping[str, Any]:
+        images = {key: averaged(observations[key][row], self._px) for key in IMAGES}
+        return {**images, "state": observations["state"][row].copy()}
 
 
-def _sample(
-    observations: Observations,
-    row: int,
-    step: int,
-    executed: NDArray[np.float32],
-    label: NDArray[np.float32],
-) -> Sample:
-    # Copies: batches may lie in memory that later ones overwrite.
-    seen: dict[str, Any] = {key: observations[key][row].copy() for key in (*IMAGES, "state")}
-    return Sample(step=step, executed=executed.copy(), label=label.copy(), **seen)
+def averaged(image: NDArray[np.uint8], px: int | None) -> NDArray[np.uint8]:
+    """Return a copy of an image, uint8 (px, px, 3), of whose pixels each is the mean of an area."""
+    if px is None or image.shape[:2] == (px, px):
+        return image.copy()
+    shown = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(shown.resize((px, px), Image.Resampling.BOX))

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gridseval.collecting.parquet import pyarrow, write_whole
+from gridseval.collecting.parquet import pyarrow, read_table, write_whole
 from gridseval.collecting.recorder import IMAGES, Sample
+from gridseval.errors import OutputError
 from gridseval.suites import Episode
 
 IMAGE_KEYS = {key: f"observation.images.{key}" for key in IMAGES}
 """A camera's name in the dataset."""
+_COLUMNS = ("step", *IMAGE_KEYS.values(), "observation.state", "action", "label")
 
 
 def staged_path(folder: Path, suite: str, task: int, trial: int) -> Path:
@@ -24,14 +26,13 @@ def staged_path(folder: Path, suite: str, task: int, trial: int) -> Path:
     return folder / f"{suite}-{task}-{trial}.parquet"
 
 
-def stage(folder: Path, episode: Episode, samples: Sequence[Sample], px: int | None) -> Path:
+def stage(folder: Path, episode: Episode, samples: Sequence[Sample]) -> Path:
     """Write an episode's samples, whole or not at all.
 
     Args:
         folder: Where.
         episode: Which.
         samples: In order, at least one.
-        px: Side of the images, which are averaged down; ``None`` keeps theirs.
 
     Raises:
         OutputError: The file cannot be written.
@@ -39,7 +40,7 @@ def stage(folder: Path, episode: Episode, samples: Sequence[Sample], px: int | N
     arrow = pyarrow()
     columns: dict[str, Any] = {"step": arrow.array([each.step for each in samples], arrow.int64())}
     for key, name in IMAGE_KEYS.items():
-        pngs = [_png(getattr(each, key), px) for each in samples]
+        pngs = [_png(getattr(each, key)) for each in samples]
         rows = [{"bytes": png, "path": None} for png in pngs]
         kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
         columns[name] = arrow.array(rows, kind)
@@ -49,6 +50,22 @@ def stage(folder: Path, episode: Episode, samples: Sequence[Sample], px: int | N
     path = staged_path(folder, episode.suite, episode.task, episode.trial)
     write_whole(path, arrow.table(columns))
     return path
+
+
+def read_staged(path: Path, hint: str) -> Any:
+    """Return an episode's samples as a table.
+
+    Args:
+        path: Its file.
+        hint: What to do where it is not there or damaged.
+
+    Raises:
+        OutputError: It cannot be read, or is damaged.
+    """
+    table = read_table(path, hint)
+    if tuple(table.column_names) != _COLUMNS:  # checksums are of pages, names lie outside
+        raise OutputError(f"cannot read {path}: its columns are damaged", hint)
+    return table
 
 
 def vectors(rows: Sequence[NDArray[np.float32]]) -> Any:
@@ -64,10 +81,7 @@ def decoded(png: bytes) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-def _png(image: NDArray[np.uint8], px: int | None) -> bytes:
-    shown = Image.fromarray(np.ascontiguousarray(image))
-    if px is not None and shown.size != (px, px):
-        shown = shown.resize((px, px), Image.Resampling.BOX)
+def _png(image: NDArray[np.uint8]) -> bytes:
     held = io.BytesIO()
-    shown.save(held, "PNG", compress_level=3)
+    Image.fromarray(image).save(held, "PNG", compress_level=3)
     return held.getvalue()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from gridseval.evaluation.prepared_run import PreparedRun
+from gridseval.results import RunDirectory
 from gridseval.rollout import Outcome
 
 
@@ -25,6 +26,13 @@ class Extension(Protocol):
             GridsevalError: Its files cannot be written.
         """
 
+    def end(self, run: RunDirectory) -> None:
+        """Learn that all episodes have a record, while the run's folder is still locked.
+
+        Raises:
+            GridsevalError: What is made of them cannot be written.
+        """
+
 
 class NoExtension:
     """Adds nothing."""
@@ -38,4 +46,7 @@ class NoExtension:
         return {}
 
     def finish(self, outcome: Outcome) -> None:
+        """Do nothing."""
+
+    def end(self, run: RunDirectory) -> None:
         """Do nothing."""

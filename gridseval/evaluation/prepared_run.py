@@ -144,12 +144,10 @@ def prepare(config: RunConfig) -> PreparedRun:
     # Recorded actions may be of fresh starts, which only loading them tells.
     likely: Starts = "fresh" if config.policy == "replay" else "stored"
     episodes = list_episodes(suite, tasks, trials, asked or likely)
-    if rule is not None:
-        episodes = tuple(sorted(episodes, key=lambda episode: (episode.trial, episode.task)))
-    cores = config.workers
-    workers = default_workers() if cores is None else at_least(0, "--workers", cores)
-    # One per task unless something else is asked for, in LIBERO-Plus one per base task.
-    choice = VideoChoice.of(str(chosen.bases) if config.video is None else config.video, episodes)
+    if rule is not None:  # trial by trial, so that it sees no task before the others
+        episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
+    workers = _workers(config.workers)
+    choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     _check_numbers(config)
     version = check_mujoco_version(metadata.version("mujoco"), config.force)
     assets = find_assets(config.assets)
@@ -184,6 +182,10 @@ def prepare(config: RunConfig) -> PreparedRun:
         probe=probe,
         warnings=tuple(text for text in warnings if text),
     )
+
+
+def _workers(asked: int | None) -> int:
+    return default_workers() if asked is None else at_least(0, "--workers", asked)
 
 
 def _check_numbers(config: RunConfig) -> None:

@@ -89,6 +89,7 @@ def evaluate(
             if remaining and not stop.decided:
                 _run(prepared, remaining, run, progress, stop, extension)
             stop.note()
+            extension.end(run)
         except BaseException:
             # The first error is the one to tell of; on a full disk a second one follows.
             with contextlib.suppress(OutputError):

@@ -105,13 +105,11 @@ def _by_reason(rows: Sequence[MapRow]) -> Section:
         for reason, number in row.reasons.items():
             kinds[_kind(reason)] += number
         tasks.update(kinds.keys())
-        if row.same_as is None:  # others have no episodes of their own; these stand for them
+        if row.same_as is None:  # of tasks that are the same, only one has episodes
             episodes.update(kinds)
     cells = [(name, str(tasks[name]), str(n)) for name, n in episodes.most_common()]
-    return Section("Why the expert did not solve an episode", _REASONS_HEADER, tuple(cells))
-
-
-_REASONS_HEADER = ("reason", "tasks", "episodes run")
+    header = ("reason", "tasks", "episodes run")
+    return Section("Why the expert did not solve an episode", header, tuple(cells))
 
 
 def _kind(reason: str) -> str:

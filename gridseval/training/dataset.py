@@ -112,7 +112,7 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         origins=_origins(path),
         replan=manifest.get("replan"),
         env_seed=manifest.get("env_seed"),
-        assets=manifest.get("assets", {}).get("hash"),
+        assets=_assets(manifest),
     )
 
 
@@ -187,12 +187,21 @@ def _origins(path: Path) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((str(s), int(t)) for s, t in found if s is not None and t is not None))
 
 
+def _assets(manifest: dict[str, Any]) -> str | None:
+    assets = manifest.get("assets")
+    return assets.get("hash") if isinstance(assets, dict) else None
+
+
 def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = read_yaml(path / MANIFEST)
-    except GridsevalError:
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
+    """Return how the dataset was collected, as far as it says so."""
+    found: dict[str, Any] = {}
+    for name in (MANIFEST, "meta/gridseval.json"):  # JSON is YAML, too; the later one is copied
+        try:
+            said = read_yaml(path / name)
+        except GridsevalError:
+            continue
+        found |= said if isinstance(said, dict) else {}
+    return found
 
 
 def _hash(path: Path, files: Sequence[Path]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridseval.collecting import CollectConfig, collect
-from gridseval.collecting.lerobot_meta import INFO
+from gridseval.errors import MachineError
 from gridseval.evaluation import Progress
 from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset
@@ -35,6 +35,9 @@ def collect_round(
 
     Returns:
         One result per suite, of plain values; ``path`` is the dataset's.
+
+    Raises:
+        MachineError: Episodes ended in an error, so that there is no dataset yet.
     """
     replan = next((dataset.replan for dataset in datasets if dataset.replan), None)
     results = []
@@ -44,12 +47,15 @@ def collect_round(
             config, folder, suite, tasks, device, config.dagger_starts, config.env_seed + number,
             replan,
         )  # fmt: skip
-        # The expert must not infer the hand's velocity from actions that were never executed.
-        watching = {"watches": "true"} if config.label == "oracle" else {}
         summary, episodes = collect(
-            CollectConfig(run, config.label, watching, image_px=px, keep="all"), progress
+            CollectConfig(run, label=config.label, image_px=px, keep="all"), progress
         )
-        assert (folder / INFO).is_file()
+        if not episodes:
+            raise MachineError(
+                f"{summary.tally.errors} episodes of round {number} ended in an error: see "
+                f"{folder}/episodes.jsonl",
+                "the same command tries them again",
+            )
         results.append(
             {
                 "round": number,

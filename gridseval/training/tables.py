@@ -26,7 +26,9 @@ def read_table(file: Path, columns: Sequence[str]) -> Any:
     arrow = pyarrow()
     with os_errors(f"cannot read {file}", UsageError, AGAIN):
         try:
-            return arrow.parquet.read_table(file, columns=list(columns))
+            return arrow.parquet.read_table(
+                file, columns=list(columns), page_checksum_verification=True
+            )
         except (arrow.ArrowInvalid, arrow.ArrowKeyError, arrow.ArrowNotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"cannot read {file}: {reason}", AGAIN) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def test_other_options_do_not_continue_a_dataset(dataset: Path, run: Run) -> Non
 
 def test_failures_are_no_dataset_unless_asked_for(run: Run, tmp_path: Path) -> None:
     common = "--tasks", "0", "--starts", "fresh:1", "--policy", "zero", "--workers", "0"
-    few = "--replan", "20", "--image-px", "16", "--label", "oracle"
+    few = "--replan", "5", "--image-px", "16", "--label", "oracle"
     said = run(*common, *few, "--out", str(tmp_path / "none"), status=2)
     assert "none of the 1 episodes succeeded" in said.stderr
     run(*common, *few, "--keep", "all", "--out", str(tmp_path / "all"))
@@ -145,7 +146,9 @@ def test_failures_are_no_dataset_unless_asked_for(run: Run, tmp_path: Path) -> N
         (("--noise", "nan"), "--noise must be within 0 and 10"),
         (("--noise-share", "2"), "--noise-share must be within 0 and 1"),
         (("--keep", "some"), "--keep 'some' is none of successes, all"),
-        (("--image-px", "0"), "image_px"),
+        (("--image-px", "0"), "--image-px must be within 1 and the protocol's 256"),
+        (("--image-px", "512"), "--image-px must be within 1 and the protocol's 256"),
+        (("--label-arg", "chunk=4"), "--label-arg is for the policy of --label"),
     ],
 )
 def test_what_is_refused_is_named(
@@ -154,3 +157,21 @@ def test_what_is_refused_is_named(
     done = run(*ONCE, *options, "--out", str(tmp_path / "x"), status=2)
     assert problem in done.stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_a_failed_write_leaves_what_is_needed_to_go_on(
+    dataset: Path, run: Run, tmp_path: Path
+) -> None:
+    """A damaged or missing staged file is named, and the same command mends it."""
+    out = tmp_path / "broken"
+    options = *ONCE, "--image-px", "64", "--workers", "0", "--out", str(out)
+    run(*options)
+    # As a process that was killed before it wrote the dataset leaves it.
+    shutil.rmtree(out / "meta")
+    said = run(*options, status=5)
+    assert "libero_object-1-0.parquet" in said.stderr
+    assert "delete its line in" in said.stderr
+    (out / "episodes.jsonl").write_text("")
+    run(*options)
+    name = "data/chunk-000/file-000.parquet"
+    assert (out / name).read_bytes() == (dataset / name).read_bytes()

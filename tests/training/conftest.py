@@ -49,7 +49,7 @@ def make_dataset() -> Callable[..., Path]:
         for trial in range(episodes):
             rng = np.random.default_rng([seed, trial])
             episode = Episode("libero_object", trial % 2, trial)
-            stage(root / "staged", episode, [_sample(rng, n, px) for n in range(frames)], None)
+            stage(root / "staged", episode, [_sample(rng, n, px) for n in range(frames)])
             records.append(
                 EpisodeRecord(
                     suite=episode.suite,
@@ -63,8 +63,8 @@ def make_dataset() -> Callable[..., Path]:
                     seed=7,
                 )
             )
-        write_dataset(root, root / "staged", records, 4, {"made": True})
-        (root / "run.yaml").write_text("env_seed: 100\nreplan: 4\nassets: {hash: abc}\n")
+        about = {"env_seed": 100, "assets": {"hash": "abc"}}
+        write_dataset(root, root / "staged", records, 4, about)
         return root
 
     return make

@@ -57,6 +57,7 @@ def test_what_it_writes(configure: Configure, dataset: Path) -> None:
     record = yaml.safe_load((config.out / "train.yaml").read_text())
     assert (record["steps"], record["samples"], record["finished"]) == (12, 96, True)
     assert record["data"][0]["frames"] == 72
+    assert (record["data"][0]["env_seed"], record["data"][0]["assets"]) == (100, "abc")
     assert record["data"][0]["tasks"] == ["libero_object:0", "libero_object:1"]
     assert record["arguments"]["lr"] == config.lr
     assert record["versions"]["torch"] == torch.__version__

@@ -38,6 +38,17 @@ def edit_info(dataset: Path, change: Callable[[Any], Any]) -> None:
     (dataset / "meta/info.json").write_text(json.dumps(info))
 
 
+def flip_bit(file: Path) -> None:
+    """Change a number of a label, which nothing but a checksum notices."""
+    content = bytearray(file.read_bytes())
+    label = pyarrow.parquet.ParquetFile(file).metadata.row_group(0)
+    places = [label.column(n) for n in range(label.num_columns)]
+    (place,) = (each for each in places if each.path_in_schema.startswith("label"))
+    start = place.dictionary_page_offset or place.data_page_offset
+    content[start + place.total_compressed_size // 2] ^= 1
+    file.write_bytes(content)
+
+
 def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
     table = pyarrow.parquet.read_table(dataset / DATA)
     column = change(table[name])
@@ -61,6 +72,7 @@ def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
             lambda path: (path / DATA).write_bytes((path / DATA).read_bytes()[:5000]),
             "file-000.parquet: ",
         ),
+        (lambda path: flip_bit(path / DATA), "CRC"),
         (lambda path: (path / "meta/tasks.parquet").unlink(), "meta/tasks.parquet"),
         (
             lambda path: edit_info(path, lambda info: info.update(total_frames=71)),
