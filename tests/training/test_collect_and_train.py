@@ -66,4 +66,4 @@ def test_three_episodes_to_a_checkpoint_that_runs(assets: Path, tmp_path: Path) 
     run = read_run(tmp_path / "r")
     assert run.manifest["policy"]["name"] == "nano"
     assert "untrained" not in run.manifest["policy"]
-    assert run.records[0].extra["kept_tokens"] == [8, 8]
+    assert run.records[0].extra["kept_tokens"] == [8, 8, 8]  # of three queries
