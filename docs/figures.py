@@ -43,6 +43,7 @@ BOXES = (
     Box("bench, doctor", 580, 422, 150, ("speed; checks of", "this machine")),
     Box("pictures", 760, 306, 120, ("videos again,", "galleries")),
     Box("collecting", 760, 422, 120, ("datasets", "to train on")),
+    Box("training", 760, 538, 120, ("datasets to", "checkpoints")),
 )
 ARROWS = (
     ((170, 223), (250, 223)),  # suites -> rollout
@@ -55,6 +56,7 @@ ARROWS = (
     ((520, 339), (580, 339)),  # policies -> serving
     ((620, 256), (775, 306)),  # results -> pictures
     ((820, 306), (820, 256)),  # pictures -> video
+    ((820, 488), (820, 538)),  # collecting -> training
     ((450, 70), (450, 102)),  # cli -> evaluation
     ((325, 152), (325, 190)),  # evaluation -> rollout
 )
@@ -70,7 +72,7 @@ STYLE = """
 def draw() -> str:
     """Return the drawing as SVG."""
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 508" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 624" '
         'font-family="system-ui" role="img">',
         "<title>gridseval's rooms; arrows show which way data flow</title>",
         f"<style>{''.join(STYLE.splitlines())}</style>",

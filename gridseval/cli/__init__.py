@@ -33,6 +33,7 @@ _COMMANDS = {
     "solvable": "Map what the scripted expert solves.",
     "suites": "List the suites, or the tasks of one.",
     "table": "Print runs side by side.",
+    "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
 _BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143

@@ -45,10 +45,10 @@ def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     return begun, (note,)
 
 
-def refuse_other_expert(out: Path, given: Mapping[str, Any]) -> None:
-    """Check that the scripted expert of a run is the one that began it.
+def refuse_other_policy(out: Path, given: Mapping[str, Any]) -> None:
+    """Check that the scripted expert, or nano's architecture, is the one that began a run.
 
-    Runs from before its hash was recorded had an earlier one.
+    Runs from before either was recorded had an earlier one.
 
     Args:
         out: The run directory, which may not exist yet.
@@ -61,11 +61,15 @@ def refuse_other_expert(out: Path, given: Mapping[str, Any]) -> None:
     before, now = (each.get("policy") for each in (stored, given))
     if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
         return
-    if before.get("class") == now.get("class") and before.get("expert") != now.get("expert"):
-        raise OutputError(
-            f"another expert began {out}: the code of policy {now['name']!r} has changed since",
-            "choose another directory for a new run, or continue it with the version that began it",
-        )
+    if before.get("class") != now.get("class"):
+        return
+    for key in ("expert", "architecture"):
+        if before.get(key) != now.get(key):
+            raise OutputError(
+                f"another {key} began {out}: the code of policy {now['name']!r} has changed since",
+                "choose another directory for a new run, or continue it with the version that "
+                "began it",
+            )
 
 
 def version_note(stored: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
-from gridseval.evaluation.earlier import as_begun, refuse_other_expert, version_note
+from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
 from gridseval.evaluation.extension import Extension, NoExtension
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
@@ -73,7 +73,7 @@ def evaluate(
     extension, progress = extension or NoExtension(), progress or Silent()
     prepared = extension.prepare(prepare(config))
     manifest = {**manifest_of(prepared), **extension.manifest()}
-    refuse_other_expert(config.out, manifest)
+    refuse_other_policy(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]

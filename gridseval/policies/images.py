@@ -22,7 +22,7 @@ from gridseval.policies.tensorflow_images import (
 from gridseval.suites import MOST_PX
 from gridseval.tokens.mapping import ImageMapping, centre_crop, resize_with_pad, rotated_by_180
 
-Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "none"]
+Resize = Literal["lanczos3", "bilinear", "bilinear_pad", "area", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class ImagePipeline:
             orientation: what gridseval observes is rotated already, as most families train).
         jpeg_quality: Quality of a JPEG round trip before resizing, 1–100, or ``None``. OpenVLA's
             training data were JPEGs; its evaluation repeats that with TensorFlow's default of 95.
-        resize: ``"lanczos3"`` and ``"bilinear"`` (both with antialias) ignore the aspect ratio,
+        resize: ``"lanczos3"``, ``"bilinear"`` (both with antialias) and ``"area"`` (means of
+            rectangles, as ``gridseval collect --image-px`` makes them) ignore the aspect ratio,
             ``"bilinear_pad"`` keeps it and pads with black, ``"none"`` leaves the size.
         crop_area: Share of the area that a centre crop keeps after resizing, in (0, 1]; the crop is
             enlarged to ``px`` again, bilinearly (TensorFlow's ``crop_and_resize``).
@@ -103,6 +104,8 @@ def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.ui
     if resize == "lanczos3":
         return resize_lanczos3(frame, px)
     image = Image.fromarray(np.ascontiguousarray(frame))
+    if resize == "area":
+        return np.asarray(image.resize((px, px), Image.Resampling.BOX))
     if resize == "bilinear":
         return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
     # As openpi's own: sizes are cut to whole pixels, the odd one of the padding goes to the end.

@@ -67,7 +67,7 @@ def test_every_pruner_runs_and_says_what_it_kept(pool: Any, pruner: str) -> None
     if pruner in WITH_BUDGET - {"sparsevlm", "vla_pruner"}:
         assert kept == [32, 32]
     assert 0 < outcome.figures["tflops"] < 0.01
-    assert (outcome.figures["tflops"] < 0.0097) == (min(kept) < 512)
+    assert (outcome.figures["tflops"] < 0.00269) == (min(kept) < 512)
 
 
 def test_a_run_tells_tokens_operations_time_and_success(assets: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_run_tells_tokens_operations_time_and_success(assets: Path, tmp_path: 
     extra = json.loads(line)["extra"]
     assert extra["kept_tokens"] == [32, 32]
     assert (extra["kept_agentview"], extra["kept_wrist"]) == (16, 16)
-    assert extra["tflops"] == pytest.approx(0.00296, rel=0.01)
+    assert extra["tflops"] == pytest.approx(0.000562, rel=0.01)
     assert 0 < extra["latency_ms"] <= extra["latency_p95_ms"]
     for key in ("kept_border", "kept_duplicates", "kept_movement", "kept_turnover"):
         assert extra[key] >= 0

@@ -231,7 +231,19 @@ def test_a_run_of_another_expert_is_not_continued(
         assert len(records(run)) == 1 and manifest(run) == stored
 
 
-@pytest.mark.parametrize("name", ["perturbed", "plus", "pruned"])
+def test_a_run_of_nanos_first_architecture_is_not_continued(
+    cli: Cli, old: Path, here: dict[str, str]
+) -> None:
+    run = old / "pruned"
+    make_ours(run, here)
+    before = (run / "run.yaml").read_bytes(), (run / "episodes.jsonl").read_bytes()
+    said = resume(cli, run)
+    assert said.status == 5
+    assert f"another architecture began {run}: the code of policy 'nano'" in said.err
+    assert ((run / "run.yaml").read_bytes(), (run / "episodes.jsonl").read_bytes()) == before
+
+
+@pytest.mark.parametrize("name", ["perturbed", "plus"])
 def test_episodes_run_again_are_what_they_were(
     cli: Cli, old: Path, here: dict[str, str], name: str
 ) -> None:

@@ -16,6 +16,7 @@ from openvla_frames import ROW_STEP, made_frames
 from PIL import Image
 
 from gridseval.policies.images import ImagePipeline
+from gridseval.tokens import ImageMapping
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
 STEEP = np.where(np.indices((64, 64)).sum(0)[..., None] % 9 < 4, 255, 0).astype(np.uint8)
@@ -177,3 +178,14 @@ def test_the_mapping_leads_back_to_where_a_pixel_was(
 def test_wrong_numbers_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"px|jpeg_quality|crop_area"):
         ImagePipeline(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (128, 128), (128, 256)])
+def test_areas_are_means(shape: tuple[int, int]) -> None:
+    """As ``gridseval collect --image-px`` writes them, so that training and acting see the same."""
+    frame = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    pipeline = ImagePipeline(px=128, resize="area")
+    rows, columns = shape[0] // 128, shape[1] // 128
+    means = frame.reshape(128, rows, 128, columns, 3).mean((1, 3))
+    assert np.abs(pipeline.apply(frame[None])[0] - means).max() <= 1  # each axis is rounded
+    assert pipeline.mapping(shape[::-1]) == ImageMapping()

@@ -24,6 +24,7 @@ from gridseval.policies.nano.model import NanoModel
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MOST_PARAMETERS = 500_000_000
 _SHOWN = 3
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def new_nano(config: NanoConfig | None = None, seed: int = 0) -> NanoModel:
@@ -61,18 +62,20 @@ def save_nano(
     save_model(path, new_nano(config, seed))
 
 
-def save_model(path: str | os.PathLike[str], model: NanoModel) -> None:
+def save_model(path: str | os.PathLike[str], model: NanoModel, half: bool = False) -> None:
     """Write a model's checkpoint, trained or not.
 
     Args:
         path: The folder; made if it does not exist, its files replaced.
         model: The model.
+        half: Whether weights are rounded to float16, which halves the file. What states are
+            normalised by is not rounded, nor is a tensor that would not be finite then.
 
     Raises:
         OutputError: The folder cannot be written to.
     """
     folder = Path(path)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    tensors = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
     contents = {
         CONFIG: config_text(model.config).encode(),
         WEIGHTS: save(tensors, {"format": "pt"}),
@@ -93,7 +96,10 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
 
     Raises:
         PolicyError: A file is missing or damaged, a key is missing or unknown, a tensor has another
-            shape or type than the configuration says, or a number in it is not finite.
+            shape than the configuration says, its numbers are not floats or not finite, or a
+            deviation is not positive.
+
+    Weights in float16 and bfloat16 become float32.
     """
     folder = Path(path)
     model = new_nano(read_config(folder / CONFIG))
@@ -108,8 +114,18 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
         ) from error
     except SafetensorError as error:
         raise PolicyError(f"{file} is not a safetensors file: {error}", "copy it again") from error
+    if not bool((tensors["state_std"] > 0).all()):
+        raise PolicyError(f"{file}: state_std has values that are not positive")
     model.load_state_dict(tensors)
     return model
+
+
+def _stored(key: str, value: Tensor, half: bool) -> Tensor:
+    """Return a tensor as a file has it."""
+    value = value.detach().cpu().contiguous()
+    rounded = value.half()
+    fits = key not in ("state_mean", "state_std") and bool(rounded.isfinite().all())
+    return rounded if half and fits else value
 
 
 def _check_size(config: NanoConfig) -> None:
@@ -134,7 +150,7 @@ def _tensors(file: Path, opened: Any, expected: Mapping[str, Tensor]) -> dict[st
             raise _misfit(file, f"{key} has shape {shape}, expected {tuple(wanted.shape)}")
     tensors = {key: opened.get_tensor(key) for key in expected}
     for key, found in tensors.items():
-        if found.dtype != expected[key].dtype:
+        if found.dtype not in _FLOATS:
             raise _misfit(file, f"{key} is {found.dtype}, expected {expected[key].dtype}")
         if not bool(found.isfinite().all()):
             raise PolicyError(f"{file}: {key} has values that are not finite")

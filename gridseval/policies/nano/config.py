@@ -10,7 +10,14 @@ from typing import Any, Literal
 
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
-from gridseval.tokens.accounting import Language, Linear, ModelDescription, Tower, Transformer
+from gridseval.tokens.accounting import (
+    Convolution,
+    Language,
+    Linear,
+    ModelDescription,
+    Tower,
+    Transformer,
+)
 from gridseval.tokens.pruners import CameraGrid, Host, list_pruners
 
 ACTION, STATE = 7, 8
@@ -40,17 +47,18 @@ class PrunerChoice:
 
 @dataclass(frozen=True)
 class NanoConfig:
-    """A ``nano``'s shape; the defaults have 7.2 million parameters.
+    """A ``nano``'s shape; the defaults have 2.2 million parameters.
 
     Args:
         kind: Always ``"nano"``; tells ``--ckpt`` what it is.
         version: Of this form of configuration.
         cameras: What it looks at, in the order of its tokens.
-        image_px: Side of an input image; a multiple of ``patch_px``, at most 1024.
-        patch_px: Side of a patch; one visual token each.
-        encoder_layers: Of the vision encoder, 1–64.
-        encoder_width: A multiple of ``encoder_heads``, at most 4096.
-        encoder_heads: 1–64.
+        image_px: Side of an input image; a multiple of twice ``patch_px``, at most 1024.
+        patch_px: Side of what the first convolution sees of an image, and its stride; a visual
+            token stands for twice as many rows and columns.
+        stem_width: Channels between the first convolution and the second, at most 4096.
+        encoder_layers: Residual convolutions of the vision encoder, 1–64.
+        encoder_width: Of its features, at most 4096.
         layers: Of the decoder, 1–64.
         width: Of the decoder, at most 4096; ``width / heads`` is even.
         heads: Query heads, 1–64.
@@ -66,27 +74,27 @@ class NanoConfig:
     """
 
     kind: Literal["nano"] = "nano"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     cameras: tuple[Literal["agentview", "wrist"], ...] = ("agentview", "wrist")
-    image_px: int = 224
-    patch_px: int = 14
-    encoder_layers: int = 4
-    encoder_width: int = 192
-    encoder_heads: int = 4
-    layers: int = 8
-    width: int = 256
-    heads: int = 8
-    kv_heads: int = 4
-    mlp: int = 512
+    image_px: int = 128
+    patch_px: int = 4
+    stem_width: int = 64
+    encoder_layers: int = 2
+    encoder_width: int = 128
+    layers: int = 4
+    width: int = 192
+    heads: int = 4
+    kv_heads: int = 2
+    mlp: int = 384
     words: int = 64
     buckets: int = 1024
     chunk: int = 8
     pruner: PrunerChoice = field(default_factory=PrunerChoice)
 
     def __post_init__(self) -> None:
-        for name in ("encoder_layers", "layers", "encoder_heads", "heads", "kv_heads", "words"):
+        for name in ("encoder_layers", "layers", "heads", "kv_heads", "words"):
             self._check_range(name, name.rpartition("_")[2])
-        for name in ("encoder_width", "width", "buckets", "chunk"):
+        for name in ("stem_width", "encoder_width", "width", "buckets", "chunk"):
             self._check_range(name, name.rpartition("_")[2])
         if not 1 <= self.mlp <= 4 * _LARGEST["width"]:
             raise ValueError(f"mlp must be within 1 and {4 * _LARGEST['width']}, not {self.mlp}")
@@ -94,8 +102,10 @@ class NanoConfig:
             raise ValueError("image_px must be within 1 and 1024, patch_px within 1 and image_px")
         if not self.cameras or len(set(self.cameras)) < len(self.cameras):
             raise ValueError("cameras must name at least one camera, each once")
-        self._check_divisible("image_px", "patch_px")
-        self._check_divisible("encoder_width", "encoder_heads")
+        if self.image_px % (2 * self.patch_px):
+            raise ValueError(
+                f"image_px ({self.image_px}) must be a multiple of twice patch_px ({self.patch_px})"
+            )
         self._check_divisible("width", "heads")
         self._check_divisible("heads", "kv_heads")
         if self.head_dim % 2:
@@ -109,7 +119,7 @@ class NanoConfig:
     @property
     def grid(self) -> int:
         """Rows, and columns, of one camera's visual tokens."""
-        return self.image_px // self.patch_px
+        return self.image_px // (2 * self.patch_px)
 
     @property
     def host(self) -> Host:
@@ -119,25 +129,29 @@ class NanoConfig:
 
     def describe(self) -> ModelDescription:
         """Return the shapes that cost is counted from, for an instruction of ten words."""
-        patches, width = self.grid**2, self.encoder_width
-        per_head = width // self.encoder_heads
-        encoder = Transformer(
-            self.encoder_layers, width, 4 * width, self.encoder_heads, self.encoder_heads, per_head
-        )
+        tokens, width = self.grid**2, self.encoder_width
         decoder = Transformer(
             self.layers, self.width, self.mlp, self.heads, self.kv_heads, self.head_dim, gated=True
+        )
+        convolutions = (
+            Convolution(3, self.stem_width, self.patch_px, 4 * tokens),
+            Convolution(self.stem_width, width, 3, tokens),
+            *[Convolution(width, width, 3, tokens)] * self.encoder_layers,
         )
         return ModelDescription(
             name="nano",
             title="nano",
             source="gridseval/policies/nano/config.py",
             images=len(self.cameras),
-            tokens_per_image=patches,
-            towers=(Tower(encoder, patches, (Linear(3 * self.patch_px**2, width, patches),)),),
-            projector=(Linear(width, self.width, patches), Linear(self.width, self.width, patches)),
+            tokens_per_image=tokens,
+            towers=(Tower(None, tokens, convolutions=convolutions),),
+            projector=(Linear(width, self.width, tokens),),
             language=Language(
                 decoder, 10, other_tokens=1, action_tokens=self.chunk,
-                linears=(Linear(STATE, self.width),),
+                linears=(
+                    Linear(STATE, self.width),
+                    Linear(self.width, 2 * width * self.encoder_layers),
+                ),
             ),
             head=(Linear(self.width, ACTION, self.chunk),),
         )  # fmt: skip
@@ -167,12 +181,22 @@ def read_config(path: Path) -> NanoConfig:
         raise PolicyError(f"cannot read {path}: {error.strerror}", hint) from error
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"{path} is not JSON: {error}") from error
+    _check_version(data, path)
     try:
         config = build(NanoConfig, data, str(path))
     except UsageError as error:
         raise PolicyError(error.message, error.hint) from error
     _check_no_code(config.pruner.name, path)
     return config
+
+
+def _check_version(data: Any, path: Path) -> None:
+    """Refuse the first version by name: its model was another one."""
+    if isinstance(data, Mapping) and data.get("version") == 1 and data.get("kind") == "nano":
+        raise PolicyError(
+            f"{path}: a nano of version 1, whose architecture gridseval no longer has",
+            "train it anew with gridseval train nano, or use gridseval 0.2",
+        )
 
 
 def _check_no_code(pruner: str, path: Path) -> None:

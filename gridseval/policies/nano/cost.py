@@ -42,6 +42,6 @@ def nano_flops(
     convention = CONVENTIONS["full"]
     flops = convention.operations(model, Schedule(stages), macs(choice))
     if at_encoder:
-        per_token = config.width * (config.encoder_width + config.width)
+        per_token = config.width * config.encoder_width
         flops -= FLOPS_PER_MAC * per_token * (model.visual_tokens - place[1])
     return float(flops)

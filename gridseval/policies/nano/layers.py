@@ -1,4 +1,4 @@
-"""The two kinds of transformer layers of ``nano``."""
+"""The layers of ``nano``'s decoder."""
 
 from __future__ import annotations
 
@@ -7,29 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gridseval.policies.nano.config import NanoConfig
-
-
-class EncoderLayer(nn.Module):
-    """A vision transformer's layer: full attention, GELU, norms in front."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self._heads = heads
-        self.attention_norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, 4 * width)
-        self.down = nn.Linear(4 * width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return tokens of the same shape, (N, P, width)."""
-        size = (*tokens.shape[:2], 3, self._heads, -1)
-        q, k, v = self.qkv(self.attention_norm(tokens)).view(size).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
-        made: Tensor = self.down(functional.gelu(self.up(self.mlp_norm(tokens))))
-        return tokens + made
 
 
 class DecoderLayer(nn.Module):

@@ -1,6 +1,6 @@
 """``nano``: a small vision-language-action model with a place for every pruner.
 
-Images become 16 × 16 tokens per camera in a vision transformer, the instruction one token per word,
+Images become 16 × 16 tokens per camera in a few convolutions, the instruction one token per word,
 the state one token; a decoder turns as many learned action slots into actions, all at once. What a
 pruner drops is gone: later layers run on fewer tokens.
 """
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from gridseval.errors import PolicyError
 from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
-from gridseval.policies.nano.layers import DecoderLayer, EncoderLayer, rotation_of
+from gridseval.policies.nano.encoder import ConvolutionalEncoder
+from gridseval.policies.nano.layers import DecoderLayer, rotation_of
 from gridseval.tokens.pruners import Role, build_pruner
 from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
@@ -63,6 +64,10 @@ class NanoModel(nn.Module):
     Args:
         config: Its shape; its pruner is built, too.
 
+    Attributes:
+        state_mean, state_std: float32 (8,), by which a state is normalised: those of the training
+            data, 0 and 1 before.
+
     Raises:
         PolicyError: The pruner does not fit.
     """
@@ -70,19 +75,17 @@ class NanoModel(nn.Module):
     def __init__(self, config: NanoConfig) -> None:
         super().__init__()
         self.config = config
-        width, encoder_width = config.width, config.encoder_width
-        self.patch = nn.Linear(3 * config.patch_px**2, encoder_width)
-        self.patch_position = nn.Parameter(torch.randn(config.grid**2, encoder_width) * 0.02)
-        self.encoder = nn.ModuleList(
-            EncoderLayer(encoder_width, config.encoder_heads) for _ in range(config.encoder_layers)
-        )
-        self.encoder_norm = nn.LayerNorm(encoder_width)
-        self.projector = nn.Sequential(
-            nn.Linear(encoder_width, width), nn.GELU(), nn.Linear(width, width)
-        )
+        width = config.width
+        self.encoder = ConvolutionalEncoder(config)
+        self.projector = nn.Linear(config.encoder_width, width)
+        self.position = nn.Parameter(torch.randn(config.grid**2, width) * 0.02)
         self.camera = nn.Parameter(torch.randn(len(config.cameras), width) * 0.02)
         self.word_tables = nn.ModuleList(nn.Embedding(config.buckets + 1, width) for _ in range(2))
         self.state = nn.Linear(STATE, width)
+        self.state_mean: Tensor
+        self.state_std: Tensor
+        self.register_buffer("state_mean", torch.zeros(STATE))
+        self.register_buffer("state_std", torch.ones(STATE))
         self.slots = nn.Parameter(torch.randn(config.chunk, width) * 0.02)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(width, eps=1e-6)
@@ -108,26 +111,29 @@ class NanoModel(nn.Module):
                 )
         return _Pass(self, inputs, frozenset(maps), *self.embed(inputs)).run()
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, inputs: NanoInput) -> Tensor:
         """Return visual features, float (B, P, encoder_width), camera after camera, row-major."""
-        config = self.config
-        batch, cameras = images.shape[:2]
-        size = (batch * cameras, config.grid, config.patch_px, config.grid, config.patch_px, 3)
-        patches = (
-            images.reshape(size).permute(0, 1, 3, 2, 4, 5).reshape(size[0], config.grid**2, -1)
-        )
-        tokens = self.patch(patches.to(self.patch.weight.dtype) / 127.5 - 1) + self.patch_position
-        for layer in self.encoder:
-            tokens = layer(tokens)
-        normed: Tensor = self.encoder_norm(tokens)
-        return normed.view(batch, cameras * config.grid**2, -1)
+        batch, cameras = inputs.images.shape[:2]
+        features: Tensor = self.encoder(inputs.images.flatten(0, 1), self.mean_word(inputs.words))
+        return features.view(batch, cameras * self.config.grid**2, -1)
+
+    def embed_words(self, words: Tensor) -> Tensor:
+        """Return the words of int64 (B, T, 2) as float (B, T, width), padding included."""
+        first, second = self.word_tables
+        embedded: Tensor = first(words[..., 0]) + second(words[..., 1])
+        return embedded
+
+    def mean_word(self, words: Tensor) -> Tensor:
+        """Return the mean of an instruction's words, padding left out, float (B, width)."""
+        is_word = (words[..., :1] > 0).to(self.slots.dtype)
+        return (self.embed_words(words) * is_word).sum(1) / is_word.sum(1)
 
     def embed(self, inputs: NanoInput) -> tuple[Tensor, Tensor]:
         """Return all other tokens, (B, T + 1 + chunk, width), and int64 roles of the same."""
-        first, second = self.word_tables
-        words = first(inputs.words[..., 0]) + second(inputs.words[..., 1])
+        words = self.embed_words(inputs.words)
         batch = len(words)
-        state = self.state(inputs.state.to(words.dtype))[:, None]
+        normalised = (inputs.state - self.state_mean) / self.state_std
+        state = self.state(normalised.to(words.dtype))[:, None]
         slots = self.slots.expand(batch, -1, -1)
         is_word = inputs.words[..., 0] > 0
         instruction = torch.where(is_word, int(Role.INSTRUCTION), int(Role.PADDING))
@@ -162,7 +168,7 @@ class _Pass:
         places = {(place.where, place.layer): n for n, place in enumerate(pruner.places)}
         observed = pruner.needs.observed
         layers_needed = {*self.wanted, *observed, *sum(pruner.needs.attention, ())}
-        visual = model.encode(self.inputs.images)
+        visual = model.encode(self.inputs)
         if ("encoder", 0) in places:
             visual = self._prune(0, visual)
         visual = self._project(visual)
@@ -182,14 +188,15 @@ class _Pass:
         return NanoOutput(actions, self.pruned, tuple(self.stages), maps)
 
     def _project(self, visual: Tensor) -> Tensor:
-        """Return tokens of the decoder's width, with a mark of their camera."""
+        """Return tokens of the decoder's width, with marks of their place and camera."""
         model = self.model
         projected: Tensor = model.projector(visual)
         count = model.config.grid**2
         if self.pruned is None:
-            return projected + model.camera.repeat_interleave(count, 0)
-        # Of tokens that an encoder-side pruner kept, positions tell the camera.
-        chosen = model.camera[self.pruned.position_ids // count]
+            return projected + (model.camera[:, None] + model.position).flatten(0, 1)
+        # Of tokens that an encoder-side pruner kept, positions tell both.
+        ids = self.pruned.position_ids
+        chosen = model.camera[ids // count] + model.position[ids % count]
         return projected + chosen * self.pruned.mask[..., None]
 
     def _prune(self, number: int, visual: Tensor, layer: int = 0) -> Tensor:
@@ -209,7 +216,9 @@ class _Pass:
             embedded=self.embedded,
             earlier=self.pruned,
         )
-        self.pruned = pruner(self.asked)
+        # GridS's coordinates, above all, need more digits than bfloat16 has.
+        with torch.autocast(visual.device.type, enabled=False):
+            self.pruned = pruner(self.asked)
         self.geometry = None
         self.stages.append((layer, self.pruned.counts))
         return self.pruned.tokens

@@ -117,6 +117,7 @@ class NanoPolicy:
         )
         own = source_sha256(type(self.model.pruner))
         self.details = {
+            "architecture": config.version,
             **({"untrained": list(self._untrained)} if self._untrained else {}),
             **({} if own is None else {"pruner_sha256": own}),
         }

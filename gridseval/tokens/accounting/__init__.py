@@ -17,7 +17,7 @@ from gridseval.tokens.accounting.model import (
     load_model,
 )
 from gridseval.tokens.accounting.traces import trace_flops
-from gridseval.tokens.accounting.transformer import Linear, Transformer
+from gridseval.tokens.accounting.transformer import Convolution, Linear, Transformer
 from gridseval.tokens.pruners import Choice, pruner_macs
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "FLOPS_PER_MAC",
     "Choice",
     "Convention",
+    "Convolution",
     "Cost",
     "Expert",
     "Language",

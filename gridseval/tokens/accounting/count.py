@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridseval.errors import UsageError
 from gridseval.tokens.accounting.model import Expert, Language, ModelDescription
-from gridseval.tokens.accounting.transformer import Linear
+from gridseval.tokens.accounting.transformer import Convolution, Linear
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,10 @@ def count_macs(
 def _per_image(model: ModelDescription, repeats: Repeats) -> int:
     macs = _sum(model.projector)
     for tower in model.towers:
-        layers = tower.transformer.layers if repeats.layers else 1
-        macs += layers * tower.transformer.layer_macs(tower.tokens) + _sum(tower.linears)
+        macs += _sum(tower.linears) + _sum(tower.convolutions)
+        if tower.transformer is not None:
+            layers = tower.transformer.layers if repeats.layers else 1
+            macs += layers * tower.transformer.layer_macs(tower.tokens)
     return macs
 
 
@@ -177,5 +179,5 @@ def _mean(costs: Iterable[int]) -> int:
     return sum(listed) // len(listed)
 
 
-def _sum(linears: Iterable[Linear]) -> int:
-    return sum(linear.macs for linear in linears)
+def _sum(maps: Iterable[Linear | Convolution]) -> int:
+    return sum(each.macs for each in maps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gridseval.named_files import NamedFiles
-from gridseval.tokens.accounting.transformer import Linear, Transformer
+from gridseval.tokens.accounting.transformer import Convolution, Linear, Transformer
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,16 @@ class Tower:
     """A vision encoder that is run once per image.
 
     Args:
-        transformer: Its layers.
+        transformer: Its layers; ``None`` for one of convolutions alone.
         tokens: Tokens of an image inside it, class and register tokens with them.
         linears: Besides the layers, per image: the embedding of patches, a head.
+        convolutions: Per image.
     """
 
-    transformer: Transformer
+    transformer: Transformer | None
     tokens: int
     linears: tuple[Linear, ...] = ()
+    convolutions: tuple[Convolution, ...] = ()
 
 
 @dataclass(frozen=True)

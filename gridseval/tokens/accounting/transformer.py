@@ -1,4 +1,4 @@
-"""Multiply-accumulates (MACs) of linear maps and transformer layers, by shape.
+"""Multiply-accumulates (MACs) of linear maps, convolutions and transformer layers, by shape.
 
 Counted are matrix products: projections, attention scores and their use, MLPs. Norms, activations,
 softmax, rotary embeddings, look-ups and biases are not; they are well below one percent. A MAC is
@@ -34,6 +34,37 @@ class Linear:
     def macs(self) -> int:
         """MACs of all applications."""
         return self.inputs * self.outputs * self.times
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A two-dimensional convolution.
+
+    Args:
+        inputs: Channels of what goes in, at least 1.
+        outputs: Channels of what comes out, at least 1.
+        kernel: Rows, and columns, of the kernel, at least 1.
+        places: Rows · columns of what comes out, at least 1. At the border all of the kernel is
+            counted, as it is computed.
+
+    Raises:
+        ValueError: A number is below 1.
+    """
+
+    inputs: int
+    outputs: int
+    kernel: int
+    places: int
+
+    def __post_init__(self) -> None:
+        _check_positive(
+            inputs=self.inputs, outputs=self.outputs, kernel=self.kernel, places=self.places
+        )
+
+    @property
+    def macs(self) -> int:
+        """MACs of all places."""
+        return self.inputs * self.outputs * self.kernel**2 * self.places
 
 
 @dataclass(frozen=True)

@@ -297,3 +297,6 @@ class Pruner(nn.Module, abc.ABC):
 
     def reset(self, slots: Sequence[int]) -> None:
         """Forget the history of slots that start new episodes."""
+
+    def set_progress(self, share: float) -> None:
+        """Learn which share of a training is done, in [0, 1]; most methods don't need it."""

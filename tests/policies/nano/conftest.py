@@ -24,11 +24,11 @@ def small() -> Callable[..., NanoConfig]:
 
     def make(pruner: str = "dense", /, **arguments: Any) -> NanoConfig:
         return NanoConfig(
-            image_px=28,
-            patch_px=7,
+            image_px=32,
+            patch_px=4,
+            stem_width=16,
             encoder_layers=2,
             encoder_width=24,
-            encoder_heads=2,
             layers=6,
             width=32,
             heads=4,

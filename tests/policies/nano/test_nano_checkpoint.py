@@ -53,6 +53,32 @@ def test_what_is_saved_is_loaded_to_the_bit(folder: Path, tmp_path: Path) -> Non
     assert any(key.startswith("pruner.scout_mlp") for key in states[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_rounded_weights_become_float32(folder: Path, dtype: torch.dtype) -> None:
+    exact = load_nano(folder).state_dict()
+    edit_weights(folder, lambda t: t.update({key: value.to(dtype) for key, value in t.items()}))
+    for key, value in load_nano(folder).state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, exact[key].to(dtype).float())
+
+
+def test_half_the_size(tmp_path: Path, small: Small) -> None:
+    model = new_nano(small("grids", k=4), seed=5)
+    with torch.no_grad():
+        model.state_std.fill_(1 / 3)
+        model.norm.weight[0] = 1e6  # more than float16 can hold
+    save_model(tmp_path / "whole", model)
+    save_model(tmp_path / "half", model, half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.7 * sizes[1]
+    again = load_nano(tmp_path / "half").state_dict()
+    exact = model.state_dict()
+    for key, value in again.items():
+        assert torch.allclose(value, exact[key], rtol=1e-3, atol=1e-6)
+    assert torch.equal(again["state_std"], exact["state_std"])
+    assert torch.equal(again["norm.weight"], exact["norm.weight"])
+
+
 def test_a_fresh_model_follows_from_its_seed_and_disturbs_nobody(small: Small) -> None:
     torch.manual_seed(1)
     undisturbed = torch.rand(3)
@@ -85,7 +111,7 @@ def test_ckpt_alone_is_enough(tmp_path: Path) -> None:
         (lambda t: t.pop("norm.weight"), "lacks norm.weight", "config.json belong"),
         (
             lambda t: [t.pop(key) for key in list(t) if key.startswith("encoder.")],
-            r"lacks encoder\.0\.attention_norm\.weight.* and \d+ more",
+            r"lacks encoder\.patch\.weight.* and \d+ more",
             None,
         ),
         (lambda t: t.update(extra=torch.zeros(1)), "does not describe: extra", None),
@@ -100,10 +126,16 @@ def test_ckpt_alone_is_enough(tmp_path: Path) -> None:
             None,
         ),
         (
-            lambda t: t.update({"head.bias": t["head.bias"].half()}),
-            "head.bias is torch.float16, expected torch.float32",
+            lambda t: t.update({"head.bias": t["head.bias"].int()}),
+            "head.bias is torch.int32, expected torch.float32",
             None,
         ),
+        (
+            lambda t: t.update({"head.bias": t["head.bias"].double()}),
+            "head.bias is torch.float64, expected torch.float32",
+            None,
+        ),
+        (lambda t: t["state_std"][3].zero_(), "state_std has values that are not positive", None),
         (lambda t: t["head.bias"].fill_(float("nan")), "head.bias has values that are not", None),
     ],
 )
@@ -143,13 +175,14 @@ def test_damaged_weights(folder: Path, content: Any, said: str) -> None:
         ({"layers": 0}, "layers must be within 1 and 64", None),
         ({"layers": -3}, "layers must be within 1 and 64", None),
         ({"chunk": 10**6}, "chunk must be within 1 and 100", None),
-        ({"image_px": 30}, "multiple of patch_px", None),
+        ({"image_px": 36}, r"image_px \(36\) must be a multiple of twice patch_px \(4\)", None),
         ({"heads": 3, "width": 33}, "multiple of kv_heads|multiple of heads", None),
         ({"cameras": []}, "at least one camera", None),
         ({"cameras": ["agentview", "agentview"]}, "each once", None),
         ({"cameras": ["agentveiw"]}, "agentveiw", "agentview"),
         ({"kind": "mini"}, "kind: .*mini", None),
-        ({"version": 2}, "version: 2 is not a choice", None),
+        ({"version": 3}, "version: 3 is not a choice", None),
+        ({"version": 1}, "a nano of version 1, whose architecture", "train it anew with gridseval"),
         ({"pruner": {"name": "grid", "arguments": {}}}, "unknown pruner 'grid'", "grids"),
         ({"pruner": {"nmae": "grids"}}, "pruner: unknown key 'nmae'", "name"),
         ({"pruner": {"name": "vla_cache", "arguments": {"layers": 10**12}}}, "at most", None),
@@ -199,5 +232,5 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, small: Small) -> None:
 
 
 def test_images_of_another_size_than_the_cards(folder: Path) -> None:
-    with pytest.raises(PolicyError, match="image_px is 28, the card's images have 224"):
+    with pytest.raises(PolicyError, match="image_px is 32, the card's images have 128"):
         load_policy("nano", str(folder), {}, seed=7)

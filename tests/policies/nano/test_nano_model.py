@@ -61,9 +61,9 @@ def fresh(config: NanoConfig) -> NanoModel:
     return new_nano(config, seed=3)
 
 
-def test_the_default_has_three_to_ten_million_parameters() -> None:
+def test_the_default_has_two_to_five_million_parameters() -> None:
     count = sum(parameter.numel() for parameter in new_nano().parameters())
-    assert 3e6 < count < 10e6
+    assert 2e6 < count < 5e6
 
 
 @pytest.mark.parametrize("pruner", list_pruners())
@@ -120,6 +120,27 @@ def test_keeping_everything_is_the_dense_model(small: Small) -> None:
         for pruner in ("uniform", "topk", "random", "fastv"):
             whole = fresh(small(pruner, k=16))(inputs)
             assert torch.allclose(whole.actions, dense, atol=1e-5), pruner
+
+
+def test_states_are_normalised(small: Small) -> None:
+    plain, normalising = fresh(small()), fresh(small())
+    normalising.state_mean.fill_(2)
+    normalising.state_std.fill_(0.5)
+    inputs = inputs_of(small())
+    scaled = NanoInput(**{**vars(inputs), "state": inputs.state * 0.5 + 2})
+    with torch.inference_mode():
+        actions = plain(inputs).actions
+        assert torch.allclose(actions, normalising(scaled).actions, atol=1e-5)
+        assert not torch.allclose(actions, normalising(inputs).actions, atol=1e-3)
+
+
+def test_the_instruction_reaches_the_encoder(small: Small) -> None:
+    model, inputs = fresh(small()), inputs_of(small())
+    other = NanoInput(**{**vars(inputs), "words": inputs.words.roll(1, 0)})
+    with torch.inference_mode():
+        features, changed = model.encode(inputs), model.encode(other)
+    assert features.shape == (3, 32, 24)
+    assert (features - changed).abs().amax((1, 2)).min() > 1e-3
 
 
 def test_every_input_matters(small: Small) -> None:
@@ -209,11 +230,10 @@ def test_tokens_after_renumbered_ones_move_up(
     [
         ("dense", {}, 0),
         ("uniform", {"k": 16}, 0),
-        # Averages of attention are counted by torch, as a product with one row.
-        ("fastv", {"k": 16, "layer": 3}, 2e-4),
+        ("fastv", {"k": 16, "layer": 3}, 0),
         ("random", {"k": 4}, 0),
         ("lightvla_star", {}, 0),
-        ("lightvla_star", {"layer": 2}, 2e-4),
+        ("lightvla_star", {"layer": 2}, 0),
         ("lightvla", {}, 0),
         ("grids", {"k": 16}, 1e-3),  # the four weights of a point are not products of matrices
         ("sparsevlm", {"k": 16}, 0.03),
@@ -234,6 +254,10 @@ def test_counted_operations_are_those_that_run(
     stages = tuple((layer, int(kept[0])) for layer, kept in output.stages)
     pruner = model.pruner
     counted = nano_flops(config, pruner.macs, stages, pruner.place.where)
+    if tolerance == 0:
+        # An average of attention over queries is a product with one row to torch.
+        sequence = 512 + inputs.words.shape[1] + 1 + config.chunk
+        counted += sum(2 * sequence * 512 for layers in pruner.needs.attention for _ in layers)
     assert meter.get_total_flops() == pytest.approx(counted, rel=tolerance, abs=0)
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from gridseval.errors import UsageError
 from gridseval.tokens.accounting import (
     Choice,
+    Convolution,
     Expert,
     Language,
     Linear,
@@ -180,10 +183,10 @@ def test_a_description_of_ones_own(tmp_path: Any) -> None:
     own.write_text(text, encoding="utf8")
     with pytest.raises(UsageError, match="expected 'own'"):
         load_model(str(own))
-    own.write_text(text.replace("head_dim: 48", "head_dims: 48"), encoding="utf8")
-    with pytest.raises(UsageError, match=r"towers\[0\].transformer: unknown key 'head_dims'"):
+    own.write_text(text.replace("kernel: 4", "kernels: 4"), encoding="utf8")
+    with pytest.raises(UsageError, match=r"convolutions\[0\]: unknown key 'kernels'"):
         load_model(str(own))
-    own.write_text(text.replace("kv_heads: 4", "kv_heads: 3"), encoding="utf8")
+    own.write_text(text.replace("kv_heads: 2", "kv_heads: 3"), encoding="utf8")
     with pytest.raises(UsageError, match="cannot share"):
         load_model(str(own))
 
@@ -199,3 +202,15 @@ def test_choosing_costs_what_its_products_cost() -> None:
     meter.matmul(q, v.T)
     assert pruner_macs("lightvla", choice) == meter.macs
     assert pruner_macs("fastv", choice) == pruner_macs("dense", choice) == 0
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 4), (3, 2), (3, 1)])
+def test_a_convolution_counts_what_torch_counts(kernel: int, stride: int) -> None:
+    layer = torch.nn.Conv2d(5, 7, kernel, stride, kernel // 2 if kernel == 3 else 0)
+    meter = FlopCounterMode(display=False)
+    with torch.inference_mode(), meter:
+        made = layer(torch.zeros(1, 5, 16, 16))
+    counted = Convolution(5, 7, kernel, made.shape[2] * made.shape[3])
+    assert 2 * counted.macs == meter.get_total_flops()
+    with pytest.raises(ValueError, match="kernel must be at least 1"):
+        Convolution(5, 7, 0, 4)

@@ -1,0 +1,280 @@
+"""Everything a user can get wrong ends in one line that names it; what was written stays usable."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+from training_doubles import Breaks
+
+from gridseval.errors import GridsevalError, OutputError, PolicyError, UsageError
+from gridseval.policies.nano.checkpoint import load_nano, save_nano
+from gridseval.training import TrainConfig, train
+from gridseval.training.snapshot import STATE
+from gridseval.training.trainer import Trainer
+
+Configure = Callable[..., TrainConfig]
+DATA = "data/chunk-000/file-000.parquet"
+
+
+def refusal(config: TrainConfig, kind: type[GridsevalError] = UsageError) -> str:
+    with pytest.raises(kind) as caught:
+        train(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def edit_info(dataset: Path, change: Callable[[Any], Any]) -> None:
+    info = json.loads((dataset / "meta/info.json").read_text())
+    change(info)
+    (dataset / "meta/info.json").write_text(json.dumps(info))
+
+
+def flip_bit(file: Path) -> None:
+    """Change a number of a label, which nothing but a checksum notices."""
+    content = bytearray(file.read_bytes())
+    label = pyarrow.parquet.ParquetFile(file).metadata.row_group(0)
+    places = [label.column(n) for n in range(label.num_columns)]
+    (place,) = (each for each in places if each.path_in_schema.startswith("label"))
+    start = place.dictionary_page_offset or place.data_page_offset
+    content[start + place.total_compressed_size // 2] ^= 1
+    file.write_bytes(content)
+
+
+def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
+    table = pyarrow.parquet.read_table(dataset / DATA)
+    column = change(table[name])
+    table = table.set_column(table.column_names.index(name), name, column)
+    pyarrow.parquet.write_table(table, dataset / DATA)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: shutil.rmtree(path), "is not a dataset: cannot read meta/info.json"),
+        (lambda path: (path / "meta/info.json").write_text("{"), "meta/info.json is not JSON"),
+        (lambda path: (path / "meta/info.json").write_text("[]"), "does not name features"),
+        (
+            lambda path: edit_info(path, lambda info: info.update(codebase_version="v2.1")),
+            "is a dataset of version 'v2.1'",
+        ),
+        (lambda path: (path / DATA).unlink(), "it has 0 frames, meta/info.json says 72"),
+        (lambda path: (path / DATA).write_bytes(b"PAR1"), "file-000.parquet: "),
+        (
+            lambda path: (path / DATA).write_bytes((path / DATA).read_bytes()[:5000]),
+            "file-000.parquet: ",
+        ),
+        (lambda path: flip_bit(path / DATA), "CRC"),
+        (lambda path: (path / "meta/tasks.parquet").unlink(), "meta/tasks.parquet"),
+        (
+            lambda path: edit_info(path, lambda info: info.update(total_frames=71)),
+            "it has 72 frames, meta/info.json says 71",
+        ),
+        (
+            lambda path: edit_info(path, lambda info: info["features"].pop("label")),
+            "has no label",
+        ),
+        (
+            lambda path: edit_info(
+                path, lambda info: info["features"].pop("observation.images.wrist")
+            ),
+            "has no images observation.images.wrist, which nano looks at; it has "
+            "observation.images.agentview",
+        ),
+        (
+            lambda path: edit_column(
+                path,
+                "label",
+                lambda old: pyarrow.FixedSizeListArray.from_arrays(
+                    pyarrow.array(np.full(56 * len(old), np.nan, np.float32)), 56
+                ),
+            ),
+            "label has values that are not finite",
+        ),
+        (
+            lambda path: edit_column(
+                path,
+                "observation.images.wrist",
+                lambda old: pyarrow.array([{"bytes": b"no png", "path": None}] * len(old)),
+            ),
+            "file-000.parquet, row 0, wrist: no image",
+        ),
+    ],
+)
+def test_damaged_datasets(
+    configure: Configure, dataset: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    damage(dataset)
+    message = refusal(configure())
+    assert said in message
+    assert str(dataset) in message
+    assert not list(dataset.glob("*.part"))
+
+
+def test_images_that_are_too_small(configure: Configure, make_dataset: Any, tmp_path: Path) -> None:
+    small = make_dataset(tmp_path / "small", px=16)
+    message = refusal(configure(datasets=(small,)))
+    assert "the image has 16 x 16 pixels, the model wants 32 x 32" in message
+    assert "--image-px 32" in message
+
+
+def test_a_chunk_that_labels_do_not_fill(configure: Configure, tiny: Any) -> None:
+    from dataclasses import replace
+
+    message = refusal(configure(shape=replace(tiny, chunk=9)))
+    assert "labels have 8 actions, the model's chunk has 9" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"datasets": ()}, "no dataset"),
+        ({"minutes": 3.0}, "--steps and --minutes"),
+        ({"steps": 0}, "--steps must be within 1"),
+        ({"steps": None, "minutes": float("nan")}, "--minutes must be within"),
+        ({"batch": 0}, "--batch"),
+        ({"lr": -1.0}, "--lr"),
+        ({"holdout": 0.9}, "--holdout"),
+        ({"precision": "fp8"}, "--precision 'fp8'"),
+        ({"pruner_arguments": {"k": "4"}}, "name it with --pruner"),
+    ],
+)
+def test_arguments_that_do_not_fit(
+    configure: Configure, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        configure(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"pruner": "grid"}, PolicyError, "unknown pruner 'grid'"),
+        ({"pruner": "grids", "pruner_arguments": {"kk": "4"}}, PolicyError, "no argument 'kk'"),
+        ({"pruner": "grids", "pruner_arguments": {"k": "99"}}, PolicyError, "99"),
+        ({"pruner": "vla_cache", "layers": 8}, UsageError, "remembers earlier queries"),
+        ({"device": "tpu"}, PolicyError, "no device 'tpu'"),
+        ({"init": Path("nowhere")}, PolicyError, "cannot read nowhere/config.json"),
+    ],
+)
+def test_models_that_cannot_be_trained(
+    configure: Configure, tiny: Any, changes: dict[str, Any], kind: Any, said: str
+) -> None:
+    from dataclasses import replace
+
+    layers = changes.pop("layers", None)
+    config = (
+        configure(**changes)
+        if layers is None
+        else configure(**changes, shape=replace(tiny, layers=layers))
+    )
+    assert said in refusal(config, kind)
+
+
+def test_a_checkpoint_of_another_shape(configure: Configure, tiny: Any, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    save_nano(tmp_path / "wide", replace(tiny, width=64))
+    message = refusal(configure(init=tmp_path / "wide"), PolicyError)
+    assert "wide has another shape: its width is 64, --shape says 32" in message
+
+
+def test_a_loss_that_is_not_finite(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    step = Trainer.step
+
+    def poisoned(self: Trainer, samples: Any, chosen: Any, number: int, share: float) -> float:
+        if number == 7:
+            with torch.no_grad():
+                self.model.head.bias.fill_(float("nan"))
+        return step(self, samples, chosen, number, share)
+
+    monkeypatch.setattr(Trainer, "step", poisoned)
+    config = configure(save_every_s=0.0)
+    message = refusal(config, PolicyError)
+    assert "step 7: the loss or its gradient is not finite (nan)" in message
+    assert f"{config.out} keeps the checkpoint of step 7" in message
+    load_nano(config.out)
+
+
+def test_a_full_disk(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configure(save_every_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Breaks(6))
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        if self.name.startswith("state.pt"):
+            write(self, content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        return write(self, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        message = refusal(config, OutputError)
+    assert "No space left on device" in message
+    assert "free some space" in message
+    load_nano(config.out)
+    assert not list(config.out.rglob("*.part"))
+    assert train(config).step == 12  # with more space, the same command is all it takes
+
+
+def test_images_on_a_full_disk(
+    configure: Configure, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gridseval.training import image_cache
+
+    def full(*_: Any) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(image_cache, "_decoded", full)
+    message = refusal(configure(), OutputError)
+    assert "another disk with --cache" in message
+    assert not list(dataset.glob("images-*"))
+
+
+def test_a_damaged_state(configure: Configure) -> None:
+    config = configure(save_every_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Breaks(6))
+    state = config.out / STATE
+    state.write_bytes(state.read_bytes()[:1000])
+    message = refusal(config, OutputError)
+    assert f"{state} is damaged" in message
+
+
+def test_code_in_a_state_does_not_run(configure: Configure, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "ran",)
+
+    config = configure(save_every_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Breaks(6))
+    torch.save({"state": Evil()}, config.out / STATE)
+    assert "is damaged" in refusal(config, OutputError)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_two_processes_do_not_write_one_folder(configure: Configure) -> None:
+    from filelock import FileLock
+
+    config = configure()
+    config.out.mkdir()
+    with FileLock(config.out / ".lock"):
+        assert "another process trains in" in refusal(config, OutputError)
+
+
+def test_the_simulators_seed_is_not_the_datas(configure: Configure) -> None:
+    message = refusal(configure(evaluate_every=1.0, env_seed=100))
+    assert "was collected with --env-seed 100" in message
+    assert "collected with --env-seed 100" in refusal(configure(dagger=2, env_seed=98))
