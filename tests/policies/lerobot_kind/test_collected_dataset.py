@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 LOAD = """
@@ -57,4 +58,6 @@ def test_lerobot_loads_it(
     assert (found["action"], found["image"], found["trial"]) == ([2, 7], [3, 64, 64], 1)
     assert 0.1 < found["wrist"] < 0.9
     assert all(0.1 < mean < 0.9 for mean in found["mean"])
-    assert 0.5 < found["state"][2] < 1.6  # the hand's height (m)
+    (file,) = (out / "data").rglob("*.parquet")
+    states = pyarrow.parquet.read_table(file)["observation.state"]
+    assert found["state"] == states[-1].as_py()
