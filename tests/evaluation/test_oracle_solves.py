@@ -17,7 +17,7 @@ LEAST = {"libero_object": 9, "libero_spatial": 8}
 LEAST_OF_BOTH = 19
 
 
-def _one_trial_each(suite: Suite, tasks: Iterable[Task], _: int) -> tuple[Episode, ...]:
+def _one_trial_each(suite: Suite, tasks: Iterable[Task], *_: object) -> tuple[Episode, ...]:
     return tuple(Episode(suite.name, task.index, TRIAL) for task in tasks)
 
 
