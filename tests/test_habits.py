@@ -143,3 +143,9 @@ def test_the_code_says_its_own_version() -> None:
     """Metadata of an installation in place keep the number that it was installed with."""
     for path in (ROOT / "gridseval").rglob("*.py"):
         assert 'metadata.version("gridseval")' not in path.read_text(encoding="utf8"), path
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """Pytest imports test modules by their bare names, so a second one of a name does not load."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)

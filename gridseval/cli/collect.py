@@ -11,6 +11,7 @@ import click
 
 from gridseval.cli.options import (
     EPISODES,
+    ERRORS_EXIT_CODE,
     HELP,
     MACHINE,
     POLICY,
@@ -21,12 +22,12 @@ from gridseval.cli.options import (
     parsed_policy_arguments,
     policy_options,
     selection_options,
+    suite_option,
     tasks_option,
+    workers_option,
 )
-from gridseval.cli.progress import make_progress
+from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
-
-_ERRORS_EXIT_CODE = 6
 
 _episodes = section_option(EPISODES)
 _policy = section_option(POLICY)
@@ -35,13 +36,7 @@ _machine = section_option(MACHINE)
 
 
 @click.command(name="collect", cls=SectionedCommand, context_settings=HELP)
-@_episodes(
-    "--suite",
-    required=True,
-    type=Text(),
-    metavar="NAME",
-    help="Name or folder; see gridseval suites.",
-)
+@suite_option()
 @tasks_option()
 @_episodes(
     "--starts",
@@ -106,9 +101,7 @@ _machine = section_option(MACHINE)
     metavar="WHICH",
     help="successes or all",
 )
-@_machine(
-    "--workers", type=int, metavar="N", help="Worker processes; 0: none  [default: one per core]"
-)
+@workers_option()
 @assets_option()
 @libero_plus_option()
 def command(out: Path, **options: Any) -> int:
@@ -136,20 +129,14 @@ def command(out: Path, **options: Any) -> int:
         label_arguments=parsed_policy_arguments(options["label_arguments"]),
         **own,
     )
-    bar = make_progress()
-    try:
+    with resumable(out) as bar:
         summary, episodes = collect(config, bar)
-    except KeyboardInterrupt as error:
-        error.args = (f"the same command with --out {out} resumes",)
-        raise
-    finally:
-        bar.close()
     click.echo(f"{summary.tally.successes} of {summary.tally.counted} episodes succeeded")
     if summary.tally.errors:
         click.echo(
             f"{summary.tally.errors} episodes ended in an error, so that no dataset was written: "
             "the same command runs them again"
         )
-        return _ERRORS_EXIT_CODE
+        return ERRORS_EXIT_CODE
     click.echo(f"dataset: {out}, {episodes} episodes")
     return 0

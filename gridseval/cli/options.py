@@ -58,6 +58,9 @@ class FilePath(click.Path):
 
 EPISODES, POLICY, MACHINE = "Episodes", "Policy", "Machine"
 
+ERRORS_EXIT_CODE = 6
+"""Some episodes ended in a technical error."""
+
 SEED = click.IntRange(0, 2**32 - 1)
 """Seeds that LIBERO takes: up to ``MOST_SEED`` of ``suites``, which help need not import."""
 
@@ -70,6 +73,27 @@ def file_stem(suite: str) -> str:
     """
     path = Path(suite.removesuffix("/suite.yaml"))
     return path.stem or path.resolve().name or "suite"
+
+
+def suite_option() -> Decorator:
+    """Return the option ``--suite``."""
+    return section_option(EPISODES)(
+        "--suite",
+        required=True,
+        type=Text(),
+        metavar="NAME",
+        help="Name or folder; see gridseval suites.",
+    )
+
+
+def workers_option() -> Decorator:
+    """Return the option ``--workers``."""
+    return section_option(MACHINE)(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="Worker processes; 0: none  [default: one per core]",
+    )
 
 
 def tasks_option() -> Decorator:

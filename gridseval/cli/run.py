@@ -13,6 +13,7 @@ import click
 
 from gridseval.cli.options import (
     EPISODES,
+    ERRORS_EXIT_CODE,
     HELP,
     MACHINE,
     POLICY,
@@ -24,12 +25,12 @@ from gridseval.cli.options import (
     parsed_policy_arguments,
     policy_options,
     selection_options,
+    suite_option,
     tasks_option,
+    workers_option,
 )
-from gridseval.cli.progress import make_progress
+from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
-
-_ERRORS_EXIT_CODE = 6
 
 _episodes = section_option(EPISODES)
 _policy = section_option(POLICY)
@@ -40,13 +41,7 @@ _machine = section_option(MACHINE)
 
 
 @click.command(name="run", cls=SectionedCommand, context_settings=HELP)
-@_episodes(
-    "--suite",
-    required=True,
-    type=Text(),
-    metavar="NAME",
-    help="Name or folder; see gridseval suites.",
-)
+@suite_option()
 @tasks_option()
 @_episodes("--trials", type=int, metavar="N", help="Trials per task  [default: 50; LIBERO-Plus: 1]")
 @_episodes(
@@ -132,9 +127,7 @@ _machine = section_option(MACHINE)
 )
 @_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
-@_machine(
-    "--workers", type=int, metavar="N", help="Worker processes; 0: none  [default: one per core]"
-)
+@workers_option()
 @_machine(
     "--timeout",
     "timeout_s",
@@ -167,20 +160,14 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **options,
     )
-    bar = make_progress()
-    try:
+    with resumable(config.out) as bar:
         summary = evaluate(config, bar)
-    except KeyboardInterrupt as error:
-        error.args = (f"the same command with --out {config.out} resumes",)
-        raise
-    finally:
-        bar.close()
     click.echo(render_terminal(summary))
     click.echo(f"\nrun: {config.out}")
     if not summary.tally.errors:
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")
-    return _ERRORS_EXIT_CODE
+    return ERRORS_EXIT_CODE
 
 
 def _default_out(options: dict[str, Any]) -> Path:

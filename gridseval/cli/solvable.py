@@ -12,6 +12,7 @@ import click
 
 from gridseval.cli.options import (
     EPISODES,
+    ERRORS_EXIT_CODE,
     HELP,
     MACHINE,
     FilePath,
@@ -19,14 +20,14 @@ from gridseval.cli.options import (
     libero_plus_option,
     selection_options,
     tasks_option,
+    workers_option,
 )
-from gridseval.cli.progress import make_progress
+from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
 if TYPE_CHECKING:
     from gridseval.solvable import SolvableConfig, TaskMap
 
-_ERRORS_EXIT_CODE = 6
 
 _episodes = section_option(EPISODES)
 _output = section_option("Output")
@@ -78,9 +79,7 @@ _machine = section_option(MACHINE)
     help="What to print.",
 )
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
-@_machine(
-    "--workers", type=int, metavar="N", help="Worker processes; 0: none  [default: one per core]"
-)
+@workers_option()
 @assets_option()
 @libero_plus_option()
 @_machine("--force", is_flag=True, help="Accept versions that are known to change results.")
@@ -95,9 +94,10 @@ def command(suites: tuple[str, ...], form: str, list_file: Path | None, **option
     gridseval solvable libero_goal --trials 10
     gridseval solvable libero_plus --out runs/map
     """  # noqa: D301
-    from gridseval.solvable import SolvableConfig, make_map, plans_of, refuse_without_data
+    from gridseval.solvable import SolvableConfig, make_map, plans_of
     from gridseval.solvable.summary import map_markdown, map_text
     from gridseval.solvable.unsolved_list import check_list, write_list
+    from gridseval.suites import none_available
 
     config = SolvableConfig(
         suites=suites, command=shlex.join(["gridseval", *sys.argv[1:]]), **options
@@ -106,24 +106,18 @@ def command(suites: tuple[str, ...], form: str, list_file: Path | None, **option
     if list_file is not None:
         check_list(list_file, {plan.suite.name: len(plan.tasks) for plan in plans})
     if not any(plan.run for plan in plans):
-        refuse_without_data(plans[0])
+        raise none_available(plans[0].suite, tuple(plans[0].lacking.values()))
     maps = []
     for plan in plans:
-        bar = make_progress()
-        try:
+        with resumable(config.out) as bar:
             maps.append(make_map(config, plan, bar))
-        except KeyboardInterrupt as error:
-            error.args = (f"the same command with --out {config.out} resumes",)
-            raise
-        finally:
-            bar.close()
     click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
     if list_file is not None:
         write_list(list_file, maps)
     _draw(config, maps)
     click.echo(f"\nmaps: {config.out}", err=True)
     failed = any(row.error is not None for each in maps for row in each.rows)
-    return _ERRORS_EXIT_CODE if failed else 0
+    return ERRORS_EXIT_CODE if failed else 0
 
 
 def _draw(config: SolvableConfig, maps: Sequence[TaskMap]) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from gridseval.collecting.config import CollectConfig
 from gridseval.collecting.labels import labelling_policy
-from gridseval.collecting.lerobot_meta import CONTROL_HZ, INFO
+from gridseval.collecting.lerobot_meta import INFO
 from gridseval.collecting.lerobot_v3 import write_dataset
 from gridseval.collecting.noise import ActionNoise
 from gridseval.collecting.parquet import pyarrow
 from gridseval.collecting.recorder import RecordingPolicy
 from gridseval.collecting.staging import stage
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import UsageError
 from gridseval.evaluation import PreparedRun, Progress, evaluate
 from gridseval.os_errors import os_errors

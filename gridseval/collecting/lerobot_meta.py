@@ -9,9 +9,9 @@ from typing import Any
 
 from gridseval.collecting.parquet import pyarrow
 from gridseval.collecting.staging import IMAGE_KEYS
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.results import EpisodeRecord
 
-CONTROL_HZ = 20
 INFO = "meta/info.json"
 FILE_MB = 100
 FILES_PER_CHUNK = 1000

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from gridseval.collecting.feature_statistics import FeatureStatistics
 from gridseval.collecting.lerobot_meta import (
-    CONTROL_HZ,
     FILE,
     FILE_MB,
     FILES_PER_CHUNK,
@@ -30,8 +29,10 @@ from gridseval.collecting.lerobot_meta import (
 )
 from gridseval.collecting.parquet import pyarrow, write_whole
 from gridseval.collecting.staging import IMAGE_KEYS, decoded, read_staged, staged_path
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord
+from gridseval.results.run.files import write_atomically
 from gridseval.run_names import EPISODES
 
 
@@ -180,8 +181,4 @@ def _shapes(rows: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    with os_errors(f"cannot write {path}", hint=RUN_HINTS):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+    write_atomically(path, json.dumps(content, indent=2) + "\n")

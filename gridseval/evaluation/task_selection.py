@@ -13,7 +13,7 @@ from gridseval.envs.own_states import check_own_states
 from gridseval.envs.perturbations.kinds import PERTURBATIONS
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
-from gridseval.errors import MachineError, UsageError
+from gridseval.errors import UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.moved import renaming_note
 from gridseval.policies.identity import file_sha256
@@ -29,6 +29,7 @@ from gridseval.suites import (
     count_strata,
     instruct,
     load_suite,
+    none_available,
     reasons,
     split_available,
     suite_digest,
@@ -140,12 +141,7 @@ def choose(config: RunConfig) -> TaskSelection:
     plan = parse_plan(config.perturb)
     tasks, lacking = split_available(selection.of(suite), folder)
     if not tasks:
-        lack = lacking[0]
-        raise MachineError(
-            f"none of these {len(lacking)} tasks of {suite.name} is available here: "
-            f"{lack.what} is missing",
-            lack.where,
-        )
+        raise none_available(suite, lacking)
     check_problems(tasks, folder)
     check_own_states(suite, tasks, folder)
     if tasks[0].variant is None:

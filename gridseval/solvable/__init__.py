@@ -3,7 +3,7 @@
 from gridseval.solvable.config import SolvableConfig
 from gridseval.solvable.map_file import read_map
 from gridseval.solvable.mapping import make_map
-from gridseval.solvable.plan import Plan, plans_of, refuse_without_data
+from gridseval.solvable.plan import Plan, plans_of
 from gridseval.solvable.task_map import MapRow, TaskMap
 
 __all__ = [
@@ -14,5 +14,4 @@ __all__ = [
     "make_map",
     "plans_of",
     "read_map",
-    "refuse_without_data",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from gridseval.assets import find_assets
 from gridseval.envs.episodes import Episodes
 from gridseval.envs.plus import find_plus
-from gridseval.errors import MachineError, UsageError
+from gridseval.errors import UsageError
 from gridseval.solvable.config import SolvableConfig
 from gridseval.solvable.twins import Twins
 from gridseval.suites import (
@@ -94,17 +94,3 @@ def plans_of(config: SolvableConfig) -> tuple[Plan, ...]:
                 "map one of them with another --out",
             )
     return tuple(plans.values())
-
-
-def refuse_without_data(plan: Plan) -> None:
-    """Raise the error of a map in which nothing can be run.
-
-    Raises:
-        MachineError: Says what the first task lacks.
-    """
-    lack = next(iter(plan.lacking.values()))
-    raise MachineError(
-        f"none of these {len(plan.lacking)} tasks of {plan.suite.name} is available here: "
-        f"{lack.what} is missing",
-        lack.where,
-    )

@@ -7,6 +7,7 @@ from gridseval.suites.availability import (
     count_strata,
     instruct,
     missing,
+    none_available,
     reasons,
     split_available,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "load_protocol",
     "load_suite",
     "missing",
+    "none_available",
     "read_bddl",
     "read_suite",
     "reasons",

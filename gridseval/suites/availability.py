@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gridseval.errors import MachineError
 from gridseval.suites.background import background_of
 from gridseval.suites.bddl import read_bddl
 from gridseval.suites.plus_folder import CLONE, PULL, PlusFolder
@@ -61,6 +62,20 @@ def split_available(
         else:
             lacking.append(lack)
     return tuple(available), tuple(lacking)
+
+
+def none_available(suite: Suite, lacking: Sequence[Missing]) -> MachineError:
+    """Return the error of a selection of which no task can be run.
+
+    Args:
+        suite: Its suite.
+        lacking: What each task lacks; at least one.
+    """
+    return MachineError(
+        f"none of these {len(lacking)} tasks of {suite.name} is available here: "
+        f"{lacking[0].what} is missing",
+        lacking[0].where,
+    )
 
 
 def check_problems(tasks: Iterable[Task], folder: PlusFolder) -> None:
