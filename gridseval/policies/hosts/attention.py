@@ -31,13 +31,20 @@ class LayerInput:
 
 
 @torch.no_grad()
-def attention_rows(given: LayerInput, rows: slice, bidirectional: bool) -> Tensor:
-    """Return a layer's attention, float32 (B, heads, Q, T), after the softmax over all T keys.
+def attention_rows(
+    given: LayerInput, rows: slice, bidirectional: bool, earlier: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return a layer's attention, and the keys that it looks at.
 
     Args:
         given: The layer and its input.
         rows: The Q queries.
         bidirectional: Whether every token sees all that the last one sees, against the mask.
+        earlier: float (B, key heads, E, d): keys of tokens before these, in decoding.
+
+    Returns:
+        float32 (B, heads, Q, E + T), after the softmax over all keys; and the keys with their
+        rotary positions, float (B, key heads, E + T, d).
     """
     attention = given.layer.self_attn
     normed = given.layer.input_layernorm(given.states)
@@ -46,13 +53,15 @@ def attention_rows(given: LayerInput, rows: slice, bidirectional: bool) -> Tenso
         _heads(attention.q_proj(normed[:, rows]), attention), cos[:, rows], sin[:, rows]
     )
     keys = _rotated(_heads(attention.k_proj(normed), attention), cos, sin)
-    keys = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
-    logits = widen(queries @ keys.mT) / keys.shape[-1] ** 0.5
-    seen = _seen(given, bidirectional)
+    if earlier is not None:
+        keys = torch.cat([earlier, keys], dim=2)
+    repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
+    logits = widen(queries @ repeated.mT) / keys.shape[-1] ** 0.5
+    seen = _seen(given, bidirectional, keys.shape[2])
     if seen is not None:
         logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
     weights: Tensor = logits.softmax(-1)
-    return weights
+    return weights, keys
 
 
 def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,21 +83,29 @@ def _rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return heads * cos[:, None] + torch.cat((-second, first), dim=-1) * sin[:, None]
 
 
-def _seen(given: LayerInput, bidirectional: bool) -> Tensor | None:
-    """Return what is added to the logits, float32 (B or 1, 1, T or 1, T); ``None`` for nothing."""
+def _seen(given: LayerInput, bidirectional: bool, keys: int) -> Tensor | None:
+    """Return what is added to the logits, float32 (B or 1, 1, T or 1, keys); ``None``: nothing."""
     mask: Tensor | None = given.named.get("attention_mask")
     length = given.states.shape[1]
     if mask is not None and mask.ndim == 2:  # flash attention's: which keys are there
         mask = mask[:, None, None].bool()
+        if not bidirectional:
+            mask = mask & _causal(length, keys, mask.device)
     elif mask is None and not bidirectional:
-        mask = torch.ones(length, length, dtype=torch.bool, device=given.states.device).tril()[
-            None, None
-        ]
+        mask = _causal(length, keys, given.states.device)
     if mask is None:
         return None
+    # Some versions of transformers give masks that are longer than the keys.
+    mask = mask[..., :keys]
     if bidirectional:
         mask = mask[:, :, -1:]
     if mask.dtype == torch.bool:
         hidden = torch.finfo(torch.float32).min
         return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, hidden)
     return mask.float()
+
+
+def _causal(length: int, keys: int, device: torch.device) -> Tensor:
+    """Return bool (1, 1, length, keys): which keys the last ``length`` tokens see."""
+    ones = torch.ones(length, keys, dtype=torch.bool, device=device)
+    return ones.tril(keys - length)[None, None]

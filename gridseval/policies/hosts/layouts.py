@@ -10,6 +10,17 @@ Roles = Callable[[int], Sequence[Role]]
 """From the number of tokens after the visual ones to the role of each."""
 
 
+def openvla_roles(length: int) -> tuple[Role, ...]:
+    """Return the roles of OpenVLA's tokens after the visual ones: the prompt.
+
+    Its last token is the action's first query, too: what it predicts is the first action token.
+
+    Args:
+        length: Their number, at least 1.
+    """
+    return (*([Role.INSTRUCTION] * (length - 1)), Role.INSTRUCTION | Role.ACTION)
+
+
 def oft_roles(length: int, *, state: bool = True, slots: int = 56) -> tuple[Role, ...]:
     """Return the roles of OpenVLA-OFT's tokens after the visual ones.
 

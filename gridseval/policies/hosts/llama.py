@@ -1,12 +1,11 @@
 """A pruner inside a transformers Llama: hooks before its decoder layers and its last norm.
 
-Begun: one pass over the whole sequence, as OpenVLA-OFT's. Decoding steps over caches of two
-lengths, rows with unequal counts, and ``Pruner.observe`` are not there yet, and are refused.
+Works for one pass over the whole sequence, as OpenVLA-OFT's, and for a prompt with decoding steps
+after it, as OpenVLA's, whose layers then have key-value caches of different lengths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,16 +15,19 @@ from torch import Tensor
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import LayerInput, attention_rows
 from gridseval.policies.hosts.layouts import Roles
-from gridseval.policies.hosts.slicing import places_of, sliced, spread
+from gridseval.policies.hosts.query import Query, QueryContext
+from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
+from gridseval.tokens.pruners.entropy import entropy_of
+from gridseval.tokens.pruners.interface import AttentionMap, Pruner
+from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
 
 
 class LlamaHooks:
     """Prunes inside a transformers Llama, and gives its last hidden states all places again.
 
-    Hidden states of pruned tokens are zeros at the end, so that absolute slices of them hold.
+    Hidden states of pruned tokens are zeros at the end, so that absolute slices of them hold. With
+    every token kept, nothing is touched. All rows of a batch have the same prompt length.
 
     Args:
         language_model: With decoder layers and a norm, itself or in ``model``.
@@ -34,9 +36,11 @@ class LlamaHooks:
         roles: Of the tokens after them.
         bidirectional: Whether the model's tokens see both sides.
         before: Tokens before the visual ones, which are never pruned.
+        projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
+        kind: The kind of policy, on which some defaults of pruners depend.
 
     Raises:
-        PolicyError: The pruner needs what a language model has not.
+        PolicyError: The pruner needs what the model has not.
     """
 
     def __init__(
@@ -48,116 +52,224 @@ class LlamaHooks:
         *,
         bidirectional: bool,
         before: int = 1,
+        projector: Any = None,
+        kind: str = "",
     ) -> None:
-        decoder = getattr(language_model, "model", language_model)
+        self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles
         self._bidirectional, self._start = bidirectional, before
         self._end = before + count_dense(cameras)
-        self._check(Host(decoder.config.hidden_size, len(decoder.layers), cameras, 0))
-        self._wanted = {layer for layers in pruner.needs.attention for layer in layers}
-        self._handles = [
+        pruner.check_host(host_of(language_model, cameras, projector, kind))
+        needs = pruner.needs
+        self._at_encoder = pruner.place.where == "encoder"
+        if self._at_encoder and (projector is None or needs.text or needs.attention):
+            raise PolicyError(
+                f"pruner {pruner.name!r} works on the vision encoder's features, and "
+                + ("the host has no projector" if projector is None else "needs the text there")
+            )
+        self._places = {place.layer for place in pruner.places if not self._at_encoder}
+        self._wanted = {*needs.observed, *sum(needs.attention, ())}
+        self._first_query = 0 if needs.visual_queries else self._end
+        self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
+        if self._at_encoder:
+            self._handles.append(projector.register_forward_pre_hook(self._encode))
+            self._handles.append(projector.register_forward_hook(self._project))
+        self._handles += [
             layer.register_forward_pre_hook(partial(self._enter, number), with_kwargs=True)
             for number, layer in enumerate(decoder.layers)
         ]
         self._handles.append(decoder.norm.register_forward_pre_hook(self._leave))
-        self.slots: Sequence[int] | None = None
-        self._begin()
+        self.begin()
 
     def remove(self) -> None:
         """Take the hooks out; the model is as it was."""
         for handle in self._handles:
             handle.remove()
 
-    def trace(self) -> TokenTrace:
-        """Return what the last query kept.
+    def begin(self, context: QueryContext | None = None) -> None:
+        """Begin a query: everything until :meth:`finish`, decoding steps included."""
+        self.query = Query(self._pruner, self._cameras, context or QueryContext())
+        self._layout: Layout | None = None
+        self._there: Tensor | None = None
+        self._segments: dict[int, Segment] = {}
+        self._keys: dict[int, Tensor] = {}
+        self._decoded = 0
+        self._text_roles: Tensor | None = None
+
+    def finish(self) -> tuple[TokenTrace, ...]:
+        """End a query: hand later attention to the pruner, and return what each row kept.
 
         Raises:
-            PolicyError: There was none.
+            PolicyError: There was none, or the pruner misses something.
         """
-        if self._pruned is None:
-            raise PolicyError("the model was not asked since its pruner was put in")
-        return self._pruned.traces[0]
+        return self.query.finish()
 
-    def _check(self, host: Host) -> None:
-        self._pruner.check_host(host)
-        needs = self._pruner.needs
-        for wrong, what in (
-            (
-                any(place.where == "encoder" for place in self._pruner.places),
-                "features of the vision",
-            ),
-            (bool(needs.observed), "attention after the query"),
-            (needs.pixels, "images"),
-            (needs.generators, "random generators"),
-        ):
-            if wrong:
-                raise PolicyError(
-                    f"pruner {self._pruner.name!r} needs {what}, and a Llama host gives none yet"
-                )
+    def _open(self, _: Any, given: Any, named: dict[str, Any]) -> None:
+        """Note which tokens are padding; layers get no such mask."""
+        mask = named.get("attention_mask")
+        whole = isinstance(mask, Tensor) and mask.ndim == 2 and mask.shape[1] > self._end
+        if whole and self._layout is None:
+            self._there = mask.bool()
 
-    def _begin(self) -> None:
-        self._pruned: Pruned | None = None
-        self._places: Tensor | None = None
-        self._inputs: dict[int, LayerInput] = {}
-        self._embedded: tuple[Tensor, Tensor] | None = None
-        self._length = 0
+    def _encode(self, _: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        pruned = self.query.prune(given[0], None, None)
+        return (pruned.tokens, *given[1:])
+
+    def _project(self, _: Any, __: Any, projected: Tensor) -> Tensor:
+        """Put the tokens that an encoder-side pruner kept at their places, zeros elsewhere.
+
+        The model's code counts its visual tokens; the decoder's first layer leaves them out.
+        """
+        pruned = self.query.pruned
+        assert pruned is not None
+        dense = self._end - self._start
+        whole = projected.new_zeros(len(projected), dense + 1, projected.shape[2])
+        places = torch.where(pruned.mask, pruned.position_ids, dense)
+        return whole.scatter(1, places[..., None].expand_as(projected), projected)[:, :-1]
 
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
         states = given[0] if given else named["hidden_states"]
-        if number == 0:
-            self._begin()
-            self._length = states.shape[1]
-            self._embedded = (states[:, self._start : self._end], states[:, self._end :])
-            if self._length <= self._end:
-                raise PolicyError(
-                    f"a Llama host got {self._length} tokens, and {self._end} come before the text",
-                    "decoding steps are not supported yet",
-                )
-        places = [(p.layer if p.where == "layer" else 0) for p in self._pruner.places]
-        if number in places:
-            states = self._prune(states)
-        if self._places is not None:
-            named = sliced(named, self._places)
+        if number == 0 and states.shape[1] > self._end:
+            self._lay_out(states, named)
+        if self._layout is None:
+            raise PolicyError(
+                f"the language model got {states.shape[1]} tokens, and {self._end} come before the "
+                "text"
+            )
+        if states.shape[1] <= self._end and number == 0:
+            self._decoded += states.shape[1]
+        decoding = self._decoded > 0
+        if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
+            states = self._prune(number, states)
+        if (segment := self._segment(number)) is not None:
+            rotary = getattr(self._decoder, "rotary_emb", None)
+            if decoding:
+                past = self._decoded - states.shape[1]
+                named = segment.decoding(named, states, rotary, past)
+            else:
+                named = segment.arguments(named, states, rotary)
         if number in self._wanted:
-            self._inputs[number] = LayerInput(layer, states, named)
+            self._look(number, LayerInput(layer, states, named), decoding)
         if given:
             return (states, *given[1:]), named
         return given, {**named, "hidden_states": states}
 
-    def _prune(self, states: Tensor) -> Tensor:
-        end = states.shape[1] - (self._length - self._end)
-        text = states[:, end:]
-        roles = torch.tensor([self._roles(text.shape[1])] * len(text), device=text.device)
-        stage = 0 if self._pruned is None else self._pruned.stage + 1
-        asked = self._pruner.needs.attention
-        self._pruned = pruned = self._pruner(
-            PrunerInput(
-                tokens=states[:, self._start : end],
-                cameras=self._cameras,
-                text=text,
-                text_roles=roles,
-                attention={
-                    layer: AttentionMap(
-                        attention_rows(self._inputs[layer], slice(end, None), self._bidirectional)[
-                            ..., self._start : end
-                        ],
-                        roles,
-                    )
-                    for layer in (asked[stage] if stage < len(asked) else ())
-                },
-                slots=self.slots,
-                embedded=self._embedded,
-                earlier=self._pruned,
+    def _lay_out(self, states: Tensor, named: dict[str, Any]) -> None:
+        """Note the whole sequence of a query's first pass."""
+        if self._layout is not None:  # a model that is asked anew without `begin`
+            self.begin(self.query.context)
+        rows, length = states.shape[:2]
+        positions = named.get("position_ids")
+        if positions is None:
+            positions = torch.arange(length, device=states.device)[None]
+        there = self._there if self._there is not None and len(self._there) == rows else None
+        self._layout = without_padding(
+            Layout(
+                self._start,
+                self._end,
+                length,
+                positions.expand(rows, -1),
+                there,
+                self._bidirectional,
             )
         )
-        if not bool(pruned.mask.all()):
-            raise PolicyError("a Llama host keeps the same number of tokens in each row, as yet")
-        if pruned.tokens.shape[1] == end - self._start and pruned.points is None:
+        roles = torch.tensor(self._roles(length - self._end), device=states.device)
+        roles = roles.expand(rows, -1)
+        if self._layout.there is not None:
+            roles = roles.masked_fill(~self._layout.there[:, self._end :], int(Role.PADDING))
+        self._text_roles = roles
+        self.query.embedded = (states[:, self._start : self._end], states[:, self._end :])
+
+    def _segment(self, number: int) -> Segment | None:
+        """Return what runs through a layer, ``None`` for the whole sequence."""
+        reached = [at for at in self._segments if at <= number]
+        return self._segments[max(reached)] if reached else None
+
+    def _prune(self, number: int, states: Tensor) -> Tensor:
+        assert self._layout is not None and self._text_roles is not None
+        end = states.shape[1] - (self._layout.length - self._end)
+        text = states[:, end:]
+        if self._at_encoder:
+            pruned = self.query.pruned
+            assert pruned is not None
+            kept = states[:, self._start : end].gather(
+                1, pruned.position_ids[..., None].expand(-1, -1, states.shape[2])
+            )
+        else:
+            visual = states[:, self._start : end]
+            pruned = self.query.prune(visual, text, self._text_roles, number)
+            kept = pruned.tokens
+        same = kept.shape[1] == end - self._start and bool(pruned.mask.all())
+        if same and pruned.points is None and not pruned.renumbered:
             return states
-        self._places = places_of(pruned, self._start, self._end, self._length)
-        return torch.cat([states[:, : self._start], pruned.tokens, text], dim=1)
+        self._segments[number] = segment_of(self._layout, pruned)
+        return torch.cat([states[:, : self._start], kept, text], dim=1)
+
+    def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
+        """Compute what a layer looks at, for the pruner."""
+        assert self._layout is not None and self._text_roles is not None
+        rows = slice(None)
+        segment = self._segment(number)
+        length = self._layout.length if segment is None else segment.places.shape[1]
+        end = length - self._text_roles.shape[1]
+        if not decoding and self._first_query:
+            rows = slice(end, None)
+        earlier = self._keys[number] if decoding else None
+        weights, keys = attention_rows(given, rows, self._bidirectional, earlier)
+        self._keys[number] = keys
+        entropy = entropy_of(weights) if self._pruner.needs.entropy else None
+        roles = self._roles_of(segment, end, len(weights))[:, rows]
+        if decoding:
+            roles = torch.full(
+                (len(weights), weights.shape[2]), int(Role.ACTION), device=weights.device
+            )
+        made = AttentionMap(weights[..., self._start : end], roles, entropy)
+        before = self.query.maps.get(number) if decoding else None
+        self.query.maps[number] = made if before is None else _joined(before, made)
+
+    def _roles_of(self, segment: Segment | None, end: int, rows: int) -> Tensor:
+        """Return the roles of a layer's whole sequence, int64 (B, L)."""
+        assert self._text_roles is not None
+        device = self._text_roles.device
+        first = torch.full((rows, self._start), int(Role.OTHER), device=device)
+        visual = torch.full((rows, end - self._start), int(Role.VISUAL), device=device)
+        roles = torch.cat([first, visual, self._text_roles], dim=1)
+        there = None if segment is None else segment.there
+        return roles if there is None else roles.masked_fill(~there, int(Role.PADDING))
 
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
-        if self._places is None:
+        if not self._segments or self._decoded:
             return given
-        return (spread(given[0], self._places, self._length), *given[1:])
+        return (self._segments[max(self._segments)].spread(given[0]), *given[1:])
+
+
+def host_of(
+    language_model: Any, cameras: tuple[CameraGrid, ...], projector: Any = None, kind: str = ""
+) -> Host:
+    """Return what pruners need to know of a transformers Llama.
+
+    Args:
+        language_model: With decoder layers, itself or in ``model``.
+        cameras: Grids of the visual tokens.
+        projector: From features to tokens; its first linear layer tells the features' width.
+        kind: The kind of policy.
+    """
+    decoder = getattr(language_model, "model", language_model)
+    widths = (
+        module.in_features
+        for module in ([] if projector is None else projector.modules())
+        if isinstance(module, torch.nn.Linear)
+    )
+    return Host(decoder.config.hidden_size, len(decoder.layers), cameras, next(widths, 0), kind)
+
+
+def _joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
+    """Return the queries of both maps, in order."""
+    entropy = None
+    if first.entropy is not None and second.entropy is not None:
+        entropy = torch.cat([first.entropy, second.entropy], dim=1)
+    return AttentionMap(
+        torch.cat([first.weights, second.weights], dim=2),
+        torch.cat([first.roles, second.roles], dim=1),
+        entropy,
+    )

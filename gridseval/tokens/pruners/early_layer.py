@@ -25,7 +25,7 @@ class EarlyLayer(Pruner, abc.ABC):
         super().__init__()
         self.budget = budget
         self.places = (Place("layer", check_count("layer", layer)),)
-        self.needs = Needs(attention=((layer - 1,),))
+        self.needs = Needs(attention=((layer - 1,),), visual_queries=False)
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:

@@ -81,6 +81,8 @@ class Needs:
         attention: At each of the pruner's places, the decoder layers whose attention it needs.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
         entropy: Whether the observed maps need their queries' entropy over all keys.
+        visual_queries: Whether maps need the queries of the visual tokens and of those before them;
+            without, a model may leave them out, which is cheaper.
     """
 
     text: bool = False
@@ -91,6 +93,7 @@ class Needs:
     attention: tuple[tuple[int, ...], ...] = ()
     observed: tuple[int, ...] = ()
     entropy: bool = False
+    visual_queries: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,192 @@
+"""The tokens that go on from a decoder layer, and what of a layer's arguments belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gridseval.errors import PolicyError
+from gridseval.tokens.pruners.interface import Pruned
+
+Rotary = Callable[..., tuple[Tensor, Tensor]]
+"""From states and ``position_ids`` to cosines and sines, as transformers' rotary modules do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The whole sequence of a query: ``start`` tokens, the visual ones up to ``end``, the text.
+
+    Attributes:
+        start: Tokens before the visual ones.
+        end: Tokens up to the last visual one.
+        length: All tokens.
+        positions: int64 (B, length).
+        there: bool (B, length), false for padding; ``None`` without any.
+        bidirectional: Whether every token sees all others.
+    """
+
+    start: int
+    end: int
+    length: int
+    positions: Tensor
+    there: Tensor | None
+    bidirectional: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """The tokens that run through some decoder layers, after a place of a pruner.
+
+    Attributes:
+        layout: Of the whole sequence.
+        places: int64 (B, L): where in the whole sequence each token stands; sampled and merged
+            tokens stand on the first visual places.
+        positions: int64 (B, L).
+        there: bool (B, L), false for padding; ``None`` without any.
+    """
+
+    layout: Layout
+    places: Tensor
+    positions: Tensor
+    there: Tensor | None
+
+    def arguments(self, named: dict[str, Any], states: Tensor, rotary: Rotary) -> dict[str, Any]:
+        """Return a layer's keyword arguments for these tokens.
+
+        Args:
+            named: The layer's, for the whole sequence.
+            states: float (B, L, D) that enter it.
+            rotary: The decoder's rotary module.
+
+        Raises:
+            PolicyError: The layer's mask is of a kind that cannot be sliced.
+        """
+        made = _with_positions(named, self.positions, states, rotary)
+        made["attention_mask"] = self._mask(named.get("attention_mask"), states.dtype)
+        if isinstance(cached := named.get("cache_position"), Tensor):
+            made["cache_position"] = cached[: self.places.shape[1]]
+        return made
+
+    def decoding(
+        self, named: dict[str, Any], states: Tensor, rotary: Rotary, before: int
+    ) -> dict[str, Any]:
+        """Return a layer's keyword arguments for tokens decoded after these.
+
+        Args:
+            named: The layer's.
+            states: float (B, n, D) of the new tokens.
+            rotary: The decoder's rotary module.
+            before: How many have been decoded before them.
+
+        Raises:
+            PolicyError: As :meth:`arguments`.
+        """
+        new = states.shape[1]
+        first = self.positions[:, -1:] + 1 + before
+        positions = first + torch.arange(new, device=states.device)
+        made = _with_positions(named, positions, states, rotary)
+        mask = named.get("attention_mask")
+        _check_mask(mask)
+        if self.there is None and new == 1:
+            made["attention_mask"] = None
+            return made
+        there = torch.ones_like(self.places, dtype=torch.bool) if self.there is None else self.there
+        there = torch.cat([there, there.new_ones(len(there), before + new)], dim=1)
+        if isinstance(mask, Tensor) and mask.ndim == 2:
+            made["attention_mask"] = there
+            return made
+        columns = torch.arange(there.shape[1], device=there.device)
+        rows = there.shape[1] - new + torch.arange(new, device=there.device)
+        seen = (columns <= rows[:, None])[None, None] & there[:, None, None]
+        made["attention_mask"] = _like(mask, seen, states.dtype)
+        return made
+
+    def spread(self, states: Tensor) -> Tensor:
+        """Return states (B, L, D) at their places in zeros, (B, length, D)."""
+        whole = states.new_zeros(len(states), self.layout.length + 1, states.shape[2])
+        places = self.places
+        if self.there is not None:  # padding goes to one place too many
+            places = torch.where(self.there, places, self.layout.length)
+        return whole.scatter(1, places[..., None].expand_as(states), states)[:, :-1]
+
+    def _mask(self, mask: Any, dtype: torch.dtype) -> Tensor | None:
+        _check_mask(mask)
+        there, places = self.there, self.places
+        if mask is None:
+            if there is None:
+                return None
+            seen = there[:, None, None]
+            if not self.layout.bidirectional:
+                length = places.shape[1]
+                seen = seen & torch.ones_like(places[0], dtype=torch.bool).expand(length, -1).tril()
+            return _like(None, seen, dtype)
+        if mask.ndim == 2:
+            sliced: Tensor = mask.expand(len(places), -1).gather(1, places)
+            return sliced if there is None else sliced & there.to(sliced.dtype)
+        mask = mask.expand(len(places), -1, -1, -1)
+        rows = torch.arange(len(places), device=places.device)[:, None, None]
+        sliced = mask[rows, :, places[:, :, None], places[:, None]].movedim(-1, 1)
+        if there is None:
+            return sliced
+        hidden = False if sliced.dtype == torch.bool else torch.finfo(sliced.dtype).min
+        return sliced.masked_fill(~there[:, None, None], hidden)
+
+
+def segment_of(layout: Layout, pruned: Pruned) -> Segment:
+    """Return the segment that goes on after a place of a pruner."""
+    rows, device = len(pruned.mask), pruned.mask.device
+    first = torch.arange(layout.start, device=device).expand(rows, -1)
+    rest = torch.arange(layout.end, layout.length, device=device).expand(rows, -1)
+    places = torch.cat([first, layout.start + pruned.position_ids, rest], dim=1)
+    whole = layout.positions.expand(rows, -1)
+    gone = layout.end - layout.start - pruned.span
+    positions = torch.cat(
+        [
+            whole[:, : layout.start],
+            whole[:, layout.start, None] + pruned.position_ids,
+            whole[:, layout.end :] - gone,
+        ],
+        dim=1,
+    )
+    there = None
+    if layout.there is not None or not bool(pruned.mask.all()):
+        outer = torch.ones_like(whole, dtype=torch.bool) if layout.there is None else layout.there
+        there = torch.cat([outer[:, : layout.start], pruned.mask, outer[:, layout.end :]], dim=1)
+    return Segment(layout, places, positions, there)
+
+
+def without_padding(layout: Layout) -> Layout:
+    """Return a layout whose ``there`` is ``None`` where nothing is padding."""
+    whole = layout.there is None or bool(layout.there.all())
+    return replace(layout, there=None) if whole else layout
+
+
+def _with_positions(
+    named: dict[str, Any], positions: Tensor, states: Tensor, rotary: Rotary
+) -> dict[str, Any]:
+    made = {**named, "position_ids": positions}
+    if named.get("position_embeddings") is not None:
+        made["position_embeddings"] = rotary(states, position_ids=positions)
+    return made
+
+
+def _check_mask(mask: Any) -> None:
+    if mask is not None and not isinstance(mask, Tensor):
+        raise PolicyError(
+            f"a pruner cannot slice a mask of the type {type(mask).__name__}",
+            "load the model with attention by sdpa, eager or flash attention",
+        )
+
+
+def _like(mask: Tensor | None, seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return bool ``seen`` as a mask of the kind of ``mask``; ``None``: one that is added."""
+    if mask is not None and mask.dtype == torch.bool:
+        return seen
+    dtype = dtype if mask is None else mask.dtype
+    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(
+        ~seen, torch.finfo(dtype).min
+    )
