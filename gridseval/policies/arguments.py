@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Union
 
 from gridseval.errors import PolicyError, did_you_mean
@@ -59,10 +59,30 @@ def with_arguments_of(base: type) -> Callable[[_Init], _Init]:
         inherited = inspect.signature(base.__init__, eval_str=True)  # type: ignore[misc]
         new = [each for each in own[:-1] if each.name not in inherited.parameters]
         parameters = [*inherited.parameters.values(), *new]
+        parameters.sort(key=lambda each: each.kind is each.VAR_KEYWORD)  # which must come last
         init.__signature__ = inherited.replace(parameters=parameters)  # type: ignore[attr-defined]
         return init
 
     return decorate
+
+
+def refuse_arguments(policy: str, arguments: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse arguments of a pruner where none is named.
+
+    Args:
+        policy: The policy's name, for messages.
+        arguments: Names that the policy itself does not have.
+        known: Names that it has.
+
+    Raises:
+        PolicyError: There are any (names the first, and the nearest known one).
+    """
+    for key in arguments:
+        raise PolicyError(
+            f"policy {policy!r} has no argument {key!r}",
+            f"{did_you_mean(key, known)}; those of a pruner need --policy-arg pruner=NAME beside "
+            "them",
+        )
 
 
 def accepted(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gridseval.policies.cards import PolicyCard
 from gridseval.tokens import CameraTrace, TokenTrace
-from gridseval.tokens.accounting import load_model, trace_flops
+from gridseval.tokens.accounting import ModelDescription, load_model, trace_flops
 from gridseval.tokens.pruners import macs_of
 
 Flops = Callable[[TokenTrace], float]
@@ -30,16 +30,30 @@ def card_flops(
         A function from a query's trace to its floating-point operations; ``None`` where the card
         does not name the model, or names another one.
     """
+    model = described_model(card, width, images)
+    if model is None:
+        return None
+    # Found once: the class of a plug-in's pruner is looked up among all packages.
+    macs = None if card.pruner is None else macs_of(card.pruner)
+    return lambda trace: trace_flops(model, trace, pruner=macs)
+
+
+def described_model(
+    card: PolicyCard, width: int | None = None, images: int | None = None
+) -> ModelDescription | None:
+    """Return the description of a policy's model, by which its cost is counted.
+
+    Args:
+        card: As for :func:`card_flops`, with the other arguments.
+        width: The language model's.
+        images: Images that it encodes.
+    """
     if card.model is None:
         return None
     model = load_model(card.model)
     if width is not None and width != model.language.transformer.width:
         return None
-    if images is not None:
-        model = replace(model, images=images)
-    # Found once: the class of a plug-in's pruner is looked up among all packages.
-    macs = None if card.pruner is None else macs_of(card.pruner)
-    return lambda trace: trace_flops(model, trace, pruner=macs)
+    return model if images is None else replace(model, images=images)
 
 
 def dense_trace(card: PolicyCard) -> TokenTrace:

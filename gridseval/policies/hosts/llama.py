@@ -104,12 +104,11 @@ class LlamaHooks:
         """
         return self.query.finish()
 
-    def _open(self, _: Any, given: Any, named: dict[str, Any]) -> None:
+    def _open(self, _: Any, __: Any, named: dict[str, Any]) -> None:
         """Note which tokens are padding; layers get no such mask."""
         mask = named.get("attention_mask")
-        whole = isinstance(mask, Tensor) and mask.ndim == 2 and mask.shape[1] > self._end
-        if whole and self._layout is None:
-            self._there = mask.bool()
+        if isinstance(mask, Tensor) and mask.ndim == 2 and mask.shape[1] > self._end:
+            self._there = mask.bool() if self._layout is None else self._there
 
     def _encode(self, _: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
         pruned = self.query.prune(given[0], None, None)
@@ -142,7 +141,7 @@ class LlamaHooks:
         if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
             states = self._prune(number, states)
         if (segment := self._segment(number)) is not None:
-            rotary = getattr(self._decoder, "rotary_emb", None)
+            rotary: Any = getattr(self._decoder, "rotary_emb", None)
             if decoding:
                 past = self._decoded - states.shape[1]
                 named = segment.decoding(named, states, rotary, past)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import PolicyError
+from gridseval.policies.arguments import refuse_arguments
 from gridseval.policies.cards import load_card
+from gridseval.policies.draws import EpisodeDraws
 from gridseval.policies.identity import source_sha256
 from gridseval.policies.nano.checkpoint import load_nano, new_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     from gridseval.suites import Episode
 
 _CARD = "nano"
-
-
-@dataclass
-class _Running:
-    """An episode in a slot."""
-
-    episode: Episode
-    queries: int = 0
 
 
 class _Rows(NamedTuple):
@@ -121,7 +113,7 @@ class NanoPolicy:
             **({"untrained": list(self._untrained)} if self._untrained else {}),
             **({} if own is None else {"pruner_sha256": own}),
         }
-        self._running: dict[int, _Running] = {}
+        self._draws = EpisodeDraws(self._seed, self._device)
         self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
             WeakKeyDictionary()
         )
@@ -130,7 +122,7 @@ class NanoPolicy:
         """Forget what pruners remember of these slots."""
         numbers = [int(slot) for slot in slots]
         self.model.pruner.reset(numbers)
-        self._running.update(zip(numbers, map(_Running, episodes), strict=True))
+        self._draws.reset(numbers, episodes)
 
     def act(self, observations: Observations) -> ActionChunk:
         """Return float32 (B, chunk, 7), and what was looked at.
@@ -143,8 +135,7 @@ class NanoPolicy:
         parts = [rows.part(start, start + self._rows) for start in starts]
         with threads_set_to(self._threads), torch.inference_mode():
             outputs = [self._run(part) for part in parts]
-        for slot in rows.slots:
-            self._started(slot).queries += 1
+        self._draws.advance(rows.slots)
         actions = [output.actions.float().cpu().numpy() for output in outputs]
         traces = tuple(trace for output in outputs for trace in self._traces(output))
         return ActionChunk(np.concatenate(actions), traces)
@@ -174,7 +165,7 @@ class NanoPolicy:
                 self._untrained = (f"the pruner {pruner}",)
             return model
         if pruner is None:
-            _check_none(arguments)
+            refuse_arguments("nano", arguments, ("pruner", "batch", "device", "threads"))
         config = NanoConfig(pruner=PrunerChoice(pruner or "dense", arguments))
         self._untrained = ("the whole model nano",)
         return new_nano(config, self._seed)
@@ -192,22 +183,8 @@ class NanoPolicy:
             ],
             state=np.asarray(observations["state"], np.float32),
             slots=slots,
-            generators=[self._generator(slot) for slot in slots] if needed else None,
+            generators=[self._draws.generator(slot) for slot in slots] if needed else None,
         )
-
-    def _generator(self, slot: int) -> torch.Generator:
-        """Return a generator that depends on seed, episode and query alone."""
-        running = self._started(slot)
-        episode = running.episode
-        # crc32, because Python's hash() of a string changes from process to process.
-        entropy = (self._seed, zlib.crc32(episode.suite.encode()), episode.task, episode.trial)
-        (number,) = np.random.SeedSequence((*entropy, running.queries)).generate_state(1, np.uint64)
-        return torch.Generator(self._device).manual_seed(int(number) >> 1)
-
-    def _started(self, slot: int) -> _Running:
-        if slot not in self._running:
-            raise PolicyError(f"slot {slot} asks before an episode began in it", "call reset first")
-        return self._running[slot]
 
     def _run(self, rows: _Rows) -> NanoOutput:
         device = self._device
@@ -229,16 +206,6 @@ class NanoPolicy:
         for row, trace in enumerate(traces):
             self._stages[trace] = tuple((layer, kept[row]) for layer, kept in counts)
         return traces
-
-
-def _check_none(arguments: Iterable[str]) -> None:
-    """Refuse arguments of a pruner where none is named."""
-    for key in arguments:
-        near = did_you_mean(key, ("pruner", "batch", "device", "threads"))
-        raise PolicyError(
-            f"policy 'nano' has no argument {key!r}",
-            f"{near}; those of a pruner need --policy-arg pruner=NAME beside them",
-        )
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,9 @@ from gridseval.policies.openvla_kind.normalisation import read_bounds
 from gridseval.policies.openvla_kind.policy import OpenVlaPolicy, prompt_of, width_of
 from gridseval.policies.protocol import Observations
 from gridseval.tokens import TokenTrace
+
+if TYPE_CHECKING:
+    from gridseval.policies.hosts.layouts import Roles
 
 _STATE_SIZE = 8
 
@@ -40,6 +44,7 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
     """
 
     card_name = "openvla_oft"
+    kind = "openvla-oft"
     _heads = True
 
     @with_arguments_of(OpenVlaPolicy)
@@ -71,7 +76,7 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
         # LightVLA's model must know it too, for its pruner.
         taker = model if hasattr(model, "set_num_images_in_input") else model.vision_backbone
         taker.set_num_images_in_input(count)
-        self.notes: tuple[str, ...] = tuple(
+        self.notes = tuple(
             f"{self._folder} has no {pattern}: {meaning}"
             for part, pattern, meaning in (
                 (self._head, "action_head--*", "actions are decoded from discrete tokens"),
@@ -104,6 +109,12 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
     def _observed(self) -> tuple[str, ...]:
         cameras = self._card.cameras
         return cameras if self._proprio is None else (*cameras, "state")
+
+    def _roles(self) -> tuple[Roles, bool]:
+        from gridseval.policies.hosts.layouts import oft_roles
+
+        state = self._head is not None and self._proprio is not None
+        return partial(oft_roles, state=state), True
 
     def _predict(self, prompt: str, images: Sequence[Any], observations: Observations) -> Any:
         key = self._keys[int(observations["slots"][0])]
@@ -142,9 +153,9 @@ class OpenVlaOftPolicy(OpenVlaPolicy):
 class LightVlaPolicy(OpenVlaOftPolicy):
     """LightVLA: an OpenVLA-OFT whose language model sees the visual tokens that it asks for.
 
-    The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours is put before the
-    language model unless the checkpoint's own code replaces that, which then prunes by itself and
-    whose choice is noted.
+    The pruner has no parameters, so the checkpoint is an OpenVLA-OFT's; ours, or the one that is
+    asked for, is put into the language model unless the checkpoint's own code replaces that, which
+    then prunes by itself and whose choice is noted.
 
     Args:
         checkpoint: As :class:`OpenVlaPolicy`'s.
@@ -159,6 +170,7 @@ class LightVlaPolicy(OpenVlaOftPolicy):
     """
 
     card_name = "lightvla"
+    kind = "lightvla"
 
     @with_arguments_of(OpenVlaOftPolicy)
     def __init__(self, checkpoint: str, *, indexing: str | None = None, **shared: Any) -> None:
@@ -166,27 +178,21 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         super().__init__(checkpoint, **shared)
 
     def _complete(self) -> None:
-        from gridseval.policies.openvla_kind.lightvla import (
-            LightVlaHook,
-            OwnChoice,
-            find_own_pruner,
-        )
+        from gridseval.policies.openvla_kind.own_choice import OwnChoice, find_own_pruner
 
         super()._complete()
         if self._head is None:
             raise PolicyError(f"{self._folder} has no action_head--*, which LightVLA's have")
         self._index()
-        self._hook: LightVlaHook | OwnChoice | None = None
-        language_model = self._loaded.model.language_model
-        own = find_own_pruner(language_model)
-        if is_plain(self._loaded.model):
-            self._hook = LightVlaHook(language_model, self._card)
-        elif own is not None:
-            self._hook = OwnChoice(own, self._card)
-        else:
+        own = find_own_pruner(self._loaded.model.language_model)
+        self._own = None if own is None else OwnChoice(own, self._card)
+        if self._own is None and not is_plain(self._loaded.model):
             told = "the checkpoint's own language model prunes; its choice is not traced"
             self.notes = (*self.notes, told)
         self.details["pruning"] = "by gridseval" if own is None else "by the checkpoint's code"
+
+    def _own_pruner(self) -> str | None:
+        return "lightvla" if is_plain(self._loaded.model) else None
 
     def _index(self) -> None:
         """Let the action head read the hidden states of the indexing, and say which they are."""
@@ -220,4 +226,6 @@ class LightVlaPolicy(OpenVlaOftPolicy):
             self._ask(prompt_of("move"), [blank] * len(self._card.cameras), key, state, head)
 
     def _traces(self) -> tuple[TokenTrace | None, ...] | None:
-        return None if self._hook is None else (self._hook.trace(),)
+        if self._pruning is not None:
+            return super()._traces()
+        return None if self._own is None else (self._own.trace(),)

@@ -16,7 +16,7 @@ from gridseval.tokens.accounting.model import (
     list_models,
     load_model,
 )
-from gridseval.tokens.accounting.traces import trace_flops
+from gridseval.tokens.accounting.traces import stage_flops, trace_flops
 from gridseval.tokens.accounting.transformer import Convolution, Linear, Transformer
 from gridseval.tokens.pruners import Choice, pruner_macs
 
@@ -41,5 +41,6 @@ __all__ = [
     "list_models",
     "load_model",
     "pruner_macs",
+    "stage_flops",
     "trace_flops",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from gridseval.errors import UsageError
-from gridseval.tokens.accounting.conventions import CONVENTIONS
+from gridseval.tokens.accounting.conventions import CONVENTIONS, FLOPS_PER_MAC
 from gridseval.tokens.accounting.count import Schedule
 from gridseval.tokens.accounting.model import ModelDescription
 from gridseval.tokens.pruners import Choice, macs_of
@@ -35,10 +35,47 @@ def trace_flops(
     """
     if trace.kept_count > trace.dense_count:
         raise UsageError(f"a trace of {trace.dense_count} tokens keeps {trace.kept_count}")
-    kept = round(trace.kept_count * model.visual_tokens / trace.dense_count)
-    width, text = model.language.transformer.width, model.language.tokens
-    choice = Choice(model.images, model.visual_tokens, kept, width, text)
+    return stage_flops(model, ((layer, trace.kept_count),), trace.dense_count, pruner)
+
+
+def stage_flops(
+    model: ModelDescription,
+    stages: Sequence[tuple[int, int]],
+    dense: int,
+    pruner: str | Callable[[Choice], int] | None = None,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    at_encoder: bool = False,
+) -> float:
+    """Return the floating-point operations of a query that is pruned at several places.
+
+    Args:
+        model: The model that answered.
+        stages: ``(layer, tokens)``: visual tokens of the cameras from that decoder layer on.
+        dense: Visual tokens of the cameras before pruning.
+        pruner: As :func:`trace_flops`.
+        arguments: The pruner's, where its cost depends on them.
+        at_encoder: Whether the first place is before the projector, which then runs on fewer
+            tokens.
+
+    Raises:
+        UsageError: The model has no such layer.
+    """
+    scaled = tuple((layer, round(n * model.visual_tokens / dense)) for layer, n in stages)
+    kept = scaled[0][1] if scaled else model.visual_tokens
+    width = model.language.transformer.width
+    choice = Choice(
+        cameras=model.images,
+        visual=model.visual_tokens,
+        kept=kept,
+        width=model.projector[0].inputs if at_encoder else width,
+        text=model.language.tokens,
+        arguments=dict(arguments or {}),
+    )
     macs = macs_of(pruner) if isinstance(pruner, str) else pruner
     choosing = 0 if macs is None else macs(choice)
-    schedule = Schedule(((layer, kept),))
-    return float(CONVENTIONS["full"].operations(model, schedule, choosing))
+    flops = CONVENTIONS["full"].operations(model, Schedule(scaled), choosing)
+    if at_encoder:
+        projecting = sum(linear.macs for linear in model.projector) * model.images
+        flops -= round(FLOPS_PER_MAC * projecting * (1 - kept / model.visual_tokens))
+    return float(flops)

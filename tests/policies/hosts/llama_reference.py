@@ -153,5 +153,3 @@ def places_left(made: Any, length: int = LENGTH) -> Any:
     for row, kept in enumerate(made.mask):
         left[row, 1 + made.position_ids[row, kept]] = True
     return left
-
-

@@ -96,7 +96,9 @@ def test_each_equals_masking_what_it_prunes(
     last = noted.returned[-1]
     assert [trace.kept_count for trace in traces] == last.counts.tolist()
     layers = [place.layer for place in hooks.query.pruner.places]
-    expected = masked(model, embeds, dict(zip(layers, noted.returned)), both_sides=both_sides)
+    expected = masked(
+        model, embeds, dict(zip(layers, noted.returned, strict=True)), both_sides=both_sides
+    )
     left = places_left(last)
     for ours, theirs in zip((states, logits), expected, strict=True):
         assert torch.allclose(ours[left], theirs[left], atol=1e-4)
@@ -112,7 +114,7 @@ def test_rows_with_unequal_counts_are_what_each_is_alone() -> None:
     import torch
 
     model, embeds = llama(), embeddings(3)
-    hooks, noted = hooked(model, "lightvla")
+    _, noted = hooked(model, "lightvla")
     states, _ = answer(model, embeds)
     assert len(set(noted.returned[-1].counts.tolist())) > 1
     for row in range(3):
@@ -195,7 +197,7 @@ def test_decoding_after_a_prompt_equals_masking(name: str, attention: str) -> No
     observed = dict(hooks.query.maps)
     hooks.remove()
     layers = [place.layer for place in pruner.places]
-    pruned = dict(zip(layers, noted.returned))
+    pruned = dict(zip(layers, noted.returned, strict=True))
     _, logits = masked(model, whole, pruned)
     for step, given in enumerate(ours):
         assert torch.allclose(given, logits[:, length - 1 + step], atol=1e-4), step
@@ -264,9 +266,7 @@ def test_a_pruner_at_the_encoder_leaves_its_tokens_out_of_the_decoder() -> None:
         return torch.cat([text[:, :1], made, text[:, 1 + VISUAL :]], 1)
 
     dense = embed()
-    hooks = LlamaHooks(
-        model, pruner, CAMERAS, oft_roles, bidirectional=False, projector=projector
-    )
+    hooks = LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False, projector=projector)
     states, _ = answer(model, embed())
     traces = hooks.finish()
     hooks.remove()

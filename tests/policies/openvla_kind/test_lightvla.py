@@ -139,6 +139,6 @@ def test_an_own_pruner_of_other_tokens_is_named(family: Path) -> None:
     policy._loaded.model.language_model.model.pruner.num_patches = 500
     with pytest.raises(PolicyError, match="chose among 500 tokens, and 2 cameras have 256 each"):
         ask(loaded, [0])
-    policy._hook._kept = None
+    policy._own._kept = None
     with pytest.raises(PolicyError, match="did not score any tokens"):
         policy._traces()

@@ -1,0 +1,157 @@
+"""The pruner of a policy: built from its arguments, asked at each query, noted in its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gridseval.policies.draws import EpisodeDraws
+from gridseval.policies.hosts.query import Query, QueryContext
+from gridseval.policies.identity import source_sha256
+from gridseval.tokens import TokenTrace
+from gridseval.tokens.accounting import ModelDescription, stage_flops
+from gridseval.tokens.pruners import build_pruner
+from gridseval.tokens.pruners.interface import Pruner
+from gridseval.tokens.pruners.layout import Host
+
+if TYPE_CHECKING:
+    from gridseval.suites import Episode
+
+
+class Hooks(Protocol):
+    """A pruner's hooks in a model."""
+
+    query: Query
+
+    def begin(self, context: QueryContext | None = None) -> None:
+        """Begin a query."""
+
+    def finish(self) -> tuple[TokenTrace, ...]:
+        """End it."""
+
+
+class PolicyPruner:
+    """A pruner inside the model of a policy.
+
+    Args:
+        name: As for :func:`gridseval.tokens.pruners.build_pruner`.
+        arguments: The pruner's.
+        host: The model around it.
+        hook: Puts the pruner into the model.
+        seed: Of fresh weights, and of what the pruner draws.
+        model: By which a query's cost is counted; ``None`` where the model is not described.
+        device: Where the model runs.
+        dtype: Of the pruner's parameters.
+
+    Attributes:
+        flops: From a trace that :meth:`finish` returned to the query's operations; ``None`` without
+            a description.
+        notes: What the user should know.
+        details: For ``run.yaml``.
+
+    Raises:
+        PolicyError: There is no such pruner or argument, or it does not fit the model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        host: Host,
+        hook: Callable[[Pruner], Hooks],
+        *,
+        seed: int,
+        model: ModelDescription | None,
+        device: str,
+        dtype: torch.dtype,
+    ) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            pruner = build_pruner(name, host, **arguments)
+        self._pruner = pruner.to(device, dtype).eval()
+        self._arguments, self._host, self._model = dict(arguments), host, model
+        self._hooks = hook(self._pruner)
+        self._draws = EpisodeDraws(seed, device)
+        self._device = device
+        self._slots: Sequence[int] = ()
+        self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
+            WeakKeyDictionary()
+        )
+        self.flops = None if model is None else self._count
+        self.notes: tuple[str, ...] = ()
+        if pruner.state_dict():
+            self.notes = (
+                f"the pruner {name} is untrained: its weights are drawn from seed {seed}, so that "
+                "it chooses tokens at random",
+            )
+        own = source_sha256(type(pruner))
+        self.details: dict[str, Any] = {
+            "pruner": {"name": name, "places": [_words(place) for place in pruner.places]},
+            **({} if own is None else {"pruner_sha256": own}),
+        }
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        """Forget what the pruner remembers of these slots."""
+        self._pruner.reset([int(slot) for slot in slots])
+        self._draws.reset(slots, episodes)
+
+    def begin(self, slots: Sequence[int], images: Sequence[NDArray[np.uint8]]) -> None:
+        """Begin a query.
+
+        Args:
+            slots: Of its rows.
+            images: The model's input images, uint8 (B, height, width, 3) per camera.
+
+        Raises:
+            PolicyError: No episode began in a slot.
+        """
+        needs = self._pruner.needs
+        self._slots = [int(slot) for slot in slots]
+        pixels = None
+        if needs.pixels:
+            pixels = torch.from_numpy(np.stack(images, axis=1)).to(self._device).float()
+        drawn = [self._draws.generator(slot) for slot in self._slots] if needs.generators else None
+        self._hooks.begin(QueryContext(self._slots, drawn, pixels))
+
+    def finish(self) -> tuple[TokenTrace, ...]:
+        """End a query; return what each row kept.
+
+        Raises:
+            PolicyError: The model's code did not ask its language model, or the pruner misses
+                something.
+        """
+        # Inference tensors that a pruner remembers may not be changed outside of this mode.
+        with torch.inference_mode() if torch.is_inference_mode_enabled() else nullcontext():
+            traces = self._hooks.finish()
+        self._draws.advance(self._slots)
+        for row, trace in enumerate(traces):
+            self._stages[trace] = self._hooks.query.stages(row)
+        return traces
+
+    def _count(self, trace: TokenTrace) -> float:
+        """Return the operations of a query, by the convention ``full``.
+
+        Of a trace that is not known, its number of tokens is taken to hold from the pruner's first
+        place on.
+        """
+        assert self._model is not None
+        place = self._pruner.place
+        stages = self._stages.get(trace, ((place.layer, trace.kept_count),))
+        return stage_flops(
+            self._model,
+            stages,
+            trace.dense_count,
+            self._pruner.macs,
+            self._arguments,
+            at_encoder=place.where == "encoder",
+        )
+
+
+def _words(place: Any) -> str:
+    return f"layer {place.layer}" if place.where == "layer" else str(place.where)
