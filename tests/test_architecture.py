@@ -148,7 +148,11 @@ def test_heavy_packages_stay_in_their_rooms(package: str, allowed: tuple[str, ..
 
 
 def timed(path: Path) -> bool:
-    return path.relative_to(PACKAGE).as_posix() in ("bench/pruners.py", "bench/nano.py")
+    return path.relative_to(PACKAGE).as_posix() in (
+        "bench/pruners.py",
+        "bench/nano.py",
+        "bench/llama.py",
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,12 @@ _MAX_WORKERS = 1024
     metavar="NAME",
     help="With --pruners: time only this pruner; repeatable.",
 )
+@click.option(
+    "--host",
+    type=click.Choice(["nano", "llama"]),
+    help="With --pruners: the model around them. nano (default), or a small transformers Llama, "
+    "dense and pruned in turns (a minute).",
+)
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")
 @click.option("--images", is_flag=True, help="Time the policies' image chains instead.")
@@ -78,6 +84,7 @@ def command(
     json_path: Path | None,
     pruners: bool,
     pruner: tuple[str, ...],
+    host: str | None,
     noise: bool,
     plus: bool,
     images: bool,
@@ -103,9 +110,15 @@ def command(
         )
     if pruner and not pruners:
         raise UsageError("--pruner says what --pruners times", "give --pruners, too")
+    if host is not None and not pruners:
+        raise UsageError("--host says where --pruners times them", "give --pruners, too")
+    if host == "llama" and pruner:
+        raise UsageError("--host llama times given rows", "leave --pruner out")
     if json_path is not None:
         _check_writable(json_path)
-    if pruners:
+    if host == "llama":
+        _time_llama(json_path)
+    elif pruners:
         _time_pruners(json_path, pruner)
     elif noise:
         _time_noises(json_path)
@@ -165,6 +178,18 @@ def _time_pruners(json_path: Path | None, own: tuple[str, ...]) -> None:
     click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
     if json_path is not None:
         _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
+
+
+def _time_llama(json_path: Path | None) -> None:
+    from tqdm import tqdm
+
+    from gridseval.bench.llama import ROWS, llama_json, llama_text, measure_llama
+
+    with tqdm(total=len(ROWS), desc="llama", unit="row") as bar:
+        times = measure_llama(on_progress=lambda _: _advance(bar))
+    click.echo(llama_text(times))
+    if json_path is not None:
+        _write(json_path, {"llama": llama_json(times)})
 
 
 def _time_noises(json_path: Path | None) -> None:
