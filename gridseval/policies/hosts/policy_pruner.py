@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gridseval.policies.draws import EpisodeDraws
+from gridseval.policies.hosts.draws import EpisodeDraws
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.identity import source_sha256
 from gridseval.tokens import TokenTrace

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gridseval.errors import PolicyError
 from gridseval.policies.arguments import refuse_arguments
 from gridseval.policies.cards import load_card
-from gridseval.policies.draws import EpisodeDraws
+from gridseval.policies.hosts.draws import EpisodeDraws
 from gridseval.policies.identity import source_sha256
 from gridseval.policies.nano.checkpoint import load_nano, new_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from gridseval.errors import PolicyError
 
 if TYPE_CHECKING:
-    import torch
-
     from gridseval.suites import Episode
 
 
@@ -48,8 +47,6 @@ class EpisodeDraws:
         Raises:
             PolicyError: No episode began in the slot.
         """
-        import torch
-
         running = self._started(slot)
         episode = running.episode
         # crc32, because Python's hash() of a string changes from process to process.
