@@ -18,6 +18,7 @@ PROGRAMS = (
     "gate_from_python.py",
     "own_policy.py",
     "own_pruner.py",
+    "reach_at_start.py",
     "read_run_with_pandas.py",
     "vector_env.py",
 )
@@ -119,3 +120,21 @@ def test_pandas_reads_a_run(tmp_path: Path) -> None:
     lines = run("read_run_with_pandas.py", write(tmp_path / "run", records))
     assert lines[-2].split() == ["task_0", "0.5", "2", "10.5"]
     assert lines[-1] == "1 errors"
+
+
+@pytest.mark.libero_plus
+@pytest.mark.development_models
+@pytest.mark.usefixtures("assets")
+def test_objects_out_of_reach_are_counted(tmp_path: Path) -> None:
+    """LIBERO-Plus puts a bowl at the table's far edge in one of these, and not in the other."""
+    listed = tmp_path / "list.yaml"
+    listed.write_text(
+        "suites:\n- suite: libero_plus_goal\n  tasks:\n"
+        "  - {task: 1970, reason: 'out of reach: akita_black_bowl_1'}\n"
+        "  - {task: 2153, reason: 'out of reach: cream_cheese_1'}\n"
+        "  - {task: 1920, reason: out of time}\n"
+    )
+    lines = run("reach_at_start.py", listed)
+    assert "1.056 m" in lines[0]
+    assert "0.849 m" in lines[1]
+    assert lines[2].startswith("1 of 2 begin with the object's centre more than 0.947 m away")
