@@ -1,4 +1,4 @@
-"""Which tasks begin with an object out of the arm's reach: ``python examples/reach_at_start.py LIST``.
+"""Which tasks begin with an object out of reach: ``python examples/reach_at_start.py LIST``.
 
 LIST is what ``gridseval solvable … --write-list`` wrote, such as ``policies/oracle-unsolved.yaml``.
 """
