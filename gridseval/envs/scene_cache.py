@@ -6,6 +6,7 @@ perturbs a model, ``simulation`` resets and steps it.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -162,6 +163,9 @@ class SceneCache:
         if files not in self._tasks:
             while len(self._tasks) >= self._capacity:
                 self._tasks.popitem(last=False)[1].close()
+                # robosuite's environments are reference cycles of 90 MB each, which Python would
+                # collect late: it counts objects, and these are few and large.
+                gc.collect()
             self._tasks[files] = CompiledTask(Simulation(Scene(files)))
         self._tasks.move_to_end(files)
         return self._tasks[files]
