@@ -77,13 +77,15 @@ def _rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def _seen(given: LayerInput, bidirectional: bool) -> Tensor | None:
     """Return what is added to the logits, float32 (B or 1, 1, T or 1, T); ``None`` for nothing."""
     mask: Tensor | None = given.named.get("attention_mask")
-    length = given.states.shape[1]
-    if mask is not None and mask.ndim == 2:  # flash attention's: which keys are there
-        mask = mask[:, None, None].bool()
-    elif mask is None and not bidirectional:
-        mask = torch.ones(length, length, dtype=torch.bool, device=given.states.device).tril()[
-            None, None
-        ]
+    length, device = given.states.shape[1], given.states.device
+    if mask is None or mask.ndim == 2:
+        # Flash attention is told which keys are there, or nothing, and whether it is causal.
+        here = None if mask is None else mask[:, None, None].bool()
+        causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()
+        if bidirectional:
+            mask = here
+        else:
+            mask = causal if here is None else causal & here
     if mask is None:
         return None
     if bidirectional:

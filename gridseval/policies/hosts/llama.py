@@ -16,10 +16,10 @@ from torch import Tensor
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import LayerInput, attention_rows
 from gridseval.policies.hosts.layouts import Roles
-from gridseval.policies.hosts.slicing import places_of, sliced, spread
+from gridseval.policies.hosts.slicing import Left, left_by, sliced, spread
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import CameraGrid, Host, count_dense
+from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
 
 
 class LlamaHooks:
@@ -97,7 +97,7 @@ class LlamaHooks:
 
     def _begin(self) -> None:
         self._pruned: Pruned | None = None
-        self._places: Tensor | None = None
+        self._left: Left | None = None
         self._inputs: dict[int, LayerInput] = {}
         self._embedded: tuple[Tensor, Tensor] | None = None
         self._length = 0
@@ -116,8 +116,8 @@ class LlamaHooks:
         places = [(p.layer if p.where == "layer" else 0) for p in self._pruner.places]
         if number in places:
             states = self._prune(states)
-        if self._places is not None:
-            named = sliced(named, self._places)
+        if self._left is not None:
+            named = sliced(named, self._left)
         if number in self._wanted:
             self._inputs[number] = LayerInput(layer, states, named)
         if given:
@@ -137,12 +137,7 @@ class LlamaHooks:
                 text=text,
                 text_roles=roles,
                 attention={
-                    layer: AttentionMap(
-                        attention_rows(self._inputs[layer], slice(end, None), self._bidirectional)[
-                            ..., self._start : end
-                        ],
-                        roles,
-                    )
+                    layer: self._attention(layer, end, roles)
                     for layer in (asked[stage] if stage < len(asked) else ())
                 },
                 slots=self.slots,
@@ -152,12 +147,25 @@ class LlamaHooks:
         )
         if not bool(pruned.mask.all()):
             raise PolicyError("a Llama host keeps the same number of tokens in each row, as yet")
-        if pruned.tokens.shape[1] == end - self._start and pruned.points is None:
+        anew = pruned.renumbered or pruned.points is not None
+        if pruned.tokens.shape[1] == end - self._start and not anew:
             return states
-        self._places = places_of(pruned, self._start, self._end, self._length)
+        self._left = left_by(pruned, self._start, self._end, self._length)
         return torch.cat([states[:, : self._start], pruned.tokens, text], dim=1)
 
+    def _attention(self, layer: int, end: int, text_roles: Tensor) -> AttentionMap:
+        """Return the attention of a layer before, of all tokens or of those after ``end``."""
+        first = 0 if self._pruner.needs.every_query else end
+        rows = attention_rows(self._inputs[layer], slice(first, None), self._bidirectional)
+        before = [Role.OTHER] * self._start + [Role.VISUAL] * (end - self._start)
+        roles = torch.tensor(before[first:], device=rows.device, dtype=torch.int64)
+        return AttentionMap(
+            rows[..., self._start : end],
+            torch.cat([roles.expand(len(text_roles), -1), text_roles], 1),
+        )
+
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
-        if self._places is None:
+        self._inputs = {}
+        if self._left is None:
             return given
-        return (spread(given[0], self._places, self._length), *given[1:])
+        return (spread(given[0], self._left.places, self._length), *given[1:])

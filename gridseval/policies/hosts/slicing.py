@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,8 +10,22 @@ from torch import Tensor
 from gridseval.tokens.pruners.interface import Pruned
 
 
-def places_of(pruned: Pruned, start: int, end: int, length: int) -> Tensor:
-    """Return the places that go on, of the whole sequence, int64 (B, L).
+class Left(NamedTuple):
+    """The tokens that go on, by their places in the whole sequence.
+
+    Attributes:
+        places: int64 (B, L): where hidden states return to, and which rows and columns of a mask
+            are theirs. Tokens made anew take the first places of the visual ones.
+        positions: int64 (B, L): the places whose positions they have. They differ from ``places``
+            where the visual tokens are numbered anew: what follows goes on at ``Pruned.span``.
+    """
+
+    places: Tensor
+    positions: Tensor
+
+
+def left_by(pruned: Pruned, start: int, end: int, length: int) -> Left:
+    """Return what goes on after a pruner.
 
     Args:
         pruned: Without padding.
@@ -21,8 +35,13 @@ def places_of(pruned: Pruned, start: int, end: int, length: int) -> Tensor:
     """
     rows, device = len(pruned.mask), pruned.mask.device
     first = torch.arange(start, device=device).expand(rows, -1)
-    rest = torch.arange(end, length, device=device).expand(rows, -1)
-    return torch.cat([first, start + pruned.position_ids, rest], dim=1)
+    visual = start + pruned.position_ids
+    rest = torch.arange(length - end, device=device).expand(rows, -1)
+    after = start + pruned.span
+    return Left(
+        torch.cat([first, visual, end + rest], dim=1),
+        torch.cat([first, visual, after + rest], dim=1),
+    )
 
 
 def spread(states: Tensor, places: Tensor, length: int) -> Tensor:
@@ -31,15 +50,15 @@ def spread(states: Tensor, places: Tensor, length: int) -> Tensor:
     return whole.scatter(1, places[..., None].expand_as(states), states)
 
 
-def sliced(named: dict[str, Any], places: Tensor) -> dict[str, Any]:
-    """Return a layer's arguments for the tokens at int64 (B, L) places of the whole sequence."""
-    made = dict(named)
-    if isinstance(positions := named.get("position_ids"), Tensor):
-        made["position_ids"] = positions.expand(len(places), -1).gather(1, places)
+def sliced(named: dict[str, Any], left: Left) -> dict[str, Any]:
+    """Return a layer's arguments, made for the whole sequence, for the tokens that go on."""
+    made, (places, positions) = dict(named), left
+    if isinstance(ids := named.get("position_ids"), Tensor):
+        made["position_ids"] = ids.expand(len(places), -1).gather(1, positions)
     if named.get("position_embeddings") is not None:
         made["position_embeddings"] = tuple(
             part.expand(len(places), -1, -1).gather(
-                1, places[..., None].expand(-1, -1, part.shape[-1])
+                1, positions[..., None].expand(-1, -1, part.shape[-1])
             )
             for part in named["position_embeddings"]
         )

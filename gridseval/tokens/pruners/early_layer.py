@@ -1,4 +1,4 @@
-"""What FastV and EfficientVLA share: one early decoder layer, all cameras ranked jointly."""
+"""What FastV and EfficientVLA share: one early decoder layer."""
 
 from __future__ import annotations
 

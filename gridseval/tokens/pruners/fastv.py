@@ -8,6 +8,8 @@ Source: FastV, "An Image is Worth 1/2 Tokens After Layer 2", arXiv 2403.06764, s
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import check_finite, check_flag
@@ -51,6 +53,7 @@ class FastV(EarlyLayer):
     ) -> None:
         super().__init__(layer, Budget(k, keep).or_else(Budget(keep=0.5)))
         self.scores = check_scores(scores)
+        self.needs = replace(self.needs, every_query=scores == "prefill")
         self.per_camera = check_flag("per_camera", per_camera)
 
     def prune(self, inputs: PrunerInput) -> Pruned:

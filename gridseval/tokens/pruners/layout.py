@@ -79,6 +79,8 @@ class Needs:
         slots: Which episode each row of the batch belongs to (the pruner keeps a history).
         generators: One random generator per row.
         attention: At each of the pruner's places, the decoder layers whose attention it needs.
+        every_query: Whether these maps need the queries of all tokens. Where not, a model may give
+            those of the tokens after the visual ones alone, which are cheaper.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
         entropy: Whether the observed maps need their queries' entropy over all keys.
     """
@@ -89,6 +91,7 @@ class Needs:
     slots: bool = False
     generators: bool = False
     attention: tuple[tuple[int, ...], ...] = ()
+    every_query: bool = True
     observed: tuple[int, ...] = ()
     entropy: bool = False
 

@@ -110,7 +110,10 @@ class SparseVlm(Pruner):
         self.head_dim = check_count("head_dim", head_dim, 2)
         self.places = tuple(Place("layer", layer) for layer in self._stages)
         self.needs = Needs(
-            text=True, embeddings=True, attention=tuple((layer - 1,) for layer in self._stages)
+            text=True,
+            embeddings=True,
+            attention=tuple((layer - 1,) for layer in self._stages),
+            every_query=False,
         )
 
     @classmethod

@@ -172,3 +172,103 @@ def test_what_cannot_work_is_refused() -> None:
         answer(model, embeddings()[:, :1])
     with pytest.raises(PolicyError, match="was not asked"):
         hooks.trace()
+
+
+def tail_of(model: Any, layer: int) -> Any:
+    """Return the same model without its first layers: it takes what enters layer ``layer``."""
+    import copy
+
+    tail = copy.deepcopy(model)
+    tail.model.layers = tail.model.layers[layer:]
+    for number, each in enumerate(tail.model.layers):
+        each.self_attn.layer_idx = number
+    return tail
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("grids", {"k": 3}), ("sparsevlm", {"layers": 2, "keep": 0.25}), ("lightvla", {})],
+)
+def test_text_goes_on_after_the_positions_that_the_visual_tokens_take(
+    name: str, arguments: dict[str, Any], both_sides: bool
+) -> None:
+    """Tokens made anew are a sequence without gaps; kept ones leave those of what was pruned."""
+    import torch
+
+    model, embeds, made = llama("sdpa"), embeddings(), []
+    tail = tail_of(model, 2 if name == "sparsevlm" else 0)
+    if both_sides:
+        for each in (model, tail):
+            attend_to_both_sides(each, 0)
+    pruner = build_pruner(name, HOST, **arguments).eval()
+    pruner.register_forward_hook(lambda *call: made.append((call[1][0], call[2])))
+    hooks = LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=both_sides)
+    states, _ = answer(model, embeds)
+    with torch.no_grad():
+        entering = model(
+            inputs_embeds=embeds, output_hidden_states=True, use_cache=False
+        ).hidden_states[pruner.place.layer]
+    hooks.remove()
+    _, pruned = made[0]
+    count = pruned.tokens.shape[1]
+    assert pruned.span == (VISUAL if name == "lightvla" else count)
+    text = LENGTH - 1 - VISUAL
+    shorter = torch.cat([entering[:, :1], pruned.tokens, entering[:, -text:]], 1)
+    places = [0, *(1 + pruned.position_ids[0]), *range(1 + pruned.span, 1 + pruned.span + text)]
+    with torch.no_grad():
+        theirs = tail(
+            inputs_embeds=shorter,
+            position_ids=torch.tensor([places]),
+            attention_mask=torch.ones(shorter.shape[:2], dtype=torch.long),
+            output_hidden_states=True,
+            use_cache=False,
+        ).hidden_states[-1]
+    assert torch.allclose(states[:, -text:], theirs[:, -text:], atol=2e-5)
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_a_pruner_sees_the_queries_of_all_tokens(both_sides: bool) -> None:
+    """FastV's prefill score, LightVLA* and EfficientVLA average over rows before the text, too."""
+    import torch
+
+    model, eager, embeds, given = llama("sdpa"), llama("eager"), embeddings(2), []
+    if both_sides:
+        for each in (model, eager):
+            attend_to_both_sides(each, 0)
+    pruner = build_pruner("fastv", HOST, layer=2, k=4, scores="prefill").eval()
+    pruner.register_forward_hook(lambda *call: given.append((call[1][0], call[2])))
+    LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=both_sides)
+    answer(model, embeds)
+    with torch.no_grad():
+        weights = eager(inputs_embeds=embeds, output_attentions=True).attentions[1]
+    ((asked, pruned),) = given
+    seen = asked.attention[1]
+    assert torch.allclose(seen.weights, weights[..., 1 : 1 + VISUAL], atol=1e-6)
+    text = oft_roles(LENGTH - 1 - VISUAL)
+    roles = [Role.OTHER, *[Role.VISUAL] * VISUAL, *text]
+    assert seen.roles.tolist() == [[int(role) for role in roles]] * 2
+    before_slots = weights.mean(1)[:, : -56 - 1, 1 : 1 + VISUAL].mean(1)
+    expected = before_slots.topk(8, 1).indices.sort(1).values
+    assert torch.equal(pruned.indices, expected)
+
+
+def test_a_mask_of_padding_alone_does_not_show_what_comes_later() -> None:
+    """Flash attention gets one, (B, T), and is causal all the same."""
+    import torch
+
+    from gridseval.policies.hosts.attention import LayerInput, attention_rows
+
+    model, embeds = llama("eager"), embeddings()
+    layer = model.model.layers[0]
+    positions = model.model.rotary_emb(embeds, torch.arange(LENGTH)[None])
+    here = torch.ones(1, LENGTH, dtype=torch.long)
+    here[0, :3] = 0
+    for both_sides in (False, True):
+        given = LayerInput(
+            layer, embeds, {"position_embeddings": positions, "attention_mask": here}
+        )
+        weights = attention_rows(given, slice(10, None), both_sides)[0, 0]
+        later = weights.triu(11)
+        assert not weights[:, :3].any()
+        assert bool(later.any()) == both_sides
