@@ -186,7 +186,8 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         else:
             told = "the checkpoint's own language model prunes; its choice is not traced"
             self.notes = (*self.notes, told)
-        self.details["pruning"] = "by gridseval" if own is None else "by the checkpoint's code"
+        ours = isinstance(self._hook, LightVlaHook)
+        self.details["pruning"] = "by gridseval" if ours else "by the checkpoint's code"
 
     def _index(self) -> None:
         """Let the action head read the hidden states of the indexing, and say which they are."""
