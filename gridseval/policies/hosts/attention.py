@@ -80,12 +80,10 @@ def _seen(given: LayerInput, bidirectional: bool) -> Tensor | None:
     length, device = given.states.shape[1], given.states.device
     if mask is None or mask.ndim == 2:
         # Flash attention is told which keys are there, or nothing, and whether it is causal.
-        here = None if mask is None else mask[:, None, None].bool()
-        causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()
-        if bidirectional:
-            mask = here
-        else:
-            mask = causal if here is None else causal & here
+        mask = None if mask is None else mask[:, None, None].bool()
+        if not bidirectional:
+            causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()
+            mask = causal if mask is None else causal & mask
     if mask is None:
         return None
     if bidirectional:
