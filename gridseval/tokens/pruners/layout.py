@@ -107,6 +107,7 @@ class Host:
         encoder_dim: Width of the vision encoder's features before the projector.
         kind: The kind of policy, such as ``"openvla-oft"``: some methods have other defaults in the
             model that their authors ported them to. Empty where it does not matter.
+        head_dim: Width of a decoder head; 0 where it is not known.
     """
 
     dim: int
@@ -114,6 +115,7 @@ class Host:
     cameras: tuple[CameraGrid, ...]
     encoder_dim: int
     kind: str = ""
+    head_dim: int = 0
 
     @property
     def is_oft(self) -> bool:

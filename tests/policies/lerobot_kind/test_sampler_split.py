@@ -40,7 +40,9 @@ def test_an_argument_of_a_sampler_that_is_not_there_is_refused(
     (argument,) = given
     folder = checkpoint(tmp_path, None, **config)
     with (
-        pytest.raises(PolicyError, match=f"{argument} is for GridS's sampler, and .* has none") as e,
+        pytest.raises(
+            PolicyError, match=f"{argument} is for GridS's sampler, and .* has none"
+        ) as e,
         split_sampler(folder, None, given),
     ):
         pass
