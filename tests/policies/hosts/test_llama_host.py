@@ -272,3 +272,36 @@ def test_a_mask_of_padding_alone_does_not_show_what_comes_later() -> None:
         later = weights.triu(11)
         assert not weights[:, :3].any()
         assert bool(later.any()) == both_sides
+
+
+def test_a_second_place_works_on_what_the_first_one_left() -> None:
+    """SparseVLM at layers 2 and 4: the positions are given anew twice."""
+    import torch
+
+    model, embeds, made = llama("sdpa"), embeddings(), []
+    pruner = build_pruner("sparsevlm", HOST, layers=(2, 4), keep=0.25).eval()
+    pruner.register_forward_hook(lambda *call: made.append((call[1][0], call[2])))
+    hooks = LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False)
+    states, _ = answer(model, embeds)
+    hooks.remove()
+    (_, first), (second_input, second) = made
+    text = LENGTH - 1 - VISUAL
+    assert VISUAL > first.span > second.span > 8
+
+    def left(entering: Any, pruned: Any) -> Any:
+        return torch.cat([entering[:, :1], pruned.tokens, entering[:, -text:]], 1)
+
+    with torch.no_grad():
+        entering = model(inputs_embeds=embeds, output_hidden_states=True).hidden_states[2]
+        middle = tail_of(llama("eager"), 2)(
+            inputs_embeds=left(entering, first), output_hidden_states=True, output_attentions=True
+        )
+        last = tail_of(model, 4)(
+            inputs_embeds=left(middle.hidden_states[2], second), output_hidden_states=True
+        ).hidden_states[-1]
+    visual = slice(1, 1 + first.span)
+    seen = second_input.attention[3].weights
+    assert torch.allclose(seen, middle.attentions[1][:, :, -text:, visual], atol=1e-6)
+    assert torch.allclose(second_input.tokens, middle.hidden_states[2][:, visual], atol=2e-5)
+    assert torch.allclose(states[:, -text:], last[:, -text:], atol=2e-5)
+    assert hooks.trace().kept_count == second.span
