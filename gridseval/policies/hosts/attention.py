@@ -79,7 +79,7 @@ def _seen(given: LayerInput, bidirectional: bool) -> Tensor | None:
     mask: Tensor | None = given.named.get("attention_mask")
     length, device = given.states.shape[1], given.states.device
     if mask is None or mask.ndim == 2:
-        # Flash attention is told which keys are there, or nothing, and whether it is causal.
+        # Flash attention gets which keys are there, or nothing, and is causal by a flag.
         mask = None if mask is None else mask[:, None, None].bool()
         if not bidirectional:
             causal = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()
