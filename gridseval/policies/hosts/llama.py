@@ -69,7 +69,7 @@ class LlamaHooks:
             )
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
         self._wanted = {*needs.observed, *sum(needs.attention, ())}
-        self._first_query = 0 if needs.visual_queries else self._end
+        self._first_query = 0 if needs.every_query else self._end
         self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
         if self._at_encoder:
             self._handles.append(projector.register_forward_pre_hook(self._encode))
@@ -259,7 +259,14 @@ def host_of(
         for module in ([] if projector is None else projector.modules())
         if isinstance(module, torch.nn.Linear)
     )
-    return Host(decoder.config.hidden_size, len(decoder.layers), cameras, next(widths, 0), kind)
+    return Host(
+        decoder.config.hidden_size,
+        len(decoder.layers),
+        cameras,
+        next(widths, 0),
+        kind,
+        decoder.layers[0].self_attn.head_dim,
+    )
 
 
 def _joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:

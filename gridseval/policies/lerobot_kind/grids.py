@@ -43,39 +43,44 @@ class GridsHook:
         self._cameras = tuple(checkpoint.cameras.values())
         self._embed = host.embed_image
         self._sampler = sampler and sampler.to(checkpoint.config.device).eval()
-        self._taken: list[tuple[CameraTrace, ...]] = []
-        self._images = 0
+        self._taken: list[list[tuple[CameraTrace, ...]]] = []
+        self._images, self._embeds = 0, False
         host.embed_image = self._sample
 
     def begin(self) -> None:
         """Expect the images of a query: those of cameras, in order, then what stays unfilled."""
         self._images = 0
+        self._taken.append([])
 
     def forget(self) -> None:
         """Drop what a call noted that failed half-way."""
         self._taken = []
 
-    def take(self, batch: int) -> tuple[TokenTrace, ...] | None:
+    def take(self, batch: int) -> tuple[TokenTrace | None, ...] | None:
         """Return the traces of what was embedded since the last call, one per slot.
 
-        ``None`` where that is not every camera once; LeRobot's empty cameras are not counted.
+        ``None`` where that is not every camera once; LeRobot's empty cameras are not counted. A
+        slot has none where the policy embedded no image and answered from its queue.
 
         Raises:
-            PolicyError: Not every camera once, of sampled tokens.
+            PolicyError: Not every camera once, of sampled tokens; or no image in the first query.
         """
-        calls, self._taken = self._taken, []
+        queries, self._taken = self._taken, []
         per_camera = len(self._cameras)
-        if sum(len(call) for call in calls) != batch * per_camera:
+        slots: list[TokenTrace | None] = []
+        for calls in queries:
+            if len(calls) == per_camera:
+                slots += [TokenTrace(cameras) for cameras in zip(*calls, strict=True)]
+                self._embeds = True
+            elif not calls and self._embeds:
+                slots.append(None)
+        if len(slots) != batch:
             if self._sampler is None:
                 return None
+            number = sum(map(len, queries))
             raise PolicyError(
-                f"the policy embedded {len(calls)} images for {batch} slots of {per_camera} cameras"
+                f"the policy embedded {number} images for {batch} slots of {per_camera} cameras"
             )
-        slots: list[TokenTrace] = []
-        # One policy call embeds all cameras of some slots; several calls follow each other.
-        for first in range(0, len(calls), per_camera):
-            group = calls[first : first + per_camera]
-            slots += [TokenTrace(cameras) for cameras in zip(*group, strict=True)]
         return tuple(slots)
 
     def _sample(self, image: Any) -> Any:
@@ -98,7 +103,7 @@ class GridsHook:
             pruned = self._sampler(PrunerInput(tokens, (CameraGrid(camera, side, side),)))
             tokens, traces = pruned.tokens, tuple(trace.cameras[0] for trace in pruned.traces)
         if not empty:
-            self._taken.append(traces)
+            self._taken[-1].append(traces)
         return tokens
 
 

@@ -52,7 +52,8 @@ def split_sampler(
         arguments: Of :func:`~gridseval.tokens.pruners.grids_checkpoint.load_grids`.
 
     Raises:
-        PolicyError: Keys or shapes are not a sampler's, or there are two samplers.
+        PolicyError: Keys or shapes are not a sampler's, there are two samplers, or none that the
+            arguments are for.
     """
     file = checkpoint / "model.safetensors"
     keys = _keys(file) if file.is_file() else ()  # an adapter has another
@@ -66,6 +67,11 @@ def split_sampler(
         from gridseval.tokens.pruners.grids_checkpoint import load_grids
 
         given = load_grids(grids, **arguments)
+    elif arguments and not own:
+        raise PolicyError(
+            f"{' and '.join(arguments)} is for GridS's sampler, and {checkpoint} has none",
+            "leave it out, or give a sampler: --policy-arg grids=FILE",
+        )
     if not own and not is_old(checkpoint, keys):
         yield Split(checkpoint, given)
         return

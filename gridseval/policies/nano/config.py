@@ -125,7 +125,7 @@ class NanoConfig:
     def host(self) -> Host:
         """What pruners must know of the model."""
         cameras = tuple(CameraGrid(camera, self.grid, self.grid) for camera in self.cameras)
-        return Host(self.width, self.layers, cameras, self.encoder_width)
+        return Host(self.width, self.layers, cameras, self.encoder_width, head_dim=self.head_dim)
 
     def describe(self) -> ModelDescription:
         """Return the shapes that cost is counted from, for an instruction of ten words."""

@@ -184,12 +184,14 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         if self._head is None:
             raise PolicyError(f"{self._folder} has no action_head--*, which LightVLA's have")
         self._index()
+        plain = is_plain(self._loaded.model)
         own = find_own_pruner(self._loaded.model.language_model)
         self._own = None if own is None else OwnChoice(own, self._card)
-        if self._own is None and not is_plain(self._loaded.model):
+        if self._own is None and not plain:
             told = "the checkpoint's own language model prunes; its choice is not traced"
             self.notes = (*self.notes, told)
-        self.details["pruning"] = "by gridseval" if own is None else "by the checkpoint's code"
+        ours = isinstance(self._hook, LightVlaHook)
+        self.details["pruning"] = "by gridseval" if ours else "by the checkpoint's code"
 
     def _own_pruner(self) -> str | None:
         return "lightvla" if is_plain(self._loaded.model) else None

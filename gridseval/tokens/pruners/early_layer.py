@@ -1,4 +1,4 @@
-"""What FastV and EfficientVLA share: one early decoder layer, all cameras ranked jointly."""
+"""What FastV and EfficientVLA share: one early decoder layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EarlyLayer(Pruner, abc.ABC):
         super().__init__()
         self.budget = budget
         self.places = (Place("layer", check_count("layer", layer)),)
-        self.needs = Needs(attention=((layer - 1,),), visual_queries=False)
+        self.needs = Needs(attention=((layer - 1,),))
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:

@@ -53,7 +53,7 @@ class FastV(EarlyLayer):
     ) -> None:
         super().__init__(layer, Budget(k, keep).or_else(Budget(keep=0.5)))
         self.scores = check_scores(scores)
-        self.needs = replace(self.needs, visual_queries=scores == "prefill")
+        self.needs = replace(self.needs, every_query=scores == "prefill")
         self.per_camera = check_flag("per_camera", per_camera)
 
     def prune(self, inputs: PrunerInput) -> Pruned:

@@ -38,6 +38,8 @@ def load_grids(path: str | Path, **arguments: Any) -> GridSampler:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    if not path.exists():
+        raise PolicyError("cannot be read: there is no such file or directory")
     if path.is_dir():
         return read_orbax(path)
     if path.suffix == ".safetensors":

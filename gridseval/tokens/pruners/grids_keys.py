@@ -37,15 +37,17 @@ def find_convention(state: Mapping[str, Any]) -> str:
     """Return the sampling convention of the code that writes a key set.
 
     ``token_sampler`` and ``vision_token_sampler``: ``"lerobot"``; else with ``input_norm``:
-    ``"core_idea"``; all others: ``"openpi"``.
+    ``"core_idea"``; all others: ``"openpi"``. In a whole model only the sampler's keys tell.
 
     Args:
         state: As for :func:`read_state`.
     """
-    keys = flatten(state)
-    if any((found := TORCH.fullmatch(key)) and "active" not in found[1] for key in keys):
+    keys = [key for key in flatten(state) if not key.startswith(_COPIES)]
+    found = [match for key in keys if (match := JAX.fullmatch(key) or TORCH.fullmatch(key))]
+    if any("active" not in match[1] for match in found):
         return "lerobot"
-    if any(re.search(r"(^|[/.])input_norm[/.]", key) for key in keys):
+    names = [match[2] for match in found] or keys
+    if any(re.search(r"(^|[/.])input_norm[/.]", name) for name in names):
         return "core_idea"
     return "openpi"
 

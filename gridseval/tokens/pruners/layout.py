@@ -79,10 +79,10 @@ class Needs:
         slots: Which episode each row of the batch belongs to (the pruner keeps a history).
         generators: One random generator per row.
         attention: At each of the pruner's places, the decoder layers whose attention it needs.
+        every_query: Whether these maps need the queries of all tokens. Where not, a model may give
+            those of the tokens after the visual ones alone, which are cheaper.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
         entropy: Whether the observed maps need their queries' entropy over all keys.
-        visual_queries: Whether maps need the queries of the visual tokens and of those before them;
-            without, a model may leave them out, which is cheaper.
     """
 
     text: bool = False
@@ -91,9 +91,9 @@ class Needs:
     slots: bool = False
     generators: bool = False
     attention: tuple[tuple[int, ...], ...] = ()
+    every_query: bool = True
     observed: tuple[int, ...] = ()
     entropy: bool = False
-    visual_queries: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class Host:
         encoder_dim: Width of the vision encoder's features before the projector.
         kind: The kind of policy, such as ``"openvla-oft"``: some methods have other defaults in the
             model that their authors ported them to. Empty where it does not matter.
+        head_dim: Width of a decoder head; 0 where it is not known.
     """
 
     dim: int
@@ -114,6 +115,7 @@ class Host:
     cameras: tuple[CameraGrid, ...]
     encoder_dim: int
     kind: str = ""
+    head_dim: int = 0
 
     @property
     def is_oft(self) -> bool:

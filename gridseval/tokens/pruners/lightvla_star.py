@@ -82,9 +82,7 @@ class LightVlaStar(QueryPruner):
             self.needs = Needs(generators=self.random)
         else:
             self.places = (Place("layer", check_count("layer", layer)),)
-            self.needs = Needs(
-                attention=((layer - 1,),), generators=self.random, visual_queries=False
-            )
+            self.needs = Needs(attention=((layer - 1,),), generators=self.random)
             self.zeta = nn.Parameter(torch.ones(()))
 
     @classmethod

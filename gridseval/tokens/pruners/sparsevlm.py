@@ -77,7 +77,7 @@ class SparseVlm(Pruner):
             stay, as in the SparseVLM of VLA-Pruner's tables.
         version: ``"1.0"``, the code's default, or ``"2.0"``.
         depth: The decoder's number of layers, for ``budget="mean"``.
-        head_dim: Width of a decoder head, for v2.0.
+        head_dim: Width of a decoder head, for v2.0; the host's where it is known.
 
     Raises:
         PolicyError: An argument is out of range; at the call, attention or text is missing.
@@ -113,14 +113,15 @@ class SparseVlm(Pruner):
             text=True,
             embeddings=True,
             attention=tuple((layer - 1,) for layer in self._stages),
-            visual_queries=False,
+            every_query=False,
         )
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layers at the code's relative depths: 3, 7 and 16 of 32, and the depth."""
+        """Return the layers at the code's relative depths, 3, 7 and 16 of 32, depth and head."""
         layers = tuple(sorted({host.scale_layer(layer) for layer in (3, 7, 16)}))
-        return {"layers": layers, "depth": host.layers}
+        head = {"head_dim": host.head_dim} if host.head_dim else {}
+        return {"layers": layers, "depth": host.layers, **head}
 
     def check_host(self, host: Host) -> None:
         """Refuse a model without the layers, or with too small grids."""

@@ -96,7 +96,11 @@ class VlaPruner(Pruner):
         self.action_layer = check_count("action_layer", action_layer, 0)
         self.places = (Place("layer", check_count("layer", layer)),)
         self.needs = Needs(
-            embeddings=True, slots=True, attention=((layer - 1,),), observed=(action_layer,)
+            embeddings=True,
+            slots=True,
+            attention=((layer - 1,),),
+            every_query=scores == "prefill",
+            observed=(action_layer,),
         )
         self._history: History[Tensor] = History(window)
 

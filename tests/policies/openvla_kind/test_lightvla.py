@@ -126,6 +126,18 @@ def test_a_checkpoint_that_prunes_by_its_own_code_gives_a_trace(family: Path) ->
         assert 0 < kept.sum() < (votes > 0).sum()
 
 
+def test_who_prunes_is_told_where_the_choice_cannot_be_traced(
+    family: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "gridseval.policies.openvla_kind.own_choice.find_own_pruner", lambda _model: None
+    )
+    loaded = load(family / "light", "lightvla")
+    assert loaded.description["pruning"] == "by the checkpoint's code"
+    assert any("its choice is not traced" in note for note in loaded.notes)
+    assert ask(loaded, [0]).traces == (None,)
+
+
 def test_one_image_is_traced_as_one_camera(family: Path) -> None:
     (trace,) = ask(load(family / "light", "lightvla", images="1"), [0]).traces
     (camera,) = trace.cameras

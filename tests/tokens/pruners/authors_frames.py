@@ -28,6 +28,18 @@ def frames(kind: str) -> NDArray[np.uint8]:
     return np.stack([first, moved]).astype(np.uint8)
 
 
+def frames_at_rest(kind: str) -> NDArray[np.uint8]:
+    """Return frames as :func:`frames`; 80 patches of each camera change, the others are equal."""
+    rng = np.random.default_rng(3)
+    first = rng.integers(0, 256, size=(CAMERAS[kind], 224, 224, 3)).astype(np.uint8)
+    second = first.copy()
+    for image in second:
+        for patch in rng.permutation(256)[:80]:
+            row, column = (14 * int(at) for at in divmod(patch, 16))
+            image[row : row + 14, column : column + 14] = rng.integers(0, 256, size=(14, 14, 3))
+    return np.stack([first, second])
+
+
 def attention_of_all(kind: str) -> list[Tensor]:
     """Return each layer's attention, float32 (1, HEADS, N, N): the first token takes much of it."""
     length = text_range(kind)[1] + 3

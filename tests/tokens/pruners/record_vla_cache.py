@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from authors_frames import CAMERAS, KINDS, attention_of_all, frames, text_range
+from authors_frames import CAMERAS, KINDS, attention_of_all, frames, frames_at_rest, text_range
 from numpy.typing import NDArray
 
 
@@ -54,12 +54,17 @@ def main(folder: Path, target: str) -> None:
         seen = [*maps, positions]
         recorded[f"{kind}/shares"] = theirs["get_layer_mask_schedule"](seen).numpy()
         remaining: list[int] = []
+        resting: list[int] = []
         before, now = frames(kind)
+        earlier, later = frames_at_rest(kind)
         for camera in range(CAMERAS[kind]):
             most = 130 if kind == "openvla" else 150
             static = theirs["find_static_patches"](now[camera], before[camera], top_k=most)
             options = {} if kind == "openvla" else {"primary": camera == 0}
             remaining += theirs["task_relevant_selection"](seen, now[camera], static, **options)[1]
+            same = theirs["find_static_patches"](later[camera], earlier[camera], top_k=most)
+            resting += sorted(256 * camera + patch for patch in same)
+        recorded[f"{kind}/resting"] = np.array(resting)
         recorded[f"{kind}/reusable"] = np.array(remaining) - 1
     np.savez_compressed(target, **recorded)
 

@@ -136,8 +136,12 @@ def test_files_that_cannot_be_read(tmp_path: Path, sampler: GridSampler) -> None
         (tmp_path / name).write_bytes(b"nonsense")
         with pytest.raises(PolicyError, match=rf"{name}: cannot be read"):
             load_grids(tmp_path / name)
+    (tmp_path / "x.pt").write_bytes(b"nonsense")
     with pytest.raises(PolicyError, match=r"reads \.safetensors and \.npz"):
         load_grids(tmp_path / "x.pt")
+    for missing in ("params", "x.pt", "x.npz", "x.safetensors"):
+        with pytest.raises(PolicyError, match="cannot be read: there is no such file or directory"):
+            load_grids(tmp_path / "missing" / missing)
     pickled = {**as_jax(sampler), "action_active_sampler/x": np.array([{}], dtype=object)}
     np.savez(tmp_path / "pickle.npz", **pickled)
     with pytest.raises(PolicyError, match="allow_pickle=False"):

@@ -101,6 +101,22 @@ def test_the_key_set_tells_the_convention(
         assert GridSampler.from_state(state, convention=other).convention == other
 
 
+@pytest.mark.parametrize("name", ["active_token_sampler", "action_active_sampler"])
+def test_keys_of_the_model_around_it_tell_nothing(name: str) -> None:
+    """A whole model may have a norm of that name, or a sampler's name inside another one."""
+    others = (
+        "expert.layers.0.input_norm.weight",
+        "expert/input_norm/scale",
+        "model_target._encoder.vision_token_sampler.scout_mlp.0.weight",
+    )
+    if name == "active_token_sampler":
+        state: dict[str, Any] = renamed(name)
+    else:
+        state = published("openpi")
+    state |= {key: torch.ones(8) for key in others}
+    assert GridSampler.from_state(state).convention == "openpi"
+
+
 def test_tdmpcs_target_network_is_left_out() -> None:
     own, copy = (
         renamed(f"{name}._encoder.vision_token_sampler") for name in ("model", "model_target")

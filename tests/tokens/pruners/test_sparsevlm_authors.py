@@ -25,6 +25,7 @@ from authors_text import (
 from pruner_doubles import some_inputs
 
 from gridseval.errors import PolicyError
+from gridseval.policies.nano.config import NanoConfig
 from gridseval.tokens.pruners import CameraGrid, Host, Place, Role, build_pruner
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, PrunerInput
 from gridseval.tokens.pruners.sparsevlm import SparseVlm
@@ -117,6 +118,20 @@ def test_defaults() -> None:
     assert (pruner.version, pruner.by_mean) == ("1.0", False)
     host = Host(dim=8, layers=32, cameras=CAMERAS, encoder_dim=8)
     assert build_pruner("sparsevlm", host).places == pruner.places
+
+
+def test_the_width_of_a_head_follows_the_host() -> None:
+    """Version 2.0 divides by what rotary positions of that width give."""
+    around: dict[str, Any] = {"dim": 8, "layers": 32, "cameras": CAMERAS, "encoder_dim": 8}
+    for host, arguments, expected in (
+        (Host(**around, head_dim=64), {}, 64),
+        (Host(**around, head_dim=64), {"head_dim": 32}, 32),
+        (Host(**around), {}, 128),
+        (NanoConfig().host, {}, 48),
+    ):
+        pruner = build_pruner("sparsevlm", host, version="2.0", **arguments)
+        assert isinstance(pruner, SparseVlm)
+        assert pruner.head_dim == expected
 
 
 @pytest.mark.parametrize(
