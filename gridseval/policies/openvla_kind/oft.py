@@ -190,8 +190,7 @@ class LightVlaPolicy(OpenVlaOftPolicy):
         if self._own is None and not plain:
             told = "the checkpoint's own language model prunes; its choice is not traced"
             self.notes = (*self.notes, told)
-        ours = isinstance(self._hook, LightVlaHook)
-        self.details["pruning"] = "by gridseval" if ours else "by the checkpoint's code"
+        self.details["pruning"] = "by gridseval" if plain else "by the checkpoint's code"
 
     def _own_pruner(self) -> str | None:
         return "lightvla" if is_plain(self._loaded.model) else None
