@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from gridseval.collecting.lerobot_meta import INFO
 from gridseval.collecting.staging import IMAGE_KEYS
-from gridseval.config import read_yaml
-from gridseval.errors import GridsevalError, UsageError
+from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
 from gridseval.policies.nano.config import ACTION, STATE
-from gridseval.run_names import MANIFEST
+from gridseval.training.provenance import Provenance, read_provenance
 from gridseval.training.tables import AGAIN, numbers, read_table
 
 _VECTORS = {"observation.state": STATE, "label": ACTION}
@@ -36,10 +35,7 @@ class Dataset:
         labels: float32 (N, H, 7).
         episodes: int64 (N,), ascending.
         instructions: Of each sample.
-        origins: Suite and index of each task in it; empty for datasets of other programs.
-        replan: Policy steps between frames; ``None`` for datasets of other programs.
-        env_seed: The simulator's; ``None`` for datasets of other programs.
-        assets: Hash of the assets; ``None`` for datasets of other programs.
+        provenance: How it was collected.
     """
 
     path: Path
@@ -49,10 +45,7 @@ class Dataset:
     labels: NDArray[np.float32]
     episodes: NDArray[np.int64]
     instructions: tuple[str, ...]
-    origins: tuple[tuple[str, int], ...]
-    replan: int | None
-    env_seed: int | None
-    assets: str | None
+    provenance: Provenance
 
     @property
     def frames(self) -> int:
@@ -61,14 +54,16 @@ class Dataset:
 
     def describe(self) -> dict[str, Any]:
         """Return what ``train.yaml`` says about it, of plain values."""
+        origin = self.provenance
         return {
             "path": str(self.path),
             "sha256": self.sha256,
             "frames": self.frames,
             "episodes": len(np.unique(self.episodes)),
-            "tasks": [f"{suite}:{task}" for suite, task in self.origins],
-            "env_seed": self.env_seed,
-            "assets": self.assets,
+            "tasks": [f"{suite}:{task}" for suite, task in origin.tasks],
+            "starts": origin.starts,
+            "env_seed": origin.env_seed,
+            "assets": origin.assets,
         }
 
 
@@ -100,7 +95,8 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         if not np.isfinite(joined[name]).all():
             raise _damaged(path, f"{name} has values that are not finite")
     texts = _instructions(path)
-    manifest = _manifest(path)
+    provenance = read_provenance(path)
+    provenance.check_labels(path)
     return Dataset(
         path=path,
         sha256=_hash(path, files),
@@ -109,10 +105,7 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         labels=joined["label"].reshape(found, -1, ACTION)[:, :chunk].astype(np.float32),
         episodes=joined["episode_index"],
         instructions=tuple(_instruction(path, texts, int(task)) for task in joined["task_index"]),
-        origins=_origins(path),
-        replan=manifest.get("replan"),
-        env_seed=manifest.get("env_seed"),
-        assets=_assets(manifest),
+        provenance=provenance,
     )
 
 
@@ -173,35 +166,6 @@ def _instruction(path: Path, texts: dict[int, str], task: int) -> str:
     if task not in texts:
         raise _damaged(path, f"meta/tasks.parquet has no task {task}")
     return texts[task]
-
-
-def _origins(path: Path) -> tuple[tuple[str, int], ...]:
-    names = ["gridseval/suite", "gridseval/task"]
-    found = set()
-    for file in sorted(path.glob("meta/episodes/*/*.parquet")):
-        try:
-            rows = read_table(file, names).to_pylist()
-        except UsageError:
-            return ()
-        found |= {tuple(row.get(name) for name in names) for row in rows}
-    return tuple(sorted((str(s), int(t)) for s, t in found if s is not None and t is not None))
-
-
-def _assets(manifest: dict[str, Any]) -> str | None:
-    assets = manifest.get("assets")
-    return assets.get("hash") if isinstance(assets, dict) else None
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """Return how the dataset was collected, as far as it says so."""
-    found: dict[str, Any] = {}
-    for name in (MANIFEST, "meta/gridseval.json"):  # JSON is YAML, too; the later one is copied
-        try:
-            said = read_yaml(path / name)
-        except GridsevalError:
-            continue
-        found |= said if isinstance(said, dict) else {}
-    return found
 
 
 def _hash(path: Path, files: Sequence[Path]) -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
+from gridseval.policies.images import averaged
 from gridseval.training.dataset import Dataset
 from gridseval.training.tables import read_pngs
 
@@ -45,9 +46,10 @@ def cached_images(
         on_image: Called with how many images are decoded, and of how many.
 
     Raises:
-        UsageError: An image is damaged, or smaller than ``px``.
+        UsageError: An image is damaged or smaller than ``px``, or was averaged to another side.
         OutputError: The file cannot be written.
     """
+    dataset.provenance.check_px(dataset.path, px)
     name = f"images-{px}-{'-'.join(cameras)}-{dataset.sha256[:16]}.u8"
     path = (cache or dataset.path) / name
     shape = (dataset.frames, len(cameras), px, px, 3)
@@ -98,6 +100,4 @@ def _decoded(png: bytes, px: int, where: str) -> bytes:
             f"{px} x {px}",
             f"collect with --image-px {px}",
         )
-    if image.width != px:
-        image = image.resize((px, px), Image.Resampling.BOX)
-    return image.tobytes()
+    return averaged(np.asarray(image), px).tobytes()

@@ -39,7 +39,9 @@ def collect_round(
     Raises:
         MachineError: Episodes ended in an error, so that there is no dataset yet.
     """
-    replan = next((dataset.replan for dataset in datasets if dataset.replan), None)
+    replan = next(
+        (dataset.provenance.replan for dataset in datasets if dataset.provenance.replan), None
+    )
     results = []
     for suite, tasks in tasks_of(datasets):
         folder = config.out / "dagger" / f"round-{number}-{suite}"

@@ -22,15 +22,15 @@ def check_origins(config: TrainConfig, datasets: Sequence[Dataset]) -> None:
         return
     seeds = range(config.env_seed, config.env_seed + config.dagger + 1)
     for dataset in datasets:
-        if not dataset.origins:
+        if not dataset.provenance.tasks:
             raise UsageError(
                 f"{dataset.path} does not say of which tasks it is, so that nothing can be "
                 "simulated",
                 "leave out --evaluate-every and --dagger",
             )
-        if dataset.env_seed in seeds:
+        if dataset.provenance.env_seed in seeds:
             raise UsageError(
-                f"{dataset.path} was collected with --env-seed {dataset.env_seed}, so that "
+                f"{dataset.path} was collected with --env-seed {dataset.provenance.env_seed}, so that "
                 "evaluations or rounds would start where its episodes do",
                 "give another --env-seed",
             )
@@ -80,7 +80,7 @@ def evaluate_model(
 
 def tasks_of(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
     """Return each suite with its tasks, as ``--tasks`` has them."""
-    found = sorted({origin for dataset in datasets for origin in dataset.origins})
+    found = sorted({origin for dataset in datasets for origin in dataset.provenance.tasks})
     suites = dict.fromkeys(suite for suite, _ in found)
     return [
         (name, ",".join(str(task) for suite, task in found if suite == name)) for name in suites
