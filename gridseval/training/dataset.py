@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from gridseval.policies.nano.config import ACTION, STATE
 from gridseval.training.provenance import Provenance, read_provenance
 from gridseval.training.tables import AGAIN, numbers, read_table
 
-_VECTORS = {"observation.state": STATE, "label": ACTION}
+_VECTORS = ("observation.state", "label")
+_INDICES = ("episode_index", "task_index")
+_TASKS = "meta/tasks.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +82,17 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         MachineError: ``pyarrow`` is missing.
     """
     info = _read_info(path)
-    _check_features(path, info, cameras, chunk)
+    _check_cameras(path, info, cameras)
+    widths = {name: _width(path, info, name) for name in _VECTORS}
+    _check_widths(path, widths, chunk)
     files = tuple(sorted(path.glob("data/*/*.parquet")))
-    columns = {name: [] for name in (*_VECTORS, "episode_index", "task_index")}  # type: ignore[var-annotated]
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_VECTORS, *_INDICES)}
     for file in files:
         table = read_table(file, list(columns))
-        for name in columns:
-            columns[name].append(numbers(file, table[name], name))
+        for name, parts in columns.items():
+            parts.append(numbers(file, table[name], name, widths.get(name)))
     found = sum(map(len, columns["task_index"]))
-    if not files or found != info.get("total_frames"):
+    if not found or found != info.get("total_frames"):
         raise _damaged(path, f"it has {found} frames, {INFO} says {info.get('total_frames')}")
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     for name in _VECTORS:
@@ -121,7 +125,7 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{path} is not a dataset: cannot read {INFO}: {error.strerror}",
             "a dataset is a folder of gridseval collect; an interrupted one is not whole yet",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, f"{INFO} is not JSON") from error
     if not isinstance(info, dict) or not isinstance(info.get("features"), dict):
         raise _damaged(path, f"{INFO} does not name features")
@@ -133,44 +137,61 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _check_features(path: Path, info: dict[str, Any], cameras: Sequence[str], chunk: int) -> None:
+def _check_cameras(path: Path, info: dict[str, Any], cameras: Sequence[str]) -> None:
     features = info["features"]
     for camera in cameras:
-        if features.get(IMAGE_KEYS[camera], {}).get("dtype") != "image":
+        feature = features.get(IMAGE_KEYS[camera])
+        if not isinstance(feature, dict) or feature.get("dtype") != "image":
             has = [name for name in features if "image" in name] or ["none"]
             raise UsageError(
                 f"{path} has no images {IMAGE_KEYS[camera]}, which nano looks at; it has "
                 f"{', '.join(has)}",
                 "make it with gridseval collect",
             )
-    for name, width in _VECTORS.items():
-        if name not in features:
-            raise UsageError(f"{path} has no {name}", "make it with gridseval collect")
-        (length,) = features[name].get("shape", [0])
-        if length % width or not length:
-            raise UsageError(f"{path}: {name} has {length} numbers, not a multiple of {width}")
-    actions = features["label"]["shape"][0] // ACTION
-    if actions < chunk:
+
+
+def _width(path: Path, info: dict[str, Any], name: str) -> int:
+    """Return how many numbers a frame has of a feature."""
+    if name not in info["features"]:
+        raise UsageError(f"{path} has no {name}", "make it with gridseval collect")
+    feature = info["features"][name]
+    shape = feature.get("shape") if isinstance(feature, dict) else None
+    if not isinstance(shape, list) or len(shape) != 1 or type(shape[0]) is not int:
+        raise _damaged(path, f"{INFO} does not describe {name}")
+    return shape[0]
+
+
+def _check_widths(path: Path, widths: Mapping[str, int], chunk: int) -> None:
+    state, label = widths["observation.state"], widths["label"]
+    if state != STATE:
+        raise UsageError(f"{path}: observation.state has {state} numbers, not {STATE}")
+    if label % ACTION or label < ACTION:
+        raise UsageError(f"{path}: label has {label} numbers, not a multiple of {ACTION}")
+    if label // ACTION < chunk:
         raise UsageError(
-            f"{path}: labels have {actions} actions, the model's chunk has {chunk}",
+            f"{path}: labels have {label // ACTION} actions, the model's chunk has {chunk}",
             "give a --shape with a shorter chunk",
         )
 
 
 def _instructions(path: Path) -> dict[int, str]:
-    rows = read_table(path / "meta/tasks.parquet", ["task_index", "task"]).to_pylist()
-    return {row["task_index"]: row["task"] for row in rows}
+    table = read_table(path / _TASKS, ["task_index", "task"])
+    try:
+        rows = table.to_pylist()
+    except UnicodeDecodeError as error:
+        raise _damaged(path, f"{_TASKS} has an instruction that is not UTF-8 text") from error
+    return {row["task_index"]: row["task"] for row in rows if isinstance(row["task"], str)}
 
 
 def _instruction(path: Path, texts: dict[int, str], task: int) -> str:
     if task not in texts:
-        raise _damaged(path, f"meta/tasks.parquet has no task {task}")
+        raise _damaged(path, f"{_TASKS} has no task {task}")
     return texts[task]
 
 
 def _hash(path: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for file in (path / INFO, path / "meta/tasks.parquet", *files):
+    for file in (path / INFO, path / _TASKS, *files):
         digest.update(file.relative_to(path).as_posix().encode())
         with os_errors(f"cannot read {file}", UsageError), file.open("rb") as stream:
             while block := stream.read(1 << 20):

@@ -18,6 +18,7 @@ from training_doubles import Breaks
 from gridseval.errors import GridsevalError, OutputError, PolicyError, UsageError
 from gridseval.policies.nano.checkpoint import load_nano, save_nano
 from gridseval.training import TrainConfig, train
+from gridseval.training.dataset import read_dataset
 from gridseval.training.snapshot import STATE
 from gridseval.training.trainer import Trainer
 
@@ -54,6 +55,13 @@ def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
     column = change(table[name])
     table = table.set_column(table.column_names.index(name), name, column)
     pyarrow.parquet.write_table(table, dataset / DATA)
+
+
+def empty(dataset: Path) -> None:
+    """Leave no frame, and say so."""
+    table = pyarrow.parquet.read_table(dataset / DATA)
+    pyarrow.parquet.write_table(table.slice(0, 0), dataset / DATA)
+    edit_info(dataset, lambda info: info.update(total_frames=0))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +107,59 @@ def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
             ),
             "label has values that are not finite",
         ),
+        (lambda path: (path / "meta/info.json").write_text("[" * 100_000), "is not JSON"),
+        (
+            lambda path: edit_info(path, lambda info: info["features"].update(label=[56])),
+            "meta/info.json does not describe label",
+        ),
+        (
+            lambda path: edit_info(path, lambda info: info["features"]["label"].update(shape=[28])),
+            "label has 56 numbers per frame, meta/info.json says 28",
+        ),
+        (
+            lambda path: edit_info(
+                path, lambda info: info["features"]["label"].update(shape=[8, 7])
+            ),
+            "meta/info.json does not describe label",
+        ),
+        (
+            lambda path: edit_info(
+                path, lambda info: info["features"]["observation.state"].update(shape=[16])
+            ),
+            "observation.state has 16 numbers, not 8",
+        ),
+        (
+            lambda path: edit_column(
+                path, "observation.state", lambda old: pyarrow.array(["x"] * len(old))
+            ),
+            "observation.state has values that are not numbers in a row",
+        ),
+        (
+            lambda path: edit_column(
+                path, "episode_index", lambda old: pyarrow.array([0.5] * len(old))
+            ),
+            "episode_index has values that are not whole numbers",
+        ),
+        (
+            lambda path: edit_column(
+                path, "label", lambda old: pyarrow.array([[0.0] * 56] * len(old))
+            ),
+            "label has values that are not numbers in a row",
+        ),
+        (
+            lambda path: pyarrow.parquet.write_table(
+                pyarrow.table({"task_index": [0, 1], "task": ["turn on the stove", None]}),
+                path / "meta/tasks.parquet",
+            ),
+            "meta/tasks.parquet has no task 1",
+        ),
+        (lambda path: empty(path), "it has 0 frames"),
+        (
+            lambda path: edit_column(
+                path, "observation.images.wrist", lambda old: pyarrow.array([b"x"] * len(old))
+            ),
+            "file-000.parquet, row 0, wrist: no image",
+        ),
         (
             lambda path: edit_column(
                 path,
@@ -117,6 +178,40 @@ def test_damaged_datasets(
     assert said in message
     assert str(dataset) in message
     assert not list(dataset.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/tasks.parquet", DATA])
+def test_damage_anywhere_is_an_error_or_harmless(
+    tmp_path: Path, make_dataset: Callable[..., Path], name: str
+) -> None:
+    """Flipped bits all over a file: never another exception, never other numbers."""
+    dataset = make_dataset(tmp_path / "small", px=2)
+    file, cameras = dataset / name, ("agentview", "wrist")
+    whole, rng = file.read_bytes(), np.random.default_rng(0)
+    original, refused = read_dataset(dataset, cameras, 4), 0
+    for place in rng.choice(len(whole), 60, replace=False):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(0, 8))
+        file.write_bytes(damaged)
+        try:
+            read = read_dataset(dataset, cameras, 4)
+        except UsageError:
+            refused += 1
+        else:
+            assert np.array_equal(read.labels, original.labels), place
+            assert np.array_equal(read.states, original.states), place
+    assert refused
+
+
+def test_poses_are_no_labels_of_nanos(
+    configure: Configure, tmp_path: Path, make_dataset: Callable[..., Path]
+) -> None:
+    poses = make_dataset(tmp_path / "poses", about={"actions": "absolute", "env_seed": 100})
+    assert "poses are absolute poses" in refusal(configure(datasets=(poses,)))
+    label = {"label": {"name": "oracle"}}
+    about = {"actions": "absolute", "collect": label}
+    relabelled = make_dataset(tmp_path / "relabelled", about=about)
+    train(configure(datasets=(relabelled,)))
 
 
 def test_images_that_are_too_small(configure: Configure, make_dataset: Any, tmp_path: Path) -> None:
