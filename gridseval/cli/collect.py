@@ -26,6 +26,7 @@ from gridseval.cli.options import (
     tasks_option,
     workers_option,
 )
+from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
@@ -129,7 +130,7 @@ def command(out: Path, **options: Any) -> int:
         label_arguments=parsed_policy_arguments(options["label_arguments"]),
         **own,
     )
-    with resumable(out) as bar:
+    with resumable(out, make_progress()) as bar:
         summary, episodes = collect(config, bar)
     click.echo(f"{summary.tally.successes} of {summary.tally.counted} episodes succeeded")
     if summary.tally.errors:

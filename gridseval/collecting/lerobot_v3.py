@@ -31,9 +31,9 @@ from gridseval.collecting.lerobot_meta import (
 from gridseval.collecting.parquet import pyarrow, write_whole
 from gridseval.collecting.staging import IMAGE_KEYS, decoded, read_staged, staged_path
 from gridseval.envs.scene import CONTROL_HZ
+from gridseval.files import write_atomically
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord
-from gridseval.results.run.files import write_atomically
 from gridseval.run_names import EPISODES
 
 

@@ -51,11 +51,12 @@ def make_dataset() -> Callable[..., Path]:
         px: int = 64,
         seed: int = 0,
         about: Mapping[str, Any] | None = None,
+        suite: str = "libero_object",
     ) -> Path:
         records = []
         for trial in range(episodes):
             rng = np.random.default_rng([seed, trial])
-            episode = Episode("libero_object", trial % 2, trial)
+            episode = Episode(suite, trial % 2, trial)
             stage(root / "staged", episode, [_sample(rng, n, px) for n in range(frames)])
             records.append(
                 EpisodeRecord(

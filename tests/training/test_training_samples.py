@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from gridseval.policies.nano.policy import NanoPolicy
 from gridseval.policies.zero import ZeroPolicy
 from gridseval.results import EpisodeRecord
 from gridseval.suites import Episode
+from gridseval.training import image_cache
 from gridseval.training.augmentation import augmented
 from gridseval.training.averages import rate_at
 from gridseval.training.dataset import read_dataset
@@ -88,6 +91,26 @@ def test_images_are_not_averaged_twice(tmp_path: Path, tiny: Any, kept: int, ref
         cached_images(dataset, CAMERAS, 32)
     assert "--image-px 32" in str(caught.value.hint)
     assert not list((tmp_path / "data").glob("images-*"))
+
+
+def test_two_trainings_decode_once(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun at once on the same data, one decodes and the other waits; no image is black."""
+    decoded: list[str] = []
+    decode = image_cache._decoded
+    read = read_dataset(dataset, CAMERAS, 4)
+
+    def slow(png: bytes, px: int, where: str) -> bytes:
+        time.sleep(0.001)
+        decoded.append(where)
+        return decode(png, px, where)
+
+    monkeypatch.setattr(image_cache, "_decoded", slow)
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(cached_images, read, CAMERAS, 32) for _ in range(3)]
+        images = [np.array(each.result()) for each in found]
+    assert len(decoded) == len(set(decoded)) == 2 * read.frames
+    assert all(np.array_equal(images[0], each) for each in images)
+    assert (images[0].reshape(2 * read.frames, -1).max(1) > 0).all()
 
 
 def observations(frames: Any) -> dict[str, Any]:
