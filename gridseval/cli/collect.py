@@ -85,6 +85,7 @@ _machine = section_option(MACHINE)
 @_policy(
     "--label", type=Text(), metavar="NAME", help="Policy that labels  [default: the acting one]"
 )
+@_policy("--label-ckpt", "label_checkpoint", type=Text(), metavar="PATH", help="Its checkpoint.")
 @_policy(
     "--label-arg",
     "label_arguments",
@@ -116,9 +117,8 @@ def command(out: Path, **options: Any) -> int:
     from gridseval.collecting import CollectConfig, collect
     from gridseval.evaluation import RunConfig
 
-    own = {
-        name: options.pop(name) for name in ("label", "noise", "noise_share", "image_px", "keep")
-    }
+    names = ("label", "label_checkpoint", "noise", "noise_share", "image_px", "keep")
+    own = {name: options.pop(name) for name in names}
     config = CollectConfig(
         run=RunConfig(
             out=out,
