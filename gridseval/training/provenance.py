@@ -75,9 +75,9 @@ class Provenance:
 def read_provenance(path: Path) -> Provenance:
     """Return what a dataset says of how it was collected; what is not there or odd is left out."""
     said: dict[str, Any] = {}
-    for read in (lambda: read_yaml(path / MANIFEST), lambda: _json(path / ABOUT)):
+    for read, name in ((read_yaml, MANIFEST), (_json, ABOUT)):
         try:
-            found = read()
+            found = read(path / name)
         except (GridsevalError, OSError, ValueError, RecursionError):
             continue
         said |= found if isinstance(found, dict) else {}  # the later one is copied
