@@ -26,6 +26,7 @@ from gridseval.cli.options import (
     tasks_option,
     workers_option,
 )
+from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
@@ -84,6 +85,7 @@ _machine = section_option(MACHINE)
 @_policy(
     "--label", type=Text(), metavar="NAME", help="Policy that labels  [default: the acting one]"
 )
+@_policy("--label-ckpt", "label_checkpoint", type=Text(), metavar="PATH", help="Its checkpoint.")
 @_policy(
     "--label-arg",
     "label_arguments",
@@ -115,9 +117,8 @@ def command(out: Path, **options: Any) -> int:
     from gridseval.collecting import CollectConfig, collect
     from gridseval.evaluation import RunConfig
 
-    own = {
-        name: options.pop(name) for name in ("label", "noise", "noise_share", "image_px", "keep")
-    }
+    names = ("label", "label_checkpoint", "noise", "noise_share", "image_px", "keep")
+    own = {name: options.pop(name) for name in names}
     config = CollectConfig(
         run=RunConfig(
             out=out,
@@ -129,7 +130,7 @@ def command(out: Path, **options: Any) -> int:
         label_arguments=parsed_policy_arguments(options["label_arguments"]),
         **own,
     )
-    with resumable(out) as bar:
+    with resumable(out, make_progress()) as bar:
         summary, episodes = collect(config, bar)
     click.echo(f"{summary.tally.successes} of {summary.tally.counted} episodes succeeded")
     if summary.tally.errors:

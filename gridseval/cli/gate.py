@@ -148,10 +148,10 @@ def _number_or_share(text: str) -> float:
 
 
 def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
+    from gridseval.files import write_atomically
     from gridseval.os_errors import RUN_HINTS, os_errors
     from gridseval.results.gate.junit import render_junit
     from gridseval.results.gate.markdown import render_gate_markdown
-    from gridseval.results.run.files import write_atomically
 
     if junit is not None:
         write_atomically(junit, render_junit(verdict))

@@ -29,6 +29,7 @@ from gridseval.cli.options import (
     tasks_option,
     workers_option,
 )
+from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
@@ -160,7 +161,7 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **options,
     )
-    with resumable(config.out) as bar:
+    with resumable(config.out, make_progress()) as bar:
         summary = evaluate(config, bar)
     click.echo(render_terminal(summary))
     click.echo(f"\nrun: {config.out}")

@@ -22,6 +22,7 @@ from gridseval.cli.options import (
     tasks_option,
     workers_option,
 )
+from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
@@ -109,7 +110,7 @@ def command(suites: tuple[str, ...], form: str, list_file: Path | None, **option
         raise none_available(plans[0].suite, tuple(plans[0].lacking.values()))
     maps = []
     for plan in plans:
-        with resumable(config.out) as bar:
+        with resumable(config.out, make_progress()) as bar:
             maps.append(make_map(config, plan, bar))
     click.echo(map_markdown(maps, whole=False) if form == "md" else map_text(maps))
     if list_file is not None:

@@ -18,6 +18,7 @@ from gridseval.cli.options import (
     libero_plus_option,
     parsed_policy_arguments,
 )
+from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
 
 _model = section_option("Model")
@@ -61,7 +62,7 @@ MODELS = ("nano",)
 @_simulator("--env-seed", type=int, metavar="N", help="Other than the data's  [default: 300]")
 @_machine("--device", type=Text(), metavar="NAME", help="cpu, cuda, cuda:1  [default: a GPU]")
 @_machine("--threads", type=int, metavar="N", help="torch's on the CPU  [default: 1]")
-@_machine("--precision", type=Text(), metavar="NAME", help="auto, float32 or bf16")
+@_machine("--precision", type=Text(), metavar="NAME", help="float32 or bf16  [default: auto]")
 @_machine("--workers", type=int, metavar="N", help="Of the simulator  [default: one per core]")
 @_machine("--cache", type=FilePath(), metavar="DIR", help="Decoded images  [default: DATASET]")
 @assets_option()
@@ -89,23 +90,20 @@ def command(model: str, datasets: tuple[Path, ...], shape: Path | None, **option
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **given,
     )
-    progress = make_training_progress()
-    try:
+    with resumable(config.out, make_training_progress()) as progress:
         state = train(config, progress)
-    except KeyboardInterrupt as error:
-        error.args = (f"the same command with --out {config.out} resumes",)
-        raise
-    finally:
-        progress.close()
     _report(config.out, state)
 
 
 def _report(out: Path, state: Any) -> None:
-    validated = [row for row in state.rows if row["validation"] is not None]
-    held = f", L1 on held-out episodes {validated[-1]['validation']:.4f}" if validated else ""
-    click.echo(f"{state.step} steps in {state.seconds / 60:.1f} min{held}")
+    from gridseval.cli.training_progress import validation_of
+    from gridseval.training.success import errors_of
+
+    held = validation_of(state)
+    shown = "" if held is None else f", L1 on held-out episodes {held:.4f}"
+    click.echo(f"{state.step} steps in {state.seconds / 60:.1f} min{shown}")
     for each in state.evaluations:
         if each["step"] == state.evaluations[-1]["step"]:
-            solved = f"{each['successes']} of {each['episodes']}"
-            click.echo(f"{each['suite']}: {solved} episodes on fresh starts solved")
+            solved = f"{each['successes']} of {each['episodes']} episodes on fresh starts solved"
+            click.echo(f"{each['suite']}: {solved}{errors_of(each)}")
     click.echo(f"checkpoint: {out}")

@@ -26,7 +26,7 @@ def make_training_progress() -> TrainingLines:
 
 
 class TrainingLines:
-    """A line per half minute at most, with step, loss, samples per second and time left.
+    """A line per half minute at most, with step, losses, steps per second and time left.
 
     Args:
         write: Takes a line.
@@ -86,6 +86,9 @@ class TrainingLines:
         step, before = self._first
         elapsed_s = self._clock() - self._began_s
         parts = [f"step {state.step}", f"loss {self._loss:.4f}"]
+        held = validation_of(state)
+        if held is not None:
+            parts.append(f"held-out {held:.4f}")
         if state.step > step and elapsed_s > 0:
             parts.append(f"{(state.step - step) / elapsed_s:.2f} steps/s")
         if before < share < 1 and elapsed_s > 0:
@@ -125,6 +128,12 @@ class TrainingBar(TrainingLines):
             self._bar = tqdm(total=1.0, desc="nano", mininterval=0.2, bar_format=_BAR)
         self._bar.set_postfix_str(self._text(state, share), refresh=False)
         self._bar.update(min(share, 1.0) - self._bar.n)
+
+
+def validation_of(state: TrainingState) -> float | None:
+    """Return the last loss on held-out episodes, if there is one."""
+    rows = (row["validation"] for row in reversed(state.rows))
+    return next((held for held in rows if held is not None), None)
 
 
 def _to_standard_error(line: str) -> None:

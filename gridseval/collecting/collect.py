@@ -32,6 +32,8 @@ _ABOUT = (
     "seeding",
     "seed",
     "protocol",
+    "image_px",
+    "actions",
     "perturb",
 )
 """Keys of ``run.yaml`` that a dataset keeps where only its own files are copied."""
@@ -113,7 +115,9 @@ class _Recording:
             )
         staged = run.path / _STAGED
         if not (run.path / INFO).is_file():
-            about = {key: run.manifest[key] for key in _ABOUT if key in run.manifest}
+            # Like a run's manifest, which says only where its starts are not stored ones.
+            about = {"starts": "stored"}
+            about |= {key: run.manifest[key] for key in _ABOUT if key in run.manifest}
             about |= {"collect": run.manifest["collect"], "assets": run.manifest["assets"]}
             write_dataset(run.path, staged, kept, self._replan, about)
         if staged.exists():

@@ -19,7 +19,8 @@ class CollectConfig:
     Attributes:
         run: Which episodes, who acts in them, and where everything is written.
         label: Policy whose chunks are recorded as labels: a registered name, ``module:Class`` or
-            ``file.py:Class``; ``None`` for the acting one.
+            ``file.py:Class``; ``None`` for the acting one, or the kind of ``label_checkpoint``.
+        label_checkpoint: The labelling policy's checkpoint, or ``None``.
         label_arguments: Its constructor arguments, as text.
         noise: Standard deviation of the noise on executed translations, in units of actions;
             rotations get a third of it. Labels have none.
@@ -34,6 +35,7 @@ class CollectConfig:
 
     run: RunConfig
     label: str | None = None
+    label_checkpoint: str | None = None
     label_arguments: Mapping[str, str] = field(default_factory=dict)
     noise: float = 0.0
     noise_share: float = 0.4
@@ -48,8 +50,15 @@ class CollectConfig:
             raise UsageError(f"--noise-share must be within 0 and 1, not {self.noise_share:g}")
         if self.keep not in KEEPS:
             raise UsageError(f"--keep {self.keep!r} is none of {', '.join(KEEPS)}")
-        if self.label_arguments and self.label is None:
-            raise UsageError("--label-arg is for the policy of --label, which is not given")
+        if self.label_arguments and not self.labels:
+            raise UsageError(
+                "--label-arg is for the policy of --label or --label-ckpt, and neither is given"
+            )
+
+    @property
+    def labels(self) -> bool:
+        """Whether another policy than the acting one labels."""
+        return self.label is not None or self.label_checkpoint is not None
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""

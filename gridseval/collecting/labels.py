@@ -24,13 +24,15 @@ def labelling_policy(config: CollectConfig, acting: LoadedPolicy, seed: int) -> 
         UsageError: It needs other environments than the run has.
         PolicyError: It cannot be loaded.
     """
-    if config.label is None:
+    if not config.labels:
         return acting
-    arguments = {**_LABELS_WITH.get(config.label, {}), **config.label_arguments}
-    labelling = load_policy(config.label, None, arguments, seed)
+    arguments = {**_LABELS_WITH.get(config.label or "", {}), **config.label_arguments}
+    labelling = load_policy(
+        config.label, config.label_checkpoint, arguments, seed, config.run.trust_remote_code
+    )
     if labelling.needs not in (EnvironmentNeeds(), acting.needs):
         raise UsageError(
-            f"policy {config.label!r} needs other environments than policy {acting.name!r}",
+            f"policy {labelling.name!r} needs other environments than policy {acting.name!r}",
             "label with one that takes the acting policy's, such as oracle",
         )
     return labelling

@@ -13,6 +13,8 @@ from gridseval.envs.scene import CONTROL_HZ
 from gridseval.results import EpisodeRecord
 
 INFO = "meta/info.json"
+ABOUT = "meta/gridseval.json"
+"""How the dataset was collected."""
 FILE_MB = 100
 FILES_PER_CHUNK = 1000
 FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"

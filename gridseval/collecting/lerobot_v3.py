@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gridseval.collecting.feature_statistics import FeatureStatistics
 from gridseval.collecting.lerobot_meta import (
+    ABOUT,
     FILE,
     FILE_MB,
     FILES_PER_CHUNK,
@@ -30,9 +31,9 @@ from gridseval.collecting.lerobot_meta import (
 from gridseval.collecting.parquet import pyarrow, write_whole
 from gridseval.collecting.staging import IMAGE_KEYS, decoded, read_staged, staged_path
 from gridseval.envs.scene import CONTROL_HZ
+from gridseval.files import write_atomically
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord
-from gridseval.results.run.files import write_atomically
 from gridseval.run_names import EPISODES
 
 
@@ -66,7 +67,7 @@ def write_dataset(
     episodes = FILE.format(chunk_index=0, file_index=0)
     write_whole(root / "meta/episodes" / episodes, episode_table(places))
     _write_json(root / "meta/stats.json", statistics.table())
-    _write_json(root / "meta/gridseval.json", {**about, "replan": replan})
+    _write_json(root / ABOUT, {**about, "replan": replan})
     # Last, for it says that the dataset is whole.
     _write_json(root / INFO, info(shapes, places, replan))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from gridseval.collecting.noise import ActionNoise
 from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, CheckedChunk, LoadedPolicy, check_chunk
+from gridseval.policies.images import averaged
 from gridseval.policies.protocol import Observations
 from gridseval.suites import Episode
 
@@ -138,13 +138,7 @@ class RecordingPolicy:
             )
 
     def _seen(self, observations: Observations, row: int) -> Mapping[str, Any]:
-        images = {key: averaged(observations[key][row], self._px) for key in IMAGES}
-        return {**images, "state": observations["state"][row].copy()}
-
-
-def averaged(image: NDArray[np.uint8], px: int | None) -> NDArray[np.uint8]:
-    """Return a copy of an image, uint8 (px, px, 3), of whose pixels each is the mean of an area."""
-    if px is None or image.shape[:2] == (px, px):
-        return image.copy()
-    shown = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(shown.resize((px, px), Image.Resampling.BOX))
+        copies = {key: observations[key][row].copy() for key in (*IMAGES, "state")}
+        if self._px is not None:
+            copies |= {key: averaged(copies[key], self._px) for key in IMAGES}
+        return copies

@@ -97,15 +97,31 @@ class ImagePipeline:
         return frame if self.crop_area is None else crop_and_resize(frame, self.crop_area)
 
 
+def averaged(frame: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
+    """Return a frame averaged to uint8 (px, px, 3), or the frame itself where it has that size.
+
+    ``gridseval collect``, ``gridseval train`` and nano's runs share it: were their roundings
+    others, a model would be shown other images than it was trained on.
+
+    Args:
+        frame: uint8 (height, width, 3).
+        px: Side of the image.
+    """
+    if frame.shape[:2] == (px, px):
+        return frame
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return np.asarray(image.resize((px, px), Image.Resampling.BOX))
+
+
 def _resized(frame: NDArray[np.uint8], px: int, resize: Resize) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     if (height, width) == (px, px):
         return frame
     if resize == "lanczos3":
         return resize_lanczos3(frame, px)
-    image = Image.fromarray(np.ascontiguousarray(frame))
     if resize == "area":
-        return np.asarray(image.resize((px, px), Image.Resampling.BOX))
+        return averaged(frame, px)
+    image = Image.fromarray(np.ascontiguousarray(frame))
     if resize == "bilinear":
         return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
     # As openpi's own: sizes are cut to whole pixels, the odd one of the padding goes to the end.

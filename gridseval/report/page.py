@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from gridseval import __version__
+from gridseval.files import write_atomically
 from gridseval.report.bars import TaskChart, task_chart
 from gridseval.report.cautions import Caution, cautions
 from gridseval.report.episodes import Group, groups
@@ -21,7 +22,6 @@ from gridseval.report.heat import HeatMap, heat_map
 from gridseval.report.provenance import Entry, provenance
 from gridseval.report.source import ReportRun
 from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
-from gridseval.results.run.files import write_atomically
 from gridseval.run_names import REPORT
 
 _TEMPLATES = Path(__file__).parent / "templates"

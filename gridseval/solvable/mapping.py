@@ -7,10 +7,10 @@ from typing import Any
 
 from gridseval.envs.task_files import TaskFiles
 from gridseval.evaluation import NoExtension, Progress, RunConfig, evaluate
+from gridseval.files import write_atomically
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.policies.oracle.source import expert_sha256
 from gridseval.results import EpisodeRecord, read_run
-from gridseval.results.run.files import write_atomically
 from gridseval.run_names import MAP, MAP_MARKDOWN
 from gridseval.solvable.config import SolvableConfig
 from gridseval.solvable.map_file import write_rows

@@ -14,7 +14,7 @@ import yaml
 from gridseval import __version__
 from gridseval.config import load_yaml
 from gridseval.errors import OutputError, UsageError
-from gridseval.results.run.files import write_atomically
+from gridseval.files import write_atomically
 from gridseval.solvable.task_map import MapRow, TaskMap
 
 _HEAD = """\

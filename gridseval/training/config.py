@@ -133,9 +133,18 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:  # true for nan, too
                 option = "--" + name.removesuffix("_s").replace("_", "-")
-                raise UsageError(f"{option} must be within {least:g} and {most:g}, not {value:g}")
+                raise UsageError(
+                    f"{option} must be within {least:g} and {most:g}, not {_shown(value)}"
+                )
         if self.precision not in PRECISIONS:
             raise UsageError(f"--precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+        if self.shape is not None and self.pruner is None and self.init is None:
+            named = self.shape.pruner.name
+            if named != "dense":
+                raise UsageError(
+                    f"--shape names the pruner {named!r}, and only its numbers are taken",
+                    f"--pruner {named} with its --policy-arg, or --pruner dense",
+                )
         if self.pruner_arguments and self.pruner is None:
             key = next(iter(self.pruner_arguments))
             raise UsageError(f"--policy-arg {key}=… is a pruner's", "name it with --pruner")
@@ -153,3 +162,7 @@ class TrainConfig:
         values["minutes"] = self.most_minutes
         values["pruner_arguments"] = dict(self.pruner_arguments)
         return values
+
+
+def _shown(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) or abs(value) < 2**63 else "a longer number"

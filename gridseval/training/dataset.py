@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from gridseval.collecting.lerobot_meta import INFO
 from gridseval.collecting.staging import IMAGE_KEYS
-from gridseval.config import read_yaml
-from gridseval.errors import GridsevalError, UsageError
+from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
 from gridseval.policies.nano.config import ACTION, STATE
-from gridseval.run_names import MANIFEST
+from gridseval.training.provenance import Provenance, read_provenance
 from gridseval.training.tables import AGAIN, numbers, read_table
 
-_VECTORS = {"observation.state": STATE, "label": ACTION}
+_VECTORS = ("observation.state", "label")
+_INDICES = ("episode_index", "task_index")
+_TASKS = "meta/tasks.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +37,7 @@ class Dataset:
         labels: float32 (N, H, 7).
         episodes: int64 (N,), ascending.
         instructions: Of each sample.
-        origins: Suite and index of each task in it; empty for datasets of other programs.
-        replan: Policy steps between frames; ``None`` for datasets of other programs.
-        env_seed: The simulator's; ``None`` for datasets of other programs.
-        assets: Hash of the assets; ``None`` for datasets of other programs.
+        provenance: How it was collected.
     """
 
     path: Path
@@ -49,10 +47,7 @@ class Dataset:
     labels: NDArray[np.float32]
     episodes: NDArray[np.int64]
     instructions: tuple[str, ...]
-    origins: tuple[tuple[str, int], ...]
-    replan: int | None
-    env_seed: int | None
-    assets: str | None
+    provenance: Provenance
 
     @property
     def frames(self) -> int:
@@ -61,14 +56,16 @@ class Dataset:
 
     def describe(self) -> dict[str, Any]:
         """Return what ``train.yaml`` says about it, of plain values."""
+        origin = self.provenance
         return {
             "path": str(self.path),
             "sha256": self.sha256,
             "frames": self.frames,
             "episodes": len(np.unique(self.episodes)),
-            "tasks": [f"{suite}:{task}" for suite, task in self.origins],
-            "env_seed": self.env_seed,
-            "assets": self.assets,
+            "tasks": [f"{suite}:{task}" for suite, task in origin.tasks],
+            "starts": origin.starts,
+            "env_seed": origin.env_seed,
+            "assets": origin.assets,
         }
 
 
@@ -85,22 +82,25 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         MachineError: ``pyarrow`` is missing.
     """
     info = _read_info(path)
-    _check_features(path, info, cameras, chunk)
+    _check_cameras(path, info, cameras)
+    widths = {name: _width(path, info, name) for name in _VECTORS}
+    _check_widths(path, widths, chunk)
     files = tuple(sorted(path.glob("data/*/*.parquet")))
-    columns = {name: [] for name in (*_VECTORS, "episode_index", "task_index")}  # type: ignore[var-annotated]
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_VECTORS, *_INDICES)}
     for file in files:
         table = read_table(file, list(columns))
-        for name in columns:
-            columns[name].append(numbers(file, table[name], name))
+        for name, parts in columns.items():
+            parts.append(numbers(file, table[name], name, widths.get(name)))
     found = sum(map(len, columns["task_index"]))
-    if not files or found != info.get("total_frames"):
+    if not found or found != info.get("total_frames"):
         raise _damaged(path, f"it has {found} frames, {INFO} says {info.get('total_frames')}")
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     for name in _VECTORS:
         if not np.isfinite(joined[name]).all():
             raise _damaged(path, f"{name} has values that are not finite")
     texts = _instructions(path)
-    manifest = _manifest(path)
+    provenance = read_provenance(path)
+    provenance.check_labels(path)
     return Dataset(
         path=path,
         sha256=_hash(path, files),
@@ -109,10 +109,7 @@ def read_dataset(path: Path, cameras: Sequence[str], chunk: int) -> Dataset:
         labels=joined["label"].reshape(found, -1, ACTION)[:, :chunk].astype(np.float32),
         episodes=joined["episode_index"],
         instructions=tuple(_instruction(path, texts, int(task)) for task in joined["task_index"]),
-        origins=_origins(path),
-        replan=manifest.get("replan"),
-        env_seed=manifest.get("env_seed"),
-        assets=_assets(manifest),
+        provenance=provenance,
     )
 
 
@@ -128,7 +125,7 @@ def _read_info(path: Path) -> dict[str, Any]:
             f"{path} is not a dataset: cannot read {INFO}: {error.strerror}",
             "a dataset is a folder of gridseval collect; an interrupted one is not whole yet",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, f"{INFO} is not JSON") from error
     if not isinstance(info, dict) or not isinstance(info.get("features"), dict):
         raise _damaged(path, f"{INFO} does not name features")
@@ -140,73 +137,61 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _check_features(path: Path, info: dict[str, Any], cameras: Sequence[str], chunk: int) -> None:
+def _check_cameras(path: Path, info: dict[str, Any], cameras: Sequence[str]) -> None:
     features = info["features"]
     for camera in cameras:
-        if features.get(IMAGE_KEYS[camera], {}).get("dtype") != "image":
+        feature = features.get(IMAGE_KEYS[camera])
+        if not isinstance(feature, dict) or feature.get("dtype") != "image":
             has = [name for name in features if "image" in name] or ["none"]
             raise UsageError(
                 f"{path} has no images {IMAGE_KEYS[camera]}, which nano looks at; it has "
                 f"{', '.join(has)}",
                 "make it with gridseval collect",
             )
-    for name, width in _VECTORS.items():
-        if name not in features:
-            raise UsageError(f"{path} has no {name}", "make it with gridseval collect")
-        (length,) = features[name].get("shape", [0])
-        if length % width or not length:
-            raise UsageError(f"{path}: {name} has {length} numbers, not a multiple of {width}")
-    actions = features["label"]["shape"][0] // ACTION
-    if actions < chunk:
+
+
+def _width(path: Path, info: dict[str, Any], name: str) -> int:
+    """Return how many numbers a frame has of a feature."""
+    if name not in info["features"]:
+        raise UsageError(f"{path} has no {name}", "make it with gridseval collect")
+    feature = info["features"][name]
+    shape = feature.get("shape") if isinstance(feature, dict) else None
+    if not isinstance(shape, list) or len(shape) != 1 or type(shape[0]) is not int:
+        raise _damaged(path, f"{INFO} does not describe {name}")
+    return shape[0]
+
+
+def _check_widths(path: Path, widths: Mapping[str, int], chunk: int) -> None:
+    state, label = widths["observation.state"], widths["label"]
+    if state != STATE:
+        raise UsageError(f"{path}: observation.state has {state} numbers, not {STATE}")
+    if label % ACTION or label < ACTION:
+        raise UsageError(f"{path}: label has {label} numbers, not a multiple of {ACTION}")
+    if label // ACTION < chunk:
         raise UsageError(
-            f"{path}: labels have {actions} actions, the model's chunk has {chunk}",
+            f"{path}: labels have {label // ACTION} actions, the model's chunk has {chunk}",
             "give a --shape with a shorter chunk",
         )
 
 
 def _instructions(path: Path) -> dict[int, str]:
-    rows = read_table(path / "meta/tasks.parquet", ["task_index", "task"]).to_pylist()
-    return {row["task_index"]: row["task"] for row in rows}
+    table = read_table(path / _TASKS, ["task_index", "task"])
+    try:
+        rows = table.to_pylist()
+    except UnicodeDecodeError as error:
+        raise _damaged(path, f"{_TASKS} has an instruction that is not UTF-8 text") from error
+    return {row["task_index"]: row["task"] for row in rows if isinstance(row["task"], str)}
 
 
 def _instruction(path: Path, texts: dict[int, str], task: int) -> str:
     if task not in texts:
-        raise _damaged(path, f"meta/tasks.parquet has no task {task}")
+        raise _damaged(path, f"{_TASKS} has no task {task}")
     return texts[task]
-
-
-def _origins(path: Path) -> tuple[tuple[str, int], ...]:
-    names = ["gridseval/suite", "gridseval/task"]
-    found = set()
-    for file in sorted(path.glob("meta/episodes/*/*.parquet")):
-        try:
-            rows = read_table(file, names).to_pylist()
-        except UsageError:
-            return ()
-        found |= {tuple(row.get(name) for name in names) for row in rows}
-    return tuple(sorted((str(s), int(t)) for s, t in found if s is not None and t is not None))
-
-
-def _assets(manifest: dict[str, Any]) -> str | None:
-    assets = manifest.get("assets")
-    return assets.get("hash") if isinstance(assets, dict) else None
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """Return how the dataset was collected, as far as it says so."""
-    found: dict[str, Any] = {}
-    for name in (MANIFEST, "meta/gridseval.json"):  # JSON is YAML, too; the later one is copied
-        try:
-            said = read_yaml(path / name)
-        except GridsevalError:
-            continue
-        found |= said if isinstance(said, dict) else {}
-    return found
 
 
 def _hash(path: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for file in (path / INFO, path / "meta/tasks.parquet", *files):
+    for file in (path / INFO, path / _TASKS, *files):
         digest.update(file.relative_to(path).as_posix().encode())
         with os_errors(f"cannot read {file}", UsageError), file.open("rb") as stream:
             while block := stream.read(1 << 20):

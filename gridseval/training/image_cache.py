@@ -8,18 +8,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
+from gridseval.policies.images import averaged
 from gridseval.training.dataset import Dataset
 from gridseval.training.tables import read_pngs
 
+_LOCK = ".images.lock"
 _HINTS = {
     errno.ENOSPC: "free some space, or name a folder on another disk with --cache",
     errno.EDQUOT: "free some space, or name a folder on another disk with --cache",
@@ -45,16 +49,27 @@ def cached_images(
         on_image: Called with how many images are decoded, and of how many.
 
     Raises:
-        UsageError: An image is damaged, or smaller than ``px``.
+        UsageError: An image is damaged or smaller than ``px``, or was averaged to another side.
         OutputError: The file cannot be written.
     """
+    dataset.provenance.check_px(dataset.path, px)
     name = f"images-{px}-{'-'.join(cameras)}-{dataset.sha256[:16]}.u8"
     path = (cache or dataset.path) / name
     shape = (dataset.frames, len(cameras), px, px, 3)
-    if not path.is_file() or path.stat().st_size != int(np.prod(shape)):
-        _write(path, dataset, cameras, px, on_image)
+    size = int(np.prod(shape, dtype=np.int64))
+    if not _is_whole(path, size):
+        with os_errors(f"cannot write {path}", hint=_HINTS):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # One process decodes, and others that train on the same data wait for it.
+            with FileLock(path.with_name(_LOCK)):
+                if not _is_whole(path, size):
+                    _write(path, dataset, cameras, px, on_image)
     with os_errors(f"cannot read {path}"):
         return np.memmap(path, np.uint8, "r", shape=shape)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def _write(
@@ -69,7 +84,6 @@ def _write(
     done = 0
     try:
         with os_errors(f"cannot write {path}", hint=_HINTS):
-            path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as stream:
                 for file in dataset.files:
                     views = [read_pngs(file, camera) for camera in cameras]
@@ -78,6 +92,8 @@ def _write(
                             stream.write(_decoded(png, px, f"{file}, row {row}, {camera}"))
                         done += 1
                         on_image(done, dataset.frames)
+                stream.flush()
+                os.fsync(stream.fileno())
             part.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -98,6 +114,4 @@ def _decoded(png: bytes, px: int, where: str) -> bytes:
             f"{px} x {px}",
             f"collect with --image-px {px}",
         )
-    if image.width != px:
-        image = image.resize((px, px), Image.Resampling.BOX)
-    return image.tobytes()
+    return averaged(np.asarray(image), px).tobytes()

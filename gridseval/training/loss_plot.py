@@ -30,7 +30,7 @@ def draw_loss(
         for name in ("loss", "validation")
     }
     losses = [float(loss) for line in lines.values() for _, loss in line if loss]
-    steps = max([1.0, *(float(row["step"] or 0) for row in rows)])
+    steps = max([1.0, *(float(each["step"] or 0) for each in (*rows, *evaluations))])
     low, high = _bounds(losses)
     axes = _Axes(steps, math.log(low), math.log(high))
     parts = [

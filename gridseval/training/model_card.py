@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gridseval.training.success import errors_of
+
 
 def model_card(record: Mapping[str, Any]) -> str:
     """Return the text.
@@ -65,7 +67,8 @@ def _successes(evaluations: list[Mapping[str, Any]]) -> list[str]:
         if each["step"] == last:
             interval = each["interval"]
             text = "–" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"
-            rows.append(f"| {each['suite']} | {each['successes']}/{each['episodes']} | {text} |")
+            solved = f"{each['successes']}/{each['episodes']}{errors_of(each)}"
+            rows.append(f"| {each['suite']} | {solved} | {text} |")
     return [*rows, "", f"On fresh starts, after step {last}, in training."]
 
 

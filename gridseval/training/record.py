@@ -23,6 +23,7 @@ from gridseval.versions import versions_of
 RECORD = "train.yaml"
 SCHEMA = 1
 _PACKAGES = ("numpy", "pillow", "pyarrow", "mujoco")
+_MAY_DIFFER = {"device": "--device", "precision": "--precision", "threads": "--threads"}
 _DECIDING = ("arguments", "shape", "data", "init")
 
 
@@ -94,7 +95,8 @@ def check_same(out: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) 
     for part in _DECIDING:
         has, wants = _flat(stored.get(part), part), _flat(wanted[part], part)
         for key in (*wants, *has):
-            if key.endswith(".path"):  # data and checkpoints may be moved
+            # Data and checkpoints may be moved; hashes stand for all that is said of them.
+            if part in ("data", "init") and not key.endswith((".sha256", ".count")):
                 continue
             if has.get(key) != wants.get(key):
                 raise OutputError(
@@ -102,6 +104,16 @@ def check_same(out: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) 
                     f"now it is {wants.get(key)}",
                     "name another folder with --out",
                 )
+
+
+def changes_of(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what has changed since a training began and may, but changes the last bits."""
+    return tuple(
+        f"began with {name} {stored[key]}, goes on with {wanted[key]}: not to the bit what it "
+        "would have been"
+        for key, name in _MAY_DIFFER.items()
+        if key in stored and stored[key] != wanted[key]
+    )
 
 
 def _flat(tree: Any, name: str) -> dict[str, str]:

@@ -6,18 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridseval.collecting import CollectConfig, collect
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import MachineError
 from gridseval.evaluation import Progress
+from gridseval.policies.nano.config import NanoConfig
 from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset
 from gridseval.training.success import run_of, tasks_of
+
+
+def frame_steps(datasets: Sequence[Dataset], chunk: int) -> int:
+    """Return the policy steps between frames of a round.
+
+    Args:
+        datasets: Whose first one says it.
+        chunk: The model's actions per query, which a frame must not outlast.
+    """
+    said = next((d.provenance.replan for d in datasets if d.provenance.replan), chunk)
+    return max(n for n in range(1, min(said, chunk) + 1) if CONTROL_HZ % n == 0)
 
 
 def collect_round(
     config: TrainConfig,
     datasets: Sequence[Dataset],
     number: int,
-    px: int,
+    shape: NanoConfig,
     device: str,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
@@ -29,26 +42,26 @@ def collect_round(
         config: The training's.
         datasets: Whose tasks.
         number: The round's, from 1.
-        px: Side of the images.
+        shape: The model's.
         device: Of the policy.
         progress: Shows how far it is.
 
     Returns:
-        One result per suite, of plain values; ``path`` is the dataset's.
+        One result per suite, of plain values; ``path`` is the dataset's, relative to
+        ``config.out``.
 
     Raises:
         MachineError: Episodes ended in an error, so that there is no dataset yet.
     """
-    replan = next((dataset.replan for dataset in datasets if dataset.replan), None)
     results = []
     for suite, tasks in tasks_of(datasets):
         folder = config.out / "dagger" / f"round-{number}-{suite}"
         run = run_of(
             config, folder, suite, tasks, device, config.dagger_starts, config.env_seed + number,
-            replan,
+            frame_steps(datasets, shape.chunk),
         )  # fmt: skip
         summary, episodes = collect(
-            CollectConfig(run, label=config.label, image_px=px, keep="all"), progress
+            CollectConfig(run, label=config.label, image_px=shape.image_px, keep="all"), progress
         )
         if not episodes:
             raise MachineError(
@@ -60,7 +73,7 @@ def collect_round(
             {
                 "round": number,
                 "suite": suite,
-                "path": str(folder),
+                "path": str(folder.relative_to(config.out)),
                 "successes": summary.tally.successes,
                 "episodes": episodes,
             }

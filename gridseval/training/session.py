@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
@@ -17,6 +17,7 @@ from gridseval.policies.nano.policy import threads_set_to
 from gridseval.policies.torch_file import check_device
 from gridseval.training.averages import rate_at
 from gridseval.training.config import TrainConfig
+from gridseval.training.data_checks import check_distinct, notes_on
 from gridseval.training.dataset import Dataset, read_dataset
 from gridseval.training.image_cache import cached_images
 from gridseval.training.output import VALIDATED, Output, open_output
@@ -26,7 +27,7 @@ from gridseval.training.rounds import collect_round
 from gridseval.training.samples import hold_out, join_samples, order
 from gridseval.training.snapshot import TrainingState, load_state
 from gridseval.training.start import set_normalisation, start_model
-from gridseval.training.success import check_origins, evaluate_model
+from gridseval.training.success import check_simulation, errors_of, evaluate_model
 from gridseval.training.trainer import LossError, Trainer
 
 ROW_EVERY = 20
@@ -55,7 +56,10 @@ def train(config: TrainConfig, progress: TrainingProgress | None = None) -> Trai
         model = start_model(config)
         shape = model.config
         datasets = [read_dataset(path, shape.cameras, shape.chunk) for path in config.datasets]
-        check_origins(config, datasets)
+        check_distinct(datasets)
+        check_simulation(config, datasets, shape)
+        for note in notes_on(datasets):
+            progress.on_note(note)
         with open_output(config, model, datasets, device, precision) as output:
             if output.finished is not None:
                 progress.on_note(f"{config.out} is a finished training")
@@ -91,26 +95,30 @@ class _Session:
             self.state = loaded[0]
             self._saved_seconds = self.state.seconds
             for result in self.state.rounds:
-                self._datasets.append(self._read(result["path"]))
+                self._datasets.append(self._read(result))
         self._load_samples()
         if loaded is None and self._config.init is None:
             set_normalisation(model, self._samples.states[self._chosen])
         trainer = Trainer(model, self._config, self._device, precision)
         if loaded is not None:
             trainer.load_state_dict(loaded[1])
+            self._output.saved_step = self.state.step
             self._progress.on_note(f"goes on at step {self.state.step}")
+            for change in self._output.changes:
+                self._progress.on_note(change)
         return trainer
 
     def run(self, trainer: Trainer) -> None:
         """Train to the end."""
         while (share := self._share()) < 1:
+            # Before the step: killed while it evaluates, the training comes back to here.
+            if self._due_evaluation():
+                self._evaluate(trainer)
             done = len({each["round"] for each in self.state.rounds})
             if done < self._config.dagger and share >= (done + 1) / (self._config.dagger + 1):
                 self._round(trainer, done + 1)
             self._step(trainer, share)
-            if self._due_evaluation():
-                self._evaluate(trainer)
-            elif self.state.seconds - self._saved_seconds >= self._config.save_every_s:
+            if self.state.seconds - self._saved_seconds >= self._config.save_every_s:
                 self._save(trainer)
         self._last_row(trainer)
         if self._config.evaluate_every is not None:
@@ -186,7 +194,6 @@ class _Session:
         state = self.state
         if any(each["step"] == state.step for each in state.evaluations):
             return
-        # Killed while it evaluates, the training comes back to here with the same checkpoint.
         self._save(trainer)
         with self._progress.episodes() as shown:
             found = evaluate_model(self._config, self._datasets, state.step, self._device, shown)
@@ -195,16 +202,17 @@ class _Session:
         for each in found:
             self._progress.on_note(
                 f"step {state.step}: {each['successes']} of {each['episodes']} episodes of "
-                f"{each['suite']} solved"
+                f"{each['suite']} solved{errors_of(each)}"
             )
         self._save(trainer)
 
     def _round(self, trainer: Trainer, number: int) -> None:
         self._save(trainer)
-        px = self._shape.image_px
         with self._progress.episodes() as shown:
-            found = collect_round(self._config, self._datasets, number, px, self._device, shown)
-        self._datasets += [self._read(each["path"]) for each in found]
+            found = collect_round(
+                self._config, self._datasets, number, self._shape, self._device, shown
+            )
+        self._datasets += [self._read(each) for each in found]
         self._load_samples()
         self.state.rounds += found
         self.state.segment_step = self.state.step
@@ -212,8 +220,10 @@ class _Session:
         self._progress.on_note(f"round {number} of DAgger: {frames} samples now")
         self._save(trainer)
 
-    def _read(self, path: str) -> Dataset:
-        return read_dataset(Path(path), self._shape.cameras, self._shape.chunk)
+    def _read(self, result: Mapping[str, Any]) -> Dataset:
+        """Read the dataset of a round; the training's folder may have been moved."""
+        path = self._config.out / result["path"]
+        return read_dataset(path, self._shape.cameras, self._shape.chunk)
 
     def _load_samples(self) -> None:
         config, shape = self._config, self._shape

@@ -11,9 +11,17 @@ from typing import Any
 import torch
 
 from gridseval.errors import OutputError
+from gridseval.files import write_atomically
 from gridseval.os_errors import RUN_HINTS, os_errors
 
 STATE = "training/state.pt"
+
+
+_DAMAGE = (
+    *(RuntimeError, pickle.UnpicklingError, EOFError, TypeError, KeyError, ValueError),
+    *(AttributeError, IndexError),
+)
+"""What loading a file raises that is not one of torch's, or not of a training's."""
 
 
 @dataclass
@@ -47,22 +55,6 @@ class TrainingState:
     started: str = ""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    with os_errors(f"cannot write {path}", hint=RUN_HINTS):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
 def save_state(out: Path, state: TrainingState, tensors: dict[str, Any]) -> None:
     """Write a training's state.
 
@@ -77,7 +69,9 @@ def save_state(out: Path, state: TrainingState, tensors: dict[str, Any]) -> None
     # In memory first: on a full disk, torch's own errors would not say so.
     held = io.BytesIO()
     torch.save({"state": asdict(state), **tensors}, held)
-    write_whole(out / STATE, held.getvalue())
+    with os_errors(f"cannot write to {out}", hint=RUN_HINTS):
+        (out / STATE).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / STATE, held.getvalue())
 
 
 def load_state(out: Path) -> tuple[TrainingState, dict[str, Any]] | None:
@@ -95,7 +89,7 @@ def load_state(out: Path) -> tuple[TrainingState, dict[str, Any]] | None:
         with os_errors(f"cannot read {path}"):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
         return TrainingState(**loaded.pop("state")), loaded
-    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, KeyError, ValueError) as e:
+    except _DAMAGE as e:
         reason = " ".join(str(e).split())[:80]
         raise OutputError(
             f"{path} is damaged: {reason}", f"remove {out} and start the training anew"

@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.evaluation import Progress, RunConfig, evaluate
+from gridseval.evaluation.prepared_run import prepare
+from gridseval.policies.nano.config import NanoConfig
 from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset
 
 
-def check_origins(config: TrainConfig, datasets: Sequence[Dataset]) -> None:
-    """Refuse simulation where tasks are unknown, or where it would start as the data did.
+def check_simulation(config: TrainConfig, datasets: Sequence[Dataset], shape: NanoConfig) -> None:
+    """Refuse, before an hour of training, what evaluations and rounds could not be run on.
 
     Raises:
-        UsageError: A dataset does not say its tasks, or has the simulator's seed.
+        UsageError: A dataset does not say its tasks, or has the simulator's seed; a suite, a task
+            or a number of starts does not exist; the model's images are larger than the protocol's.
+        MachineError: Assets, OpenGL or a supported MuJoCo are missing.
     """
     if config.evaluate_every is None and not config.dagger:
         return
     seeds = range(config.env_seed, config.env_seed + config.dagger + 1)
     for dataset in datasets:
-        if not dataset.origins:
+        origin = dataset.provenance
+        if not origin.tasks:
             raise UsageError(
                 f"{dataset.path} does not say of which tasks it is, so that nothing can be "
                 "simulated",
                 "leave out --evaluate-every and --dagger",
             )
-        if dataset.env_seed in seeds:
+        if origin.env_seed in seeds:
             raise UsageError(
-                f"{dataset.path} was collected with --env-seed {dataset.env_seed}, so that "
+                f"{dataset.path} was collected with --env-seed {origin.env_seed}, so that "
                 "evaluations or rounds would start where its episodes do",
                 "give another --env-seed",
             )
+    starts = max(config.evaluate_starts, config.dagger_starts if config.dagger else 0)
+    for suite, tasks in tasks_of(datasets):
+        run = run_of(config, config.out, suite, tasks, "cpu", starts, config.env_seed)
+        _check_run(replace(run, policy="zero", checkpoint=None, policy_arguments={}), shape)
+
+
+def _check_run(run: RunConfig, shape: NanoConfig) -> None:
+    """Prepare a run of a policy that sees what the model does; the model itself does not exist."""
+    prepared = prepare(run)
+    prepared.acting(replace(prepared.loaded, observation_keys=(*shape.cameras, "state")))
+    rendered = prepared.conditions.protocol.image_px
+    if shape.image_px > rendered:
+        raise UsageError(
+            f"the model's images have {shape.image_px} px, and the simulator's {rendered}",
+            "leave out --evaluate-every and --dagger",
+        )
+
+
+def errors_of(result: Mapping[str, Any]) -> str:
+    """Return, in words for the end of a sentence, that episodes ended in an error, if some did."""
+    return f", {result['errors']} ended in an error" if result["errors"] else ""
 
 
 def evaluate_model(
@@ -80,7 +107,7 @@ def evaluate_model(
 
 def tasks_of(datasets: Sequence[Dataset]) -> list[tuple[str, str]]:
     """Return each suite with its tasks, as ``--tasks`` has them."""
-    found = sorted({origin for dataset in datasets for origin in dataset.origins})
+    found = sorted({origin for dataset in datasets for origin in dataset.provenance.tasks})
     suites = dict.fromkeys(suite for suite, _ in found)
     return [
         (name, ",".join(str(task) for suite, task in found if suite == name)) for name in suites
@@ -115,8 +142,8 @@ def run_of(
         tasks=tasks,
         starts=f"fresh:{starts}",
         policy="nano",
-        checkpoint=str(config.out),
-        policy_arguments={"device": device, "threads": str(config.threads)},
+        checkpoint=str(config.out.resolve()),  # the same from any folder, on resuming
+        policy_arguments={"device": device},
         replan=replan,
         seed=config.seed,
         env_seed=env_seed,

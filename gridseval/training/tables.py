@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.collecting.lerobot_meta import INFO
 from gridseval.collecting.parquet import pyarrow
 from gridseval.collecting.staging import IMAGE_KEYS
 from gridseval.errors import UsageError
@@ -29,7 +30,7 @@ def read_table(file: Path, columns: Sequence[str]) -> Any:
             return arrow.parquet.read_table(
                 file, columns=list(columns), page_checksum_verification=True
             )
-        except (arrow.ArrowInvalid, arrow.ArrowKeyError, arrow.ArrowNotImplementedError) as error:
+        except arrow.ArrowException as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"cannot read {file}: {reason}", AGAIN) from error
 
@@ -43,24 +44,35 @@ def read_pngs(file: Path, camera: str) -> Iterator[bytes]:
     name = IMAGE_KEYS[camera]
     for chunk in read_table(file, [name])[name].chunks:
         for value in chunk:
-            yield (value.as_py() or {}).get("bytes") or b""
+            found = value.as_py()
+            yield (found.get("bytes") if isinstance(found, dict) else None) or b""
 
 
-def numbers(file: Path, column: Any, name: str) -> NDArray[Any]:
-    """Return a column as an array (N,), or (N, width) of vectors.
+def numbers(file: Path, column: Any, name: str, width: int | None = None) -> NDArray[Any]:
+    """Return a column as an array: floats (N, width) of vectors, or whole numbers (N,).
 
     Args:
         file: For errors.
         column: Of :func:`read_table`.
         name: For errors.
+        width: Numbers in a vector, at least 1; ``None`` for a column of whole numbers.
 
     Raises:
-        UsageError: It has missing values.
+        UsageError: It has missing values, or others than these.
     """
+    types = pyarrow().types
     if column.null_count:
         raise UsageError(f"{file}: {name} has missing values", AGAIN)
-    if not str(column.type).startswith("fixed_size_list"):
-        return np.asarray(column.to_numpy())
-    width = column.type.list_size
+    if width is None:
+        if not types.is_integer(column.type):
+            raise UsageError(f"{file}: {name} has values that are not whole numbers", AGAIN)
+        return np.asarray(column.to_numpy(), np.int64)
+    if not types.is_fixed_size_list(column.type) or not types.is_floating(column.type.value_type):
+        raise UsageError(f"{file}: {name} has values that are not numbers in a row", AGAIN)
+    if column.type.list_size != width:
+        found = column.type.list_size
+        raise UsageError(
+            f"{file}: {name} has {found} numbers per frame, {INFO} says {width}", AGAIN
+        )
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts).reshape(-1, width) if parts else np.zeros((0, width))
+    return np.concatenate([np.zeros(0, np.float32), *parts]).reshape(-1, width)

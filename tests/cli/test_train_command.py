@@ -68,6 +68,10 @@ def test_lines_tell_loss_speed_and_time_left() -> None:
         lines.on_step(state, state.step / 400, 0.5)
     assert said[-1] == "48 %, step 190, loss 0.5000, 1.00 steps/s, 4 min left"
     assert len(said) == 3
+    state.rows += [{"step": 190, "validation": 0.25}, {"step": 195, "validation": None}]
+    now_s[0] += 30.0
+    lines.on_step(state, 0.5, 0.5)
+    assert "loss 0.5000, held-out 0.2500, " in said[-1]
     lines.on_note("step 200: 3 of 4 episodes of libero_object solved")
     assert said[-1].endswith("solved")
     state.step = 400

@@ -148,7 +148,7 @@ def test_failures_are_no_dataset_unless_asked_for(run: Run, tmp_path: Path) -> N
         (("--keep", "some"), "--keep 'some' is none of successes, all"),
         (("--image-px", "0"), "--image-px must be within 1 and the protocol's 256"),
         (("--image-px", "512"), "--image-px must be within 1 and the protocol's 256"),
-        (("--label-arg", "chunk=4"), "--label-arg is for the policy of --label"),
+        (("--label-arg", "chunk=4"), "--label-arg is for the policy of --label or --label-ckpt"),
     ],
 )
 def test_what_is_refused_is_named(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gridseval.collecting.noise import ActionNoise
-from gridseval.collecting.recorder import RecordingPolicy, averaged
+from gridseval.collecting.recorder import RecordingPolicy
 from gridseval.collecting.staging import read_staged, stage
 from gridseval.errors import OutputError, PolicyError
 from gridseval.policies import ActionChunk, LoadedPolicy
@@ -98,10 +98,16 @@ def test_labels_have_one_length_and_chunks_last_until_the_next_frame() -> None:
 
 def test_images_are_averaged() -> None:
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert np.abs(averaged(image, 2) - image.reshape(2, 2, 2, 2, 3).mean((1, 3))).max() <= 1
-    same = averaged(image, None)
-    assert (same == image).all()
-    assert same is not image
+    for px in (2, 4, None):
+        constant = loaded(Constant(0.1))
+        policy = RecordingPolicy(constant, constant, STILL, 4, px)
+        policy.reset([0, 1], EPISODES)
+        policy.act(seen() | {"wrist": np.stack([image, image])})
+        (sample,) = policy.take(EPISODES[0])
+        side = 4 if px is None else px
+        means = image.reshape(side, 4 // side, side, 4 // side, 3).mean((1, 3))
+        assert sample.wrist.shape == (side, side, 3)
+        assert np.abs(sample.wrist - means).max() <= (1 if px == 2 else 0)
 
 
 def test_one_flipped_bit_in_a_staged_file_is_noticed(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,19 @@ def tiny() -> NanoConfig:
 def make_dataset() -> Callable[..., Path]:
     """Return a function that writes a dataset whose labels follow from images and states."""
 
-    def make(root: Path, episodes: int = 6, frames: int = 12, px: int = 64, seed: int = 0) -> Path:
+    def make(
+        root: Path,
+        episodes: int = 6,
+        frames: int = 12,
+        px: int = 64,
+        seed: int = 0,
+        about: Mapping[str, Any] | None = None,
+        suite: str = "libero_object",
+    ) -> Path:
         records = []
         for trial in range(episodes):
             rng = np.random.default_rng([seed, trial])
-            episode = Episode("libero_object", trial % 2, trial)
+            episode = Episode(suite, trial % 2, trial)
             stage(root / "staged", episode, [_sample(rng, n, px) for n in range(frames)])
             records.append(
                 EpisodeRecord(
@@ -63,8 +71,8 @@ def make_dataset() -> Callable[..., Path]:
                     seed=7,
                 )
             )
-        about = {"env_seed": 100, "assets": {"hash": "abc"}}
-        write_dataset(root, root / "staged", records, 4, about)
+        usual = {"env_seed": 100, "assets": {"hash": "abc"}}
+        write_dataset(root, root / "staged", records, 4, usual if about is None else about)
         return root
 
     return make

@@ -8,6 +8,8 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from gridseval.errors import OutputError
 from gridseval.policies.nano.checkpoint import load_nano
 from gridseval.tokens.pruners.interface import Pruner
 from gridseval.training import TrainConfig, train
+from gridseval.training.progress import Quiet
 from gridseval.training.snapshot import STATE
 
 Configure = Callable[..., TrainConfig]
@@ -146,15 +149,16 @@ def test_rounds_add_samples_and_are_not_repeated(
     """Rounds of DAgger after a third and two thirds; the simulator is played."""
     asked: list[tuple[int, int]] = []
 
-    def play(config: TrainConfig, datasets: Any, number: int, px: int, *_: Any) -> Any:
+    def play(config: TrainConfig, datasets: Any, number: int, shape: Any, *_: Any) -> Any:
         load_nano(config.out)  # it is this checkpoint that acts
         asked.append((number, len(datasets)))
-        path = config.out / "dagger" / f"round-{number}"
-        if not path.exists():
-            make_dataset(path, episodes=2, px=px, seed=number)
-        return [{"round": number, "suite": "x", "path": str(path), "successes": 1, "episodes": 2}]
+        path = f"dagger/round-{number}"
+        if not (config.out / path).exists():
+            make_dataset(config.out / path, episodes=2, px=shape.image_px, seed=number)
+        return [{"round": number, "suite": "x", "path": path, "successes": 1, "episodes": 2}]
 
     monkeypatch.setattr("gridseval.training.session.collect_round", play)
+    monkeypatch.setattr("gridseval.training.session.check_simulation", lambda *_: None)
     whole = configure(out=tmp_path / "whole", dagger=2)
     train(whole)
     assert asked == [(1, 1), (2, 2)]
@@ -165,12 +169,71 @@ def test_rounds_add_samples_and_are_not_repeated(
     config = configure(dagger=2, save_every_s=0.0)
     with pytest.raises(KeyboardInterrupt):
         train(config, Breaks(at))
+    # The folder may be moved meanwhile.
+    config = replace(config, out=config.out.rename(tmp_path / "moved"))
     train(config)
     # A break between rounds repeats none; each round's samples were there at once.
     assert asked == [(1, 1), (2, 2)]
     assert (config.out / WEIGHTS).read_bytes() == (whole.out / WEIGHTS).read_bytes()
     train(configure(out=tmp_path / "without"))
     assert (config.out / WEIGHTS).read_bytes() != (tmp_path / "without" / WEIGHTS).read_bytes()
+
+
+def test_an_interrupted_evaluation_is_gone_on_with(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an hour of simulation is not thrown away: the same step is evaluated again."""
+    asked: list[tuple[int, bytes]] = []
+
+    def play(config: TrainConfig, datasets: Any, step: int, *_: Any) -> Any:
+        asked.append((step, (config.out / WEIGHTS).read_bytes()))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        result = {"suite": "x", "successes": 1, "episodes": 4, "errors": 2, "interval": None}
+        return [{"step": step, **result}]
+
+    monkeypatch.setattr("gridseval.training.session.evaluate_model", play)
+    monkeypatch.setattr("gridseval.training.session.check_simulation", lambda *_: None)
+    config = configure(evaluate_every=0.0011, minutes=0.005, steps=None)
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    train(config)
+    assert asked[1] == asked[2], "the same weights"
+    steps = [step for step, _ in asked]
+    assert steps == sorted(steps) and len(set(steps)) == len(steps) - 1
+    record = yaml.safe_load((config.out / "train.yaml").read_text())
+    assert [each["step"] for each in record["evaluations"]] == sorted(set(steps))
+    assert record["steps"] == steps[-1]
+    assert "1/4, 2 ended in an error" in (config.out / "README.md").read_text()
+
+
+@pytest.mark.parametrize("torn", [1, 2, 3])
+def test_a_state_never_goes_on_under_other_arguments(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, torn: int
+) -> None:
+    """Killed between any two files of the first checkpoint."""
+    from gridseval.training import output
+
+    written = 0
+
+    def stop(*given: Any, real: Callable[..., Any], **named: Any) -> Any:
+        nonlocal written
+        written += 1
+        if written == torn:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        for name in ("save_state", "save_model", "write_atomically"):
+            patch.setattr(output, name, partial(stop, real=getattr(output, name)))
+        with pytest.raises(KeyboardInterrupt):
+            train(configure(save_every_s=0.0))
+    has_state = (configure().out / STATE).exists()
+    if has_state:
+        with pytest.raises(OutputError, match="another training"):
+            train(configure(lr=1e-3))
+    assert has_state == (torn == 3)
+    assert train(configure()).step == 12
 
 
 def test_from_dense_to_pruned(configure: Configure, tmp_path: Path) -> None:
@@ -253,9 +316,58 @@ def test_other_arguments_do_not_continue_a_training(configure: Configure, tmp_pa
     train(configure(threads=2, save_every_s=5.0))  # these may differ
 
 
-def test_a_folder_of_something_else_is_left_alone(configure: Configure, tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [("thesis.tex",), (".lock", "run.yaml"), ("config.json",)])
+def test_a_folder_of_something_else_is_left_alone(
+    configure: Configure, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Run directories and datasets have a lock file, too."""
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.tex").write_text("x")
+    for name in names:
+        (tmp_path / "out" / name).write_text("x")
     with pytest.raises(OutputError, match="is not empty, and holds no training"):
         train(configure())
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(names)
+
+
+def test_a_training_killed_before_its_first_checkpoint_begins_again(
+    configure: Configure, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".lock").write_text("")
+    assert train(configure()).step == 12
+
+
+class Notes(Quiet):
+    """Keeps what a training says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def on_note(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_what_changes_the_last_bits_is_said(configure: Configure) -> None:
+    config = configure(save_every_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Breaks(6))
+    notes = Notes()
+    train(replace(config, threads=2), notes)
+    assert "goes on at step 5" in notes.said
+    assert any("began with --threads 1, goes on with 2" in each for each in notes.said)
+
+
+def test_what_is_odd_about_data_is_said(
+    configure: Configure, tmp_path: Path, make_dataset: Callable[..., Path]
+) -> None:
+    notes = Notes()
+    about = {"suite": "libero_object", "image_px": 360}
+    stored = make_dataset(tmp_path / "stored", about=about)
+    fresh = make_dataset(tmp_path / "fresh", seed=1, about={**about, "starts": "fresh"})
+    config = configure(datasets=(stored, fresh))
+    train(config, notes)
+    assert [each.split(" was")[0] for each in notes.said] == [str(stored), str(stored), str(fresh)]
+    assert "collected on stored starts" in notes.said[0]
+    assert "seen at 360 px" in notes.said[1]
+    record = yaml.safe_load((config.out / "train.yaml").read_text())
+    assert [each["starts"] for each in record["data"]] == ["stored", "fresh"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,12 @@ import torch
 from training_doubles import Breaks
 
 from gridseval.errors import GridsevalError, OutputError, PolicyError, UsageError
+from gridseval.policies.nano import NanoConfig, PrunerChoice
 from gridseval.policies.nano.checkpoint import load_nano, save_nano
 from gridseval.training import TrainConfig, train
+from gridseval.training.dataset import read_dataset
+from gridseval.training.provenance import Provenance
+from gridseval.training.rounds import frame_steps
 from gridseval.training.snapshot import STATE
 from gridseval.training.trainer import Trainer
 
@@ -54,6 +59,13 @@ def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
     column = change(table[name])
     table = table.set_column(table.column_names.index(name), name, column)
     pyarrow.parquet.write_table(table, dataset / DATA)
+
+
+def empty(dataset: Path) -> None:
+    """Leave no frame, and say so."""
+    table = pyarrow.parquet.read_table(dataset / DATA)
+    pyarrow.parquet.write_table(table.slice(0, 0), dataset / DATA)
+    edit_info(dataset, lambda info: info.update(total_frames=0))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +111,59 @@ def edit_column(dataset: Path, name: str, change: Callable[[Any], Any]) -> None:
             ),
             "label has values that are not finite",
         ),
+        (lambda path: (path / "meta/info.json").write_text("[" * 100_000), "is not JSON"),
+        (
+            lambda path: edit_info(path, lambda info: info["features"].update(label=[56])),
+            "meta/info.json does not describe label",
+        ),
+        (
+            lambda path: edit_info(path, lambda info: info["features"]["label"].update(shape=[28])),
+            "label has 56 numbers per frame, meta/info.json says 28",
+        ),
+        (
+            lambda path: edit_info(
+                path, lambda info: info["features"]["label"].update(shape=[8, 7])
+            ),
+            "meta/info.json does not describe label",
+        ),
+        (
+            lambda path: edit_info(
+                path, lambda info: info["features"]["observation.state"].update(shape=[16])
+            ),
+            "observation.state has 16 numbers, not 8",
+        ),
+        (
+            lambda path: edit_column(
+                path, "observation.state", lambda old: pyarrow.array(["x"] * len(old))
+            ),
+            "observation.state has values that are not numbers in a row",
+        ),
+        (
+            lambda path: edit_column(
+                path, "episode_index", lambda old: pyarrow.array([0.5] * len(old))
+            ),
+            "episode_index has values that are not whole numbers",
+        ),
+        (
+            lambda path: edit_column(
+                path, "label", lambda old: pyarrow.array([[0.0] * 56] * len(old))
+            ),
+            "label has values that are not numbers in a row",
+        ),
+        (
+            lambda path: pyarrow.parquet.write_table(
+                pyarrow.table({"task_index": [0, 1], "task": ["turn on the stove", None]}),
+                path / "meta/tasks.parquet",
+            ),
+            "meta/tasks.parquet has no task 1",
+        ),
+        (lambda path: empty(path), "it has 0 frames"),
+        (
+            lambda path: edit_column(
+                path, "observation.images.wrist", lambda old: pyarrow.array([b"x"] * len(old))
+            ),
+            "file-000.parquet, row 0, wrist: no image",
+        ),
         (
             lambda path: edit_column(
                 path,
@@ -117,6 +182,40 @@ def test_damaged_datasets(
     assert said in message
     assert str(dataset) in message
     assert not list(dataset.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/tasks.parquet", DATA])
+def test_damage_anywhere_is_an_error_or_harmless(
+    tmp_path: Path, make_dataset: Callable[..., Path], name: str
+) -> None:
+    """Flipped bits all over a file: never another exception, never other numbers."""
+    dataset = make_dataset(tmp_path / "small", px=2)
+    file, cameras = dataset / name, ("agentview", "wrist")
+    whole, rng = file.read_bytes(), np.random.default_rng(0)
+    original, refused = read_dataset(dataset, cameras, 4), 0
+    for place in rng.choice(len(whole), 60, replace=False):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(0, 8))
+        file.write_bytes(damaged)
+        try:
+            read = read_dataset(dataset, cameras, 4)
+        except UsageError:
+            refused += 1
+        else:
+            assert np.array_equal(read.labels, original.labels), place
+            assert np.array_equal(read.states, original.states), place
+    assert refused
+
+
+def test_poses_are_no_labels_of_nanos(
+    configure: Configure, tmp_path: Path, make_dataset: Callable[..., Path]
+) -> None:
+    poses = make_dataset(tmp_path / "poses", about={"actions": "absolute", "env_seed": 100})
+    assert "poses are absolute poses" in refusal(configure(datasets=(poses,)))
+    label = {"label": {"name": "oracle"}}
+    about = {"actions": "absolute", "collect": label}
+    relabelled = make_dataset(tmp_path / "relabelled", about=about)
+    train(configure(datasets=(relabelled,)))
 
 
 def test_images_that_are_too_small(configure: Configure, make_dataset: Any, tmp_path: Path) -> None:
@@ -141,6 +240,11 @@ def test_a_chunk_that_labels_do_not_fill(configure: Configure, tiny: Any) -> Non
         ({"steps": 0}, "--steps must be within 1"),
         ({"steps": None, "minutes": float("nan")}, "--minutes must be within"),
         ({"batch": 0}, "--batch"),
+        ({"batch": 10**400}, "--batch must be within 1 and 65536, not a longer number"),
+        (
+            {"shape": NanoConfig(pruner=PrunerChoice("grids", {"k": 4}))},
+            "--shape names the pruner 'grids'",
+        ),
         ({"lr": -1.0}, "--lr"),
         ({"holdout": 0.9}, "--holdout"),
         ({"precision": "fp8"}, "--precision 'fp8'"),
@@ -200,31 +304,35 @@ def test_a_loss_that_is_not_finite(
 
     monkeypatch.setattr(Trainer, "step", poisoned)
     config = configure(save_every_s=0.0)
-    message = refusal(config, PolicyError)
-    assert "step 7: the loss or its gradient is not finite (nan)" in message
-    assert f"{config.out} keeps the checkpoint of step 7" in message
-    load_nano(config.out)
+    for _ in range(2):  # at once, and when the same command goes on
+        message = refusal(config, PolicyError)
+        assert "step 7: the loss or its gradient is not finite (nan)" in message
+        assert f"{config.out} keeps the checkpoint of step 7" in message
+        load_nano(config.out)
 
 
-def test_a_full_disk(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["state.pt", "config.json", "model.safetensors", "README.md", "loss.csv", "train.yaml"]
+)
+def test_a_full_disk(configure: Configure, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     config = configure(save_every_s=0.0)
     with pytest.raises(KeyboardInterrupt):
         train(config, Breaks(6))
-    write = Path.write_bytes
+    fsync = os.fsync
 
-    def full(self: Path, content: bytes) -> int:
-        if self.name.startswith("state.pt"):
-            write(self, content[:100])
-            raise OSError(errno.ENOSPC, "No space left on device", str(self))
-        return write(self, content)
+    def full(descriptor: int) -> None:
+        if name in Path(f"/proc/self/fd/{descriptor}").readlink().name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(os, "fsync", full)
         message = refusal(config, OutputError)
     assert "No space left on device" in message
     assert "free some space" in message
     load_nano(config.out)
-    assert not list(config.out.rglob("*.part"))
+    assert f"{name}: No space" in message
+    assert not [path for path in config.out.rglob(".*") if path.name != ".lock"]
     assert train(config).step == 12  # with more space, the same command is all it takes
 
 
@@ -272,6 +380,57 @@ def test_two_processes_do_not_write_one_folder(configure: Configure) -> None:
     config.out.mkdir()
     with FileLock(config.out / ".lock"):
         assert "another process trains in" in refusal(config, OutputError)
+
+
+def test_a_dataset_counts_once(configure: Configure, dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset, tmp_path / "copy")
+    message = refusal(configure(datasets=(dataset, tmp_path / "copy")))
+    assert f"{tmp_path / 'copy'} has the same episodes as {dataset}" in message
+
+
+@pytest.mark.parametrize("changes", [{"dagger": 1}, {"evaluate_every": 1.0}])
+def test_what_simulation_needs_is_there_before_the_first_step(
+    configure: Configure, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = configure(assets=str(tmp_path / "nowhere"), **changes)
+    assert str(tmp_path / "nowhere") in refusal(config, GridsevalError)
+    assert not config.out.exists()
+
+
+def test_a_suite_that_is_not_there(
+    configure: Configure, make_dataset: Any, tmp_path: Path, assets: Path
+) -> None:
+    mine = make_dataset(tmp_path / "mine", suite="my_own")
+    config = configure(datasets=(mine,), dagger=1, assets=str(assets))
+    assert "my_own" in refusal(config)
+    assert train(configure(datasets=(mine,))).step == 12  # without simulation it is no matter
+
+
+def test_images_larger_than_the_simulators(
+    configure: Configure, assets: Path, make_dataset: Any, tmp_path: Path, tiny: Any
+) -> None:
+    from dataclasses import replace
+
+    large = make_dataset(tmp_path / "large", episodes=1, frames=1, px=512)
+    shape = replace(tiny, image_px=512, patch_px=64)
+    config = configure(
+        datasets=(large,), shape=shape, evaluate_every=1.0, assets=str(assets), holdout=0.0
+    )
+    assert "the model's images have 512 px, and the simulator's 256" in refusal(config)
+
+
+@pytest.mark.parametrize(
+    ("said", "chunk", "frames"), [(4, 8, 4), (20, 8, 5), (8, 3, 2), (10, 100, 10), (None, 8, 5)]
+)
+def test_rounds_have_frames_that_a_chunk_fills(
+    dataset: Path, said: int | None, chunk: int, frames: int
+) -> None:
+    """A frame every so many steps as the data have, or fewer; a second divides by them."""
+    from dataclasses import replace
+
+    read = read_dataset(dataset, ("agentview", "wrist"), 4)
+    data = [replace(read, provenance=Provenance(replan=said))]
+    assert frame_steps(data, chunk) == frames
 
 
 def test_the_simulators_seed_is_not_the_datas(configure: Configure) -> None:

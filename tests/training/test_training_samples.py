@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,19 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from gridseval.collecting.lerobot_v3 import write_dataset
+from gridseval.collecting.noise import ActionNoise
+from gridseval.collecting.recorder import RecordingPolicy
+from gridseval.collecting.staging import stage
+from gridseval.errors import UsageError
+from gridseval.policies import LoadedPolicy
+from gridseval.policies.nano.checkpoint import save_nano
+from gridseval.policies.nano.model import NanoInput
+from gridseval.policies.nano.policy import NanoPolicy
+from gridseval.policies.zero import ZeroPolicy
+from gridseval.results import EpisodeRecord
+from gridseval.suites import Episode
+from gridseval.training import image_cache
 from gridseval.training.augmentation import augmented
 from gridseval.training.averages import rate_at
 from gridseval.training.dataset import read_dataset
@@ -19,6 +35,7 @@ from gridseval.training.image_cache import cached_images
 from gridseval.training.samples import hold_out, join_samples, make_batch, order
 
 CAMERAS = ("agentview", "wrist")
+EPISODE = Episode("libero_object", 0, 0)
 
 
 def test_images_are_those_of_the_dataset(dataset: Path) -> None:
@@ -38,6 +55,90 @@ def test_images_are_decoded_once_and_averaged_down(dataset: Path) -> None:
     means = np.asarray(whole[5, 1], float).reshape(32, 2, 32, 2, 3).mean((1, 3))
     assert np.abs(small[5, 1] - means).max() <= 1
     cached_images(read, CAMERAS, 32, None, lambda *_: pytest.fail("decoded again"))
+
+
+@pytest.mark.parametrize(("observed", "px"), [(256, 32), (250, 32), (100, 64), (32, 32)])
+@pytest.mark.parametrize("kept", [True, False])
+def test_training_and_evaluation_see_the_same_to_the_bit(
+    tmp_path: Path, tiny: Any, observed: int, px: int, kept: bool
+) -> None:
+    """Whether images are averaged down when they are collected, or when they are trained on."""
+    rng = np.random.default_rng(observed)
+    frames = rng.integers(0, 256, (2, 1, observed, observed, 3)).astype(np.uint8)
+    record_frames(tmp_path / "data", frames, None if kept else px)
+    dataset = read_dataset(tmp_path / "data", CAMERAS, tiny.chunk)
+    trained_on = cached_images(dataset, CAMERAS, px)
+    save_nano(tmp_path / "nano", replace(tiny, image_px=px))
+    policy = NanoPolicy(str(tmp_path / "nano"))
+    seen: list[NanoInput] = []
+    policy.model.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    policy.reset([0], [EPISODE])
+    policy.act(observations(frames))
+    assert np.array_equal(trained_on[0], seen[0].images[0].numpy())
+
+
+@pytest.mark.parametrize(("kept", "refused"), [(192, True), (128, True), (64, False), (32, False)])
+def test_images_are_not_averaged_twice(tmp_path: Path, tiny: Any, kept: int, refused: bool) -> None:
+    """Two averages in a row round twice: training would see what no evaluation shows."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 1, 256, 256, 3)).astype(np.uint8)
+    about = {"image_px": 256, "collect": {"image_px": kept}}
+    record_frames(tmp_path / "data", frames, kept, about)
+    dataset = read_dataset(tmp_path / "data", CAMERAS, tiny.chunk)
+    if not refused:
+        assert cached_images(dataset, CAMERAS, kept).shape == (1, 2, kept, kept, 3)
+        return
+    with pytest.raises(UsageError, match=f"averaged down from 256 to {kept} px") as caught:
+        cached_images(dataset, CAMERAS, 32)
+    assert "--image-px 32" in str(caught.value.hint)
+    assert not list((tmp_path / "data").glob("images-*"))
+
+
+def test_two_trainings_decode_once(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun at once on the same data, one decodes and the other waits; no image is black."""
+    decoded: list[str] = []
+    decode = image_cache._decoded
+    read = read_dataset(dataset, CAMERAS, 4)
+
+    def slow(png: bytes, px: int, where: str) -> bytes:
+        time.sleep(0.001)
+        decoded.append(where)
+        return decode(png, px, where)
+
+    monkeypatch.setattr(image_cache, "_decoded", slow)
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(cached_images, read, CAMERAS, 32) for _ in range(3)]
+        images = [np.array(each.result()) for each in found]
+    assert len(decoded) == len(set(decoded)) == 2 * read.frames
+    assert all(np.array_equal(images[0], each) for each in images)
+    assert (images[0].reshape(2 * read.frames, -1).max(1) > 0).all()
+
+
+def observations(frames: Any) -> dict[str, Any]:
+    """Return what a policy is shown: frames uint8 (cameras, B, px, px, 3)."""
+    count = frames.shape[1]
+    return {
+        "slots": np.arange(count),
+        "steps": np.zeros(count, int),
+        "state": np.zeros((count, 8), np.float32),
+        "instruction": ("turn on the stove",) * count,
+        **dict(zip(CAMERAS, frames, strict=True)),
+    }
+
+
+def record_frames(
+    root: Path, frames: Any, px: int | None, about: dict[str, Any] | None = None
+) -> None:
+    """Write a dataset of one frame, as ``gridseval collect --image-px`` does."""
+    zero = LoadedPolicy(ZeroPolicy(), "zero", CAMERAS, None, {})
+    recording = RecordingPolicy(zero, zero, ActionNoise(0.0, 0.0, 0), 1, px)
+    recording.reset([0], [EPISODE])
+    recording.act(observations(frames))
+    stage(root / "staged", EPISODE, recording.take(EPISODE))
+    record = EpisodeRecord(
+        suite=EPISODE.suite, task=0, task_name="t", trial=0, instruction="turn on the stove",
+        status="success", success=True, steps=1, seed=7,
+    )  # fmt: skip
+    write_dataset(root, root / "staged", [record], 1, about or {})
 
 
 def test_a_cache_of_other_data_is_not_used(

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gridseval.errors import PolicyError, did_you_mean
+from gridseval.files import write_atomically
 from gridseval.os_errors import os_errors
 from gridseval.policies.nano.config import NanoConfig, config_text, read_config
 from gridseval.policies.nano.model import NanoModel
@@ -82,10 +83,8 @@ def save_model(path: str | os.PathLike[str], model: NanoModel, half: bool = Fals
     }
     with os_errors(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            part = folder / f"{name}.part"
-            part.write_bytes(content)
-            part.replace(folder / name)
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
 
 
 def load_nano(path: str | os.PathLike[str]) -> NanoModel:

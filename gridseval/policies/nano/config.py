@@ -47,7 +47,7 @@ class PrunerChoice:
 
 @dataclass(frozen=True)
 class NanoConfig:
-    """A ``nano``'s shape; the defaults have 2.2 million parameters.
+    """A ``nano``'s shape; the defaults have 2.3 million parameters.
 
     Args:
         kind: Always ``"nano"``; tells ``--ckpt`` what it is.

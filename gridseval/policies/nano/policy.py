@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gridseval.errors import PolicyError
 from gridseval.policies.arguments import refuse_arguments
 from gridseval.policies.cards import load_card
 from gridseval.policies.hosts.draws import EpisodeDraws
@@ -92,17 +92,13 @@ class NanoPolicy:
         self._rows = 1 if batch is None else at_least(1, "batch", batch)
         self._threads = at_least(1, "threads", threads)
         self._device = check_device(device)
-        self._card = load_card(_CARD)
         self.model = self._load(checkpoint, pruner, arguments).to(self._device)
         config = self.model.config
-        if config.image_px != self._card.image.px:
-            raise PolicyError(
-                f"{checkpoint}: image_px is {config.image_px}, the card's images have "
-                f"{self._card.image.px}"
-            )
+        card = load_card(_CARD)
+        self._image = replace(card.image, px=config.image_px)
         self.observation_keys = (*config.cameras, "state", "instruction")
-        self.replan = min(self._card.replan, config.chunk)
-        self.image_mapping = self._card.image.mapping()
+        self.replan = min(card.replan, config.chunk)
+        self.image_mapping = self._image.mapping()
         self.notes = tuple(
             f"{part} is untrained: its weights are drawn from seed {seed}"
             for part in self._untrained
@@ -171,8 +167,8 @@ class NanoPolicy:
         return new_nano(config, self._seed)
 
     def _rows_of(self, observations: Observations) -> _Rows:
-        config, card = self.model.config, self._card
-        images = [card.image.apply(np.asarray(observations[name])) for name in config.cameras]
+        config = self.model.config
+        images = [self._image.apply(np.asarray(observations[name])) for name in config.cameras]
         slots = [int(slot) for slot in observations["slots"]]
         needed = self.model.pruner.needs.generators
         return _Rows(

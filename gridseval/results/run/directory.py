@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from gridseval.errors import OutputError
+from gridseval.files import temporary_name
 from gridseval.os_errors import RUN_HINTS, os_errors
-from gridseval.results.run.files import append_line, temporary_name
+from gridseval.results.run.files import append_line
 from gridseval.results.run.jsonl import read_log
 from gridseval.results.run.manifest import settle_manifest, write_manifest
 from gridseval.results.run.notes import stored_notes

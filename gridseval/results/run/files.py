@@ -1,4 +1,4 @@
-"""Writing so that a kill or a full disk never spoils what was written before."""
+"""Appending so that a kill or a full disk never spoils what was written before."""
 
 from __future__ import annotations
 
@@ -8,32 +8,6 @@ import os
 from pathlib import Path
 
 from gridseval.os_errors import RUN_HINTS, os_errors
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file by a text, so that at any moment the old or the new one is there, whole.
-
-    Raises:
-        OutputError: The file cannot be written; the old one is untouched.
-    """
-    temporary = path.with_name(temporary_name(path.name))
-    with os_errors(f"cannot write {path}", hint=RUN_HINTS):
-        try:
-            with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as to:
-                to.write(text)
-                to.flush()
-                os.fsync(to.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        _sync_directory(path.parent)
-
-
-def temporary_name(name: str) -> str:
-    """Return the name under which ``write_atomically`` prepares a file."""
-    return f".{name}.new"
 
 
 def append_line(descriptor: int, line: bytes, path: Path) -> None:
@@ -66,13 +40,3 @@ def _write_whole(descriptor: int, line: bytes) -> None:
         written += os.write(descriptor, line[written:])
     if written < len(line):
         raise OSError(errno.EIO, f"only {written} of {len(line)} bytes were written")
-
-
-def _sync_directory(directory: Path) -> None:
-    # Without it a power failure may undo the renaming. Some file systems cannot; they need not.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

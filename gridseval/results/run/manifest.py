@@ -10,8 +10,8 @@ import yaml
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
+from gridseval.files import write_atomically
 from gridseval.moved import current_manifest, present_target
-from gridseval.results.run.files import write_atomically
 from gridseval.results.run.protocols import is_before_protocols, with_protocol
 
 ABSENT = "(absent)"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gridseval.files import write_atomically
 from gridseval.results.run.directory import RunDirectory
-from gridseval.results.run.files import write_atomically
 from gridseval.results.tables.one_run import render_csv, render_markdown
 from gridseval.results.tables.summary import Summary, summarise
 from gridseval.results.tables.summary_json import render_json

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,8 @@ from gridseval.errors import OutputError, PolicyError
 from gridseval.policies import load_policy
 from gridseval.policies.nano import NanoConfig
 from gridseval.policies.nano.checkpoint import load_nano, new_nano, save_model, save_nano
+from gridseval.policies.nano.model import NanoInput
+from gridseval.suites import Episode
 
 Small = Callable[..., NanoConfig]
 
@@ -231,6 +234,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, small: Small) -> None:
         save_nano(tmp_path / "file" / "nano", small())
 
 
-def test_images_of_another_size_than_the_cards(folder: Path) -> None:
-    with pytest.raises(PolicyError, match="image_px is 32, the card's images have 128"):
-        load_policy("nano", str(folder), {}, seed=7)
+def test_images_of_another_size_than_the_cards(folder: Path, observe: Any) -> None:
+    """A checkpoint says for which images it was trained; the card's 128 px are nano's own."""
+    policy = load_policy("nano", str(folder), {}, seed=7).policy
+    seen: list[NanoInput] = []
+    policy.model.register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # type: ignore[attr-defined]
+    episode = Episode("libero_goal", 0, 0)
+    policy.reset([0], [episode])
+    observed = observe({0: episode})
+    policy.act(observed)
+    for number, camera in enumerate(("agentview", "wrist")):
+        shown = seen[0].images[0, number].numpy()
+        assert shown.shape == (32, 32, 3)
+        assert np.array_equal(shown, observed[camera][0, ::8, ::8])  # of one colour each

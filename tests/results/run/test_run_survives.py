@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from gridseval.errors import OutputError
+from gridseval.files import write_atomically
 from gridseval.results import EpisodeRecord, RunDirectory, read_records
-from gridseval.results.run.files import append_line, write_atomically
+from gridseval.results.run.files import append_line
 
 # Appends every trial that is not done yet; a record is some 70 kB, so that kills hit writes.
 WRITER = """
