@@ -43,9 +43,9 @@ def test_three_episodes_to_a_checkpoint_that_runs(assets: Path, tmp_path: Path) 
     assert [each["step"] for each in record["evaluations"]] == [60]
     # The round's episode has frames that the expert labelled.
     (result,) = record["dagger"]
-    info = json.loads((Path(result["path"]) / "meta/info.json").read_text())
+    info = json.loads((out / result["path"] / "meta/info.json").read_text())
     assert info["total_episodes"] == 1
-    round_run = read_run(Path(result["path"])).manifest
+    round_run = read_run(out / result["path"]).manifest
     assert (round_run["env_seed"], round_run["collect"]["label"]["name"]) == (301, "oracle")
     assert round_run["policy"]["name"] == "nano"
     evaluation = read_run(out / "evaluations" / "step-0000060-libero_object").manifest
