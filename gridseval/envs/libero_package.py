@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import logging
 import os
@@ -33,17 +34,22 @@ _DRAWING_CLASSES = {
 
 
 def package_root() -> Path:
-    """Return the folder of ``libero.libero`` without importing it.
+    """Return the folder of ``libero.libero`` without importing it: the first that is found.
 
     Raises:
         MachineError: The ``libero`` package is not installed, or is not the one with task files.
     """
     spec = importlib.util.find_spec("libero")
     locations = [] if spec is None else list(spec.submodule_search_locations or [])
-    for location in locations:
-        root = Path(location) / "libero"
-        if (root / "bddl_files").is_dir() and (root / "init_files").is_dir():
-            return root
+    inner = importlib.machinery.PathFinder.find_spec("libero.libero", locations)
+    roots = [] if inner is None else list(inner.submodule_search_locations or [])
+    if roots and all((Path(roots[0]) / name).is_dir() for name in ("bddl_files", "init_files")):
+        return Path(roots[0])
+    if locations:
+        raise MachineError(
+            f"the package 'libero' is imported from {locations[0]}, which has no LIBERO task files",
+            "take it off PYTHONPATH, or uninstall it; pip install hf-libero==0.1.4",
+        )
     raise MachineError(
         "the package 'libero' with LIBERO's task files is not installed",
         "pip install hf-libero==0.1.4",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from gridseval.assets import Assets, find_assets
 from gridseval.envs.pool.pool import default_workers
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.conditions import (
@@ -24,7 +24,6 @@ from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.stats.sequential import SequentialRule
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
-from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
 
 
@@ -40,6 +39,7 @@ class PreparedRun:
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
         assets: LIBERO's assets.
+        simulator: The packages that simulate, as they are imported.
         conditions: The protocol of its episodes.
         replan: Policy steps between queries, or ``None`` for whole chunks.
         workers: Worker processes, 0 for none.
@@ -56,6 +56,7 @@ class PreparedRun:
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
     assets: Assets
+    simulator: Simulator
     conditions: Conditions
     replan: int | None
     workers: int
@@ -134,7 +135,8 @@ def prepare(config: RunConfig) -> PreparedRun:
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: Assets, OpenGL or a supported MuJoCo are missing.
+        MachineError: Assets, OpenGL or a supported MuJoCo are missing, or other packages than
+            LIBERO's would simulate.
         PolicyError: The checkpoint cannot be loaded.
     """
     chosen = choose(config)
@@ -149,7 +151,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     workers = _workers(config.workers)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     _check_numbers(config)
-    version = check_mujoco_version(metadata.version("mujoco"), config.force)
+    simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(
         config.policy,
@@ -163,7 +165,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
-        *(version, assets.note, *loaded.notes, *conditions.notes(config)),
+        *(*simulator.warnings, assets.note, *loaded.notes, *conditions.notes(config)),
         *(*undrawn, *chosen.warnings),
     )
     return PreparedRun(
@@ -174,6 +176,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         episodes=episodes,
         loaded=loaded,
         assets=assets,
+        simulator=simulator,
         conditions=conditions,
         replan=loaded.replan if config.replan is None else at_least(1, "--replan", config.replan),
         workers=workers,
