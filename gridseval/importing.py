@@ -1,4 +1,4 @@
-"""Imports modules by name and Python files by path, for extensions that users name."""
+"""Imports modules by name and Python files by path, and tells of packages that fail at import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
+
+from gridseval.errors import MachineError
 
 _FOLDERS: set[Path] = set()
 """Folders of the files that were imported."""
@@ -42,6 +45,39 @@ def classes_of(path: str) -> list[str]:
     except (OSError, SyntaxError, ValueError):
         return []
     return [node.name for node in body if isinstance(node, ast.ClassDef)]
+
+
+def import_fault(error: BaseException) -> MachineError | None:
+    """Return what to tell of an error that a dependency raised while it was imported.
+
+    Whatever it raised, and wherever gridseval imports it: the machine is at fault, not gridseval.
+
+    Args:
+        error: An error that was caught.
+
+    Returns:
+        ``None`` if it did not arise in an import of another package.
+    """
+    package = _failed_package(error)
+    if package is None:
+        return None
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return MachineError(
+        f"the package {package!r} cannot be imported: {told}",
+        f"pip check; pip install --force-reinstall {package}; gridseval doctor; --debug shows where",
+    )
+
+
+def _failed_package(error: BaseException) -> str | None:
+    own = __name__.partition(".")[0]
+    for frame, _ in walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        if frame.f_code.co_name == "<module>" and "__spec__" in frame.f_globals:
+            top = name.partition(".")[0]
+            if top not in (own, "__main__", "") and top not in sys.stdlib_module_names:
+                return top
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return missing if missing not in ("", own) else None
 
 
 def _import_file(file: Path, prefix: str) -> ModuleType:

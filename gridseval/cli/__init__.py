@@ -15,6 +15,7 @@ from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, sigterm_raises
 from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError, MachineError
+from gridseval.importing import import_fault
 from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
@@ -110,20 +111,23 @@ def _status(words: list[str], flags: Flags) -> int:
         _show_traceback(flags)
         _complain(f"something ended the process: sys.exit({error.code!r})", _WHERE)
         return _BUG
-    except ModuleNotFoundError as error:
+    except Exception as error:
         _show_traceback(flags)
-        if not serves_only():
-            _complain(f"a bug in gridseval: {error}", _WHERE)
-            return _BUG
-        _complain(
+        if (fault := _fault(error)) is not None:
+            _complain(fault.message, fault.hint)
+            return fault.exit_code
+        _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
+        return _BUG
+
+
+def _fault(error: Exception) -> MachineError | None:
+    """Return what to tell of a package that is missing or cannot be imported."""
+    if isinstance(error, ModuleNotFoundError) and serves_only():
+        return MachineError(
             f"this is {SERVE_PACKAGE}, which has no package {error.name!r}",
             "it serves policies; to evaluate, install gridseval itself in another environment",
         )
-        return MachineError.exit_code
-    except Exception as error:
-        _show_traceback(flags)
-        _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
-        return _BUG
+    return import_fault(error)
 
 
 def _invoke(words: list[str], flags: Flags) -> int:

@@ -24,7 +24,10 @@ from typing import Any
 
 import platformdirs
 
+from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.errors import MachineError
+
+_DEVICE_VARIABLES = ("CUDA_", "NVIDIA_", "MUJOCO_GL", "MUJOCO_EGL_", "PYOPENGL_")
 
 # What robosuite draws with; the second imports OpenCV, which needs libGL.
 _DRAWING_CLASSES = {
@@ -65,19 +68,57 @@ def import_libero() -> types.ModuleType:
     if "libero.libero.envs" in sys.modules:
         return sys.modules["libero.libero.envs"]
     _write_config()
-    # Robosuite sets this variable if it is unset: undo that after the import.
-    with _quiet_import(), _environment("MUJOCO_GL", os.environ.get("MUJOCO_GL", "egl")):
+    with _quiet_import(), without_device_variables():
         loaded = set(sys.modules)
         try:
             return _import_envs()
-        except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
+        except (Exception, SystemExit) as without_gl:  # what a driver raises, no list can tell
             _forget_half_imported(loaded)
-            _stand_in_for_gl(str(without_gl))
-        with _environment("MUJOCO_GL", "egl"):
-            try:
-                return _import_envs()
-            except Exception as error:
-                raise MachineError(f"the package 'libero' cannot be imported: {error}") from error
+            reason = str(without_gl) or type(without_gl).__name__
+        with _environment("MPLBACKEND", "agg"), _importing("libero"):
+            _stand_in_for_gl(reason)
+            return _import_envs()
+
+
+@contextlib.contextmanager
+def without_device_variables() -> Iterator[None]:
+    """Hide what chooses devices and drivers, and settle on one OpenGL platform, inside the block.
+
+    Robosuite, MuJoCo and PyOpenGL check these variables when they are imported, each against other
+    rules than gridseval's, and robosuite sets some. Images are drawn in a context that gridseval
+    makes later, by the variables as the user set them.
+    """
+    before = dict(os.environ)
+    asked = before.get("MUJOCO_GL", "").lower().strip()
+    platform = asked if asked in BACKENDS else BACKENDS[0]
+    hidden = [name for name in before if name.startswith(_DEVICE_VARIABLES)]
+    try:
+        for name in hidden:
+            del os.environ[name]
+        os.environ.update(MUJOCO_GL=platform, PYOPENGL_PLATFORM=platform)
+        yield
+    finally:
+        for name in {"MUJOCO_GL", "PYOPENGL_PLATFORM", *hidden}:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _importing(package: str) -> Iterator[None]:
+    """Turn whatever a package raises while it is imported into a fault of the machine."""
+    try:
+        yield
+    except MachineError:
+        raise
+    except (Exception, SystemExit) as error:
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise MachineError(
+            f"the package {package!r} in {package_root().parent} cannot be imported: {told}",
+            "see gridseval doctor; pip check; pip install --force-reinstall --no-deps "
+            "hf-libero==0.1.4 robosuite==1.4.0",
+        ) from error
 
 
 @contextlib.contextmanager
@@ -157,7 +198,7 @@ def _write_config() -> None:
     part = folder / f"config.{os.getpid()}.part"
     part.write_text(text, encoding="utf8")
     part.replace(folder / "config.yaml")
-    with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import():
+    with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import(), _importing("libero"):
         import libero.libero  # noqa: F401
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
-from gridseval.envs.pool.pool import default_workers
+from gridseval.envs.pool.resources import Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.envs.simulator import Simulator, check_simulator
@@ -148,7 +148,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     episodes = list_episodes(suite, tasks, trials, asked or likely)
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
-    workers = _workers(config.workers)
+    workers, fewer = _workers(config.workers)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     _check_numbers(config)
     simulator = check_simulator(config.force)
@@ -166,7 +166,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
         *(*simulator.warnings, assets.note, *loaded.notes, *conditions.notes(config)),
-        *(*undrawn, *chosen.warnings),
+        *(*undrawn, *fewer, *chosen.warnings),
     )
     return PreparedRun(
         config=config,
@@ -187,8 +187,13 @@ def prepare(config: RunConfig) -> PreparedRun:
     )
 
 
-def _workers(asked: int | None) -> int:
-    return default_workers() if asked is None else at_least(0, "--workers", asked)
+def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
+    """Return how many workers to start, and why these are fewer than there are cores."""
+    if asked is not None:
+        return at_least(0, "--workers", asked), ()
+    here = Resources.here()
+    few = f"{here.workers} workers for {here.cores} cores: {here.reason}; --workers asks for others"
+    return here.workers, () if here.reason is None else (few,)
 
 
 def _check_numbers(config: RunConfig) -> None:

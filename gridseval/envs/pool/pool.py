@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -136,10 +135,3 @@ def _with_backend(settings: EnvSettings) -> EnvSettings:
     if settings.backend is not None or CAMERAS.keys().isdisjoint(settings.observations):
         return settings
     return replace(settings, backend=choose_backend().backend)
-
-
-def default_workers() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,10 +17,13 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
 from gridseval.envs.python_process import module_command
 from gridseval.errors import MachineError
+from gridseval.os_errors import os_errors
 
 _CLOSE_TIMEOUT_S = 5.0
 _MAX_QUOTE = 300
 _TAIL_BYTES = 4096
+_MAX_UNREADY = 2
+_SIGBUS_HINT = " (is the memory of /dev/shm, or of the container, used up?)"
 
 
 class WorkerProcess:
@@ -39,6 +42,7 @@ class WorkerProcess:
         self._deadline_s = 0.0
         self.busy = False
         self._proven = False
+        self._unready = 0
         self._process: subprocess.Popen[bytes]
         self._stderr: IO[bytes]
         self.connection: Connection[Any, Any]
@@ -111,6 +115,12 @@ class WorkerProcess:
             self.connection.send(message)
 
     def _launch(self) -> None:
+        with os_errors("no worker process can be started", MachineError):
+            self._start()
+        self._tell((self.slot, self._settings))
+
+    def _start(self) -> None:
+        self._shared.mark(ready=False)
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         memory = self._shared.descriptor
@@ -125,17 +135,27 @@ class WorkerProcess:
         )
         theirs.close()
         self.connection = Connection(ours.detach())
-        self._tell((self.slot, self._settings))
 
     def _replace(self, reason: str | None) -> Reply:
-        """Start a new process in the place of this one, and say why the old one is gone."""
+        """Start a new process in the place of this one, and say why the old one is gone.
+
+        Raises:
+            MachineError: Processes of this slot never get as far as to start an episode.
+        """
         if reason is None:
             reason = f"worker process {self._end()}{self._last_words()}"
         else:
             self._process.kill()
             self._process.wait()
         self._release()
+        self._unready = 0 if self._shared.marked or self._proven else self._unready + 1
         self._launch()
+        if self._unready >= _MAX_UNREADY:
+            raise MachineError(
+                f"worker processes end before their first episode, while they import what they "
+                f"need: {reason}",
+                "gridseval doctor; --workers 0 --debug shows where",
+            )
         return Reply(self.slot, failure=reason)
 
     def _end(self) -> str:
@@ -174,6 +194,7 @@ def _ending(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     try:
-        return f"was ended by {signal.Signals(-status).name}"
+        hint = _SIGBUS_HINT if -status == signal.SIGBUS else ""
+        return f"was ended by {signal.Signals(-status).name}{hint}"
     except ValueError:
         return f"was ended by signal {-status}"

@@ -5,6 +5,7 @@ An unlinked file stands behind it, so nothing is left over however the processes
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import tempfile
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from gridseval.envs.spaces import CAMERAS
+from gridseval.errors import MachineError
 
 _STATE = (np.dtype(np.float32), (8,))
 # Only for files without a name.
-_MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+"""Where Linux keeps files in memory; containers often limit it to 64 MB, or make it read-only."""
 
 
 class SharedObservation:
@@ -28,13 +31,16 @@ class SharedObservation:
         keys: Which of :data:`~gridseval.envs.spaces.ALL_OBSERVATION_KEYS`.
         image_px: Side of images.
         descriptor: The open file behind the memory, or ``None`` to make a new one.
+
+    Raises:
+        MachineError: Neither shared memory nor a temporary file of that size can be had.
     """
 
     def __init__(self, keys: Sequence[str], image_px: int, descriptor: int | None = None) -> None:
         image = (np.dtype(np.uint8), (image_px, image_px, 3))
         layout = {key: image if key in CAMERAS else _STATE for key in keys}
         sizes = {k: int(dtype.itemsize * np.prod(shape)) for k, (dtype, shape) in layout.items()}
-        total = max(1, sum(sizes.values()))
+        total = 1 + sum(sizes.values())  # the last byte is the worker's mark
         self.descriptor = _new_file(total) if descriptor is None else descriptor
         self._memory = mmap.mmap(self.descriptor, total)
         self._arrays: dict[str, Any] = {}
@@ -55,6 +61,15 @@ class SharedObservation:
         """Return copies of the arrays."""
         return {key: array.copy() for key, array in self._arrays.items()}
 
+    @property
+    def marked(self) -> bool:
+        """Whether the worker has imported what it needs and made its environment."""
+        return self._memory[-1] != 0
+
+    def mark(self, ready: bool) -> None:
+        """Note whether the worker is ready."""
+        self._memory[len(self._memory) - 1] = int(ready)
+
     def close(self) -> None:
         """Close the file; the memory goes with the last array that shows it."""
         if self.descriptor >= 0:  # closed twice, the number may be another file's by then
@@ -63,7 +78,27 @@ class SharedObservation:
 
 
 def _new_file(size: int) -> int:
-    folder = _MEMORY_DISK if _MEMORY_DISK.is_dir() else None
+    """Return a file without a name whose bytes are there: a lack of them would kill a worker."""
+    refused = []
+    for folder in (MEMORY_DISK if MEMORY_DISK.is_dir() else None, None):
+        try:
+            return _reserved(folder, size)
+        except OSError as error:
+            reason = f"{folder or 'a temporary file'}: {error.strerror or error}"
+            refused.append(reason)
+    raise MachineError(
+        f"no memory for a worker's observations ({'; '.join(dict.fromkeys(refused))})",
+        f"free some in {MEMORY_DISK} (docker run --shm-size=1g), or set TMPDIR to a folder that "
+        "can be written; --workers 0 needs neither",
+    )
+
+
+def _reserved(folder: Path | None, size: int) -> int:
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(size)
-        return os.dup(file.fileno())
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError:  # not every file system can; writing shows whether there is room
+            file.write(bytes(size))
+            file.flush()
+        with contextlib.closing(mmap.mmap(file.fileno(), size)):
+            return os.dup(file.fileno())
