@@ -64,7 +64,7 @@ def import_fault(error: BaseException) -> MachineError | None:
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return MachineError(
         f"the package {package!r} cannot be imported: {told}",
-        f"pip check; pip install --force-reinstall {package}; gridseval doctor; --debug shows where",
+        f"pip check; pip install --force-reinstall {package}; --debug shows where it is imported",
     )
 
 

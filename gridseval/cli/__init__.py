@@ -12,7 +12,7 @@ import click
 
 from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
-from gridseval.cli.signals import Terminated, sigterm_raises
+from gridseval.cli.signals import Terminated, signals_raise
 from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError, MachineError
 from gridseval.importing import import_fault
@@ -37,7 +37,7 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
-_BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
+_BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"
 
 
@@ -72,7 +72,7 @@ def group() -> None:
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
     (assets, OpenGL, a supported version), 4 checkpoint or policy, 5 output
     directory, 6 done, but some episodes ended in an error, 130 interrupted,
-    143 terminated, 1 a bug in gridseval. gate: 0 pass, 1 regression,
+    128 + n ended by signal n (143 terminated), 1 a bug in gridseval. gate: 0 pass, 1 regression,
     2 cannot tell.
     """  # noqa: D301
 
@@ -95,13 +95,13 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(words: list[str], flags: Flags) -> int:
     """Run the command line and return its exit code."""
     try:
-        with sigterm_raises():
+        with signals_raise():
             return _invoke(words, flags)
     except KeyboardInterrupt as error:
         terminated = isinstance(error, Terminated)
-        how = "terminated" if terminated else "interrupted"
+        how = error.how if terminated else "interrupted"
         _complain("; ".join([how, *map(str, error.args)]))
-        return _TERMINATED if terminated else _INTERRUPTED
+        return error.exit_code if terminated else _INTERRUPTED
     except GridsevalError as error:
         _show_traceback(flags)
         _complain(error.message, error.hint)

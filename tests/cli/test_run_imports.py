@@ -1,4 +1,4 @@
-"""Whatever a dependency raises while it is imported: exit code 3, once, before the first episode."""
+"""Whatever a dependency raises while it is imported: exit code 3, once, before any episode."""
 
 from __future__ import annotations
 

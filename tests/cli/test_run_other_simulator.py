@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,11 +92,8 @@ def test_a_clone_that_lacks_an_attribute_is_to_blame_and_not_the_assets(
     assert "the assets in" not in last
 
 
-def test_doctor_names_another_copy(command: Any, tmp_path: Path, other_goal: str) -> None:
-    code = "from gridseval.doctor.packages import check_simulator_files as check; print([*check(False)])"
-    import subprocess
-    import sys
-
+def test_doctor_names_another_copy(other_goal: str) -> None:
+    code = "from gridseval.doctor import packages; print([*packages.check_simulator_files(False)])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": other_goal},

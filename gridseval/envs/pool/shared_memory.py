@@ -84,8 +84,7 @@ def _new_file(size: int) -> int:
         try:
             return _reserved(folder, size)
         except OSError as error:
-            reason = f"{folder or 'a temporary file'}: {error.strerror or error}"
-            refused.append(reason)
+            refused.append(f"{folder or 'a temporary file'}: {error.strerror or error}")
     raise MachineError(
         f"no memory for a worker's observations ({'; '.join(dict.fromkeys(refused))})",
         f"free some in {MEMORY_DISK} (docker run --shm-size=1g), or set TMPDIR to a folder that "
