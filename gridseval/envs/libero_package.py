@@ -22,10 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from gridseval.assets.layout import cache_dir as user_cache_dir
+from gridseval.assets.layout import temporary_cache_dir
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.errors import MachineError
+from gridseval.os_errors import os_errors
 
 _DEVICE_VARIABLES = ("CUDA_", "NVIDIA_", "MUJOCO_GL", "MUJOCO_EGL_", "PYOPENGL_")
 
@@ -158,14 +159,24 @@ def problem_text(text: str) -> Iterator[str]:
 
 
 def cache_dir(name: str) -> Path:
-    """Return (and create) a folder in the user's cache, or a temporary one where that fails."""
-    path = Path(platformdirs.user_cache_dir("gridseval")) / name
+    """Return (and create) a folder in the user's cache, or a temporary one where that fails.
+
+    The temporary one is the user's alone and the same for all processes, so that numba compiles
+    once, and nothing is left behind by each.
+
+    Raises:
+        MachineError: Neither can be made.
+    """
+    path = user_cache_dir() / name
     try:
         path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK)
+        with tempfile.TemporaryFile(dir=path):  # which permissions alone do not tell
+            return path
     except OSError:
-        writable = False
-    return path if writable else Path(tempfile.mkdtemp(prefix="gridseval-"))
+        path = temporary_cache_dir() / name
+        with os_errors(f"{path} cannot be made", MachineError, "set TMPDIR to another folder"):
+            path.mkdir(exist_ok=True)
+        return path
 
 
 def _import_envs() -> types.ModuleType:
@@ -196,8 +207,9 @@ def _write_config() -> None:
         }.items()
     )
     part = folder / f"config.{os.getpid()}.part"
-    part.write_text(text, encoding="utf8")
-    part.replace(folder / "config.yaml")
+    with os_errors(f"cannot write {folder}", MachineError, "set XDG_CACHE_HOME to another folder"):
+        part.write_text(text, encoding="utf8")
+        part.replace(folder / "config.yaml")
     with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import(), _importing("libero"):
         import libero.libero  # noqa: F401
 

@@ -148,9 +148,8 @@ def prepare(config: RunConfig) -> PreparedRun:
     episodes = list_episodes(suite, tasks, trials, asked or likely)
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
-    workers, fewer = _workers(config.workers)
+    workers, fewer = _checked_numbers(config)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
-    _check_numbers(config)
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(
@@ -196,7 +195,8 @@ def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
     return here.workers, () if here.reason is None else (few,)
 
 
-def _check_numbers(config: RunConfig) -> None:
+def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
+    """Check the numbers that were asked for; return how many workers to start, and a note on it."""
     policy_seed(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
@@ -204,6 +204,7 @@ def _check_numbers(config: RunConfig) -> None:
         load_protocol(config.protocol)
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
+    return _workers(config.workers)
 
 
 def _drawn(

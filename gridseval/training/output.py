@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
+from gridseval.locking import try_acquire, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.policies.nano.checkpoint import save_model
 from gridseval.policies.nano.model import NanoModel
@@ -43,12 +44,14 @@ class Output:
     Attributes:
         finished: What a finished training remembers; ``None`` while there is something to do.
         saved_step: Step of the checkpoint that this process wrote last.
+        warnings: What the user should know of the folder.
     """
 
     def __init__(self, folder: Path, known: dict[str, Any], batch: int) -> None:
         self._folder, self._known, self._batch = folder, known, batch
         self.finished: TrainingState | None = None
         self.saved_step: int | None = None
+        self.warnings: tuple[str, ...] = ()
 
     def save(self, trainer: Trainer, state: TrainingState) -> None:
         """Write the state, then the checkpoint of it with all that tells of it.
@@ -98,13 +101,14 @@ def open_output(
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
         try:
-            lock.acquire()
+            guarded = try_acquire(lock, 0)
         except Timeout:
             raise OutputError(
                 f"another process trains in {folder}", "wait for it, or name another folder"
             ) from None
     try:
         output = Output(folder, known, config.batch)
+        output.warnings = () if guarded else (unguarded(folder),)
         if (folder / RECORD).is_file():
             stored = _read_record(folder / RECORD)
             check_same(folder, stored, known)

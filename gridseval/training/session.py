@@ -57,6 +57,8 @@ def train(config: TrainConfig, progress: TrainingProgress | None = None) -> Trai
         datasets = [read_dataset(path, shape.cameras, shape.chunk) for path in config.datasets]
         check_origins(config, datasets)
         with open_output(config, model, datasets, device, precision) as output:
+            for warning in output.warnings:
+                progress.on_note(warning)
             if output.finished is not None:
                 progress.on_note(f"{config.out} is a finished training")
                 return output.finished

@@ -85,7 +85,7 @@ class WorkerPool:
         timeout_s: How long one message may take, compilation included.
 
     Raises:
-        MachineError: Images are wanted and no OpenGL back end works.
+        MachineError: Images are wanted and no OpenGL back end works, or no process starts.
     """
 
     def __init__(
@@ -93,7 +93,13 @@ class WorkerPool:
     ) -> None:
         self.slots = workers
         settings = _with_backend(settings)
-        self._workers = [WorkerProcess(slot, settings, timeout_s) for slot in range(workers)]
+        self._workers: list[WorkerProcess] = []
+        try:
+            for slot in range(workers):
+                self._workers.append(WorkerProcess(slot, settings, timeout_s))
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""

@@ -46,7 +46,11 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes]
         self._stderr: IO[bytes]
         self.connection: Connection[Any, Any]
-        self._launch()
+        try:
+            self._launch()
+        except BaseException:
+            self._shared.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -121,19 +125,22 @@ class WorkerProcess:
 
     def _start(self) -> None:
         self._shared.mark(ready=False)
-        ours, theirs = socket.socketpair()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        memory = self._shared.descriptor
-        descriptors = str(theirs.fileno()), str(memory)
-        self._process = subprocess.Popen(  # noqa: S603
-            module_command("gridseval.envs.pool.worker", *descriptors),
-            pass_fds=(theirs.fileno(), memory),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env={**os.environ, **_environment(self._settings)},
-        )
+        with contextlib.ExitStack() as unfinished:
+            ours, theirs = map(unfinished.enter_context, socket.socketpair())
+            stderr = unfinished.enter_context(tempfile.TemporaryFile())
+            memory = self._shared.descriptor
+            descriptors = str(theirs.fileno()), str(memory)
+            self._process = subprocess.Popen(  # noqa: S603
+                module_command("gridseval.envs.pool.worker", *descriptors),
+                pass_fds=(theirs.fileno(), memory),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env={**os.environ, **_environment(self._settings)},
+            )
+            unfinished.pop_all()
         theirs.close()
+        self._stderr = stderr
         self.connection = Connection(ours.detach())
 
     def _replace(self, reason: str | None) -> Reply:

@@ -6,18 +6,20 @@ An unlinked file stands behind it, so nothing is left over however the processes
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from gridseval.envs.spaces import CAMERAS
 from gridseval.errors import MachineError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STATE = (np.dtype(np.float32), (8,))
 # Only for files without a name.
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108
@@ -79,14 +81,18 @@ class SharedObservation:
 
 def _new_file(size: int) -> int:
     """Return a file without a name whose bytes are there: a lack of them would kill a worker."""
-    refused = []
-    for folder in (MEMORY_DISK if MEMORY_DISK.is_dir() else None, None):
+    first = MEMORY_DISK if MEMORY_DISK.is_dir() else None
+    try:
+        return _reserved(first, size)
+    except OSError as error:
+        refused = f"{first or 'a temporary file'}: {error.strerror or error}"
+    if first is not None:
         try:
-            return _reserved(folder, size)
+            return _reserved(None, size)
         except OSError as error:
-            refused.append(f"{folder or 'a temporary file'}: {error.strerror or error}")
+            refused += f"; a temporary file: {error.strerror or error}"
     raise MachineError(
-        f"no memory for a worker's observations ({'; '.join(dict.fromkeys(refused))})",
+        f"no memory for a worker's observations ({refused})",
         f"free some in {MEMORY_DISK} (docker run --shm-size=1g), or set TMPDIR to a folder that "
         "can be written; --workers 0 needs neither",
     )
@@ -96,8 +102,14 @@ def _reserved(folder: Path | None, size: int) -> int:
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except OSError:  # not every file system can; writing shows whether there is room
-            file.write(bytes(size))
-            file.flush()
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+            _write_zeros(file, size)  # not every file system can reserve
         with contextlib.closing(mmap.mmap(file.fileno(), size)):
             return os.dup(file.fileno())
+
+
+def _write_zeros(file: IO[bytes], size: int) -> None:
+    file.write(bytes(size))
+    file.flush()
