@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -58,26 +59,31 @@ def import_fault(error: BaseException) -> MachineError | None:
     Returns:
         ``None`` if it did not arise in an import of another package.
     """
-    package = _failed_package(error)
-    if package is None:
+    found = _failed_package(error)
+    if found is None:
         return None
+    package, file = found
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # Such as opencv-python for cv2.
+    (distribution, *_) = metadata.packages_distributions().get(package) or [package]
     return MachineError(
-        f"the package {package!r} cannot be imported: {told}",
-        f"pip check; pip install --force-reinstall {package}; --debug shows where it is imported",
+        f"the package {package!r} cannot be imported: {told}" + (f" ({file})" if file else ""),
+        f"pip check; pip install --force-reinstall {distribution}; --debug shows where it is "
+        "imported",
     )
 
 
-def _failed_package(error: BaseException) -> str | None:
+def _failed_package(error: BaseException) -> tuple[str, str] | None:
+    """Return the innermost package whose import failed, and the file in which it did."""
     own = __name__.partition(".")[0]
+    passed = (own, "__main__", "", *sys.stdlib_module_names)
+    found = None
     for frame, _ in walk_tb(error.__traceback__):
-        name = str(frame.f_globals.get("__name__", ""))
-        if frame.f_code.co_name == "<module>" and "__spec__" in frame.f_globals:
-            top = name.partition(".")[0]
-            if top not in (own, "__main__", "") and top not in sys.stdlib_module_names:
-                return top
+        top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if frame.f_code.co_name == "<module>" and top not in passed:
+            found = top, frame.f_code.co_filename
     missing = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
-    return missing if missing not in ("", own) else None
+    return found or (None if missing in ("", own) else (missing, ""))
 
 
 def _import_file(file: Path, prefix: str) -> ModuleType:

@@ -26,6 +26,7 @@ from gridseval.assets.layout import cache_dir as user_cache_dir
 from gridseval.assets.layout import temporary_cache_dir
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.errors import MachineError
+from gridseval.importing import import_fault
 from gridseval.os_errors import os_errors
 
 _DEVICE_VARIABLES = ("CUDA_", "NVIDIA_", "MUJOCO_GL", "MUJOCO_EGL_", "PYOPENGL_")
@@ -114,12 +115,9 @@ def _importing(package: str) -> Iterator[None]:
     except MachineError:
         raise
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise MachineError(
-            f"the package {package!r} in {package_root().parent} cannot be imported: {told}",
-            "see gridseval doctor; pip check; pip install --force-reinstall --no-deps "
-            "hf-libero==0.1.4 robosuite==1.4.0",
-        ) from error
+        if (fault := import_fault(error)) is not None:
+            raise fault from error
+        raise MachineError(f"the package {package!r} cannot be imported: {error!r}") from error
 
 
 @contextlib.contextmanager

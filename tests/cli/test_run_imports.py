@@ -62,7 +62,8 @@ def test_what_gridseval_imports_fails(
     said = command(*run_words(policy), PYTHONPATH=path)
     assert said.status == 3, said
     assert "cannot be imported" in said.err and "bug in gridseval" not in said.err
-    assert package in said.err
+    assert f"the package {package!r} cannot be imported" in said.err
+    assert str(tmp_path / "broken" / f"{package}.py") in said.err
 
 
 @pytest.mark.parametrize("workers", [0, 1])
