@@ -72,8 +72,8 @@ def group() -> None:
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
     (assets, OpenGL, a supported version), 4 checkpoint or policy, 5 output
     directory, 6 done, but some episodes ended in an error, 130 interrupted,
-    128 + n ended by signal n (143 terminated), 1 a bug in gridseval. gate: 0 pass, 1 regression,
-    2 cannot tell.
+    143 terminated, 128 + n ended by another signal n, 1 a bug in gridseval.
+    gate: 0 pass, 1 regression, 2 cannot tell.
     """  # noqa: D301
 
 

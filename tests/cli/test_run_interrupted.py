@@ -140,7 +140,7 @@ def test_a_lost_terminal_ends_a_run_with_its_tables(
     run_words: Callable[..., list[object]], tmp_path: Path
 ) -> None:
     """The terminal is gone when SIGHUP arrives: what is printed then must not be the end."""
-    words = run_words("random", "--trials", 200, "--max-steps", 4, "--video", "none")
+    words = run_words("random", "--trials", 50, "--max-steps", 64, "--video", "none")
     run = tmp_path / "run"
     ours, terminal = pty.openpty()
 
@@ -169,4 +169,4 @@ def test_a_lost_terminal_ends_a_run_with_its_tables(
     os.close(ours)
     assert process.wait(100) == 128 + signal.SIGHUP
     records = read_records(log)
-    assert f"{len(records)} of 200 episodes" in (run / "table.md").read_text()
+    assert f"{len(records)} of 50 episodes" in (run / "table.md").read_text()
