@@ -98,10 +98,10 @@ def _status(words: list[str], flags: Flags) -> int:
         with signals_raise():
             return _invoke(words, flags)
     except KeyboardInterrupt as error:
-        terminated = isinstance(error, Terminated)
-        how = error.how if terminated else "interrupted"
+        ended = error if isinstance(error, Terminated) else None
+        how = "interrupted" if ended is None else ended.how
         _complain("; ".join([how, *map(str, error.args)]))
-        return error.exit_code if terminated else _INTERRUPTED
+        return _INTERRUPTED if ended is None else ended.exit_code
     except GridsevalError as error:
         _show_traceback(flags)
         _complain(error.message, error.hint)
