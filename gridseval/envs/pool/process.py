@@ -79,7 +79,7 @@ class WorkerProcess:
         """
         self.busy = False
         if self.seconds_left <= 0 and not self.connection.poll():
-            return self._replace(f"no answer within {self._timeout_s:g} s")
+            return self._replace(f"no answer within {self._timeout_s:g} s", hung=True)
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError, OSError):
@@ -143,7 +143,7 @@ class WorkerProcess:
         self._stderr = stderr
         self.connection = Connection(ours.detach())
 
-    def _replace(self, reason: str | None) -> Reply:
+    def _replace(self, reason: str | None, hung: bool = False) -> Reply:
         """Start a new process in the place of this one, and say why the old one is gone.
 
         Raises:
@@ -155,7 +155,10 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
         self._release()
-        self._unready = 0 if self._shared.marked or self._proven else self._unready + 1
+        if self._shared.marked or self._proven:
+            self._unready = 0
+        elif not hung:  # a machine under load may just be slow
+            self._unready += 1
         self._launch()
         if self._unready >= _MAX_UNREADY:
             raise MachineError(
