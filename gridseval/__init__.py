@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gridseval.registration import register_environments
+from gridseval.importing import import_fault
 
 if TYPE_CHECKING:
     from gridseval.evaluation import RunConfig, evaluate
@@ -70,4 +70,15 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-register_environments()
+def _register() -> None:
+    try:
+        from gridseval.registration import register_environments
+
+        register_environments()
+    except Exception as error:
+        # The command line, or what is imported next, tells of it in one line.
+        if import_fault(error) is None:
+            raise
+
+
+_register()

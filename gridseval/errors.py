@@ -8,7 +8,7 @@ GridsevalError
 └── OutputError   5  the run directory cannot be written or holds another run
 
 Exit code 1 is a bug in gridseval, 6 a finished run in which episodes ended as *error*, 130
-Ctrl-C, 143 SIGTERM.
+Ctrl-C, 143 SIGTERM, 128 + n any other signal that ends a run.
 They are printed in one place only, by ``gridseval.cli``.
 """
 

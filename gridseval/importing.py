@@ -1,4 +1,4 @@
-"""Imports modules by name and Python files by path, for extensions that users name."""
+"""Imports modules by name and Python files by path, and tells of packages that fail at import."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
+
+from gridseval.errors import MachineError
 
 _FOLDERS: set[Path] = set()
 """Folders of the files that were imported."""
@@ -42,6 +46,44 @@ def classes_of(path: str) -> list[str]:
     except (OSError, SyntaxError, ValueError):
         return []
     return [node.name for node in body if isinstance(node, ast.ClassDef)]
+
+
+def import_fault(error: BaseException) -> MachineError | None:
+    """Return what to tell of an error that a dependency raised while it was imported.
+
+    Whatever it raised, and wherever gridseval imports it: the machine is at fault, not gridseval.
+
+    Args:
+        error: An error that was caught.
+
+    Returns:
+        ``None`` if it did not arise in an import of another package.
+    """
+    found = _failed_package(error)
+    if found is None:
+        return None
+    package, file = found
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # Such as opencv-python for cv2.
+    (distribution, *_) = metadata.packages_distributions().get(package) or [package]
+    return MachineError(
+        f"the package {package!r} cannot be imported: {told}" + (f" ({file})" if file else ""),
+        f"pip check; pip install --force-reinstall {distribution}; --debug shows where it is "
+        "imported",
+    )
+
+
+def _failed_package(error: BaseException) -> tuple[str, str] | None:
+    """Return the innermost package whose import failed, and the file in which it did."""
+    own = __name__.partition(".")[0]
+    passed = (own, "__main__", "", *sys.stdlib_module_names)
+    found = None
+    for frame, _ in walk_tb(error.__traceback__):
+        top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if frame.f_code.co_name == "<module>" and top not in passed:
+            found = top, frame.f_code.co_filename
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return found or (None if missing in ("", own) else (missing, ""))
 
 
 def _import_file(file: Path, prefix: str) -> ModuleType:

@@ -16,8 +16,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from gridseval.errors import GridsevalError, UsageError, did_you_mean
-from gridseval.importing import classes_of, import_named
+from gridseval.errors import GridsevalError, MachineError, UsageError, did_you_mean
+from gridseval.importing import classes_of, import_fault, import_named
 
 T = TypeVar("T")
 
@@ -220,6 +220,8 @@ class Registry(Generic[T]):
         try:
             return import_named(where, prefix)
         except (Exception, SystemExit) as error:
+            if where.startswith("gridseval.") and (fault := _fault_below(error)) is not None:
+                raise fault from error
             reason = f"{type(error).__name__}: {error}"
             if where.endswith(".py"):
                 raise self.interface.error(f"cannot load {where}: {reason}") from error
@@ -232,3 +234,8 @@ class Registry(Generic[T]):
     def _check_file(self, path: str) -> None:
         if not Path(path).is_file():
             raise self.interface.error(f"{self.interface.noun} file {path} does not exist")
+
+
+def _fault_below(error: BaseException) -> MachineError | None:
+    """Return what to tell of a package of ours that is broken; one that is missing is optional."""
+    return None if isinstance(error, ModuleNotFoundError) else import_fault(error)

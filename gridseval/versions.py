@@ -8,8 +8,12 @@ to 3.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import json
 import re
+import urllib.parse
 from importlib import metadata
+from pathlib import Path
 
 from gridseval.errors import MachineError
 
@@ -18,6 +22,11 @@ SERVE_PACKAGE = "gridseval-serve"
 
 MUJOCO_HINT = 'pip install "mujoco>=3.2.3,<3.3.3"'
 
+_MODULES = {"hf-libero": "libero"}
+"""Distributions whose package has another name."""
+
+_STATED = re.compile(r"""^__version__\s*(?::\s*str\s*)?=\s*["']([^"']+)["']""", re.MULTILINE)
+_LIBRARY = re.compile(r"libmujoco\.(?:so\.)?(\d[\d.]*\d)(?:\.dylib)?")
 _RELEASE = re.compile(r"\s*v?(?:\d+!)?(\d+(?:\.\d+)*)")
 
 
@@ -95,3 +104,77 @@ def versions_of(*packages: str) -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
+
+
+def imported_versions(*packages: str) -> dict[str, str]:
+    """Return the versions of those packages that are found, as they are imported.
+
+    Where another copy hides what pip installed, that copy's version counts, ``"unknown"`` if it
+    does not state one.
+    """
+    found = {package: imported_version(package) for package in packages}
+    return {
+        package: version or "unknown"
+        for package, version in found.items()
+        if version is not None or package_folder(_MODULES.get(package, package)) is not None
+    }
+
+
+def imported_version(package: str) -> str | None:
+    """Return a package's version as it is imported, ``None`` if it is not found or says none.
+
+    Args:
+        package: The distribution's name, such as ``"hf-libero"``.
+    """
+    folder = package_folder(_MODULES.get(package, package))
+    if folder is None:
+        return None
+    owner = owner_of(folder, package)
+    return _stated_version(folder) if owner is None else owner.version
+
+
+def package_folder(module: str) -> Path | None:
+    """Return the folder of a package that is, or would be, imported, without importing it."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    locations = [] if spec is None else list(spec.submodule_search_locations or [])
+    return Path(locations[0]) if locations else None
+
+
+def owner_of(folder: Path, package: str) -> metadata.Distribution | None:
+    """Return the installed distribution of a name if a package's folder is the one it installed."""
+    try:
+        distribution = metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return None
+    here = folder.resolve()
+    if Path(str(distribution.locate_file(folder.name))).resolve() == here:
+        return distribution
+    source = _editable_source(distribution)
+    return distribution if source is not None and here.is_relative_to(source) else None
+
+
+def _editable_source(distribution: metadata.Distribution) -> Path | None:
+    """Return the folder of ``pip install -e`` (PEP 610), or ``None``."""
+    try:
+        direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+        editable = direct.get("dir_info", {}).get("editable", False)
+        parsed = urllib.parse.urlparse(direct.get("url", ""))
+    except (ValueError, AttributeError):
+        return None
+    if not editable or parsed.scheme != "file":
+        return None
+    return Path(urllib.parse.unquote(parsed.path)).resolve()
+
+
+def _stated_version(folder: Path) -> str | None:
+    """Return the version that a package's source, or MuJoCo's library, states."""
+    for name in ("__init__.py", "version.py", "_version.py"):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            match = _STATED.search((folder / name).read_text(encoding="utf-8"))
+            if match is not None:
+                return match[1]
+    libraries = (_LIBRARY.fullmatch(path.name) for path in folder.glob("libmujoco*"))
+    return next((match[1] for match in libraries if match is not None), None)

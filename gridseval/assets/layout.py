@@ -27,12 +27,16 @@ def temporary_cache_dir() -> Path:
     Raises:
         MachineError: There is no folder that only this user can write.
     """
-    path = Path(tempfile.gettempdir()) / f"gridseval-{os.getuid()}"
+    hint = "set TMPDIR to a folder that can be written"
+    try:
+        path = Path(tempfile.gettempdir()) / f"gridseval-{os.getuid()}"
+    except OSError as error:
+        raise MachineError(f"there is no temporary folder: {error.strerror}", hint) from error
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     except OSError as error:
-        raise MachineError(f"{path} cannot be made: {error.strerror}") from error
+        raise MachineError(f"{path} cannot be made: {error.strerror}", hint) from error
     # Another user may have put a folder of this name there, with their own assets.
     if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise MachineError(f"{path} can be written by others", "remove it, or set TMPDIR")

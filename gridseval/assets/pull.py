@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from gridseval.assets.manifest import Manifest, write_manifest
 from gridseval.assets.sources import SOURCES, Source
 from gridseval.assets.transfer import Meter, Pace, Transfer, transfer_all
 from gridseval.errors import MachineError
+from gridseval.locking import try_acquire, unguarded
 from gridseval.os_errors import os_errors
 
 _MOST_NAMED = 5
@@ -88,7 +90,8 @@ def _alone(root: Path, pace: Pace | None) -> Iterator[None]:
     """Let one process at a time pull to a place."""
     lock = FileLock(root.with_name(f".{root.name}.lock"))
     try:
-        lock.acquire(timeout=-1 if pace is None else pace.rest_s)
+        if not try_acquire(lock, -1 if pace is None else pace.rest_s):
+            logging.getLogger(__name__).warning(unguarded(root.parent))
     except Timeout as error:
         raise PatienceError("another program is still fetching them") from error
     try:

@@ -12,9 +12,10 @@ import click
 
 from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
-from gridseval.cli.signals import Terminated, sigterm_raises
+from gridseval.cli.signals import Terminated, signals_raise
 from gridseval.cli.streams import patient_streams
 from gridseval.errors import GridsevalError, MachineError
+from gridseval.importing import import_fault
 from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
@@ -36,7 +37,7 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
-_BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
+_BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"
 
 
@@ -71,8 +72,8 @@ def group() -> None:
     Exit codes: 0 done, 2 wrong arguments, 3 this machine lacks something
     (assets, OpenGL, a supported version), 4 checkpoint or policy, 5 output
     directory, 6 done, but some episodes ended in an error, 130 interrupted,
-    143 terminated, 1 a bug in gridseval. gate: 0 pass, 1 regression,
-    2 cannot tell.
+    143 terminated, 128 + n ended by another signal n, 1 a bug in gridseval.
+    gate: 0 pass, 1 regression, 2 cannot tell.
     """  # noqa: D301
 
 
@@ -94,13 +95,13 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(words: list[str], flags: Flags) -> int:
     """Run the command line and return its exit code."""
     try:
-        with sigterm_raises():
+        with signals_raise():
             return _invoke(words, flags)
     except KeyboardInterrupt as error:
-        terminated = isinstance(error, Terminated)
-        how = "terminated" if terminated else "interrupted"
+        ended = error if isinstance(error, Terminated) else None
+        how = "interrupted" if ended is None else ended.how
         _complain("; ".join([how, *map(str, error.args)]))
-        return _TERMINATED if terminated else _INTERRUPTED
+        return _INTERRUPTED if ended is None else ended.exit_code
     except GridsevalError as error:
         _show_traceback(flags)
         _complain(error.message, error.hint)
@@ -110,20 +111,23 @@ def _status(words: list[str], flags: Flags) -> int:
         _show_traceback(flags)
         _complain(f"something ended the process: sys.exit({error.code!r})", _WHERE)
         return _BUG
-    except ModuleNotFoundError as error:
+    except Exception as error:
         _show_traceback(flags)
-        if not serves_only():
-            _complain(f"a bug in gridseval: {error}", _WHERE)
-            return _BUG
-        _complain(
+        if (fault := _fault(error)) is not None:
+            _complain(fault.message, fault.hint)
+            return fault.exit_code
+        _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
+        return _BUG
+
+
+def _fault(error: Exception) -> MachineError | None:
+    """Return what to tell of a package that is missing or cannot be imported."""
+    if isinstance(error, ModuleNotFoundError) and serves_only():
+        return MachineError(
             f"this is {SERVE_PACKAGE}, which has no package {error.name!r}",
             "it serves policies; to evaluate, install gridseval itself in another environment",
         )
-        return MachineError.exit_code
-    except Exception as error:
-        _show_traceback(flags)
-        _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
-        return _BUG
+    return import_fault(error)
 
 
 def _invoke(words: list[str], flags: Flags) -> int:

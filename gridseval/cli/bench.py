@@ -145,7 +145,7 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
     from gridseval.bench.measure import measure, number_of_parts
     from gridseval.bench.plan import BenchPlan
     from gridseval.bench.tables import as_json, as_text
-    from gridseval.envs.pool.pool import default_workers
+    from gridseval.envs.pool.resources import default_workers
 
     plan = BenchPlan(workers=default_workers() if workers is None else workers, **arguments)
     with tqdm(total=number_of_parts(plan), desc="bench", unit="part") as bar:

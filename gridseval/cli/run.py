@@ -140,7 +140,7 @@ _machine = section_option(MACHINE)
 )
 @assets_option()
 @libero_plus_option()
-@_machine("--force", is_flag=True, help="Accept versions that are known to change results.")
+@_machine("--force", is_flag=True, help="Accept versions and packages that change results.")
 def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any) -> int:
     """Evaluate a policy on a suite: success table, records, videos.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridseval.cli.options import HELP, Text, parsed_policy_arguments, policy_options
-from gridseval.cli.signals import Terminated
+from gridseval.cli.signals import Terminated, unignored
 
 if TYPE_CHECKING:
     from gridseval.serving import PolicyServer
@@ -74,11 +74,11 @@ def command(
     loaded = dataclasses.replace(loaded, description={**loaded.description, "seed": seed})
     server = PolicyServer(loaded, settings, _log)
     number = asyncio.run(_until_signal(server, f"serving {loaded.name} on"))
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 async def _until_signal(server: PolicyServer, words: str) -> int:
-    """Serve until SIGINT or SIGTERM arrives; return which.
+    """Serve until SIGINT or a signal that ends a run arrives; return which.
 
     An exception from a signal handler would interrupt the loop at an arbitrary point.
     """
@@ -90,7 +90,7 @@ async def _until_signal(server: PolicyServer, words: str) -> int:
             arrived.append(number)
             serving.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *unignored()):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     with contextlib.suppress(asyncio.CancelledError):
         await serving

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+_GONE = (errno.EPIPE, errno.EIO)
+"""The reader has closed the pipe; the terminal has hung up."""
 
 
 class PatientStream:
@@ -37,7 +41,9 @@ class PatientStream:
     def _without_reader(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             # What is still buffered would fail again, at the latest when the interpreter ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -13,7 +13,13 @@ from gridseval.doctor.machine import (
     check_memory,
     check_models,
 )
-from gridseval.doctor.packages import check_libero, check_mujoco, check_packages, check_python
+from gridseval.doctor.packages import (
+    check_libero,
+    check_mujoco,
+    check_packages,
+    check_python,
+    check_simulator_files,
+)
 from gridseval.doctor.rendering import check_backends, check_cuda_devices, check_speed
 
 
@@ -22,7 +28,7 @@ def diagnose(assets: str | None = None, force: bool = False) -> Iterator[Finding
 
     Args:
         assets: Folder of LIBERO's assets, or ``None`` to look for them.
-        force: Accept MuJoCo 3.4 to 3.9.
+        force: Accept MuJoCo 3.4 to 3.9, and packages that are not what pip installs.
 
     Yields:
         Findings, each as soon as it is known. Nothing raises: an exception is a finding.
@@ -31,6 +37,7 @@ def diagnose(assets: str | None = None, force: bool = False) -> Iterator[Finding
     yield from guarded("mujoco", lambda: [check_mujoco(force)])
     yield from guarded("packages", check_packages)
     yield from guarded("libero", lambda: [check_libero()])
+    yield from guarded("simulator", lambda: check_simulator_files(force))
     yield from guarded("config", check_libero_config)
     yield from guarded("cores", lambda: [check_cores()])
     yield from guarded("memory", lambda: [check_memory()])

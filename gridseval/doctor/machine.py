@@ -5,44 +5,48 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
 
 from gridseval.assets import find_assets
 from gridseval.doctor.finding import Finding
-from gridseval.envs.pool.pool import default_workers
+from gridseval.envs.pool.resources import WORKER_GB, Resources
 from gridseval.results.run.assets_note import PUBLISHED_ASSETS
 
-WORKER_GB = 1.0
-"""Memory that a worker needs: MuJoCo, Python and two compiled tasks, with room to spare."""
-
 _LEAST_DISK_GB = 2.0
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_MEMORY = Path("/proc/meminfo")
 _DIGITS = 12
 _FOREIGN = "not LIBERO's own, so results do not compare with published ones"
 
 
-def check_cores() -> Finding:
-    """Report the cores, and a container's share of them if that is less."""
-    cores, share = default_workers(), _core_share(_QUOTA)
-    if share is not None and share < cores:
-        text = f"{cores}, but this container may use only {share:.1f} of them"
-        return Finding("cores", "warning", text, f"use --workers {max(1, int(share))}")
-    return Finding("cores", "ok", f"{cores}")
+def check_cores(here: Resources | None = None) -> Finding:
+    """Report the cores, and a container's or a job's share of them if that is less.
+
+    Args:
+        here: What this process may use; default: asks the system.
+    """
+    here = replace(here or Resources.here(), memory_gb=None)
+    if here.reason is None:
+        return Finding("cores", "ok", f"{here.cores}")
+    text = f"{here.cores}, but {here.reason}"
+    return Finding("cores", "ok", text, f"a run starts {here.workers} workers")
 
 
-def check_memory() -> Finding:
-    """Check that there is memory for a worker on each core."""
-    free_gb = _available_gb(_MEMORY)
-    if free_gb is None:
+def check_memory(here: Resources | None = None) -> Finding:
+    """Check that there is memory for a worker on each core that may be used.
+
+    Args:
+        here: What this process may use; default: asks the system.
+    """
+    here = here or Resources.here()
+    if here.memory_gb is None:
         return Finding("memory", "ok", "unknown on this system")
-    fit = int(free_gb // WORKER_GB)
-    if fit < default_workers():
-        text = f"{free_gb:.1f} GB free, enough for about {fit} workers"
-        return Finding("memory", "warning", text, f"use --workers {max(1, fit)}")
-    return Finding("memory", "ok", f"{free_gb:.1f} GB free")
+    if here.memory_gb // WORKER_GB < replace(here, memory_gb=None).workers:
+        fit = int(here.memory_gb // WORKER_GB)
+        text = f"{here.memory_gb:.1f} GB free, enough for about {fit} workers"
+        return Finding("memory", "warning", text, f"a run starts {here.workers} workers")
+    return Finding("memory", "ok", f"{here.memory_gb:.1f} GB free")
 
 
 def check_disk() -> Finding:
@@ -93,24 +97,3 @@ def check_libero_config(environment: Mapping[str, str] | None = None) -> Iterato
     if path.is_file():
         hint = f"plain libero reads assets and tasks from where {path} points"
         yield Finding("config", "ok", "libero has a config.yaml; gridseval ignores it", hint)
-
-
-def _core_share(path: Path) -> float | None:
-    """Return how many cores the control group allows, or ``None`` for no limit."""
-    try:
-        quota, period = path.read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
-
-
-def _available_gb(path: Path) -> float | None:
-    """Return the memory that new processes can use, from ``/proc/meminfo``."""
-    try:
-        for line in path.read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "MemAvailable":
-                return int(value.split()[0]) * 1024 / 1e9
-    except (OSError, ValueError):
-        return None
-    return None

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gridseval.doctor.finding import Finding, Health
 from gridseval.envs.libero_package import package_root
+from gridseval.envs.simulator import simulator_packages
 from gridseval.errors import MachineError
-from gridseval.versions import MUJOCO_HINT, check_mujoco_version, release_of, versions_of
+from gridseval.versions import MUJOCO_HINT, check_mujoco_version, imported_versions, release_of
 
 Release = tuple[int, ...]
 
@@ -147,6 +148,18 @@ def check_libero() -> Finding:
     return Finding("libero", "warning", text, _LIBERO_HINT)
 
 
+def check_simulator_files(force: bool) -> Iterator[Finding]:
+    """Check that what simulates is imported from what pip installed, by content.
+
+    Args:
+        force: Accept other packages, as a run does.
+    """
+    health: Health = "warning" if force else "failure"
+    for package in simulator_packages():
+        if package.foreign is not None:
+            yield Finding(package.name, health, package.sentence, package.cure)
+
+
 def _owners(folder: Path) -> dict[str, str]:
     """Return the installed distributions to which a package's folder belongs, with versions."""
     owners = {}
@@ -158,4 +171,4 @@ def _owners(folder: Path) -> dict[str, str]:
 
 
 def _installed(package: str) -> str | None:
-    return versions_of(package).get(package)
+    return imported_versions(package).get(package)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import logging
 import os
@@ -21,9 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from gridseval.assets.layout import cache_dir as user_cache_dir
+from gridseval.assets.layout import temporary_cache_dir
+from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.errors import MachineError
+from gridseval.importing import import_fault
+from gridseval.os_errors import os_errors
+
+_DEVICE_VARIABLES = ("CUDA_", "NVIDIA_", "MUJOCO_GL", "MUJOCO_EGL_", "PYOPENGL_")
 
 # What robosuite draws with; the second imports OpenCV, which needs libGL.
 _DRAWING_CLASSES = {
@@ -33,17 +39,22 @@ _DRAWING_CLASSES = {
 
 
 def package_root() -> Path:
-    """Return the folder of ``libero.libero`` without importing it.
+    """Return the folder of ``libero.libero`` without importing it: the first that is found.
 
     Raises:
         MachineError: The ``libero`` package is not installed, or is not the one with task files.
     """
     spec = importlib.util.find_spec("libero")
     locations = [] if spec is None else list(spec.submodule_search_locations or [])
-    for location in locations:
-        root = Path(location) / "libero"
-        if (root / "bddl_files").is_dir() and (root / "init_files").is_dir():
-            return root
+    inner = importlib.machinery.PathFinder.find_spec("libero.libero", locations)
+    roots = [] if inner is None else list(inner.submodule_search_locations or [])
+    if roots and all((Path(roots[0]) / name).is_dir() for name in ("bddl_files", "init_files")):
+        return Path(roots[0])
+    if locations:
+        raise MachineError(
+            f"the package 'libero' is imported from {locations[0]}, which has no LIBERO task files",
+            "take it off PYTHONPATH, or uninstall it; pip install hf-libero==0.1.4",
+        )
     raise MachineError(
         "the package 'libero' with LIBERO's task files is not installed",
         "pip install hf-libero==0.1.4",
@@ -59,19 +70,54 @@ def import_libero() -> types.ModuleType:
     if "libero.libero.envs" in sys.modules:
         return sys.modules["libero.libero.envs"]
     _write_config()
-    # Robosuite sets this variable if it is unset: undo that after the import.
-    with _quiet_import(), _environment("MUJOCO_GL", os.environ.get("MUJOCO_GL", "egl")):
+    with _quiet_import(), without_device_variables():
         loaded = set(sys.modules)
         try:
             return _import_envs()
-        except (ImportError, AttributeError, OSError, RuntimeError) as without_gl:
+        except (Exception, SystemExit) as without_gl:  # what a driver raises, no list can tell
             _forget_half_imported(loaded)
-            _stand_in_for_gl(str(without_gl))
-        with _environment("MUJOCO_GL", "egl"):
-            try:
-                return _import_envs()
-            except Exception as error:
-                raise MachineError(f"the package 'libero' cannot be imported: {error}") from error
+            reason = str(without_gl) or type(without_gl).__name__
+        with _environment("MPLBACKEND", "agg"), _importing("libero"):
+            _stand_in_for_gl(reason)
+            return _import_envs()
+
+
+@contextlib.contextmanager
+def without_device_variables() -> Iterator[None]:
+    """Hide what chooses devices and drivers, and settle on one OpenGL platform, inside the block.
+
+    Robosuite, MuJoCo and PyOpenGL check these variables when they are imported, each against other
+    rules than gridseval's, and robosuite sets some. Images are drawn in a context that gridseval
+    makes later, by the variables as the user set them.
+    """
+    before = dict(os.environ)
+    asked = before.get("MUJOCO_GL", "").lower().strip()
+    platform = asked if asked in BACKENDS else BACKENDS[0]
+    hidden = [name for name in before if name.startswith(_DEVICE_VARIABLES)]
+    try:
+        for name in hidden:
+            del os.environ[name]
+        os.environ.update(MUJOCO_GL=platform, PYOPENGL_PLATFORM=platform)
+        yield
+    finally:
+        for name in {"MUJOCO_GL", "PYOPENGL_PLATFORM", *hidden}:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _importing(package: str) -> Iterator[None]:
+    """Turn whatever a package raises while it is imported into a fault of the machine."""
+    try:
+        yield
+    except MachineError:
+        raise
+    except (Exception, SystemExit) as error:
+        if (fault := import_fault(error)) is not None:
+            raise fault from error
+        raise MachineError(f"the package {package!r} cannot be imported: {error!r}") from error
 
 
 @contextlib.contextmanager
@@ -111,14 +157,24 @@ def problem_text(text: str) -> Iterator[str]:
 
 
 def cache_dir(name: str) -> Path:
-    """Return (and create) a folder in the user's cache, or a temporary one where that fails."""
-    path = Path(platformdirs.user_cache_dir("gridseval")) / name
+    """Return (and create) a folder in the user's cache, or a temporary one where that fails.
+
+    The temporary one is the user's alone and the same for all processes, so that numba compiles
+    once, and nothing is left behind by each.
+
+    Raises:
+        MachineError: Neither can be made.
+    """
+    path = user_cache_dir() / name
     try:
         path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK)
+        with tempfile.TemporaryFile(dir=path):  # which permissions alone do not tell
+            return path
     except OSError:
-        writable = False
-    return path if writable else Path(tempfile.mkdtemp(prefix="gridseval-"))
+        path = temporary_cache_dir() / name
+        with os_errors(f"{path} cannot be made", MachineError, "set TMPDIR to another folder"):
+            path.mkdir(exist_ok=True)
+        return path
 
 
 def _import_envs() -> types.ModuleType:
@@ -149,9 +205,10 @@ def _write_config() -> None:
         }.items()
     )
     part = folder / f"config.{os.getpid()}.part"
-    part.write_text(text, encoding="utf8")
-    part.replace(folder / "config.yaml")
-    with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import():
+    with os_errors(f"cannot write {folder}", MachineError, "set XDG_CACHE_HOME to another folder"):
+        part.write_text(text, encoding="utf8")
+        part.replace(folder / "config.yaml")
+    with _environment("LIBERO_CONFIG_PATH", str(folder)), _quiet_import(), _importing("libero"):
         import libero.libero  # noqa: F401
 
 

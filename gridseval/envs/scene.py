@@ -22,6 +22,7 @@ from gridseval.envs.libero_package import asset_root, import_libero, problem_tex
 from gridseval.envs.model_check import check_model
 from gridseval.envs.perturbations import NOTHING, ModelEditor, Perturbation
 from gridseval.envs.perturbations.own_edits import OwnEdit, touches_model
+from gridseval.envs.simulator import foreign_packages
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError, did_you_mean
 from gridseval.suites import read_bddl
@@ -188,6 +189,11 @@ def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__
+        if foreign := foreign_packages():  # another checkout is likelier at fault than the assets
+            raise MachineError(
+                f"{files.bddl.stem} cannot be built: {reason}; {foreign[0].sentence}",
+                foreign[0].cure,
+            ) from error
         raise MachineError(
             f"{files.bddl.stem} cannot be built from the assets in {files.assets}: {reason}",
             "check the assets: gridseval doctor",

@@ -12,7 +12,7 @@ from typing import Any
 from gridseval import __version__
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
-from gridseval.versions import versions_of
+from gridseval.versions import imported_versions
 
 MANIFEST_SCHEMA = 1
 DEFAULT_VIDEO = "default"
@@ -43,6 +43,7 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         "video": DEFAULT_VIDEO if config.video is None else config.video,
         "record_actions": config.record_actions,
         "assets": {"identity": identity, "hash": digest},
+        "simulator": prepared.simulator.manifest(),
         "renderer": prepared.renderer,
         "versions": {"python": platform.python_version(), **_versions(prepared)},
         "workers": prepared.workers,
@@ -67,7 +68,7 @@ def _published(prepared: PreparedRun) -> list[str]:
 
 def _versions(prepared: PreparedRun) -> dict[str, str]:
     # An installation in place keeps the number it was installed with; the code has its own.
-    installed = dict.fromkeys(_PACKAGES, "not installed") | versions_of(*_PACKAGES)
+    installed = dict.fromkeys(_PACKAGES, "not installed") | imported_versions(*_PACKAGES)
     versions = {"gridseval": __version__, **installed}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}

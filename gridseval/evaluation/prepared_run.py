@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from gridseval.assets import Assets, find_assets
-from gridseval.envs.pool.pool import default_workers
+from gridseval.envs.pool.resources import Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
 from gridseval.evaluation.conditions import (
@@ -24,7 +24,6 @@ from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.stats.sequential import SequentialRule
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
-from gridseval.versions import check_mujoco_version
 from gridseval.video import VideoChoice
 
 
@@ -40,6 +39,7 @@ class PreparedRun:
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
         assets: LIBERO's assets.
+        simulator: The packages that simulate, as they are imported.
         conditions: The protocol of its episodes.
         replan: Policy steps between queries, or ``None`` for whole chunks.
         workers: Worker processes, 0 for none.
@@ -56,6 +56,7 @@ class PreparedRun:
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
     assets: Assets
+    simulator: Simulator
     conditions: Conditions
     replan: int | None
     workers: int
@@ -134,7 +135,8 @@ def prepare(config: RunConfig) -> PreparedRun:
 
     Raises:
         UsageError: An argument names something that does not exist.
-        MachineError: Assets, OpenGL or a supported MuJoCo are missing.
+        MachineError: Assets, OpenGL or a supported MuJoCo are missing, or other packages than
+            LIBERO's would simulate.
         PolicyError: The checkpoint cannot be loaded.
     """
     chosen = choose(config)
@@ -146,10 +148,9 @@ def prepare(config: RunConfig) -> PreparedRun:
     episodes = list_episodes(suite, tasks, trials, asked or likely)
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
-    workers = _workers(config.workers)
+    workers, fewer = _checked_numbers(config)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
-    _check_numbers(config)
-    version = check_mujoco_version(metadata.version("mujoco"), config.force)
+    simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
     loaded = load_policy(
         config.policy,
@@ -163,8 +164,8 @@ def prepare(config: RunConfig) -> PreparedRun:
     conditions = Conditions.of(config, loaded.needs, suite)
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
-        *(version, assets.note, *loaded.notes, *conditions.notes(config)),
-        *(*undrawn, *chosen.warnings),
+        *(*simulator.warnings, assets.note, *loaded.notes, *conditions.notes(config)),
+        *(*undrawn, *fewer, *chosen.warnings),
     )
     return PreparedRun(
         config=config,
@@ -174,6 +175,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         episodes=episodes,
         loaded=loaded,
         assets=assets,
+        simulator=simulator,
         conditions=conditions,
         replan=loaded.replan if config.replan is None else at_least(1, "--replan", config.replan),
         workers=workers,
@@ -184,11 +186,17 @@ def prepare(config: RunConfig) -> PreparedRun:
     )
 
 
-def _workers(asked: int | None) -> int:
-    return default_workers() if asked is None else at_least(0, "--workers", asked)
+def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
+    """Return how many workers to start, and why these are fewer than there are cores."""
+    if asked is not None:
+        return at_least(0, "--workers", asked), ()
+    here = Resources.here()
+    few = f"{here.workers} workers for {here.cores} cores: {here.reason}; --workers asks for others"
+    return here.workers, () if here.reason is None else (few,)
 
 
-def _check_numbers(config: RunConfig) -> None:
+def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
+    """Check the numbers that were asked for; return how many workers to start, and a note on it."""
     policy_seed(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
@@ -196,6 +204,7 @@ def _check_numbers(config: RunConfig) -> None:
         load_protocol(config.protocol)
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
+    return _workers(config.workers)
 
 
 def _drawn(

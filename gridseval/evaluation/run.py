@@ -81,7 +81,7 @@ def evaluate(
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
         mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
-        warnings = (*prepared.warnings, *notes, *missing, *([mixed] if mixed else []))
+        warnings = (*prepared.warnings, *run.warnings, *notes, *missing, *filter(None, [mixed]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
             if mixed is not None:

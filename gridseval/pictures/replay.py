@@ -6,7 +6,6 @@ Episodes repeat to the bit on the assets and the MuJoCo with which they were run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,15 @@ from gridseval.assets import Assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import choose_backend
+from gridseval.envs.simulator import Simulator, simulator_packages
 from gridseval.envs.spaces import IMAGE_PX
 from gridseval.errors import MachineError
 from gridseval.pictures.recorded_episode import RecordedEpisode, name_of
+from gridseval.results.run.keys import COMPARE
+from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.reading import Run
 from gridseval.suites import Suite, suite_digest
+from gridseval.versions import imported_version
 from gridseval.video import Frame
 
 
@@ -56,7 +59,7 @@ def replay(
 
 
 def check_same_machine(run: Run, assets: Assets) -> None:
-    """Refuse other assets or another MuJoCo: the same actions would make another episode.
+    """Refuse other assets or another simulator: the same actions would make another episode.
 
     Raises:
         MachineError: They are not those of the run.
@@ -69,12 +72,19 @@ def check_same_machine(run: Run, assets: Assets) -> None:
             f"{assets.root} ({name})",
             "name the run's assets: --assets PATH",
         )
-    made, here = run.manifest.get("versions", {}).get("mujoco"), metadata.version("mujoco")
+    made, here = run.manifest.get("versions", {}).get("mujoco"), imported_version("mujoco")
     if made != here:
         raise MachineError(
             f"{run.paths[0]} was made with MuJoCo {made}, here is {here}, in which the same "
             "actions may end elsewhere",
             f"pip install mujoco=={made}",
+        )
+    now = {"simulator": Simulator(tuple(simulator_packages())).manifest()}
+    then = {key: run.manifest[key] for key in now if key in run.manifest}
+    if differences := list(manifest_differences(then, now, COMPARE)):
+        raise MachineError(
+            f"{run.paths[0]} was made with another simulator: {differences[0]}",
+            "gridseval doctor shows which packages are imported",
         )
 
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
 from gridseval.files import temporary_name, write_atomically
+from gridseval.locking import try_acquire, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.policies.nano.checkpoint import save_model
 from gridseval.policies.nano.model import NanoModel
@@ -46,6 +47,7 @@ class Output:
         finished: What a finished training remembers; ``None`` while there is something to do.
         saved_step: Step of the state on disk.
         changes: What is not as it was when the training began, though it may go on, in words.
+        warnings: What the user should know of the folder.
     """
 
     def __init__(self, folder: Path, known: dict[str, Any], batch: int) -> None:
@@ -53,6 +55,7 @@ class Output:
         self.finished: TrainingState | None = None
         self.saved_step: int | None = None
         self.changes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
 
     def save(self, trainer: Trainer, state: TrainingState) -> None:
         """Write the state, then the checkpoint of it with all that tells of it.
@@ -106,13 +109,14 @@ def open_output(
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
         try:
-            lock.acquire()
+            guarded = try_acquire(lock, 0)
         except Timeout:
             raise OutputError(
                 f"another process trains in {folder}", "wait for it, or name another folder"
             ) from None
     try:
         output = Output(folder, known, config.batch)
+        output.warnings = () if guarded else (unguarded(folder),)
         if (folder / RECORD).is_file():
             stored = _read_record(folder / RECORD)
             check_same(folder, stored, known)

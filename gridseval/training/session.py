@@ -61,6 +61,8 @@ def train(config: TrainConfig, progress: TrainingProgress | None = None) -> Trai
         for note in notes_on(datasets):
             progress.on_note(note)
         with open_output(config, model, datasets, device, precision) as output:
+            for warning in output.warnings:
+                progress.on_note(warning)
             if output.finished is not None:
                 progress.on_note(f"{config.out} is a finished training")
                 return output.finished

@@ -1,12 +1,15 @@
-"""Ctrl-C, SIGTERM: tables of what is done, nothing left running, the same command goes on."""
+"""Ctrl-C and schedulers' signals: tables, nothing left running, the same command goes on."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gridseval.cli.signals import Terminated, sigterm_raises
+from gridseval.cli.signals import ENDING, Terminated, signals_raise
 from gridseval.results.run.jsonl import read_records
 
 
@@ -82,7 +85,7 @@ def test_the_same_command_goes_on(
 
 
 def test_sigterm_means_what_it_did_before_after_the_block() -> None:
-    with pytest.raises(Terminated), sigterm_raises():
+    with pytest.raises(Terminated), signals_raise():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -92,8 +95,78 @@ def test_somebody_else_s_handler_is_left_alone() -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
     try:
-        with sigterm_raises():
+        with signals_raise():
             os.kill(os.getpid(), signal.SIGTERM)
         assert seen == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_each_signal_has_its_exit_code(number: signal.Signals) -> None:
+    with pytest.raises(Terminated) as raised, signals_raise():
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+    assert raised.value.exit_code == 128 + number
+    assert raised.value.how in ("terminated", f"ended by {number.name}")
+    assert all(signal.getsignal(each) is signal.SIG_DFL for each in ENDING)
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_what_is_ignored_stays_ignored(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            os.kill(os.getpid(), number)
+            assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def test_a_second_signal_does_not_interrupt_the_cleaning_up() -> None:
+    with pytest.raises(Terminated) as raised, signals_raise():
+        try:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(1)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+    assert raised.value.number == signal.SIGUSR1
+
+
+def test_a_lost_terminal_ends_a_run_with_its_tables(
+    run_words: Callable[..., list[object]], tmp_path: Path
+) -> None:
+    """The terminal is gone when SIGHUP arrives: what is printed then must not be the end."""
+    words = run_words("random", "--trials", 50, "--max-steps", 64, "--video", "none")
+    run = tmp_path / "run"
+    ours, terminal = pty.openpty()
+
+    def own_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gridseval", *map(str, words)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=own_terminal,
+    )
+    os.close(terminal)
+    os.set_blocking(ours, False)
+    until = time.monotonic() + 240
+    log = run / "episodes.jsonl"
+    while not (log.exists() and log.read_bytes().count(b"\n") > 1):
+        assert process.poll() is None and time.monotonic() < until
+        try:
+            os.read(ours, 1 << 16)
+        except BlockingIOError:
+            time.sleep(0.02)
+    os.close(ours)
+    assert process.wait(100) == 128 + signal.SIGHUP
+    records = read_records(log)
+    assert f"{len(records)} of 50 episodes" in (run / "table.md").read_text()

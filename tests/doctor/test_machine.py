@@ -6,41 +6,39 @@ import pytest
 
 from gridseval.doctor import machine
 from gridseval.doctor.machine import check_cores, check_disk, check_libero_config, check_memory
-
-
-@pytest.fixture(autouse=True)
-def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "default_workers", lambda: 4)
+from gridseval.envs.pool.resources import Resources
 
 
 @pytest.mark.parametrize(
-    ("quota", "status"), [("max 100000", "ok"), ("150000 100000", "warning"), ("?", "ok")]
+    ("here", "words"),
+    [
+        (Resources(4), None),
+        (Resources(4, quota=1.5), "the control group allows 1.5 cores"),
+        (Resources(4, quota=8.0), None),
+        (Resources(4, scheduled=1), "SLURM_CPUS_PER_TASK is 1"),
+        (Resources(4, quota=2.0, scheduled=1, memory_gb=0.1), "SLURM_CPUS_PER_TASK is 1"),
+    ],
 )
-def test_cores_and_the_containers_share(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, status: str
-) -> None:
-    path = tmp_path / "cpu.max"
-    path.write_text(quota)
-    monkeypatch.setattr(machine, "_QUOTA", path)
-    finding = check_cores()
-    assert finding.status == status
-    assert finding.text.startswith("4")
-    assert finding.hint == ("use --workers 1" if status == "warning" else None)
+def test_cores_and_the_share_of_them(here: Resources, words: str | None) -> None:
+    finding = check_cores(here)
+    assert finding.status == "ok"
+    assert finding.text == ("4" if words is None else f"4, but {words}")
+    assert finding.hint == (None if words is None else "a run starts 1 workers")
 
 
 @pytest.mark.parametrize(
-    ("available_kb", "status"), [(8_000_000, "ok"), (2_000_000, "warning"), (None, "ok")]
+    ("here", "status"),
+    [
+        (Resources(4, memory_gb=8.0), "ok"),
+        (Resources(4, memory_gb=2.5), "warning"),
+        (Resources(4, quota=2.0, memory_gb=2.5), "ok"),
+        (Resources(4), "ok"),
+    ],
 )
-def test_memory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, available_kb: int | None, status: str
-) -> None:
-    path = tmp_path / "meminfo"
-    if available_kb is not None:
-        path.write_text(f"MemTotal: 99 kB\nMemAvailable:   {available_kb} kB\n")
-    monkeypatch.setattr(machine, "_MEMORY", path)
-    finding = check_memory()
+def test_memory(here: Resources, status: str) -> None:
+    finding = check_memory(here)
     assert finding.status == status
-    assert finding.hint == ("use --workers 2" if status == "warning" else None)
+    assert finding.hint == ("a run starts 2 workers" if status == "warning" else None)
 
 
 def test_disk_of_a_cache_that_does_not_exist_yet(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -86,7 +85,7 @@ class WorkerPool:
         timeout_s: How long one message may take, compilation included.
 
     Raises:
-        MachineError: Images are wanted and no OpenGL back end works.
+        MachineError: Images are wanted and no OpenGL back end works, or no process starts.
     """
 
     def __init__(
@@ -94,7 +93,13 @@ class WorkerPool:
     ) -> None:
         self.slots = workers
         settings = _with_backend(settings)
-        self._workers = [WorkerProcess(slot, settings, timeout_s) for slot in range(workers)]
+        self._workers: list[WorkerProcess] = []
+        try:
+            for slot in range(workers):
+                self._workers.append(WorkerProcess(slot, settings, timeout_s))
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""
@@ -136,10 +141,3 @@ def _with_backend(settings: EnvSettings) -> EnvSettings:
     if settings.backend is not None or CAMERAS.keys().isdisjoint(settings.observations):
         return settings
     return replace(settings, backend=choose_backend().backend)
-
-
-def default_workers() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

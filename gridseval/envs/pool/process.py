@@ -17,10 +17,13 @@ from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
 from gridseval.envs.python_process import module_command
 from gridseval.errors import MachineError
+from gridseval.os_errors import os_errors
 
 _CLOSE_TIMEOUT_S = 5.0
 _MAX_QUOTE = 300
 _TAIL_BYTES = 4096
+_MAX_UNREADY = 2
+_SIGBUS_HINT = " (is the memory of /dev/shm, or of the container, used up?)"
 
 
 class WorkerProcess:
@@ -39,10 +42,15 @@ class WorkerProcess:
         self._deadline_s = 0.0
         self.busy = False
         self._proven = False
+        self._unready = 0
         self._process: subprocess.Popen[bytes]
         self._stderr: IO[bytes]
         self.connection: Connection[Any, Any]
-        self._launch()
+        try:
+            self._launch()
+        except BaseException:
+            self._shared.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -71,7 +79,7 @@ class WorkerProcess:
         """
         self.busy = False
         if self.seconds_left <= 0 and not self.connection.poll():
-            return self._replace(f"no answer within {self._timeout_s:g} s")
+            return self._replace(f"no answer within {self._timeout_s:g} s", hung=True)
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError, OSError):
@@ -111,31 +119,53 @@ class WorkerProcess:
             self.connection.send(message)
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        memory = self._shared.descriptor
-        descriptors = str(theirs.fileno()), str(memory)
-        self._process = subprocess.Popen(  # noqa: S603
-            module_command("gridseval.envs.pool.worker", *descriptors),
-            pass_fds=(theirs.fileno(), memory),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env={**os.environ, **_environment(self._settings)},
-        )
-        theirs.close()
-        self.connection = Connection(ours.detach())
+        with os_errors("no worker process can be started", MachineError):
+            self._start()
         self._tell((self.slot, self._settings))
 
-    def _replace(self, reason: str | None) -> Reply:
-        """Start a new process in the place of this one, and say why the old one is gone."""
+    def _start(self) -> None:
+        self._shared.mark(ready=False)
+        with contextlib.ExitStack() as unfinished:
+            ours, theirs = map(unfinished.enter_context, socket.socketpair())
+            stderr = unfinished.enter_context(tempfile.TemporaryFile())
+            memory = self._shared.descriptor
+            descriptors = str(theirs.fileno()), str(memory)
+            self._process = subprocess.Popen(  # noqa: S603
+                module_command("gridseval.envs.pool.worker", *descriptors),
+                pass_fds=(theirs.fileno(), memory),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env={**os.environ, **_environment(self._settings)},
+            )
+            unfinished.pop_all()
+        theirs.close()
+        self._stderr = stderr
+        self.connection = Connection(ours.detach())
+
+    def _replace(self, reason: str | None, hung: bool = False) -> Reply:
+        """Start a new process in the place of this one, and say why the old one is gone.
+
+        Raises:
+            MachineError: Processes of this slot never get as far as to start an episode.
+        """
         if reason is None:
             reason = f"worker process {self._end()}{self._last_words()}"
         else:
             self._process.kill()
             self._process.wait()
         self._release()
+        if self._shared.marked or self._proven:
+            self._unready = 0
+        elif not hung:  # a machine under load may just be slow
+            self._unready += 1
         self._launch()
+        if self._unready >= _MAX_UNREADY:
+            raise MachineError(
+                f"worker processes end before their first episode, while they import what they "
+                f"need: {reason}",
+                "gridseval doctor; --workers 0 --debug shows where",
+            )
         return Reply(self.slot, failure=reason)
 
     def _end(self) -> str:
@@ -174,6 +204,7 @@ def _ending(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     try:
-        return f"was ended by {signal.Signals(-status).name}"
+        hint = _SIGBUS_HINT if -status == signal.SIGBUS else ""
+        return f"was ended by {signal.Signals(-status).name}{hint}"
     except ValueError:
         return f"was ended by signal {-status}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.libero_package import import_libero
 from gridseval.errors import MachineError
 from gridseval.moved import takes_earlier_arguments
 from gridseval.suites import suite_digest
@@ -24,10 +25,11 @@ class EnvSettings(EnvConfig):
     suite_sha256: str | None = None
 
     def make(self) -> LiberoEnv:
-        """Make the environment in this process.
+        """Make the environment in this process, and import what simulates.
 
         Raises:
-            MachineError: The files of a custom suite are not those of ``suite_sha256`` any more.
+            MachineError: The files of a custom suite are not those of ``suite_sha256`` any more, or
+                a package cannot be imported.
         """
         made = LiberoEnv.of(self)
         # A worker reads the suite when it starts, and again when it is replaced hours later.
@@ -38,4 +40,5 @@ class EnvSettings(EnvConfig):
                 "would be those of another suite",
                 "put its files back as they were, and run the same command again",
             )
+        import_libero()  # after the environment has announced its OpenGL back end
         return made

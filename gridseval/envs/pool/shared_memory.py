@@ -5,20 +5,25 @@ An unlinked file stands behind it, so nothing is left over however the processes
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import mmap
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from gridseval.envs.spaces import CAMERAS
+from gridseval.errors import MachineError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STATE = (np.dtype(np.float32), (8,))
 # Only for files without a name.
-_MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+"""Where Linux keeps files in memory; containers often limit it to 64 MB, or make it read-only."""
 
 
 class SharedObservation:
@@ -28,13 +33,16 @@ class SharedObservation:
         keys: Which of :data:`~gridseval.envs.spaces.ALL_OBSERVATION_KEYS`.
         image_px: Side of images.
         descriptor: The open file behind the memory, or ``None`` to make a new one.
+
+    Raises:
+        MachineError: Neither shared memory nor a temporary file of that size can be had.
     """
 
     def __init__(self, keys: Sequence[str], image_px: int, descriptor: int | None = None) -> None:
         image = (np.dtype(np.uint8), (image_px, image_px, 3))
         layout = {key: image if key in CAMERAS else _STATE for key in keys}
         sizes = {k: int(dtype.itemsize * np.prod(shape)) for k, (dtype, shape) in layout.items()}
-        total = max(1, sum(sizes.values()))
+        total = 1 + sum(sizes.values())  # the last byte is the worker's mark
         self.descriptor = _new_file(total) if descriptor is None else descriptor
         self._memory = mmap.mmap(self.descriptor, total)
         self._arrays: dict[str, Any] = {}
@@ -55,6 +63,15 @@ class SharedObservation:
         """Return copies of the arrays."""
         return {key: array.copy() for key, array in self._arrays.items()}
 
+    @property
+    def marked(self) -> bool:
+        """Whether the worker has imported what it needs and made its environment."""
+        return self._memory[-1] != 0
+
+    def mark(self, ready: bool) -> None:
+        """Note whether the worker is ready."""
+        self._memory[len(self._memory) - 1] = int(ready)
+
     def close(self) -> None:
         """Close the file; the memory goes with the last array that shows it."""
         if self.descriptor >= 0:  # closed twice, the number may be another file's by then
@@ -63,7 +80,36 @@ class SharedObservation:
 
 
 def _new_file(size: int) -> int:
-    folder = _MEMORY_DISK if _MEMORY_DISK.is_dir() else None
+    """Return a file without a name whose bytes are there: a lack of them would kill a worker."""
+    first = MEMORY_DISK if MEMORY_DISK.is_dir() else None
+    try:
+        return _reserved(first, size)
+    except OSError as error:
+        refused = f"{first or 'a temporary file'}: {error.strerror or error}"
+    if first is not None:
+        try:
+            return _reserved(None, size)
+        except OSError as error:
+            refused += f"; a temporary file: {error.strerror or error}"
+    raise MachineError(
+        f"no memory for a worker's observations ({refused})",
+        f"free some in {MEMORY_DISK} (docker run --shm-size=1g), or set TMPDIR to a folder that "
+        "can be written; --workers 0 needs neither",
+    )
+
+
+def _reserved(folder: Path | None, size: int) -> int:
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(size)
-        return os.dup(file.fileno())
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+            _write_zeros(file, size)  # not every file system can reserve
+        with contextlib.closing(mmap.mmap(file.fileno(), size)):
+            return os.dup(file.fileno())
+
+
+def _write_zeros(file: IO[bytes], size: int) -> None:
+    file.write(bytes(size))
+    file.flush()

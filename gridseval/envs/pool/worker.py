@@ -20,6 +20,7 @@ from gridseval.envs.pool.messages import Close, Refusal, Reply, Start, Step
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
 from gridseval.errors import GridsevalError
+from gridseval.importing import import_fault
 
 _PARENT_POLL_S = 2.0
 
@@ -49,12 +50,16 @@ def _serve(
             return
         answer: Reply | Refusal
         try:
-            env = settings.make() if env is None else env
+            if env is None:
+                env = settings.make()
+                shared.mark(ready=True)
             answer = handle(env, slot, message, shared)
         except GridsevalError as error:
             answer = Refusal(error)
         except Exception as error:
-            answer = Reply(slot, failure=f"{type(error).__name__}: {error}")
+            fault = import_fault(error)
+            failure = f"{type(error).__name__}: {error}"
+            answer = Reply(slot, failure=failure) if fault is None else Refusal(fault)
         connection.send(answer)
 
 

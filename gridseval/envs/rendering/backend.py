@@ -72,10 +72,10 @@ def choose_backend() -> Probe:
 def announce_backend(backend: str) -> None:
     """Tell MuJoCo, robosuite and PyOpenGL which back end to load, before any of them is imported.
 
-    They read it from the environment, once, and robosuite insists on EGL where nothing is said.
+    They read it from the environment, once, and robosuite insists on EGL where nothing is said. A
+    value that names something else was passed over when the back end was chosen.
     """
-    os.environ.setdefault("MUJOCO_GL", backend)
-    os.environ.setdefault("PYOPENGL_PLATFORM", backend)
+    os.environ.update(MUJOCO_GL=backend, PYOPENGL_PLATFORM=backend)
 
 
 def probe_backend(backend: str) -> Probe:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gridseval.results.compare.flips import Comparison, Pair, TaskChange
+from gridseval.results.run.assets_note import foreign_packages_of
 from gridseval.results.stats.rates import Tally, tally
 from gridseval.results.tables.document import MISSING, Document, Section
 from gridseval.results.tables.markup import as_markdown
@@ -208,8 +209,9 @@ def _notes(c: Comparison) -> Iterator[str]:
     errors = sum(pair.first.success is None or pair.second.success is None for pair in c.pairs)
     if errors:
         yield f"{errors} episodes ended in a technical error in A or B and are not compared"
-    for run in (c.first, c.second):
+    for name, run in (("A", c.first), ("B", c.second)):
         yield from run.notes
+        yield from (f"simulator of {name}: {each}" for each in foreign_packages_of(run.manifest))
     if c.settings:
         yield "settings that differ (A -> B):"
         yield from (f"  {line}" for line in c.settings)

@@ -19,7 +19,7 @@ from gridseval.results.gate.power import Power, paired_gate_power, threshold_gat
 from gridseval.results.gate.rules import GateRules
 from gridseval.results.gate.tests import baseline_checks, published_checks, threshold_checks
 from gridseval.results.gate.words import pass_sentence, points, regression_sentence
-from gridseval.results.run.assets_note import models_note
+from gridseval.results.run.assets_note import measured_notes
 from gridseval.results.run.comparable import fewer_steps, published_differences, run_differences
 from gridseval.results.run.published import PublishedRow
 from gridseval.results.run.reading import Run
@@ -155,9 +155,8 @@ def cannot_tell(
 
 
 def _models(run: Run) -> Iterator[str]:
-    note = models_note(run.manifest)
-    if run.manifest and note is not None:
-        yield note
+    if run.manifest:
+        yield from measured_notes(run.manifest)
 
 
 def _known(powers: Sequence[Power | None]) -> list[Power]:

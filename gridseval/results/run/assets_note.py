@@ -1,11 +1,12 @@
-"""The assets that runs were measured on: shown in notes, and compared between runs."""
+"""What runs were measured on, assets and simulator: shown in notes, and compared between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gridseval.errors import UsageError
+from gridseval.results.run.keys import COMPARE
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.reading import Run
 
@@ -13,6 +14,12 @@ PUBLISHED_ASSETS = "libero"
 """Identity of the assets that published numbers were measured with."""
 
 _DIGITS = 12
+_MEASURED_ON = {
+    "assets": "masses and images differ, so outcomes do not compare; or use --force",
+    "simulator": "tasks or physics differ, so outcomes do not compare; or use --force",
+}
+"""Keys of ``run.yaml``, and what to tell of runs that differ in one."""
+
 _FOREIGN = "not LIBERO's own: do not compare with published rates"
 _ORIGIN = {
     "custom": "not known to be LIBERO's own: compare with published rates only if they are",
@@ -31,8 +38,24 @@ def models_note(manifest: Mapping[str, Any]) -> str | None:
     return f"assets: {identity}{digest}, {_ORIGIN.get(identity, _FOREIGN)}"
 
 
+def measured_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a reader must know of a run's assets, and of packages that are not LIBERO's."""
+    models = models_note(manifest)
+    if models is not None:
+        yield models
+    for sentence in foreign_packages_of(manifest):
+        yield f"simulator: {sentence}; do not compare with published rates"
+
+
+def foreign_packages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each package that simulated a run and was not what pip installs."""
+    simulator = manifest.get("simulator")
+    foreign = simulator.get("foreign") if isinstance(simulator, Mapping) else None
+    return tuple(map(str, foreign.values())) if isinstance(foreign, Mapping) else ()
+
+
 def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
-    """Refuse to compare runs that were measured on different assets.
+    """Refuse to compare runs that were measured on different assets or in another simulator.
 
     Runs that do not say which assets they used cannot be compared, and pass.
 
@@ -44,19 +67,24 @@ def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
         What a reader must know if it was forced, else ``None``.
 
     Raises:
-        UsageError: Two runs were measured on different assets.
+        UsageError: Two runs were measured on different assets, or in different simulators.
     """
     known = [run for run in runs if isinstance(run.manifest.get("assets"), Mapping)]
-    for run in known[1:]:
-        lines = manifest_differences(
-            {"assets": known[0].manifest["assets"]}, {"assets": run.manifest["assets"]}
-        )
-        shown = "".join(f"\n  {line}" for line in lines)
-        if shown:
-            sentence = f"{run.label} was not measured on the assets of {known[0].label}:{shown}"
-            if force:
-                return sentence
-            raise UsageError(
-                sentence, "masses and images differ, so outcomes do not compare; or use --force"
-            )
+    for key, hint in _MEASURED_ON.items():
+        for run in known[1:]:
+            lines = _differences(known[0], run, key)
+            shown = "".join(f"\n  {line}" for line in lines)
+            if shown:
+                first = known[0].label
+                sentence = f"{run.label} was not measured on the {key} of {first}:{shown}"
+                if force:
+                    return sentence
+                raise UsageError(sentence, hint)
     return None
+
+
+def _differences(first: Run, second: Run, key: str) -> Iterator[str]:
+    before, after = (
+        {key: run.manifest[key]} if key in run.manifest else {} for run in (first, second)
+    )
+    return manifest_differences(before, after, COMPARE)

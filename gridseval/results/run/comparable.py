@@ -7,7 +7,7 @@ from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.results.run import keys
-from gridseval.results.run.assets_note import PUBLISHED_ASSETS
+from gridseval.results.run.assets_note import PUBLISHED_ASSETS, foreign_packages_of
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.protocols import (
     named_protocol,
@@ -71,6 +71,7 @@ def published_differences(
     lines = []
     if identity != PUBLISHED_ASSETS:
         lines.append(f"assets.identity: {PUBLISHED_ASSETS!r} -> {identity!r}")
+    lines += [f"simulator: {sentence}" for sentence in foreign_packages_of(run.manifest)]
     for name in run.suites:
         lines += _protocol_differences(run, name, None if rows is None else rows.get(name))
     return tuple(lines)

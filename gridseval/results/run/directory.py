@@ -9,7 +9,6 @@ is on the disk before the next begins, and everything else is replaced atomicall
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from gridseval.errors import OutputError
 from gridseval.files import temporary_name
+from gridseval.locking import try_flock, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results.run.files import append_line
 from gridseval.results.run.jsonl import read_log
@@ -35,11 +35,13 @@ class RunDirectory:
     Attributes:
         path: The directory.
         manifest: The stored ``run.yaml``.
+        warnings: What the user should know of the directory.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], lock: int, episodes: int) -> None:
         self.path = path
         self.manifest = manifest
+        self.warnings: tuple[str, ...] = ()
         self._lock = lock
         self._episodes = episodes
         self._records: dict[EpisodeKey, EpisodeRecord] = {}
@@ -65,7 +67,7 @@ class RunDirectory:
             with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
                 _refuse_foreign(path)
                 path.mkdir(parents=True, exist_ok=True)
-                lock = _locked(path / LOCK)
+                lock, guarded = _locked(path / LOCK)
                 opened.callback(os.close, lock)
             stored = settle_manifest(path / MANIFEST, manifest, free_keys)
             with os_errors(f"cannot write to {path / EPISODES}", hint=RUN_HINTS):
@@ -73,6 +75,7 @@ class RunDirectory:
                 episodes = os.open(path / EPISODES, flags, 0o666)
                 opened.callback(os.close, episodes)
             run = cls(path, stored, lock, episodes)
+            run.warnings = () if guarded else (unguarded(path),)
             opened.pop_all()
         return run
 
@@ -187,10 +190,11 @@ def _refuse_foreign(path: Path) -> None:
         )
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path) -> tuple[int, bool]:
+    """Return the open lock file, and whether it is locked: not every file system can."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        guarded = try_flock(descriptor)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
     except BlockingIOError:
@@ -203,4 +207,4 @@ def _locked(path: Path) -> int:
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, guarded

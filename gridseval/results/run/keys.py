@@ -42,6 +42,7 @@ KEYS = (
     FreeKey("workers", resume=True, merge=True, compare=True),
     FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
     FreeKey("suite_files.path", resume=True, merge=True, compare=True),  # and suite_files.sha256
+    FreeKey("simulator.foreign", resume=True, merge=True, compare=True),  # the hashes are compared
     FreeKey("published", resume=True, merge=True, compare=True),
     # Other keys tell what changes outcomes between versions; a note says which versions there were.
     FreeKey("versions.gridseval", resume=True, merge=True),

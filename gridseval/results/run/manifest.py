@@ -16,6 +16,8 @@ from gridseval.results.run.protocols import is_before_protocols, with_protocol
 
 ABSENT = "(absent)"
 
+_SIMULATOR = "simulator"
+
 
 def settle_manifest(
     path: Path, manifest: Mapping[str, Any], free_keys: Collection[str] = ()
@@ -111,9 +113,10 @@ def manifest_differences(
 
     Args:
         stored: Nested mappings of plain values.
-        given: As ``stored``.
+        given: As ``stored``. A run from before the simulator was recorded counts as one of pip's.
         free_keys: Dotted keys to leave out, with all below them.
     """
+    free_keys = (*free_keys, *([_SIMULATOR] if _unsaid_simulator(stored, given) else []))
     before, after = _flat(stored), _flat(given)
     for key in sorted(before | after):
         if any(key == free or key.startswith(f"{free}.") for free in free_keys):
@@ -121,6 +124,15 @@ def manifest_differences(
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if old != new:
             yield f"{key}: {old} -> {new}"
+
+
+def _unsaid_simulator(*manifests: Mapping[str, Any]) -> bool:
+    """Return whether only one of two runs says what simulated it, and that is what pip installs.
+
+    Runs from before it was recorded are taken for such runs. Their versions are compared.
+    """
+    said = [each[_SIMULATOR] for each in manifests if _SIMULATOR in each]
+    return len(said) == 1 and isinstance(said[0], Mapping) and not said[0].get("foreign")
 
 
 def _to_yaml(manifest: Mapping[str, Any]) -> str:

@@ -25,7 +25,11 @@ from gridseval.results.stats.rates import tally
 
 _SUITE = "suite_files.sha256"
 _SETTINGS = ("seed", "env_seed", "starts", *BEFORE_PROTOCOLS)
-_MEASURED_ON = ("assets", "versions.mujoco", "versions.robosuite", "versions.hf-libero")
+_MEASURED_ON = (
+    "assets",
+    *("simulator.libero", "simulator.robosuite", "simulator.mujoco"),
+    *("versions.mujoco", "versions.robosuite", "versions.hf-libero"),
+)
 
 
 def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -> tuple[Run, ...]:

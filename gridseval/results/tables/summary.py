@@ -10,7 +10,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
-from gridseval.results.run.assets_note import models_note
+from gridseval.results.run.assets_note import measured_notes
 from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
@@ -126,9 +126,7 @@ def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
 
 
 def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    models = models_note(manifest)
-    if models is not None:
-        yield models
+    yield from measured_notes(manifest)
     yield from stored_notes(manifest)
 
 

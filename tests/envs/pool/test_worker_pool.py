@@ -17,7 +17,7 @@ from pool_doubles import TRIALS, FakeSettings
 from talk import both, do, one
 
 from gridseval.envs.pool.messages import Start
-from gridseval.envs.pool.pool import WorkerPool, default_workers
+from gridseval.envs.pool.pool import WorkerPool
 from gridseval.errors import MachineError
 from gridseval.policies.zero import ZeroPolicy
 from gridseval.rollout import RolloutPlan, run_episodes
@@ -40,10 +40,6 @@ def test_observations_come_back_by_slot_and_are_the_caller_s_own(make_pool: Any)
             assert seen["agentview"].dtype == np.uint8
             assert seen["agentview"].shape == (256, 256, 3)
             assert replies[slot].info["seconds"] == {"physics": 0.25}
-
-
-def test_workers_share_the_machine_s_cores_and_no_more() -> None:
-    assert default_workers() == len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize(
