@@ -81,6 +81,7 @@ def evaluate(
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
         mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
+        notes = (*notes, *run.notes)
         warnings = (*prepared.warnings, *notes, *missing, *([mixed] if mixed else []))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:

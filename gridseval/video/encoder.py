@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import MachineError, OutputError
+from gridseval.output_files import put_in_place
 
 _FINISH_TIMEOUT_S = 60
 
@@ -101,7 +102,7 @@ class Mp4Encoder:
             raise self._fail()
         self._log.close()
         try:
-            return self._part.replace(self._path)
+            return put_in_place(self._part, self._path)
         except OSError as error:
             self._part.unlink(missing_ok=True)
             raise OutputError(f"cannot write video {self._path}: {error.strerror}") from error

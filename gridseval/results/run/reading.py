@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.results.run.belonging import own_records
 from gridseval.results.run.jsonl import read_records
 from gridseval.results.run.manifest import read_manifest
 from gridseval.results.run.record import EpisodeRecord
@@ -68,13 +69,14 @@ def read_run(named: str | Path) -> Run:
         manifest = read_manifest(path / MANIFEST)
     else:
         notes = (f"{path} has no {MANIFEST}: assets and versions are unknown",)
+    records, foreign = own_records(read_records(path / EPISODES), manifest)
     return Run(
         label=label or path.resolve().name,
         named=bool(label),
         paths=(path,),
         manifest=manifest,
-        records=read_records(path / EPISODES),
-        notes=notes,
+        records=records,
+        notes=notes if foreign is None else (*notes, foreign),
     )
 
 
