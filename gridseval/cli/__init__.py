@@ -14,7 +14,8 @@ from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, sigterm_raises
 from gridseval.cli.streams import patient_streams
-from gridseval.errors import GridsevalError, MachineError
+from gridseval.errors import GridsevalError, MachineError, OutputError
+from gridseval.os_errors import unforeseen
 from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
@@ -36,6 +37,8 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
+_KEEPS_RESULTS = {"collect", "report", "run", "solvable", "train", "video"}
+"""Commands whose results are in files: what they print is not all there is."""
 _BUG, _INTERRUPTED, _TERMINATED = 1, 130, 143
 _WHERE = "--debug shows the traceback"
 
@@ -86,8 +89,13 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Without the program's name; default: the process's.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    with patient_streams():
+    with patient_streams() as output:
         status = _status(words, Flags())
+        output.flush()
+        if output.lost is not None:
+            _complain(f"standard output is not whole: {output.lost.strerror or output.lost}")
+            if status == 0 and not _KEEPS_RESULTS.intersection(words):
+                status = OutputError.exit_code
     sys.exit(status)
 
 
@@ -122,6 +130,10 @@ def _status(words: list[str], flags: Flags) -> int:
         return MachineError.exit_code
     except Exception as error:
         _show_traceback(flags)
+        known = unforeseen(error)
+        if known is not None:
+            _complain(known.message, known.hint)
+            return known.exit_code
         _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)
         return _BUG
 

@@ -6,6 +6,8 @@ runs.
 
 from __future__ import annotations
 
+import queue
+import threading
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gridseval.errors import PolicyError
+from gridseval.os_errors import os_errors
 from gridseval.policies.elsewhere import FOREIGN
 from gridseval.policies.kinds import KINDS
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
@@ -43,7 +46,9 @@ def detect(checkpoint: str) -> Detection:
     if checkpoint.partition("://")[0] in SCHEMES:
         return _served(checkpoint)
     path = Path(checkpoint)
-    if not path.exists():
+    with os_errors(f"cannot look at {path}", PolicyError):
+        there = path.exists()
+    if not there:
         raise PolicyError(
             f"checkpoint {checkpoint} does not exist",
             "name a file, a folder, a hub id (owner/name) or ws://host:port",
@@ -80,6 +85,24 @@ def _served(address: str) -> Detection:
 
 
 def _answers(url: str, address: str) -> bool:
+    # In a thread, since the time limit of a connection begins anew with each byte that comes.
+    results: queue.SimpleQueue[bool | OSError] = queue.SimpleQueue()
+    probe = threading.Thread(target=lambda: results.put(_status_of(url, address)), daemon=True)
+    probe.start()
+    try:
+        found = results.get(timeout=_PROBE_S)
+    except queue.Empty:
+        found = TimeoutError(f"no whole answer within {_PROBE_S:g} s")
+    if isinstance(found, OSError):
+        raise PolicyError(
+            f"no server answers at {address}: {getattr(found, 'reason', found)}",
+            "is the server running, and is this its port?",
+        ) from found
+    return found
+
+
+def _status_of(url: str, address: str) -> bool | OSError:
+    """Return whether a page is there, or why that cannot be told."""
     proxies = urllib.request.ProxyHandler({} if is_loopback(address) else None)
     try:
         with urllib.request.build_opener(proxies).open(url, timeout=_PROBE_S) as reply:
@@ -87,7 +110,6 @@ def _answers(url: str, address: str) -> bool:
     except (urllib.error.HTTPError, HTTPException):
         return False
     except OSError as error:
-        raise PolicyError(
-            f"no server answers at {address}: {getattr(error, 'reason', error)}",
-            "is the server running, and is this its port?",
-        ) from error
+        return error
+    except ValueError as error:  # a reply that is not HTTP, or a redirection to no address
+        return OSError(str(error))
