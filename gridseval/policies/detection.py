@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
@@ -19,6 +20,7 @@ from gridseval.os_errors import os_errors
 from gridseval.policies.elsewhere import FOREIGN
 from gridseval.policies.kinds import KINDS
 from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
+from gridseval.policies.signs import read_config
 
 
 class Detection(NamedTuple):
@@ -65,6 +67,12 @@ def detect(checkpoint: str) -> Detection:
         why = kind.find_sign(path)
         if why is not None:
             return Detection(kind.name, why)
+    if (path / _ADAPTER).is_file():
+        base = read_config(path, _ADAPTER).get("base_model_name_or_path", "its base model")
+        raise PolicyError(
+            f"{checkpoint} is an adapter (LoRA) without a model: it holds {_ADAPTER}",
+            f"merge it into {str(base)[:200]} (peft: merge_and_unload) and name the merged folder",
+        )
     looked = "; ".join(f"{kind.looks_for} ({kind.name})" for kind in KINDS if kind.sign)
     raise PolicyError(
         f"cannot tell what kind of policy {checkpoint} is; looked for {looked}",
@@ -73,6 +81,7 @@ def detect(checkpoint: str) -> Detection:
 
 
 _PROBE_S = 5.0
+_ADAPTER = "adapter_config.json"
 
 
 def _served(address: str) -> Detection:
@@ -96,9 +105,20 @@ def _answers(url: str, address: str) -> bool:
     if isinstance(found, OSError):
         raise PolicyError(
             f"no server answers at {address}: {getattr(found, 'reason', found)}",
-            "is the server running, and is this its port?",
+            _unanswered(address),
         ) from found
     return found
+
+
+def _unanswered(address: str) -> str:
+    """Return the next step where no server answered; a proxy may be what did not."""
+    scheme = "https" if address.startswith("wss") else "http"
+    proxy = None if is_loopback(address) else urllib.request.getproxies().get(scheme)
+    asked = "is the server running, and is this its port?"
+    host = urllib.parse.urlsplit(address).hostname or ""
+    if proxy is None or urllib.request.proxy_bypass(host):
+        return asked
+    return f"{asked} The proxy {proxy} was asked; no_proxy={host} goes around it"
 
 
 def _status_of(url: str, address: str) -> bool | OSError:

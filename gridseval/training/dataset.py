@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from gridseval.collecting.staging import IMAGE_KEYS
 from gridseval.config import read_yaml
 from gridseval.errors import GridsevalError, UsageError
 from gridseval.os_errors import os_errors
+from gridseval.plain_files import read_json
 from gridseval.policies.nano.config import ACTION, STATE
 from gridseval.run_names import MANIFEST
 from gridseval.training.tables import AGAIN, numbers, read_table
@@ -122,7 +122,7 @@ def _damaged(path: Path, reason: str) -> UsageError:
 
 def _read_info(path: Path) -> dict[str, Any]:
     try:
-        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+        info = read_json(path / INFO)
     except OSError as error:
         raise UsageError(
             f"{path} is not a dataset: cannot read {INFO}: {error.strerror}",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import OutputError
 from gridseval.output_files import put_in_place
-from gridseval.video.encoder import Mp4Encoder
+from gridseval.video.encoder import Mp4Encoder, ffmpeg_hint
 
 _TIMEOUT_S = 600
 
@@ -98,7 +98,7 @@ class GifEncoder:
             said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
             raise OutputError(
                 f"cannot write {self._path}: {said.rpartition('] ')[2] or 'ffmpeg failed'}",
-                "is the disk full?",
+                ffmpeg_hint(said, "--format mp4 needs less space"),
             )
 
     def _clean(self) -> None:
