@@ -30,7 +30,7 @@ def markdown_cell(text: str) -> str:
     r"""Return a text for a cell or a line of Markdown, with no tag and no end of the cell in it.
 
     >>> markdown_cell("p < 0.05 <b>|")
-    'p < 0.05 &lt;b>\\\\|'
+    'p < 0.05 &lt;b>\\|'
     """
     plain = without_controls(" ".join(text.split()))
     return _TAG.sub("&lt;", _ENTITY.sub("&amp;", plain)).replace("|", "\\|")

@@ -52,7 +52,7 @@ class PatientStream:
     @property
     def encoding(self) -> str:
         """The stream's encoding."""
-        return getattr(self._stream, "encoding", None) or "utf-8"
+        return str(getattr(self._stream, "encoding", None) or "utf-8")
 
     def isatty(self) -> bool:
         """Return whether a person is reading."""
@@ -87,8 +87,9 @@ class PatientStream:
                 self.lost = error
             # What is still buffered would fail again, at the latest when the interpreter ends.
             with contextlib.suppress(OSError, ValueError):
+                descriptor = self._stream.fileno()
                 nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
+                os.dup2(nowhere, descriptor)
                 os.close(nowhere)
 
 
