@@ -88,7 +88,9 @@ def test_usual_signs_have_substitutes(monkeypatch: pytest.MonkeyPatch, run: Path
     assert "- x - ? ?" in text
 
 
-@pytest.mark.parametrize("words", [["--help"], ["policies"], ["suites"], ["policies", "pi05"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["policies"], ["suites"], ["policies", "show", "pi05"]]
+)
 def test_every_command_speaks_ascii(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     done = spoken(monkeypatch, "ascii", *words)
     assert (done.status, done.err) == (0, b"")
@@ -166,8 +168,8 @@ def test_markdown_passes_no_html(cli: Any, hostile: Path) -> None:
 
 
 def test_csv_cells_begin_no_formula(cli: Any, hostile: Path) -> None:
-    said = cli("table", hostile, "--format", "csv")
-    assert "'=cmd" in said.out and ",=cmd" not in said.out
+    said = cli("table", f"@cmd={hostile}", "--format", "csv")
+    assert "\n'@cmd," in said.out and "\n@cmd," not in said.out
     for text in ("=1", "+x", "-x", "@x", "\t=1", " =1", "-1+cmd"):
         assert str(csv_cell(text)).startswith("'")
     for value in ("a", "", "-1.5", "+2", 3, -0.25, None, "1-2"):
