@@ -100,13 +100,14 @@ def patient_streams() -> Iterator[PatientStream]:
     codecs.register_error(_PLAIN, _substitute)
     out, err = sys.stdout, sys.stderr
     restored = [_forgiving(stream) for stream in (out, err)]
-    sys.stdout, sys.stderr = patient, _ = PatientStream(out), PatientStream(err)
+    patient = PatientStream(out)
+    sys.stdout, sys.stderr = patient, PatientStream(err)
     try:
         yield patient
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for shown in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
-                stream.flush()
+                shown.flush()
         sys.stdout, sys.stderr = out, err
         for stream, errors in zip((out, err), restored, strict=True):
             if errors is not None:
