@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.plain_files import MOST_YAML_BYTES, plain_yaml, read_regular
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,16 +44,20 @@ def read_yaml(path: Path) -> Any:
     """Return what a YAML file says, as plain values.
 
     Raises:
-        UsageError: The file cannot be read, is not YAML, or says a key twice.
+        UsageError: The file cannot be read, is too large, is not plain YAML, or says a key twice.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
+        content = read_regular(path, MOST_YAML_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    try:
+        return plain_yaml(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path}: not valid YAML: {_one_line(error)}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
 
 
 def build(kind: type[T], data: Any, source: str) -> T:
@@ -71,24 +74,6 @@ def build(kind: type[T], data: Any, source: str) -> T:
     made = _dataclass(kind, data, _Place(source))
     assert isinstance(made, kind)
     return made
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; this one refuses them."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 @dataclasses.dataclass(frozen=True)

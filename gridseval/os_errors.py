@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 
-from gridseval.errors import GridsevalError, OutputError
+from gridseval.errors import GridsevalError, MachineError, OutputError, UsageError
 
 RUN_HINTS: Mapping[int, str] = {
     errno.ENOSPC: "free some space, then give the same command again: finished episodes are kept",
@@ -17,6 +17,8 @@ RUN_HINTS: Mapping[int, str] = {
     errno.EROFS: "choose a directory that you may write to",
 }
 """Error number to the next step, where a run directory is written."""
+
+_LONGEST_SHOWN = 200
 
 
 @contextlib.contextmanager
@@ -45,3 +47,36 @@ def os_errors(
             reason = f"{reason}: {os.fspath(file)}"
         said = hint.get(error.errno or 0) if isinstance(hint, Mapping) else hint
         raise raised(f"{message}: {reason}", said) from error
+
+
+_OF_MACHINE: Mapping[int, str] = {
+    errno.EMFILE: "raise the limit on open files, such as ulimit -n 1024",
+    errno.ENFILE: "this machine has too many open files",
+    errno.ENOMEM: "this machine has too little free memory",
+    errno.EAGAIN: "raise the limit on processes (ulimit -u), or use fewer workers",
+}
+
+
+def unforeseen(error: Exception) -> GridsevalError | None:
+    """Return what the operating system or memory refused where no code foresaw it.
+
+    Args:
+        error: Any error that reached the command line.
+
+    Returns:
+        ``None`` if it is none of the machine's or a file's: a bug.
+    """
+    if isinstance(error, MemoryError):
+        return MachineError("there is not enough memory", _OF_MACHINE[errno.ENOMEM])
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    reason = error.strerror or str(error)
+    named = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else None
+    if named is not None and len(named) > _LONGEST_SHOWN:
+        named = f"{named[:_LONGEST_SHOWN]}…"
+    where = "" if named is None else f"{named}: "
+    if error.errno in _OF_MACHINE:
+        return MachineError(f"{where}{reason}", _OF_MACHINE[error.errno])
+    if error.errno in RUN_HINTS and error.errno not in (errno.EACCES, errno.EROFS):
+        return OutputError(f"{where}{reason}", RUN_HINTS[error.errno])
+    return UsageError(f"cannot use {named}: {reason}") if named is not None else None

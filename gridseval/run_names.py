@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MANIFEST = "run.yaml"
 EPISODES = "episodes.jsonl"
+CUT = "episodes.jsonl.cut"
 LOCK = ".lock"
 TABLE_MARKDOWN = "table.md"
 TABLE_CSV = "table.csv"
@@ -14,3 +15,10 @@ ACTIONS = "actions"
 TRACES = "traces"
 MAP = "map.jsonl"
 MAP_MARKDOWN = "map.md"
+
+OWN_FILES = frozenset(
+    {MANIFEST, EPISODES, CUT, LOCK, TABLE_MARKDOWN, TABLE_CSV, SUMMARY, REPORT, MAP, MAP_MARKDOWN}
+)
+"""Files of a run that no other output may replace."""
+OWN_FOLDERS = frozenset({VIDEOS, ACTIONS, TRACES})
+"""Folders of a run whose files no other output may replace."""

@@ -14,8 +14,9 @@ from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, signals_raise
 from gridseval.cli.streams import patient_streams
-from gridseval.errors import GridsevalError, MachineError
+from gridseval.errors import GridsevalError, MachineError, OutputError
 from gridseval.importing import import_fault
+from gridseval.os_errors import unforeseen
 from gridseval.versions import SERVE_PACKAGE, serves_only
 
 _COMMANDS = {
@@ -37,6 +38,8 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
+_KEEPS_RESULTS = {"collect", "report", "run", "solvable", "train", "video"}
+"""Commands whose results are in files: what they print is not all there is."""
 _BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"
 
@@ -87,8 +90,13 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Without the program's name; default: the process's.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    with patient_streams():
+    with patient_streams() as output:
         status = _status(words, Flags())
+        output.flush()
+        if output.lost is not None:
+            _complain(f"standard output is not whole: {output.lost.strerror or output.lost}")
+            if status == 0 and not _KEEPS_RESULTS.intersection(words):
+                status = OutputError.exit_code
     sys.exit(status)
 
 
@@ -113,7 +121,8 @@ def _status(words: list[str], flags: Flags) -> int:
         return _BUG
     except Exception as error:
         _show_traceback(flags)
-        if (fault := _fault(error)) is not None:
+        fault = _fault(error) or unforeseen(error)
+        if fault is not None:
             _complain(fault.message, fault.hint)
             return fault.exit_code
         _complain(f"a bug in gridseval: {type(error).__name__}: {error}", _WHERE)

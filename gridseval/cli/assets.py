@@ -167,10 +167,12 @@ def preview_command(
 
     --against draws a second set of assets beside the first.
     """
+    from gridseval.output_files import check_outputs
     from gridseval.suites import load_suite, shipped_suites
     from gridseval.video.gallery_sheet import checked_suffix
     from gridseval.video.grid import write_grid
 
+    check_outputs(out)
     if not checked_suffix(out).absolute().parent.is_dir():
         raise OutputError(f"cannot write {out}: its folder does not exist")
     chosen = suites or tuple(name for name in shipped_suites() if "plus" not in name)

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from gridseval.cli.options import HELP, SEED, FilePath, Text, assets_option
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
+from gridseval.output_files import check_outputs, destination, is_special
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -243,14 +244,19 @@ def _advance(bar: tqdm[Any]) -> None:
 
 def _check_writable(path: Path) -> None:
     """Find out before minutes of measuring, not after."""
-    existed = path.exists()
+    check_outputs(path)
     with os_errors(f"cannot write {path}"):
+        if is_special(path):
+            return
+        target = destination(path)
+        existed = target.exists()
         # Write a file to find out: os.access is wrong for file systems like /proc.
-        path.open("a", encoding="utf8").close()
+        target.open("a", encoding="utf8").close()
         if not existed:
-            path.unlink()
+            target.unlink()
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    with os_errors(f"cannot write {path}"):
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf8")
+    from gridseval.files import write_atomically
+
+    write_atomically(path, json.dumps(content, indent=2) + "\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gridseval.cli.options import HELP
+from gridseval.cli.options import HELP, FilePath
 
 if TYPE_CHECKING:
     from gridseval.results.compare.flips import Comparison
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--video",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(),
     metavar="FILE",
     help="Write a flipped episode of both runs side by side.",
 )
@@ -40,11 +40,13 @@ def command(first: str, second: str, form: str, video: Path | None, force: bool)
     flipped. If both runs recorded actions (--record-actions), it also prints
     the step at which their trajectories part.
     """
+    from gridseval.output_files import check_outputs
     from gridseval.results.compare import text as compare_text
     from gridseval.results.compare.flips import compare_runs
     from gridseval.results.run.assets_note import check_same_models
     from gridseval.results.run.reading import read_run, with_distinct_labels
 
+    check_outputs(video)
     runs = with_distinct_labels([read_run(first), read_run(second)])
     comparison = compare_runs(*runs)
     check_same_models(runs, force)  # the settings name the assets of both

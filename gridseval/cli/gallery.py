@@ -72,10 +72,12 @@ def command(
     """  # noqa: D301
     from tqdm import tqdm
 
+    from gridseval.output_files import check_outputs
     from gridseval.pictures.gallery import Gallery, make_sheet
     from gridseval.video.gallery_sheet import checked_suffix, write_sheet
 
     path = checked_suffix(out or Path(f"{file_stem(suite)}-gallery.png"))
+    check_outputs(path)
     gallery = Gallery(suite, task, kinds, assets, libero_plus, seed)
     with tqdm(desc="gallery", unit="picture") as bar:
 

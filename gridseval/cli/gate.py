@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridseval.cli.options import HELP
+from gridseval.cli.options import HELP, FilePath
 from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gridseval.results.gate.verdict import Verdict
     from gridseval.results.run.reading import Run
 
-_PATH = click.Path(path_type=Path)
+_PATH = FilePath()
+_JOB_SUMMARY = "GITHUB_STEP_SUMMARY"
 _number = partial(click.option, type=float, show_default=True)
 
 
@@ -74,12 +75,15 @@ def command(
     gridseval gate runs/new --min-success 0.95 --summary gate.md
     gridseval gate runs/new --published --family "π0.5 + GridS 16"
     """  # noqa: D301
+    from gridseval.output_files import check_outputs
     from gridseval.results.gate.rules import GateRules
     from gridseval.results.run.reading import read_run
 
     if (baseline is not None) + (min_success is not None) + published != 1:
         raise UsageError("give exactly one of --baseline, --min-success and --published")
     rules = GateRules(max_errors=_number_or_share(max_errors), **numbers)
+    check_outputs(junit, summary)
+    check_outputs(*([Path(os.environ[_JOB_SUMMARY])] if os.environ.get(_JOB_SUMMARY) else []))
     if same_steps and baseline is None:
         raise UsageError("--same-steps needs a --baseline")
     if same_steps and baseline is not None:
@@ -158,8 +162,7 @@ def _write(verdict: Verdict, junit: Path | None, summary: Path | None) -> None:
     markdown = render_gate_markdown(verdict)
     if summary is not None:
         write_atomically(summary, markdown)
-    of_job = os.environ.get("GITHUB_STEP_SUMMARY")
-    if of_job:
+    if of_job := os.environ.get(_JOB_SUMMARY):
         path = Path(of_job)
         with (
             os_errors(f"cannot append to {path}", hint=RUN_HINTS),

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from gridseval.cli.options import HELP
+from gridseval.cli.options import HELP, FilePath
 
 
 @click.command(name="report", context_settings=HELP)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=str)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(),
     metavar="FILE",
     help="File to write  [default: report.html in the first run]",
 )
@@ -26,9 +26,13 @@ def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     gridseval report runs/mine runs/baseline --out comparison.html
     gridseval report baseline=runs/1 pruned=runs/2 --out comparison.html
     """  # noqa: D301
+    from gridseval.output_files import check_outputs
     from gridseval.report import read_runs, write_report
     from gridseval.results.run.assets_note import check_same_models
+    from gridseval.run_names import REPORT
 
     read = read_runs(runs)
+    reports = [path / REPORT for each in read for path in each.run.paths]
+    check_outputs(out or reports[0], allowed=reports)
     check_same_models([each.run for each in read], force)  # the page repeats the caution
     click.echo(write_report(read, out))

@@ -10,6 +10,7 @@ from typing import Any
 from gridseval import __version__
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import read_manifest
 from gridseval.results.run.protocols import is_before_protocols
 from gridseval.run_names import MANIFEST
@@ -31,8 +32,7 @@ def as_begun(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     Raises:
         OutputError: A ``run.yaml`` is there and cannot be read.
     """
-    path = config.out / MANIFEST
-    stored = read_manifest(path) if path.is_file() else {}
+    stored = _stored(config.out)
     if config.protocol is not None or not is_before_protocols(stored):
         return config, ()
     begun = replace(config, protocol=DEFAULT_PROTOCOL)
@@ -57,7 +57,7 @@ def refuse_other_policy(out: Path, given: Mapping[str, Any]) -> None:
     Raises:
         OutputError: It is another one, or ``run.yaml`` cannot be read.
     """
-    stored = read_manifest(out / MANIFEST) if (out / MANIFEST).is_file() else {}
+    stored = _stored(out)
     before, now = (each.get("policy") for each in (stored, given))
     if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
         return
@@ -70,6 +70,13 @@ def refuse_other_policy(out: Path, given: Mapping[str, Any]) -> None:
                 "choose another directory for a new run, or continue it with the version that "
                 "began it",
             )
+
+
+def _stored(out: Path) -> dict[str, Any]:
+    """Return the ``run.yaml`` of a run directory, or nothing for a new one."""
+    with os_errors(f"cannot look at {out}", hint=RUN_HINTS):
+        begun = (out / MANIFEST).is_file()
+    return read_manifest(out / MANIFEST) if begun else {}
 
 
 def version_note(stored: Mapping[str, Any]) -> str | None:

@@ -21,7 +21,7 @@ from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
-from gridseval.os_errors import os_errors
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
 from gridseval.results.run.record import SUCCESS_OF
@@ -81,7 +81,9 @@ def evaluate(
         stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
         remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
         mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
-        warnings = (*prepared.warnings, *run.warnings, *notes, *missing, *filter(None, [mixed]))
+        notes = (*notes, *run.notes)
+        said = (*prepared.warnings, *run.warnings, *notes, *missing)
+        warnings = (*said, *filter(None, [mixed]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
             if mixed is not None:
@@ -173,7 +175,7 @@ def _save_actions(folder: Path, outcome: Outcome) -> None:
     path = folder / actions_name(episode.suite, episode.task, episode.trial)
     part = path.with_suffix(".part.npy")
     try:
-        with os_errors(f"cannot write {path}", hint="is the disk full?"):
+        with os_errors(f"cannot write {path}", hint=RUN_HINTS):
             np.save(part, outcome.actions, allow_pickle=False)
             part.replace(path)
     finally:

@@ -17,6 +17,7 @@ from gridseval.assets import find_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.errors import OutputError
 from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.output_files import check_outputs
 from gridseval.pictures.recorded_episode import RecordedEpisode, choose_records, find_recorded
 from gridseval.pictures.replay import check_same_machine, replay, replay_settings
 from gridseval.results.run.reading import read_run
@@ -105,6 +106,9 @@ def _draw(
     record, traces = recorded.record, recorded.read_traces()
     name = video_name(*record.key, suite.tasks[record.task].name)
     path = (folder / name).with_suffix(f".{asked.form}")
+    sheet = path.with_name(f"{path.stem}-sheet.png")
+    own = asked.run / VIDEOS  # which this command is there to draw again
+    check_outputs(path, sheet, allowed=(own / path.name, own / sheet.name))
     mapping = None if traces is None else traces.mapping
     moments = Moments()
 
@@ -122,6 +126,5 @@ def _draw(
     if drawn is not None:
         yield drawn
     if asked.sheet:
-        sheet = path.with_name(f"{path.stem}-sheet.png")
         ended = (record.instruction, record.status, record.steps)
         yield write_sheet(sheet, moments.frames(), *ended, mapping)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from gridseval.array_files import read_npy
 from gridseval.errors import PolicyError
+from gridseval.plain_files import MOST_YAML_BYTES, plain_yaml, read_regular
 from gridseval.policies.protocol import (
     ACTION_SIZE,
     ActionChunk,
@@ -110,13 +111,11 @@ class ReplayPolicy:
 def _load(file: Path) -> NDArray[np.float32]:
     """Return actions, float32 (T, 7); a file that does not exist raises ``FileNotFoundError``."""
     try:
-        recorded: NDArray[np.float32] = np.load(file, allow_pickle=False)
+        recorded: NDArray[np.float32] = read_npy(file)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError) as error:
-        raise PolicyError(f"cannot read {file}: {error}") from error
-    if not isinstance(recorded, np.ndarray):
-        raise PolicyError(f"{file} holds several arrays, expected one", "save it with numpy.save")
+    except (OSError, ValueError) as error:
+        raise PolicyError(f"cannot read {file}: {error}", "save it with numpy.save") from error
     if recorded.dtype != np.float32 or recorded.ndim != 2 or recorded.shape[1] != ACTION_SIZE:
         raise PolicyError(
             f"{file} holds {recorded.dtype} {recorded.shape}, expected float32 (steps, 7)"
@@ -127,10 +126,10 @@ def _load(file: Path) -> NDArray[np.float32]:
 def _read_manifest(file: Path) -> dict[str, Any]:
     """Return what ``run.yaml`` says; nothing where there is none, as beside copied recordings."""
     try:
-        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+        manifest = plain_yaml(read_regular(file, MOST_YAML_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error
     if not isinstance(manifest, dict):
         raise PolicyError(f"cannot read {file}: it is not the manifest of a run")

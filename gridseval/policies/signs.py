@@ -6,10 +6,10 @@ code of the checkpoint runs.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from gridseval.plain_files import read_json
 from gridseval.run_names import ACTIONS
 
 
@@ -71,10 +71,10 @@ def _ends(path: Path, *endings: str) -> bool:
     return path.is_file() and path.suffix in endings
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     """Return a folder's ``config.json``; nothing where there is none that can be read."""
     try:
-        config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        config = read_json(folder / name)
+    except (OSError, ValueError):
         return {}
     return config if isinstance(config, dict) else {}

@@ -9,13 +9,12 @@ the file cannot change between check and use.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from gridseval.errors import MachineError
+from gridseval.plain_files import read_regular
 from gridseval.suites.bddl_grammar import RefusedError, TokenReader
 
 _MAX_BYTES = 256 * 1024  # LIBERO's and LIBERO-Plus's largest has 6 kB
@@ -57,7 +56,7 @@ def read_bddl(path: Path, hint: str = _HINT) -> BddlFile:
             and line.
     """
     try:
-        content = _content(path)
+        content = read_regular(path, _MAX_BYTES)
     except OSError as error:
         raise MachineError(f"cannot read {path}: {error.strerror or error}", hint) from error
     except ValueError as error:
@@ -83,18 +82,6 @@ def read_bddl(path: Path, hint: str = _HINT) -> BddlFile:
         frozenset(found.get(":objects", ())),
         " ".join(reader.tokens),
     )
-
-
-def _content(path: Path) -> bytes:
-    # Opening a pipe would wait for its writer.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no regular file")
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"larger than {_MAX_BYTES // 1024} kB")
-    return content
 
 
 def _lines(text: str) -> str:

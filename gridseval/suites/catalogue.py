@@ -42,6 +42,20 @@ def list_suites() -> tuple[str, ...]:
     return _registry().names()
 
 
+_OTHER_NAMES = {
+    "libero_long": "libero_10",
+    "long": "libero_10",
+    "libero_plus_long": "libero_plus_10",
+}
+"""What papers call suites, and the names that LIBERO's code and gridseval have for them."""
+
+
+def _nearest(name: str) -> str:
+    """Return which suite a wrong name may mean."""
+    known = _OTHER_NAMES.get(name.lower().replace("-", "_"))
+    return f"{name} is called {known}" if known else did_you_mean(name, list_suites())
+
+
 def load_suite(name: str | Path) -> Suite:
     """Read a suite.
 
@@ -55,13 +69,13 @@ def load_suite(name: str | Path) -> Suite:
             task is missing.
     """
     if isinstance(name, Path) or is_path(name):
-        return _own_suite(suite_file(Path(name), did_you_mean(str(name), list_suites())))
+        return _own_suite(suite_file(Path(name), _nearest(str(name))))
     # Shipped ones first: to look for plug-ins takes a tenth of a second.
     if name in shipped_suites():
         return read_suite(data_dir("suites") / f"{name}.yaml")
     if name not in list_suites():
         found = (Path(name) / SUITE_FILE).is_file()
-        hint = f"write ./{name}" if found else did_you_mean(name, list_suites())
+        hint = f"write ./{name}" if found else _nearest(name)
         raise UsageError(f"there is no suite {name!r}", hint)
     suite = _own_suite(_plug_in_file(name))
     if suite.name != name:

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from gridseval.errors import OutputError, PolicyError
-from gridseval.os_errors import os_errors
+from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.tokens.mapping import ImageMapping
 from gridseval.tokens.token_trace import TokenTrace
 from gridseval.tokens.trace_json import pair_of, trace_from_json, trace_to_json, whole_number
@@ -129,7 +129,7 @@ class TraceWriter:
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            with os_errors(f"cannot write {self._path}", hint="is the disk full?"):
+            with os_errors(f"cannot write {self._path}", hint=RUN_HINTS):
                 yield
         except OutputError:
             self.discard()

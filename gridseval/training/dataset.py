@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from gridseval.collecting.lerobot_meta import INFO
 from gridseval.collecting.staging import IMAGE_KEYS
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
+from gridseval.plain_files import read_json
 from gridseval.policies.nano.config import ACTION, STATE
 from gridseval.training.provenance import Provenance, read_provenance
 from gridseval.training.tables import AGAIN, numbers, read_table
@@ -119,7 +119,7 @@ def _damaged(path: Path, reason: str) -> UsageError:
 
 def _read_info(path: Path) -> dict[str, Any]:
     try:
-        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+        info = read_json(path / INFO)
     except OSError as error:
         raise UsageError(
             f"{path} is not a dataset: cannot read {INFO}: {error.strerror}",

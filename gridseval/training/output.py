@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
-from gridseval.files import temporary_name, write_atomically
+from gridseval.files import write_atomically
 from gridseval.locking import try_acquire, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.output_files import temporary_name
 from gridseval.policies.nano.checkpoint import save_model
 from gridseval.policies.nano.model import NanoModel
 from gridseval.run_names import LOCK

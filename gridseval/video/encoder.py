@@ -17,8 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import MachineError, OutputError
+from gridseval.output_files import put_in_place
 
 _FINISH_TIMEOUT_S = 60
+_STEPS = {
+    "No space left": "free some space",
+    "Disk quota": "your quota is used up: free some space",
+    "No such file": "its folder is gone: make it",
+    "Unknown encoder": "set IMAGEIO_FFMPEG_EXE to an ffmpeg with libx264",
+}
 
 
 class Encoder(Protocol):
@@ -32,6 +39,18 @@ class Encoder(Protocol):
 
     def abort(self) -> None:
         """Remove what was written. May be called at any time, also twice."""
+
+
+def ffmpeg_hint(said: str, otherwise: str) -> str:
+    """Return the next step for what ffmpeg said.
+
+    >>> ffmpeg_hint("Error writing trailer: No space left on device", "--video none")
+    'free some space, or --video none'
+    >>> ffmpeg_hint("Conversion failed!", "--video none")
+    '--video none'
+    """
+    known = (step for sign, step in _STEPS.items() if sign in said)
+    return ", or ".join([*known, otherwise])
 
 
 class Mp4Encoder:
@@ -101,7 +120,7 @@ class Mp4Encoder:
             raise self._fail()
         self._log.close()
         try:
-            return self._part.replace(self._path)
+            return put_in_place(self._part, self._path)
         except OSError as error:
             self._part.unlink(missing_ok=True)
             raise OutputError(f"cannot write video {self._path}: {error.strerror}") from error
@@ -132,7 +151,7 @@ class Mp4Encoder:
         self.abort()
         return OutputError(
             f"cannot write video {self._path}: {said.rpartition('] ')[2] or 'ffmpeg ended'}",
-            "is the disk full or the folder gone? --video none does without",
+            ffmpeg_hint(said, "--video none does without"),
         )
 
     def _wait_or_kill(self) -> None:

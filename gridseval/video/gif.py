@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import OutputError
-from gridseval.video.encoder import Mp4Encoder
+from gridseval.output_files import put_in_place
+from gridseval.video.encoder import Mp4Encoder, ffmpeg_hint
 
 _TIMEOUT_S = 600
 
@@ -69,7 +70,7 @@ class GifEncoder:
             self._convert([*frames, *colours], self._palette)
             applied = ["-i", str(self._palette), "-lavfi", f"[0]{self._rate}[f];[f][1]{_APPLIED}"]
             self._convert([*frames, *applied, "-loop", "0", "-f", "gif"], self._part)
-            return self._part.replace(self._path)
+            return put_in_place(self._part, self._path)
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
         finally:
@@ -97,7 +98,7 @@ class GifEncoder:
             said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
             raise OutputError(
                 f"cannot write {self._path}: {said.rpartition('] ')[2] or 'ffmpeg failed'}",
-                "is the disk full?",
+                ffmpeg_hint(said, "--format mp4 needs less space"),
             )
 
     def _clean(self) -> None:

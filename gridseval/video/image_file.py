@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from gridseval.os_errors import os_errors
+from gridseval.output_files import put_in_place
 
 
 def save_image(image: Image.Image, path: Path, quality: int = 80) -> Path:
@@ -25,7 +26,7 @@ def save_image(image: Image.Image, path: Path, quality: int = 80) -> Path:
     try:
         with os_errors(f"cannot write {path}"):
             image.save(part, optimize=True, quality=quality)
-            return part.replace(path)
+            return put_in_place(part, path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.plain_files import read_json
 from gridseval.policies.lerobot_kind.places import ADAPTER, find_checkpoint
 from gridseval.policies.lerobot_kind.weights import load_whole
 
@@ -55,7 +55,7 @@ def base_checkpoint(folder: Path) -> str:
         PolicyError: The adapter does not say.
     """
     try:
-        told = json.loads((folder / ADAPTER).read_text())
+        told = read_json(folder / ADAPTER)
     except (OSError, ValueError) as error:
         raise PolicyError(f"cannot read {folder / ADAPTER}: {error}") from error
     base = told.get("base_model_name_or_path") if isinstance(told, dict) else None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.plain_files import read_json
 from gridseval.policies.lerobot_kind.old_statistics import (
     by_feature,
     is_statistic,
@@ -46,7 +47,7 @@ def is_old(folder: Path, keys: Iterable[str]) -> bool:
 def read_config(folder: Path) -> dict[str, Any]:
     """Return ``config.json``; empty where it cannot be read, which LeRobot says better."""
     try:
-        told = json.loads((folder / "config.json").read_bytes())
+        told = read_json(folder / "config.json")
     except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

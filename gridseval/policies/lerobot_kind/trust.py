@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.plain_files import read_json
 
 FILES = ("policy_preprocessor.json", "policy_postprocessor.json")
 
@@ -54,7 +54,7 @@ def check_trust(folder: Path, kind: str, trusted: bool) -> None:
 
 def _steps(file: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        stored = json.loads(file.read_bytes())
+        stored = read_json(file)
     except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error
     steps = stored.get("steps") if isinstance(stored, dict) else None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from gridseval.config import build
 from gridseval.errors import PolicyError, UsageError
+from gridseval.plain_files import read_json
 from gridseval.tokens.accounting import (
     Convolution,
     Language,
@@ -175,7 +176,7 @@ def read_config(path: Path) -> NanoConfig:
             key, and the nearest valid one.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except OSError as error:
         hint = "a nano checkpoint is a folder with config.json and model.safetensors"
         raise PolicyError(f"cannot read {path}: {error.strerror}", hint) from error

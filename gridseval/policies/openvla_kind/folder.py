@@ -6,11 +6,11 @@ somewhere without a word. What tells them apart are the files beside the weights
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.plain_files import read_json
 
 _PARTS = ("action_head--*", "proprio_projector--*", "vision_backbone--*")
 """What OpenVLA-OFT saves beside its model."""
@@ -26,7 +26,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / "config.json"
     try:
-        config = json.loads(file.read_bytes())
+        config = read_json(file)
     except FileNotFoundError as error:
         _check_adapter(folder)
         raise PolicyError(

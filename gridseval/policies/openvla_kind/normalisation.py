@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError, did_you_mean
+from gridseval.plain_files import read_json
 
 FILE = "dataset_statistics.json"
 
@@ -52,7 +52,7 @@ def read_statistics(folder: Path, config: Mapping[str, Any] | None = None) -> di
     if not file.exists() and isinstance(inner, dict) and inner:
         return inner
     try:
-        statistics = json.loads(file.read_bytes())
+        statistics = read_json(file)
     except FileNotFoundError as error:
         raise PolicyError(
             f"{folder} has no {FILE}, which scales its actions",

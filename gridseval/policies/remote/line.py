@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import ipaddress
+import re
 import socket
 import struct
 import time
@@ -183,10 +184,15 @@ def checked_address(text: str, default_port: int = 8000) -> str:
         port = parts.port or default_port
     except ValueError as error:
         raise PolicyError(f"{text!r} is not an address: {error}", _FORM) from error
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise PolicyError(f"{text!r} is not the address of a policy server", _FORM)
+    named = _HOST.fullmatch(parts.hostname or "") and _PATH.fullmatch(parts.path)
+    if parts.scheme not in SCHEMES or not parts.hostname or not named:
+        shown = text if len(text) <= 200 else f"{text[:199]}…"
+        raise PolicyError(f"{shown!r} is not the address of a policy server", _FORM)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port}{parts.path}"
 
 
+# Names of other alphabets have a form in these characters (xn--…), which a resolver knows.
+_HOST = re.compile(r"(?!.*\.\.)[\w:%-][\w.:%-]{0,252}", re.ASCII)
+_PATH = re.compile(r"[!-~]{0,2000}")
 _FORM = "write ws://host:port, or wss:// for an encrypted one"

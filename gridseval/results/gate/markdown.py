@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gridseval.foreign_text import markdown_cell
 from gridseval.results.gate.holm import Check
 from gridseval.results.gate.verdict import Verdict
 from gridseval.results.gate.words import MISSING, change, p_text, percent
@@ -13,14 +14,14 @@ _HEADER = ("", "before", "run", "change", "episodes", "p", "")
 def render_gate_markdown(verdict: Verdict) -> str:
     """Return a heading, the sentence, a table of suites and tasks, and the notes."""
     title = f"## {_SIGNS[verdict.conclusion]} gridseval gate: {verdict.conclusion}"
-    lines = [title, "", _escaped(verdict.sentence), ""]
+    lines = [title, "", markdown_cell(verdict.sentence), ""]
     if verdict.checks:
         rows = [_HEADER, ("---", *["--:"] * (len(_HEADER) - 2), "---")]
         rows += [_row(check) for check in verdict.checks]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
         lines.append("")
     notes = [f"run: {verdict.run}; before: {verdict.against}", *verdict.notes]
-    lines += [f"- {_escaped(note)}" for note in notes]
+    lines += [f"- {markdown_cell(note)}" for note in notes]
     if any(check.adjusted is not None for check in verdict.checks):
         lines.append("- p: one-sided, corrected for the number of tests (Holm)")
     return "\n".join(lines) + "\n"
@@ -37,8 +38,4 @@ def _row(check: Check) -> tuple[str, ...]:
         p_text(check.adjusted),
         "regression" if check.regressed else "",
     )
-    return tuple(map(_escaped, cells))
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return tuple(map(markdown_cell, cells))

@@ -16,15 +16,17 @@ from types import TracebackType
 from typing import Any
 
 from gridseval.errors import OutputError
-from gridseval.files import temporary_name
+from gridseval.files import write_atomically
 from gridseval.locking import try_flock, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
+from gridseval.output_files import temporary_name
+from gridseval.results.run.belonging import own_records
 from gridseval.results.run.files import append_line
-from gridseval.results.run.jsonl import read_log
+from gridseval.results.run.jsonl import EpisodeLog, read_log
 from gridseval.results.run.manifest import settle_manifest, write_manifest
 from gridseval.results.run.notes import stored_notes
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
-from gridseval.run_names import EPISODES, LOCK, MANIFEST
+from gridseval.run_names import CUT, EPISODES, LOCK, MANIFEST
 
 
 class RunDirectory:
@@ -36,6 +38,7 @@ class RunDirectory:
         path: The directory.
         manifest: The stored ``run.yaml``.
         warnings: What the user should know of the directory.
+        notes: What opening it left out or cut, one sentence each.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], lock: int, episodes: int) -> None:
@@ -46,7 +49,7 @@ class RunDirectory:
         self._episodes = episodes
         self._records: dict[EpisodeKey, EpisodeRecord] = {}
         self._maybe_torn = True
-        self._cut_torn_line()
+        self.notes: tuple[str, ...] = self._mend_end()
 
     @classmethod
     def open(
@@ -87,7 +90,7 @@ class RunDirectory:
                 earlier lines are as they were.
         """
         if self._maybe_torn:
-            self._cut_torn_line()
+            self._mend_end()
         earlier = self._records.get(record.key)
         if earlier is not None and earlier.status != "error":
             suite, task, trial = record.key
@@ -164,14 +167,27 @@ class RunDirectory:
     ) -> None:
         self.close()
 
-    def _cut_torn_line(self) -> None:
+    def _mend_end(self) -> tuple[str, ...]:
+        """Cut a last record that cannot be read, or end one that lacks its line feed."""
         path = self.path / EPISODES
         log = read_log(path)
+        notes = [_cut_note(log, path)] if log.torn.strip(b"\0\n") else []
+        if not log.torn_by_kill:
+            write_atomically(path.with_name(CUT), log.torn.decode("utf-8", "backslashreplace"))
         with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
             if os.fstat(self._episodes).st_size > log.whole_bytes:
                 os.ftruncate(self._episodes, log.whole_bytes)
-        self._records = {record.key: record for record in log.records}
+        if not log.ended:
+            append_line(self._episodes, b"\n", path)
+        own, foreign = own_records(log.records, self.manifest)
+        self._records = {record.key: record for record in own}
         self._maybe_torn = False
+        return (*notes, *([foreign] if foreign else []))
+
+
+def _cut_note(log: EpisodeLog, path: Path) -> str:
+    cut = f"the last line of {path} is no whole record: it is cut, and its episode runs again"
+    return cut if log.torn_by_kill else f"{cut} (its {len(log.torn)} bytes are kept in {CUT})"
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -12,6 +12,8 @@ from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
 from gridseval.files import write_atomically
 from gridseval.moved import current_manifest, present_target
+from gridseval.plain_files import plain_yaml
+from gridseval.results.run.manifest_shape import check_manifest
 from gridseval.results.run.protocols import is_before_protocols, with_protocol
 
 ABSENT = "(absent)"
@@ -42,7 +44,7 @@ def settle_manifest(
         return read_manifest(path)
     stored = read_manifest(path)
     # Through YAML and back, so that a tuple and the list it was stored as are the same.
-    given = yaml.safe_load(text)
+    given = plain_yaml(text)
     differences = list(manifest_differences(_filled(stored, given), given, free_keys))
     if differences:
         shown = "".join(f"\n  {line}" for line in differences)
@@ -69,8 +71,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Return the content of a ``run.yaml``.
 
     Raises:
-        OutputError: It cannot be read, is not YAML, is not a mapping, or says a key by an earlier
-            and its present name, with different values.
+        OutputError: It cannot be read, is not YAML, is not a mapping, has a value of another kind
+            than its key's, or says a key by an earlier and its present name, with different values.
     """
     try:
         stored = read_yaml(path)
@@ -79,9 +81,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise OutputError(f"{path}: not the manifest of a run")
     try:
-        return current_manifest(_renamed(stored))
+        present = current_manifest(_renamed(stored))
     except UsageError as error:
         raise OutputError(f"{path}: {error.message}", error.hint) from error
+    try:
+        check_manifest(present, str(path))
+    except UsageError as error:
+        raise OutputError(error.message, error.hint) from error
+    return present
 
 
 def _renamed(stored: dict[str, Any]) -> dict[str, Any]:

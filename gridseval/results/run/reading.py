@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import UsageError, did_you_mean
+from gridseval.os_errors import os_errors
+from gridseval.results.run.belonging import own_records
 from gridseval.results.run.jsonl import read_records
 from gridseval.results.run.manifest import read_manifest
 from gridseval.results.run.record import EpisodeRecord
@@ -57,24 +59,27 @@ def read_run(named: str | Path) -> Run:
         UsageError: There is no run.
         OutputError: A file of it cannot be read, or a line of it is broken.
     """
-    label, path = _split(str(named))
-    if path.name == EPISODES and path.is_file():
-        path = path.parent
-    if not (path / EPISODES).is_file():
-        raise _no_run(path)
+    with os_errors(f"cannot look at {named}"):  # a folder that may not be searched, a long name
+        label, path = _split(str(named))
+        if path.name == EPISODES and path.is_file():
+            path = path.parent
+        if not (path / EPISODES).is_file():
+            raise _no_run(path)
+        described = (path / MANIFEST).is_file()
     manifest: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
-    if (path / MANIFEST).is_file():
+    if described:
         manifest = read_manifest(path / MANIFEST)
     else:
         notes = (f"{path} has no {MANIFEST}: assets and versions are unknown",)
+    records, foreign = own_records(read_records(path / EPISODES), manifest)
     return Run(
         label=label or path.resolve().name,
         named=bool(label),
         paths=(path,),
         manifest=manifest,
-        records=read_records(path / EPISODES),
-        notes=notes,
+        records=records,
+        notes=notes if foreign is None else (*notes, foreign),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gridseval.array_files import read_npy
 from gridseval.errors import OutputError
 from gridseval.results.run.reading import Run
 from gridseval.results.run.record import EpisodeKey
@@ -56,9 +57,9 @@ def read_actions(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        actions = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        actions = read_npy(path)
+    except (OSError, ValueError) as error:
         raise OutputError(f"cannot read the actions {path}: {error}") from error
-    if not isinstance(actions, np.ndarray) or actions.ndim != 2 or actions.dtype.kind not in "fiu":
+    if actions.ndim != 2 or actions.dtype.kind not in "fiu":
         raise OutputError(f"{path} does not hold the actions of an episode")
     return np.ascontiguousarray(actions, dtype=np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from gridseval.foreign_text import markdown_cell
 from gridseval.results.tables.document import Document, Section
 
 _LATEX = {
@@ -22,12 +23,12 @@ _LATEX = {
 
 def as_markdown(document: Document) -> str:
     """Return a document as Markdown, with tables as GitHub reads them."""
-    lines = [f"# {_escaped(document.title)}", ""]
+    lines = [f"# {markdown_cell(document.title)}", ""]
     for section in document.sections:
         if section.title:
-            lines += [f"## {_escaped(section.title)}", ""]
+            lines += [f"## {markdown_cell(section.title)}", ""]
         lines += [*_markdown_rows(section), ""]
-    return "\n".join([*lines, *(f"- {_escaped(note)}" for note in document.notes), ""])
+    return "\n".join([*lines, *(f"- {markdown_cell(note)}" for note in document.notes), ""])
 
 
 def as_latex(document: Document) -> str:
@@ -51,11 +52,7 @@ def _markdown_rows(section: Section) -> Iterator[str]:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_escaped, cells)) + " |"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return "| " + " | ".join(map(markdown_cell, cells)) + " |"
 
 
 def _latex_table(section: Section, title: str) -> Iterator[str]:

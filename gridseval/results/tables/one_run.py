@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from gridseval.foreign_text import csv_cell
 from gridseval.results.run.published import PublishedRow
 from gridseval.results.tables.columns import Column, columns_of, figures
 from gridseval.results.tables.document import Document
@@ -102,7 +103,7 @@ def counts_line(summary: Summary) -> str:
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(map(csv_cell, row) for row in rows)
     return text.getvalue()
 
 

@@ -81,7 +81,8 @@ def unavailable_tasks(manifest: Mapping[str, Any]) -> dict[Key, int]:
     stored = manifest.get("unavailable")
     for dimension, levels in stored.items() if isinstance(stored, Mapping) else ():
         for text, count in levels.items() if isinstance(levels, Mapping) else ():
-            if type(count) is int and (str(text).isdecimal() or text == NO_LEVEL):
+            known = text == NO_LEVEL or (str(text).isdecimal() and len(str(text)) < 10)
+            if type(count) is int and known:
                 level = NO_LEVEL if text == NO_LEVEL else int(text)
                 for key in _sums(str(dimension), level):
                     counts[key] = counts.get(key, 0) + count

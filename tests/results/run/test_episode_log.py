@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +29,57 @@ def _trials(data: bytes) -> list[int]:
 
 def test_every_cut_of_the_last_line_is_left_out(make_record: MakeRecord) -> None:
     first, second, third = _lines(make_record, 3)
-    for length in range(len(third)):
+    for length in range(len(third) - 1):  # only the line feed is missing from the next one
         log = parse_log(first + second + third[:length], PATH)
         assert [record.trial for record in log.records] == [0, 1]
         assert log.whole_bytes == len(first + second)
+        assert (log.torn, log.torn_by_kill, log.ended) == (third[:length], True, True)
     assert _trials(first + second + third) == [0, 1, 2]
+
+
+def test_a_last_record_that_only_lacks_its_line_feed_is_whole(make_record: MakeRecord) -> None:
+    data = b"".join(_lines(make_record, 3))[:-1]
+    log = parse_log(data, PATH)
+    assert [record.trial for record in log.records] == [0, 1, 2]
+    assert (log.whole_bytes, log.torn, log.ended) == (len(data), b"", False)
+
+
+JOINTS = {
+    "CR": b"\r",
+    "nothing": b"",
+    "a comma": b", ",
+    "NEL": b"\xc2\x85",
+    "a line separator": "\u2028".encode(),
+    "a form feed": b"\f",
+    "a record separator": b"\x1e",
+    "zeros": b"\0" * 9,
+}
+
+
+@pytest.mark.parametrize("end", [b"", b"\r", b"\n", b"]", b"]\n", b'\r{"schema": 1, "su'])
+@pytest.mark.parametrize("joint", JOINTS.values(), ids=JOINTS)
+@pytest.mark.parametrize("before", [0, 1])
+def test_several_records_on_the_last_line_are_never_cut(
+    make_record: MakeRecord, before: int, joint: bytes, end: bytes
+) -> None:
+    lines = _lines(make_record, 4)
+    joined = b"[" * end.startswith(b"]") + joint.join(line.strip() for line in lines[before:]) + end
+    held = "" if end.startswith(b"]") else f"{4 - before} records stand on one line"
+    with pytest.raises(OutputError, match=f"line {before + 1}: {held}"):
+        parse_log(b"".join(lines[:before]) + joined, PATH)
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_file_in_another_encoding_is_refused(make_record: MakeRecord, code: str) -> None:
+    for ends in ("\n", "\r", "\u2028"):
+        data = ends.join(line.decode().strip() for line in _lines(make_record, 4)).encode(code)
+        with pytest.raises(OutputError, match="line 1: "):
+            parse_log(data, PATH)
+
+
+def test_crlf_line_ends_are_read(make_record: MakeRecord) -> None:
+    data = b"".join(_lines(make_record, 3)).replace(b"\n", b"\r\n")
+    assert _trials(data) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("torn", [b"\0\0\0\n", b'{"suite": \n', b"\xff\xfe\n", b"\n", b"[" * 9999])
@@ -114,6 +161,7 @@ def test_any_bytes_are_read_or_refused(make_record: MakeRecord, pieces: list[byt
         assert "episodes.jsonl, line " in str(error)
         return
     assert 0 <= log.whole_bytes <= len(data)
-    # What is kept ends with a line feed and reads the same again, with nothing left to cut.
-    assert data[: log.whole_bytes].endswith(b"\n") or log.whole_bytes == 0
-    assert parse_log(data[: log.whole_bytes], PATH) == log
+    # What is kept reads the same again, with nothing left to cut.
+    assert data[log.whole_bytes :] == log.torn
+    assert data[: log.whole_bytes].endswith(b"\n") or log.whole_bytes == 0 or not log.ended
+    assert parse_log(data[: log.whole_bytes], PATH) == dataclasses.replace(log, torn=b"")

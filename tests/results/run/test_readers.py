@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_files import line_of, write_run
+from run_files import MANIFEST, line_of, write_run
 
 from gridseval.errors import OutputError
 from gridseval.results import EpisodeRecord
@@ -103,8 +103,9 @@ def test_shards_in_any_order_are_one_run(
 def test_of_two_lines_of_an_episode_in_two_shards_the_first_wins(
     tmp_path: Path, make_record: MakeRecord
 ) -> None:
-    first = write_run(tmp_path / "a", [make_record(trial=i, steps=5) for i in (0, 1)])
-    second = write_run(tmp_path / "b", [make_record(trial=i, steps=9) for i in (1, 2)])
+    of_task = MANIFEST | {"tasks": [7]}
+    first = write_run(tmp_path / "a", [make_record(trial=i, steps=5) for i in (0, 1)], of_task)
+    second = write_run(tmp_path / "b", [make_record(trial=i, steps=9) for i in (1, 2)], of_task)
     (merged,) = arrange_runs([read_run(first), read_run(second)])
     assert sorted((record.trial, record.steps) for record in merged.records) == [
         *((0, 5), (1, 5)),
@@ -187,7 +188,8 @@ def test_a_hundred_thousand_episodes_take_three_seconds(
         )
         for i in range(100_000)
     ]
-    path = write_run(tmp_path / "long", lines)
+    whole = {"tasks": list(range(tasks)), "trials": 100_000 // tasks, "episodes": 100_000}
+    path = write_run(tmp_path / "long", lines, MANIFEST | whole)
     table_command = ["-m", "gridseval", "table", str(path), "--by", "suite"]
     parsing = f"import json; [json.loads(line) for line in open({str(path / 'episodes.jsonl')!r})]"
     # Processor time of the best of three: what waits for other work on this machine is not ours.

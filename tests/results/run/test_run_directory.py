@@ -21,6 +21,7 @@ from gridseval.results import (
     summarise,
     write_tables,
 )
+from gridseval.results.run.reading import read_run
 
 MakeRecord = Callable[..., EpisodeRecord]
 FREE = ("workers", "machine")
@@ -170,6 +171,64 @@ def test_a_torn_line_is_cut_before_the_next_is_appended(
         run.append(make_record(trial=2))
     lines = (path / "episodes.jsonl").read_text().splitlines()
     assert [json.loads(line)["trial"] for line in lines] == [0, 2]
+
+
+@pytest.mark.parametrize("joint", ["\r", "", "\u2028", ", "])
+@pytest.mark.parametrize("end", ["", "\n", "\r"])
+def test_resuming_never_deletes_several_records(
+    path: Path, manifest: dict[str, Any], make_record: MakeRecord, joint: str, end: str
+) -> None:
+    RunDirectory.open(path, manifest).close()
+    text = joint.join(make_record(trial=i).to_json() for i in range(30)) + end
+    (path / "episodes.jsonl").write_bytes(text.encode())
+    with pytest.raises(OutputError, match="line 1: 30 records stand on one line") as caught:
+        RunDirectory.open(path, manifest)
+    assert caught.value.exit_code == 5
+    assert (path / "episodes.jsonl").read_bytes() == text.encode()
+
+
+def test_a_record_that_only_lacks_its_line_feed_gets_it(
+    path: Path, manifest: dict[str, Any], make_record: MakeRecord
+) -> None:
+    RunDirectory.open(path, manifest).close()
+    text = "\n".join(make_record(trial=i).to_json() for i in range(2))
+    (path / "episodes.jsonl").write_text(text)
+    with RunDirectory.open(path, manifest) as run:
+        assert run.notes == ()
+        run.append(make_record(trial=2))
+    assert [r.trial for r in read_records(path / "episodes.jsonl")] == [0, 1, 2]
+
+
+def test_what_is_cut_is_told_and_kept_unless_a_kill_left_it(
+    path: Path, manifest: dict[str, Any], make_record: MakeRecord
+) -> None:
+    RunDirectory.open(path, manifest).close()
+    line = make_record(trial=1).to_json()
+    mistyped = line.replace('"trial": 1', '"trial": 1x') + "\n"
+    for torn, kept in ((line[:-9], None), ("\0" * 9, None), (mistyped, mistyped)):
+        (path / "episodes.jsonl").write_text(f"{make_record(trial=0).to_json()}\n{torn}")
+        with RunDirectory.open(path, manifest) as run:
+            assert [record.trial for record in run.records()] == [0]
+            assert len(run.notes) == bool(torn.strip("\0"))
+        copy = path / "episodes.jsonl.cut"
+        assert (copy.read_text() if copy.exists() else None) == kept
+
+
+def test_records_of_another_run_are_left_out(path: Path, make_record: MakeRecord) -> None:
+    manifest = {"suite": "libero_goal", "tasks": [7, 8], "trials": 4}
+    others: list[dict[str, Any]] = [{"task": 3}, {"trial": 4}, {"suite": "libero_10"}]
+    with RunDirectory.open(path, manifest) as run:
+        assert run.notes == ()
+        run.append(make_record())
+    with (path / "episodes.jsonl").open("a") as to:
+        to.writelines(f"{make_record(**other).to_json()}\n" for other in others)
+    with RunDirectory.open(path, manifest) as run:
+        assert run.records() == (make_record(),)
+        assert run.notes[0].startswith("3 records of episodes.jsonl left out")
+        assert write_tables(run).done == 1
+    read = read_run(path)
+    assert (read.records, read.notes) == ((make_record(),), run.notes)
+    assert len((path / "episodes.jsonl").read_text().splitlines()) == 4
 
 
 def test_a_broken_line_is_refused_and_kept(
