@@ -18,6 +18,8 @@ SHOULDER_M = 0.333
 """Height of the Panda's second joint above its base (Franka's data sheet)."""
 REACH_M = 0.947
 """How far from there the fingertips get at most."""
+BOWL_M = 0.06
+"""A bowl's radius: its near rim may be in reach where its centre is not."""
 
 
 def far_tasks(path: Path) -> Iterator[tuple[str, int, str, float]]:
@@ -45,8 +47,9 @@ def main(path: Path) -> None:
     found = list(far_tasks(path))
     for suite, task, name, distance in found:
         print(f"{suite} {task:>5}  {name:<22} {distance:.3f} m")
-    far = sum(distance > REACH_M for *_, distance in found)
-    print(f"{far} of {len(found)} begin with the object's centre more than {REACH_M} m away")
+    far = [distance - REACH_M for *_, distance in found if distance > REACH_M]
+    print(f"{len(far)} of {len(found)} begin with the object's centre more than {REACH_M} m away")
+    print(f"{sum(more > BOWL_M for more in far)} of these by more than {BOWL_M} m")
 
 
 if __name__ == "__main__":

@@ -143,15 +143,12 @@ def segment_of(layout: Layout, pruned: Pruned) -> Segment:
     rest = torch.arange(layout.end, layout.length, device=device).expand(rows, -1)
     places = torch.cat([first, layout.start + pruned.position_ids, rest], dim=1)
     whole = layout.positions.expand(rows, -1)
-    gone = layout.end - layout.start - pruned.span
-    positions = torch.cat(
-        [
-            whole[:, : layout.start],
-            whole[:, layout.start, None] + pruned.position_ids,
-            whole[:, layout.end :] - gone,
-        ],
-        dim=1,
-    )
+    positions = whole.gather(1, places)
+    if pruned.renumbered or pruned.points is not None:
+        gone = layout.end - layout.start - pruned.span
+        visual = whole[:, layout.start, None] + pruned.position_ids
+        end = layout.start + visual.shape[1]
+        positions = torch.cat([positions[:, : layout.start], visual, positions[:, end:] - gone], 1)
     there = None
     if layout.there is not None or not bool(pruned.mask.all()):
         outer = torch.ones_like(whole, dtype=torch.bool) if layout.there is None else layout.there
