@@ -123,8 +123,6 @@ class LerobotPolicy:
         elif vision is not None:
             self._hook = vision.watch(tuple(self._checkpoint.cameras.values()))
         self.flops = checkpoint_flops(self._checkpoint, sampled=sampler is not None)
-        if self._pruned is not None:
-            self.flops = self._pruned.pruner.flops
         self._steps_at_once = self._chunks()
         self.replan = self._checked_replan(replan)
         self._rows = self._checked_rows(batch)
@@ -133,6 +131,7 @@ class LerobotPolicy:
         self.details = policy_details(self._checkpoint, place.folder, self._resize, self.needs)
         self.notes = policy_notes(self._checkpoint, self._resize, self.needs, self._rows)
         if self._pruned is not None:
+            self.flops = self._pruned.pruner.flops
             self.details |= self._pruned.pruner.details
             self.notes = (*self.notes, *self._pruned.pruner.notes)
         self._episodes: dict[int, Episode] = {}
@@ -182,8 +181,7 @@ class LerobotPolicy:
             ]
         actions = torch.cat(parts)
         traces = None if self._hook is None else self._hook.take(len(slots))
-        if self._pruned is not None:
-            traces = self._pruned.take()
+        traces = traces if self._pruned is None else self._pruned.take()
         return ActionChunk(actions.float().cpu().numpy(), traces)
 
     def _chunks(self) -> bool:
