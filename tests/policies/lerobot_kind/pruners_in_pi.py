@@ -175,7 +175,7 @@ def main(kind: str) -> None:
                 hooks.begin(QueryContext(range(ROWS), drawn, pixels))
                 answer = whole.sample_actions(**given)
                 traces = hooks.finish()
-            observed = {n: hooks.query.maps[n] for n in pruner.needs.observed}
+            observed = [hooks.query.maps[number] for number in pruner.needs.observed]
             hooks.remove()
             layers = [place.layer for place in pruner.places]
             expected = masked(whole, given, dict(zip(layers, noted, strict=True)))
