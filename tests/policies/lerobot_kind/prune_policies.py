@@ -44,6 +44,15 @@ def ask(folder: Path, name: str, slots: list[int], **arguments: str) -> Any:
     return loaded, loaded.policy.act(seen(slots, 4))
 
 
+def refusal(checkpoint: Path, arguments: dict[str, str]) -> str:
+    """Return why a checkpoint does not load."""
+    try:
+        load_policy(None, str(checkpoint), arguments, 7)
+    except PolicyError as error:
+        return f"{error}; {error.hint}"
+    return "it loads"
+
+
 def main(folder: Path) -> None:
     shrink()
     told: dict[str, Any] = {"pruned": {}, "refused": {}}
@@ -63,10 +72,7 @@ def main(folder: Path) -> None:
                 "notes": loaded.notes,
             }
     for case, (name, arguments) in REFUSED.items():
-        try:
-            load_policy(None, str(folder / name), arguments, 7)
-        except PolicyError as error:
-            told["refused"][case] = f"{error}; {error.hint}"
+        told["refused"][case] = refusal(folder / name, arguments)
     sys.stdout.write("told:" + json.dumps(told))
 
 
