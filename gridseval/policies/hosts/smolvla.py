@@ -97,6 +97,7 @@ class SmolVlaHooks:
                 ids, mask = self._prefix(layers, embeds, number, ids, mask)
             elif (segment := self._segment(number)) is not None:
                 ids, mask = ids - segment.gone, _columns(segment, mask)
+                _forget_suffix(more.get("past_key_values"), number, segment.places.shape[1])
             return own(layers, embeds, number, ids, mask, *rest, **more)
 
         return layer
@@ -162,6 +163,16 @@ class SmolVlaHooks:
         if segment is not None and segment.there is not None:
             roles = roles.masked_fill(~segment.there, int(Role.PADDING))
         self.query.maps[number] = AttentionMap(weights[..., :end], roles)
+
+
+def _forget_suffix(cache: Any, number: int, length: int) -> None:
+    """Drop what the denoising step before has left in a layer's cache.
+
+    LeRobot crops all layers to the whole prefix's length, which leaves it in shorter ones.
+    """
+    for layer in getattr(cache, "layers", ())[number : number + 1]:
+        layer.keys = layer.keys[..., :length, :]
+        layer.values = layer.values[..., :length, :]
 
 
 def _square(segment: Segment, mask: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ class LerobotPolicy:
         interpolation: ``"nearest"`` samples the nearest tokens (an ablation of GridS's paper).
         embed_coords: ``False`` adds no encoded coordinates (an ablation, too).
         trust_remote_code: Whether code that the checkpoint names may run.
-        pruner: Chooses visual tokens inside π0 or π0.5; one of
+        pruner: Chooses visual tokens inside π0, π0.5 or SmolVLA; one of
             :func:`gridseval.tokens.pruners.list_pruners`. Default: none.
         **arguments: The pruner's, such as ``k`` tokens per camera.
 

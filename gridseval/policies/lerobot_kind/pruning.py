@@ -1,4 +1,4 @@
-"""Any pruner inside LeRobot's π0 and π0.5."""
+"""Any pruner inside LeRobot's π0, π0.5 and SmolVLA."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from gridseval.policies.hosts.policy_pruner import PolicyPruner
     from gridseval.suites import Episode
     from gridseval.tokens.pruners.grids import GridSampler
+    from gridseval.tokens.pruners.interface import Pruner
 
+_TYPES = ("pi0", "pi05", "smolvla")
+"""Types that take a pruner."""
 _STATE_TOKENS = {"pi0": 1, "pi05": 0}
-"""Types that take a pruner, and how many of their expert's tokens are the state."""
+"""How many of an expert's tokens are the state."""
 
 
 class PrunedPolicy:
@@ -49,11 +52,15 @@ class PrunedPolicy:
             raise PolicyError(
                 f"pruner {name!r} and GridS's sampler exclude each other", "give one of them"
             )
-        if kind not in _STATE_TOKENS:
+        if kind not in _TYPES:
             raise PolicyError(
                 f"pruner {name!r} cannot be put into LeRobot's {kind!r}",
-                f"pruners go into {' and '.join(_STATE_TOKENS)}; GridS's samplers into smolvla, "
-                "too: --policy-arg grids=FILE",
+                f"pruners go into {', '.join(_TYPES)}",
+            )
+        if getattr(checkpoint.config, "add_image_special_tokens", False):
+            raise PolicyError(
+                f"pruner {name!r} needs images beside each other, and this checkpoint has special "
+                "tokens between them (add_image_special_tokens)"
             )
         self._checkpoint = checkpoint
         self.pruner = _put_in(checkpoint, name, arguments, seed)
@@ -102,27 +109,37 @@ def _put_in(
 
     from gridseval.policies.hosts.llama import host_of
     from gridseval.policies.hosts.paligemma import PaliGemmaHooks
-    from gridseval.policies.hosts.policy_pruner import PolicyPruner
+    from gridseval.policies.hosts.policy_pruner import Hooks, PolicyPruner
+    from gridseval.policies.hosts.smolvla import SmolVlaHooks
     from gridseval.tokens.pruners.layout import CameraGrid
 
-    parts = checkpoint.policy.model.paligemma_with_expert
-    paligemma = getattr(parts.paligemma, "model", parts.paligemma)
-    language, expert = paligemma.language_model, parts.gemma_expert.model
-    weight = next(language.parameters())
+    model, config = checkpoint.policy.model, checkpoint.config
+    smol = config.type == "smolvla"
+    parts = model.vlm_with_expert if smol else model.paligemma_with_expert
+    if smol:
+        decoder = parts.get_vlm_model().text_model
+    else:
+        decoder = getattr(parts.paligemma, "model", parts.paligemma).language_model
+    weight = next(decoder.parameters())
     with torch.no_grad():
-        height, width = checkpoint.config.image_resolution
-        black = torch.zeros(1, 3, height, width, device=weight.device)
-        count = parts.embed_image(black).shape[1]
+        size = config.resize_imgs_with_padding if smol else config.image_resolution
+        count = parts.embed_image(torch.zeros(1, 3, *size, device=weight.device)).shape[1]
     side = math.isqrt(count)
     if side * side != count:
         raise PolicyError(f"pruners need a square grid of tokens, not {count}")
     cameras = tuple(CameraGrid(camera, side, side) for camera in checkpoint.cameras.values())
-    state = _STATE_TOKENS[checkpoint.config.type]
+
+    def hook(pruner: Pruner) -> Hooks:
+        if smol:
+            return SmolVlaHooks(parts, pruner, cameras)
+        expert, state = parts.gemma_expert.model, _STATE_TOKENS[config.type]
+        return PaliGemmaHooks(decoder, expert, pruner, cameras, state_tokens=state)
+
     return PolicyPruner(
         name,
         arguments,
-        host_of(language, cameras, kind="lerobot"),
-        lambda pruner: PaliGemmaHooks(language, expert, pruner, cameras, state_tokens=state),
+        host_of(decoder, cameras, kind="lerobot"),
+        hook,
         seed=seed,
         model=described_checkpoint(checkpoint),
         device=str(weight.device),

@@ -1,4 +1,4 @@
-"""Run beside LeRobot: load its saved π0 and π0.5 by gridseval with pruners; print JSON.
+"""Run beside LeRobot: load its saved π0, π0.5 and SmolVLA by gridseval with pruners; print JSON.
 
 Usage: python prune_policies.py FOLDER
 """
@@ -32,6 +32,7 @@ REFUSED: dict[str, tuple[str, dict[str, str]]] = {
     "an argument": ("pi0", {"pruner": "fastv", "kk": "1"}),
     "no pruner": ("pi0", {"k": "1"}),
     "a layer": ("pi0", {"pruner": "fastv", "layer": "2"}),
+    "later attention": ("smolvla", {"pruner": "vla_pruner"}),
     "the encoder": ("pi0", {"pruner": "lightvla_star"}),
 }
 
@@ -56,9 +57,11 @@ def refusal(checkpoint: Path, arguments: dict[str, str]) -> str:
 def main(folder: Path) -> None:
     shrink()
     told: dict[str, Any] = {"pruned": {}, "refused": {}}
-    for name in ("pi0", "pi05"):
+    for name in ("pi0", "pi05", "smolvla"):
         _, plain = ask(folder, name, [0, 1])
         for pruner, arguments in ARGUMENTS.items():
+            if name == "smolvla" and pruner.startswith("vla_"):
+                continue  # refused, below
             loaded, chunk = ask(folder, name, [0, 1], pruner=pruner, **arguments)
             _, alone = ask(folder, name, [1], pruner=pruner, **arguments)
             _, batch = ask(folder, name, [0, 1], pruner=pruner, batch="2", **arguments)
