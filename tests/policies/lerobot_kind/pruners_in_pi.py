@@ -188,10 +188,8 @@ def main(kind: str) -> None:
                         "from_dense": float((answer - dense).abs().max()),
                         "range": float(dense.max() - dense.min()),
                         "restored": bool(torch.equal(whole.sample_actions(**given), dense)),
-                        "action_rows": [
-                            int(((m.roles & 8) > 0).sum(1)[0]) for m in observed.values()
-                        ],
-                        "finite": all(bool(m.weights.isfinite().all()) for m in observed.values()),
+                        "action_rows": [int((each.roles & 8 > 0).sum(1)[0]) for each in observed],
+                        "finite": all(bool(each.weights.isfinite().all()) for each in observed),
                     }
                 )
                 + "\n"
