@@ -62,10 +62,9 @@ class LlamaHooks:
         pruner.check_host(host_of(language_model, cameras, projector, kind))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
-        if self._at_encoder and (projector is None or needs.text or needs.attention):
+        if self._at_encoder and (needs.text or needs.attention):
             raise PolicyError(
-                f"pruner {pruner.name!r} works on the vision encoder's features, and "
-                + ("the host has no projector" if projector is None else "needs the text there")
+                f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
             )
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
         self._wanted = {*needs.observed, *sum(needs.attention, ())}

@@ -77,4 +77,4 @@ def test_what_does_not_fit_is_refused(pruned: Any) -> None:
     assert "pruner 'fastv' has no argument 'kk'" in refused["an argument"]
     assert "policy 'lerobot' has no argument 'k'" in refused["no pruner"]
     assert "needs decoder layer 2, the model has 2" in refused["a layer"]
-    assert "the host has no projector" in refused["the encoder"]
+    assert "works on the vision encoder's features" in refused["the encoder"]
