@@ -113,7 +113,7 @@ class Segment:
         """Return the arguments of another decoder's layer, which looks at these tokens' keys.
 
         Args:
-            named: The layer's: a mask (B, 1, n, length + n), positions of its own tokens.
+            named: The layer's: a mask (B, 1, n, length + n), positions of its n tokens.
             states: float (B, n, D) that enter it.
             rotary: That decoder's rotary module.
 

@@ -1,4 +1,4 @@
-"""A pruner inside LeRobot's SmolVLA, whose layers run in a loop of its own.
+"""A pruner inside LeRobot's SmolVLA, whose layers run in LeRobot's loop.
 
 ``SmolVLMWithExpertModel.forward`` calls one of two methods per layer, with the hidden states of
 both decoders in a list, and goes on with what is in that list. So the methods are wrapped: at a
