@@ -1,5 +1,8 @@
 """One decoder layer's attention, computed again for the rows that a pruner looks at.
 
+Layers are those of transformers' Llama and Gemma, and of LeRobot's Gemma, whose norms may take a
+condition.
+
 Asking a model for its attention makes every layer materialise it. Here one layer's queries and keys
 are computed a second time, for some rows only, so that the model keeps its fast attention.
 """
@@ -17,7 +20,7 @@ from gridseval.tokens.pruners.numerics import widen
 
 @dataclass(frozen=True, eq=False)
 class LayerInput:
-    """What a decoder layer of transformers' Llama was given.
+    """What a decoder layer was given.
 
     Attributes:
         layer: The layer.
@@ -47,7 +50,7 @@ def attention_rows(
         rotary positions, float (B, key heads, E + T, d).
     """
     attention = given.layer.self_attn
-    normed = given.layer.input_layernorm(given.states)
+    normed = _normed(given)
     cos, sin = _positions(given, normed)
     queries = _rotated(
         _heads(attention.q_proj(normed[:, rows]), attention), cos[:, rows], sin[:, rows]
@@ -62,6 +65,15 @@ def attention_rows(
         logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
     weights: Tensor = logits.softmax(-1)
     return weights, keys
+
+
+def _normed(given: LayerInput) -> Tensor:
+    """Return what the layer's projections get."""
+    condition = given.named.get("adarms_cond")
+    norm = given.layer.input_layernorm
+    made = norm(given.states) if condition is None else norm(given.states, cond=condition)
+    normed: Tensor = made[0] if isinstance(made, tuple) else made  # LeRobot's give a gate, too
+    return normed
 
 
 def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:

@@ -62,10 +62,9 @@ class LlamaHooks:
         pruner.check_host(host_of(language_model, cameras, projector, kind))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
-        if self._at_encoder and (projector is None or needs.text or needs.attention):
+        if self._at_encoder and (needs.text or needs.attention):
             raise PolicyError(
-                f"pruner {pruner.name!r} works on the vision encoder's features, and "
-                + ("the host has no projector" if projector is None else "needs the text there")
+                f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
             )
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
         self._wanted = {*needs.observed, *sum(needs.attention, ())}
@@ -140,7 +139,7 @@ class LlamaHooks:
         decoding = self._decoded > 0
         if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
             states = self._prune(number, states)
-        if (segment := self._segment(number)) is not None:
+        if (segment := self.segment(number)) is not None:
             rotary: Any = getattr(self._decoder, "rotary_emb", None)
             if decoding:
                 past = self._decoded - states.shape[1]
@@ -162,6 +161,11 @@ class LlamaHooks:
         if positions is None:
             positions = torch.arange(length, device=states.device)[None]
         there = self._there if self._there is not None and len(self._there) == rows else None
+        mask = named.get("attention_mask")
+        if self._start == 0 and isinstance(mask, Tensor) and mask.ndim == 4:
+            # A prefix that sees itself whole: what no token sees is padding.
+            seen = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+            there = seen[:, 0].any(dim=1).expand(rows, -1)
         self._layout = without_padding(
             Layout(
                 self._start,
@@ -179,7 +183,7 @@ class LlamaHooks:
         self._text_roles = roles
         self.query.embedded = (states[:, self._start : self._end], states[:, self._end :])
 
-    def _segment(self, number: int) -> Segment | None:
+    def segment(self, number: int) -> Segment | None:
         """Return what runs through a layer, ``None`` for the whole sequence."""
         reached = [at for at in self._segments if at <= number]
         return self._segments[max(reached)] if reached else None
@@ -204,13 +208,21 @@ class LlamaHooks:
         self._segments[number] = segment_of(self._layout, pruned)
         return torch.cat([states[:, : self._start], kept, text], dim=1)
 
+    def keys(self, number: int) -> Tensor:
+        """Return the keys of a layer that the pruner looks at, float (B, key heads, L, d)."""
+        return self._keys[number]
+
+    def columns(self, number: int) -> slice:
+        """Return which of a layer's keys are those of visual tokens."""
+        assert self._layout is not None and self._text_roles is not None
+        segment = self.segment(number)
+        length = self._layout.length if segment is None else segment.places.shape[1]
+        return slice(self._start, length - self._text_roles.shape[1])
+
     def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
         """Compute what a layer looks at, for the pruner."""
-        assert self._layout is not None and self._text_roles is not None
-        rows = slice(None)
-        segment = self._segment(number)
-        length = self._layout.length if segment is None else segment.places.shape[1]
-        end = length - self._text_roles.shape[1]
+        rows, segment, visual = slice(None), self.segment(number), self.columns(number)
+        end = visual.stop
         if not decoding and self._first_query:
             rows = slice(end, None)
         earlier = self._keys[number] if decoding else None
@@ -222,9 +234,9 @@ class LlamaHooks:
             roles = torch.full(
                 (len(weights), weights.shape[2]), int(Role.ACTION), device=weights.device
             )
-        made = AttentionMap(weights[..., self._start : end], roles, entropy)
+        made = AttentionMap(weights[..., visual], roles, entropy)
         before = self.query.maps.get(number) if decoding else None
-        self.query.maps[number] = made if before is None else _joined(before, made)
+        self.query.maps[number] = made if before is None else joined(before, made)
 
     def _roles_of(self, segment: Segment | None, end: int, rows: int) -> Tensor:
         """Return the roles of a layer's whole sequence, int64 (B, L)."""
@@ -269,7 +281,7 @@ def host_of(
     )
 
 
-def _joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
+def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
     """Return the queries of both maps, in order."""
     entropy = None
     if first.entropy is not None and second.entropy is not None:

@@ -7,9 +7,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from gridseval.policies.hosts.draws import EpisodeDraws
 from gridseval.policies.hosts.query import Query, QueryContext
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 class Hooks(Protocol):
     """A pruner's hooks in a model."""
 
-    query: Query
+    @property
+    def query(self) -> Query:
+        """The query under way."""
 
     def begin(self, context: QueryContext | None = None) -> None:
         """Begin a query."""
@@ -101,21 +102,25 @@ class PolicyPruner:
         self._pruner.reset([int(slot) for slot in slots])
         self._draws.reset(slots, episodes)
 
-    def begin(self, slots: Sequence[int], images: Sequence[NDArray[np.uint8]]) -> None:
+    @property
+    def asked(self) -> bool:
+        """Whether the model was asked since :meth:`begin`."""
+        return self._hooks.query.pruned is not None
+
+    def begin(self, slots: Sequence[int], images: Callable[[], Tensor]) -> None:
         """Begin a query.
 
         Args:
             slots: Of its rows.
-            images: The model's input images, uint8 (B, height, width, 3) per camera.
+            images: Returns the model's input images, float (B, cameras, height, width, 3), for
+                pruners that look at them.
 
         Raises:
             PolicyError: No episode began in a slot.
         """
         needs = self._pruner.needs
         self._slots = [int(slot) for slot in slots]
-        pixels = None
-        if needs.pixels:
-            pixels = torch.from_numpy(np.stack(images, axis=1)).to(self._device).float()
+        pixels = images().to(self._device) if needs.pixels else None
         drawn = [self._draws.generator(slot) for slot in self._slots] if needs.generators else None
         self._hooks.begin(QueryContext(self._slots, drawn, pixels))
 
@@ -141,12 +146,14 @@ class PolicyPruner:
         place on.
         """
         assert self._model is not None
-        place = self._pruner.place
+        place, dense = self._pruner.place, self._model.visual_tokens
         stages = self._stages.get(trace, ((place.layer, trace.kept_count),))
+        # Images that stay unfilled are run through, and are not pruned.
+        unfilled = dense - trace.dense_count
         return stage_flops(
             self._model,
-            stages,
-            trace.dense_count,
+            [(layer, tokens + unfilled) for layer, tokens in stages],
+            dense,
             self._pruner.macs,
             self._arguments,
             at_encoder=place.where == "encoder",

@@ -47,12 +47,14 @@ class Segment:
             tokens stand on the first visual places.
         positions: int64 (B, L).
         there: bool (B, L), false for padding; ``None`` without any.
+        gone: Positions that the whole sequence has and this one has not.
     """
 
     layout: Layout
     places: Tensor
     positions: Tensor
     there: Tensor | None
+    gone: int = 0
 
     def arguments(self, named: dict[str, Any], states: Tensor, rotary: Rotary) -> dict[str, Any]:
         """Return a layer's keyword arguments for these tokens.
@@ -105,6 +107,35 @@ class Segment:
         made["attention_mask"] = _like(mask, seen, states.dtype)
         return made
 
+    def seen_by_others(
+        self, named: dict[str, Any], states: Tensor, rotary: Rotary
+    ) -> dict[str, Any]:
+        """Return the arguments of another decoder's layer, which looks at these tokens' keys.
+
+        Args:
+            named: The layer's: a mask (B, 1, n, length + n), positions of its n tokens.
+            states: float (B, n, D) that enter it.
+            rotary: That decoder's rotary module.
+
+        Raises:
+            PolicyError: It got no such mask.
+        """
+        mask, new = named.get("attention_mask"), states.shape[1]
+        length = self.layout.length
+        if not isinstance(mask, Tensor) or mask.ndim != 4 or mask.shape[3] != length + new:
+            raise PolicyError("a pruner needs the action expert's mask over the whole prefix")
+        rows = len(self.places)
+        own = length + torch.arange(new, device=self.places.device).expand(rows, -1)
+        columns = torch.cat([self.places, own], dim=1)[:, None, None].expand(-1, -1, new, -1)
+        sliced = mask.expand(rows, 1, -1, -1).gather(3, columns)
+        if self.there is not None:
+            there = torch.cat([self.there, torch.ones_like(own, dtype=torch.bool)], dim=1)
+            sliced = _hidden(sliced, ~there[:, None, None])
+        made = {**named, "attention_mask": sliced}
+        if self.gone:
+            made = _with_positions(made, named["position_ids"] - self.gone, states, rotary)
+        return made
+
     def spread(self, states: Tensor) -> Tensor:
         """Return states (B, L, D) at their places in zeros, (B, length, D)."""
         whole = states.new_zeros(len(states), self.layout.length + 1, states.shape[2])
@@ -130,10 +161,7 @@ class Segment:
         mask = mask.expand(len(places), -1, -1, -1)
         rows = torch.arange(len(places), device=places.device)[:, None, None]
         sliced = mask[rows, :, places[:, :, None], places[:, None]].movedim(-1, 1)
-        if there is None:
-            return sliced
-        hidden = False if sliced.dtype == torch.bool else torch.finfo(sliced.dtype).min
-        return sliced.masked_fill(~there[:, None, None], hidden)
+        return sliced if there is None else _hidden(sliced, ~there[:, None, None])
 
 
 def segment_of(layout: Layout, pruned: Pruned) -> Segment:
@@ -143,7 +171,7 @@ def segment_of(layout: Layout, pruned: Pruned) -> Segment:
     rest = torch.arange(layout.end, layout.length, device=device).expand(rows, -1)
     places = torch.cat([first, layout.start + pruned.position_ids, rest], dim=1)
     whole = layout.positions.expand(rows, -1)
-    positions = whole.gather(1, places)
+    positions, gone = whole.gather(1, places), 0
     if pruned.renumbered or pruned.points is not None:
         gone = layout.end - layout.start - pruned.span
         visual = whole[:, layout.start, None] + pruned.position_ids
@@ -153,7 +181,7 @@ def segment_of(layout: Layout, pruned: Pruned) -> Segment:
     if layout.there is not None or not bool(pruned.mask.all()):
         outer = torch.ones_like(whole, dtype=torch.bool) if layout.there is None else layout.there
         there = torch.cat([outer[:, : layout.start], pruned.mask, outer[:, layout.end :]], dim=1)
-    return Segment(layout, places, positions, there)
+    return Segment(layout, places, positions, there, gone)
 
 
 def without_padding(layout: Layout) -> Layout:
@@ -169,6 +197,13 @@ def _with_positions(
     if named.get("position_embeddings") is not None:
         made["position_embeddings"] = rotary(states, position_ids=positions)
     return made
+
+
+def _hidden(mask: Tensor, columns: Tensor) -> Tensor:
+    """Return a mask that hides columns where bool ``columns`` is true."""
+    return mask.masked_fill(
+        columns, False if mask.dtype == torch.bool else torch.finfo(mask.dtype).min
+    )
 
 
 def _check_mask(mask: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.policies.cards import load_card
-from gridseval.policies.cost import Flops, card_flops
+from gridseval.policies.cost import Flops, card_flops, described_model
 from gridseval.policies.lerobot_kind.adapters import load_adapted
 from gridseval.policies.lerobot_kind.cameras import CameraFeatures, find_cameras
 from gridseval.policies.lerobot_kind.environment import EnvironmentSteps, environment_steps
@@ -19,6 +19,7 @@ from gridseval.policies.lerobot_kind.places import ADAPTER
 from gridseval.policies.lerobot_kind.trust import check_trust
 from gridseval.policies.lerobot_kind.weights import load_whole
 from gridseval.policies.protocol import ACTION_SIZE
+from gridseval.tokens.accounting import ModelDescription
 
 STATE = "observation.state"
 STATE_SIZE = 8
@@ -136,23 +137,34 @@ def checkpoint_flops(checkpoint: Checkpoint, sampled: bool) -> Flops | None:
         checkpoint: The policy.
         sampled: Whether GridS samples its tokens, which has its own cost.
     """
+    known = _known_sizes(checkpoint)
+    if known is None:
+        return None
+    card = replace(load_card(checkpoint.config.type), pruner="grids" if sampled else None)
+    return card_flops(card, *known)
+
+
+def described_checkpoint(checkpoint: Checkpoint) -> ModelDescription | None:
+    """Return the description of a checkpoint's model; ``None`` if no card describes it."""
+    known = _known_sizes(checkpoint)
+    return None if known is None else described_model(load_card(checkpoint.config.type), *known)
+
+
+def _known_sizes(checkpoint: Checkpoint) -> tuple[int, int] | None:
+    """Return the language model's width and the images that are encoded, of a type with a card."""
     kind, cameras = checkpoint.config.type, tuple(checkpoint.cameras.values())
-    if kind not in ("pi0", "pi05", "smolvla"):
+    if kind not in ("pi0", "pi05", "smolvla") or sorted(cameras) != sorted(load_card(kind).cameras):
         return None
     # Empty images are encoded like others; SmolVLA takes only as many as its config says.
     empty = len(checkpoint.images.unfilled)
     if kind == "smolvla":
         empty = min(empty, checkpoint.config.empty_cameras)
-    card = load_card(kind)
     widths = {
         value.shape[1]
         for name, value in checkpoint.policy.named_parameters()
         if name.endswith("embed_tokens.weight")
     }
-    width = next(iter(widths)) if len(widths) == 1 else 0
-    fits = sorted(cameras) == sorted(card.cameras)
-    card = replace(card, pruner="grids" if sampled else None)
-    return card_flops(card, width, len(cameras) + empty) if fits else None
+    return next(iter(widths)) if len(widths) == 1 else 0, len(cameras) + empty
 
 
 def lerobot_module(name: str) -> Any:

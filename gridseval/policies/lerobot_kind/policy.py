@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gridseval.errors import GridsevalError, PolicyError
+from gridseval.errors import PolicyError
+from gridseval.policies.arguments import accepted, refuse_arguments
 from gridseval.policies.cards import load_card
 from gridseval.policies.lerobot_kind.batches import policy_batch
 from gridseval.policies.lerobot_kind.checkpoint import (
-    PADDING,
     Checkpoint,
     checkpoint_flops,
     lerobot_module,
     load_checkpoint,
 )
-from gridseval.policies.lerobot_kind.description import policy_details, policy_notes, shown
+from gridseval.policies.lerobot_kind.description import policy_details, policy_notes
+from gridseval.policies.lerobot_kind.frame_sizes import named_sizes
 from gridseval.policies.lerobot_kind.grids import GridsHook, embeds_images
 from gridseval.policies.lerobot_kind.known_types import APART, CERTAIN, CHUNKED, NOISE
 from gridseval.policies.lerobot_kind.memory import changed, recall, remembered
 from gridseval.policies.lerobot_kind.places import find_checkpoint
+from gridseval.policies.lerobot_kind.pruning import PrunedPolicy
 from gridseval.policies.lerobot_kind.sampler_split import split_sampler
 from gridseval.policies.lerobot_kind.vision_notes import VisionNotes
 from gridseval.policies.protocol import (
@@ -34,8 +35,6 @@ from gridseval.policies.protocol import (
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
-
-_OF_SIZE = re.compile("size|shape|dimension", re.IGNORECASE)
 
 
 class LerobotPolicy:
@@ -71,6 +70,9 @@ class LerobotPolicy:
         interpolation: ``"nearest"`` samples the nearest tokens (an ablation of GridS's paper).
         embed_coords: ``False`` adds no encoded coordinates (an ablation, too).
         trust_remote_code: Whether code that the checkpoint names may run.
+        pruner: Chooses visual tokens inside π0, π0.5 or SmolVLA; one of
+            :func:`gridseval.tokens.pruners.list_pruners`. Default: none.
+        **arguments: The pruner's, such as ``k`` tokens per camera.
 
     Raises:
         PolicyError: LeRobot is missing, or the checkpoint or an argument does not fit.
@@ -92,7 +94,11 @@ class LerobotPolicy:
         interpolation: str | None = None,
         embed_coords: bool | None = None,
         trust_remote_code: bool = False,
+        pruner: str | None = None,
+        **arguments: Any,
     ) -> None:
+        if pruner is None:
+            refuse_arguments("lerobot", arguments, tuple(accepted(type(self))))
         self._seed = seed
         self._resize = None if resize is None else at_least(1, "resize", resize)
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
@@ -109,7 +115,10 @@ class LerobotPolicy:
                 None if vision is None else vision.fit,
             )
         self._hook: GridsHook | VisionNotes | None = None
-        if sampler is not None or embeds_images(self._checkpoint):
+        self._pruned: PrunedPolicy | None = None
+        if pruner is not None:
+            self._pruned = PrunedPolicy(self._checkpoint, pruner, arguments, seed, sampler)
+        elif sampler is not None or embeds_images(self._checkpoint):
             self._hook = GridsHook(self._checkpoint, sampler)
         elif vision is not None:
             self._hook = vision.watch(tuple(self._checkpoint.cameras.values()))
@@ -121,6 +130,10 @@ class LerobotPolicy:
         self.needs = self._needs(actions)
         self.details = policy_details(self._checkpoint, place.folder, self._resize, self.needs)
         self.notes = policy_notes(self._checkpoint, self._resize, self.needs, self._rows)
+        if self._pruned is not None:
+            self.flops = self._pruned.pruner.flops
+            self.details |= self._pruned.pruner.details
+            self.notes = (*self.notes, *self._pruned.pruner.notes)
         self._episodes: dict[int, Episode] = {}
         self._memories: dict[int, dict[str, Any]] = {}
 
@@ -134,6 +147,8 @@ class LerobotPolicy:
             self._episodes[slot] = episode
             self._checkpoint.policy.reset()
             self._memories[slot] = remembered(self._checkpoint.policy)
+        if self._pruned is not None:
+            self._pruned.reset(slots, episodes)
         kind = self._checkpoint.config.type
         if len(self._episodes) > 1 and kind not in APART:
             raise PolicyError(
@@ -157,6 +172,8 @@ class LerobotPolicy:
         ]
         if self._hook is not None:
             self._hook.forget()
+        if self._pruned is not None:
+            self._pruned.forget()
         with torch.no_grad(), self._precision():
             parts = [
                 self._answer(observations, slice(first, first + self._rows), seeds)
@@ -164,6 +181,7 @@ class LerobotPolicy:
             ]
         actions = torch.cat(parts)
         traces = None if self._hook is None else self._hook.take(len(slots))
+        traces = traces if self._pruned is None else self._pruned.take()
         return ActionChunk(actions.float().cpu().numpy(), traces)
 
     def _chunks(self) -> bool:
@@ -224,28 +242,6 @@ class LerobotPolicy:
             return contextlib.nullcontext()
         return torch.autocast(device_type=torch.device(config.device).type)
 
-    @contextlib.contextmanager
-    def _named_sizes(self, observations: Observations) -> Iterator[None]:
-        """Say what may help where a model fails on frames of another size than its config's."""
-        try:
-            yield
-        except GridsevalError:
-            raise
-        except Exception as error:
-            config, seen = self._checkpoint.config, self._checkpoint.cameras
-            said = " ".join(str(error).split())
-            told = {tuple(config.image_features[name].shape[1:]) for name in seen}
-            given = {tuple(observations[camera].shape[1:3]) for camera in seen.values()}
-            if self._resize is not None or told == given or config.type in PADDING:
-                raise
-            if said and not _OF_SIZE.search(said):
-                raise
-            raise PolicyError(
-                f"LeRobot's {config.type!r} failed on frames of {shown(given)} px; its config says "
-                f"{shown(told)} ({type(error).__name__}: {said[:200]})",
-                f"--policy-arg resize={min(told)[0]} resizes them first",
-            ) from error
-
     def _query_seed(self, slot: int, step: int) -> int:
         episode = self._episodes[slot]
         words = f"{self._seed} {episode.suite} {episode.task} {episode.trial} {step}"
@@ -277,12 +273,16 @@ class LerobotPolicy:
         batch = policy_batch(self._checkpoint, some, self._resize)
         if self._hook is not None:
             self._hook.begin()
-        with self._named_sizes(observations):
+        if self._pruned is not None:
+            self._pruned.begin(some["slots"], batch)
+        with named_sizes(self._checkpoint, observations, self._resize):
             if self._steps_at_once:
                 actions = self._chunk(batch, seeds[rows])
             else:
                 actions = self._step(batch, int(observations["slots"][rows][0]), seeds[rows][0])
         count, steps = actions.shape[:2]
+        if self._pruned is not None:
+            self._pruned.end(count)
         # One step a row: that is the shape for which processors are written.
         done = self._checkpoint.after(actions.flatten(0, 1))
         return self._checkpoint.environment.executed(done).view(count, steps, -1)

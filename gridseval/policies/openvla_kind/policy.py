@@ -154,7 +154,7 @@ class OpenVlaPolicy:
                 kind=self.kind,
             ),
             seed=seed,
-            model=described_model(self._card, width_of(model)),
+            model=described_model(self._card, width_of(model), len(cameras)),
             device=self._loaded.device,
             dtype=self._loaded.dtype,
         )
@@ -196,7 +196,10 @@ class OpenVlaPolicy:
         prompt = prompt_of(observations["instruction"][0])
         with torch.inference_mode():
             if self._pruning is not None:
-                self._pruning.begin(observations["slots"], frames)
+                self._pruning.begin(
+                    observations["slots"],
+                    lambda: torch.from_numpy(np.stack(frames, axis=1)).float(),
+                )
             answer = self._predict(prompt, images, observations)
             traces = self._traces()
         # OpenVLA-OFT's code gives hidden states second.

@@ -203,6 +203,12 @@ class Pruner(nn.Module, abc.ABC):
         Raises:
             PolicyError: With the thing that is missing.
         """
+        if self.place.where == "encoder" and host.encoder_dim < 1:
+            raise PolicyError(
+                f"pruner {self.name!r} works on the vision encoder's features, and this model "
+                "gives none",
+                "let it work at a decoder layer, where it can: layer=1",
+            )
         wanted = [place.layer for place in self.places if place.where == "layer"]
         wanted += [*self.needs.observed, *(at for layers in self.needs.attention for at in layers)]
         if wanted and max(wanted) >= host.layers:

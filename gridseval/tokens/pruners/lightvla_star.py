@@ -88,7 +88,8 @@ class LightVlaStar(QueryPruner):
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
         """Return the model's widths."""
-        return {"dim": host.dim, "encoder_dim": host.encoder_dim}
+        encoder = {"encoder_dim": host.encoder_dim} if host.encoder_dim else {}
+        return {"dim": host.dim, **encoder}
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, K, D), K ≤ N the most tokens that a row keeps; in training (B, N, D)."""

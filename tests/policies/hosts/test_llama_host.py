@@ -322,7 +322,7 @@ def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(PolicyError, match="needs decoder layer 9, the model has 6"):
         pruner = build_pruner("fastv", Host(WIDTH, 32, CAMERAS, 0), layer=9, k=4)
         LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False)
-    with pytest.raises(PolicyError, match="the host has no projector"):
+    with pytest.raises(PolicyError, match="works on the vision encoder's features"):
         pruner = build_pruner("lightvla_star", HOST, encoder_dim=20)
         LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False)
     hooks, _ = hooked(model, "fastv", k=4)

@@ -1,0 +1,168 @@
+"""Run beside LeRobot: pruners in its SmolVLA against the same model that masks what they prune.
+
+Usage: python pruners_in_smolvla.py FOLDER. Prints one JSON object per pruner.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lerobot.policies.factory import get_policy_class
+from make_policies import smolvla
+from transformers import AutoConfig
+
+from gridseval.errors import PolicyError
+from gridseval.policies.hosts.llama import host_of
+from gridseval.policies.hosts.query import QueryContext
+from gridseval.policies.hosts.smolvla import SmolVlaHooks
+from gridseval.tokens.pruners import CameraGrid, build_pruner
+
+LAYERS, ROWS = 6, 2
+PRUNERS: dict[str, dict[str, Any]] = {
+    "dense": {},
+    "efficientvla": {"k": 5, "layer": 2},
+    "fastv": {"k": 4, "layer": 2},
+    "grids": {"k": 4},
+    "lightvla": {},
+    "lightvla_star": {"layer": 1, "queries": 9},
+    "random": {"k": 5},
+    "sparsevlm": {"layers": "2,3,5", "k": 3},
+    "topk": {"k": 5},
+    "uniform": {"k": 4},
+}
+
+
+def model(folder: Path) -> Any:
+    config = smolvla(folder, "image", "wrist")
+    vlm = AutoConfig.from_pretrained(config.vlm_model_name)
+    vlm.text_config.num_hidden_layers = LAYERS
+    vlm.save_pretrained(config.vlm_model_name)
+    config = replace(config, num_vlm_layers=LAYERS, max_action_dim=7, max_state_dim=8, num_steps=3)
+    torch.manual_seed(0)
+    policy = get_policy_class("smolvla")(config).float().eval()
+    with torch.no_grad():
+        for weight in policy.parameters():
+            if weight.ndim > 1:
+                weight.mul_(4)
+    return policy.model
+
+
+def inputs() -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(1)
+    there = torch.ones(ROWS, 9, dtype=torch.bool)
+    there[1, 6:] = False
+    return {
+        "images": [torch.rand(ROWS, 3, 128, 128, generator=generator) * 2 - 1 for _ in range(2)],
+        "img_masks": [torch.ones(ROWS, dtype=torch.bool)] * 2,
+        "lang_tokens": torch.randint(5, 30, (ROWS, 9), generator=generator),
+        "lang_masks": there,
+        "state": torch.randn(ROWS, 8, generator=generator),
+        "noise": torch.randn(ROWS, whole_chunk, 7, generator=generator),
+    }
+
+
+whole_chunk = 8
+
+
+def masked(parts: Any, ask: Any, pruned: dict[int, Any], visual: int) -> Any:
+    """Return the answer of a model that runs on all places and hides those of pruned tokens."""
+    own = {n: getattr(parts, n) for n in ("forward_attn_layer", "forward_cross_attn_layer")}
+    columns: dict[int, Any] = {}
+    positions: dict[int, Any] = {}
+    gone: dict[int, int] = {}
+
+    def wrapped(method: Any) -> Any:
+        def layer(
+            layers: Any, embeds: Any, number: int, ids: Any, mask: Any, *rest: Any, **more: Any
+        ) -> Any:
+            if embeds[0] is not None:
+                columns[number] = columns.get(
+                    number - 1, torch.ones(ROWS, ids.shape[1], dtype=torch.bool)
+                )
+                positions[number] = positions.get(number - 1, ids.expand(ROWS, -1))
+                gone[number] = gone.get(number - 1, 0)
+                if number in pruned:
+                    made, states = pruned[number], embeds[0].clone()
+                    columns[number] = torch.ones_like(columns[number])
+                    columns[number][:, :visual] = False
+                    gone[number] = visual - made.span
+                    positions[number] = ids.expand(ROWS, -1).clone()
+                    positions[number][:, visual:] -= gone[number]
+                    for row in range(ROWS):
+                        count = int(made.mask[row].sum())
+                        places = made.position_ids[row, :count]
+                        columns[number][row, places] = True
+                        states[row, places] = made.tokens[row, :count]
+                        if made.renumbered or made.points is not None:
+                            positions[number][row, places] = torch.arange(count)
+                    embeds[0] = states
+                ids, mask = positions[number], mask & columns[number][:, None]
+            else:
+                length = columns[number].shape[1]
+                mask = mask.clone()
+                mask[..., :length] &= columns[number][:, None]
+                ids = ids - gone[number]
+            return method(layers, embeds, number, ids, mask, *rest, **more)
+
+        return layer
+
+    for name, method in own.items():
+        setattr(parts, name, wrapped(method))
+    answer = ask()
+    for name in own:
+        delattr(parts, name)
+    return answer
+
+
+def main(folder: Path) -> None:
+    whole, given = model(folder), inputs()
+    parts = whole.vlm_with_expert
+    with torch.no_grad():
+        count = parts.embed_image(given["images"][0]).shape[1]
+        side = round(count**0.5)
+        cameras = tuple(CameraGrid(name, side, side) for name in ("agentview", "wrist"))
+        text = parts.get_vlm_model().text_model
+
+        def ask() -> Any:
+            return whole.sample_actions(**given)
+
+        dense = ask()
+        for name, arguments in PRUNERS.items():
+            torch.manual_seed(2)
+            pruner = build_pruner(name, host_of(text, cameras), **arguments).eval()
+            noted: list[Any] = []
+            forward = pruner.forward
+            pruner.forward = lambda asked, f=forward, n=noted: n.append(f(asked)) or n[-1]
+            hooks = SmolVlaHooks(parts, pruner, cameras)
+            drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
+            hooks.begin(QueryContext(range(ROWS), drawn))
+            answer = ask()
+            traces = hooks.finish()
+            hooks.remove()
+            layers = [place.layer for place in pruner.places]
+            expected = masked(parts, ask, dict(zip(layers, noted, strict=True)), 2 * count)
+            row = {
+                "name": name,
+                "kept": [trace.kept_count for trace in traces],
+                "dense": 2 * count,
+                "apart": float((answer - expected).abs().max()),
+                "from_dense": float((answer - dense).abs().max()),
+                "range": float(dense.max() - dense.min()),
+                "restored": bool(torch.equal(ask(), dense)),
+            }
+            sys.stdout.write(json.dumps(row) + "\n")
+        for name in ("vla_pruner", "vla_cache"):
+            pruner = build_pruner(name, host_of(text, cameras))
+            try:
+                SmolVlaHooks(parts, pruner, cameras)
+            except PolicyError as error:
+                sys.stdout.write(json.dumps({"refused": name, "said": str(error)}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

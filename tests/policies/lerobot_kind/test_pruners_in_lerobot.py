@@ -1,0 +1,80 @@
+"""Pruners in LeRobot's own π0, π0.5 and SmolVLA, in an environment of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lerobot_environments import HERE, run
+
+from gridseval.tokens.pruners import list_pruners
+
+pytestmark = [
+    pytest.mark.slow,
+    # The small Gemma that stands for the branch of transformers of LeRobot 0.4.4 calls no layers.
+    pytest.mark.parametrize("lerobot_environment", ["0.6.1"], indirect=True),
+]
+
+KEEPS_ALL = ("dense", "vla_cache")
+
+
+@pytest.mark.parametrize("kind", ["pi0", "pi05"])
+def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict[str, str]) -> None:
+    said = run([str(HERE / "pruners_in_pi.py"), kind], lerobot_environment)
+    rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert [row["name"] for row in rows] == list(list_pruners())
+    for row in rows:
+        name = row["name"]
+        assert row["apart"] < 1e-4 * row["range"], name
+        assert row["restored"] and row["finite"], name
+        assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
+        assert (max(row["kept"]) == 32) == (name in KEEPS_ALL), name
+        looks = {"vla_cache": 6, "vla_pruner": 1}.get(name, 0)
+        assert row["action_rows"] == [8] * looks, name
+
+
+def test_each_equals_masking_in_smolvla(
+    lerobot_environment: dict[str, str], tmp_path: Path
+) -> None:
+    said = run([str(HERE / "pruners_in_smolvla.py"), str(tmp_path)], lerobot_environment)
+    told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    rows = {each["name"]: each for each in told if "name" in each}
+    assert {*rows, *(each["refused"] for each in told if "refused" in each)} == {*list_pruners()}
+    for name, row in rows.items():
+        assert row["apart"] < 1e-4 * row["range"], name
+        assert row["restored"], name
+        assert (row["from_dense"] == 0) == (name == "dense"), name
+        assert (min(row["kept"]) == row["dense"]) == (name == "dense"), name
+
+
+@pytest.fixture(scope="module")
+def pruned(lerobot_environment: dict[str, str], checkpoints: Path) -> Any:
+    """Return what gridseval makes of LeRobot's checkpoints with pruners."""
+    said = run([str(HERE / "prune_policies.py"), str(checkpoints)], lerobot_environment)
+    return json.loads(said.rpartition("told:")[2])
+
+
+def test_the_kind_takes_a_pruner(pruned: Any) -> None:
+    for case, found in pruned["pruned"].items():
+        name = case.split()[1]
+        side = 8 if case.startswith("smolvla") else 2
+        assert found["grids"] == [[side, side]] * 2, case
+        assert found["details"]["name"] == name
+        assert (min(found["kept"]) == 2 * side**2) == (name in KEEPS_ALL), case
+        assert (found["from_plain"] == 0) == (name in KEEPS_ALL), case
+        assert found["alone"] == 0, case
+        assert found["batch"] < 1e-4, case
+        assert any("is untrained" in note for note in found["notes"]) == (name == "grids"), case
+
+
+def test_what_does_not_fit_is_refused(pruned: Any) -> None:
+    refused = pruned["refused"]
+    assert "pruner 'fastv' cannot be put into LeRobot's 'act'" in refused["another type"]
+    assert "pruners go into pi0, pi05, smolvla" in refused["another type"]
+    assert "needs attention after the query" in refused["later attention"]
+    assert "pruner 'fastv' has no argument 'kk'" in refused["an argument"]
+    assert "policy 'lerobot' has no argument 'k'" in refused["no pruner"]
+    assert "needs decoder layer 2, the model has 2" in refused["a layer"]
+    assert "works on the vision encoder's features" in refused["the encoder"]
