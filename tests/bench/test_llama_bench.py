@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from torchvision_operators import define_operators
 
 from gridseval.bench.llama import ROWS, LlamaTime, llama_text, measure_llama
 from gridseval.cli.bench import command
@@ -17,12 +18,7 @@ from gridseval.errors import UsageError
 @pytest.fixture
 def transformers_works() -> None:
     """Make transformers' models importable beside a torchvision built for another torch."""
-    import torch
-
-    for operator in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, operator):
-            signature = "(Tensor a, Tensor b, float c) -> Tensor"
-            torch.library.define(f"torchvision::{operator}", signature)
+    define_operators()
 
 
 @pytest.mark.usefixtures("transformers_works")

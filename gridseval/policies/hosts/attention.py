@@ -76,6 +76,12 @@ def _normed(given: LayerInput) -> Tensor:
     return normed
 
 
+def added_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what is added to logits: 0 where bool ``seen`` is true, else the lowest number."""
+    zeros = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return zeros.masked_fill(~seen, torch.finfo(dtype).min)
+
+
 def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:
     embeddings = given.named.get("position_embeddings")
     if embeddings is None:  # before transformers 4.45, each layer computes them
@@ -111,10 +117,7 @@ def _seen(given: LayerInput, bidirectional: bool, keys: int) -> Tensor | None:
     mask = mask[..., :keys]
     if bidirectional:
         mask = mask[:, :, -1:]
-    if mask.dtype == torch.bool:
-        hidden = torch.finfo(torch.float32).min
-        return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, hidden)
-    return mask.float()
+    return added_mask(mask, torch.float32) if mask.dtype == torch.bool else mask.float()
 
 
 def _causal(length: int, keys: int, device: torch.device) -> Tensor:

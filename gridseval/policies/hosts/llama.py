@@ -16,7 +16,7 @@ from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import LayerInput, attention_rows
 from gridseval.policies.hosts.layouts import Roles
 from gridseval.policies.hosts.query import Query, QueryContext
-from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
+from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
@@ -37,7 +37,6 @@ class LlamaHooks:
         bidirectional: Whether the model's tokens see both sides.
         before: Tokens before the visual ones, which are never pruned.
         projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
-        kind: The kind of policy, on which some defaults of pruners depend.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -53,13 +52,12 @@ class LlamaHooks:
         bidirectional: bool,
         before: int = 1,
         projector: Any = None,
-        kind: str = "",
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles
         self._bidirectional, self._start = bidirectional, before
         self._end = before + count_dense(cameras)
-        pruner.check_host(host_of(language_model, cameras, projector, kind))
+        pruner.check_host(host_of(language_model, cameras, projector))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
         if self._at_encoder and (needs.text or needs.attention):
@@ -120,10 +118,7 @@ class LlamaHooks:
         """
         pruned = self.query.pruned
         assert pruned is not None
-        dense = self._end - self._start
-        whole = projected.new_zeros(len(projected), dense + 1, projected.shape[2])
-        places = torch.where(pruned.mask, pruned.position_ids, dense)
-        return whole.scatter(1, places[..., None].expand_as(projected), projected)[:, :-1]
+        return spread(projected, pruned.position_ids, pruned.mask, self._end - self._start)
 
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
         states = given[0] if given else named["hidden_states"]

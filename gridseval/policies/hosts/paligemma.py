@@ -35,7 +35,6 @@ class PaliGemmaHooks:
         cameras: Grids of the visual tokens, in their order. Images that stay unfilled come after
             them, masked, and are never looked at.
         state_tokens: How many of the expert's first tokens are the state (π0: 1, π0.5: 0).
-        kind: The kind of policy.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -49,10 +48,9 @@ class PaliGemmaHooks:
         cameras: tuple[CameraGrid, ...],
         *,
         state_tokens: int,
-        kind: str = "lerobot",
     ) -> None:
         self._prefix = LlamaHooks(
-            language_model, pruner, cameras, _words, bidirectional=False, before=0, kind=kind
+            language_model, pruner, cameras, _words, bidirectional=False, before=0
         )
         self._expert, self._pruner, self._state = expert, pruner, state_tokens
         self._handles = [

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from gridseval.policies.hosts.draws import EpisodeDraws
 from gridseval.policies.hosts.query import Query, QueryContext
+from gridseval.policies.hosts.stages import Stages
 from gridseval.policies.identity import source_sha256
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.accounting import ModelDescription, stage_flops
@@ -81,9 +80,7 @@ class PolicyPruner:
         self._draws = EpisodeDraws(seed, device)
         self._device = device
         self._slots: Sequence[int] = ()
-        self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
-            WeakKeyDictionary()
-        )
+        self._stages = Stages()
         self.flops = None if model is None else self._count
         self.notes: tuple[str, ...] = ()
         if pruner.state_dict():
@@ -131,32 +128,23 @@ class PolicyPruner:
             PolicyError: The model's code did not ask its language model, or the pruner misses
                 something.
         """
-        # Inference tensors that a pruner remembers may not be changed outside of this mode.
-        with torch.inference_mode() if torch.is_inference_mode_enabled() else nullcontext():
-            traces = self._hooks.finish()
+        traces = self._hooks.finish()
         self._draws.advance(self._slots)
-        for row, trace in enumerate(traces):
-            self._stages[trace] = self._hooks.query.stages(row)
-        return traces
+        return self._stages.note(traces, self._hooks.query.counts)
 
     def _count(self, trace: TokenTrace) -> float:
-        """Return the operations of a query, by the convention ``full``.
-
-        Of a trace that is not known, its number of tokens is taken to hold from the pruner's first
-        place on.
-        """
+        """Return the operations of a query, by the convention ``full``."""
         assert self._model is not None
-        place, dense = self._pruner.place, self._model.visual_tokens
-        stages = self._stages.get(trace, ((place.layer, trace.kept_count),))
+        dense = self._model.visual_tokens
         # Images that stay unfilled are run through, and are not pruned.
         unfilled = dense - trace.dense_count
         return stage_flops(
             self._model,
-            [(layer, tokens + unfilled) for layer, tokens in stages],
+            [(layer, left + unfilled) for layer, left in self._stages.of(trace, self._pruner)],
             dense,
             self._pruner.macs,
             self._arguments,
-            at_encoder=place.where == "encoder",
+            at_encoder=self._pruner.place.where == "encoder",
         )
 
 

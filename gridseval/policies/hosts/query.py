@@ -100,7 +100,3 @@ class Query:
         if self.pruner.needs.observed:
             self.pruner.observe(self.asked, self.pruned, observed)
         return self.pruned.traces
-
-    def stages(self, row: int = 0) -> tuple[tuple[int, int], ...]:
-        """Return ``(layer, tokens)`` of a row: its visual tokens from that layer on."""
-        return tuple((layer, int(counts[row])) for layer, counts in self.counts)

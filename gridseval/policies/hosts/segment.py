@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.policies.hosts.attention import added_mask
 from gridseval.tokens.pruners.interface import Pruned
 
 Rotary = Callable[..., tuple[Tensor, Tensor]]
@@ -138,11 +139,7 @@ class Segment:
 
     def spread(self, states: Tensor) -> Tensor:
         """Return states (B, L, D) at their places in zeros, (B, length, D)."""
-        whole = states.new_zeros(len(states), self.layout.length + 1, states.shape[2])
-        places = self.places
-        if self.there is not None:  # padding goes to one place too many
-            places = torch.where(self.there, places, self.layout.length)
-        return whole.scatter(1, places[..., None].expand_as(states), states)[:, :-1]
+        return spread(states, self.places, self.there, self.layout.length)
 
     def _mask(self, mask: Any, dtype: torch.dtype) -> Tensor | None:
         _check_mask(mask)
@@ -184,6 +181,21 @@ def segment_of(layout: Layout, pruned: Pruned) -> Segment:
     return Segment(layout, places, positions, there, gone)
 
 
+def spread(states: Tensor, places: Tensor, there: Tensor | None, length: int) -> Tensor:
+    """Return states at their places in zeros, float (B, length, D).
+
+    Args:
+        states: float (B, L, D).
+        places: int64 (B, L), below ``length``.
+        there: bool (B, L), false for padding, which is left out; ``None`` without any.
+        length: Of the result.
+    """
+    whole = states.new_zeros(len(states), length + 1, states.shape[2])
+    if there is not None:  # padding goes to one place too many
+        places = torch.where(there, places, length)
+    return whole.scatter(1, places[..., None].expand_as(states), states)[:, :-1]
+
+
 def without_padding(layout: Layout) -> Layout:
     """Return a layout whose ``there`` is ``None`` where nothing is padding."""
     whole = layout.there is None or bool(layout.there.all())
@@ -218,7 +230,4 @@ def _like(mask: Tensor | None, seen: Tensor, dtype: torch.dtype) -> Tensor:
     """Return bool ``seen`` as a mask of the kind of ``mask``; ``None``: one that is added."""
     if mask is not None and mask.dtype == torch.bool:
         return seen
-    dtype = dtype if mask is None else mask.dtype
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(
-        ~seen, torch.finfo(dtype).min
-    )
+    return added_mask(seen, dtype if mask is None else mask.dtype)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from gridseval.policies.arguments import refuse_arguments
 from gridseval.policies.cards import load_card
 from gridseval.policies.hosts.draws import EpisodeDraws
+from gridseval.policies.hosts.stages import Stages
 from gridseval.policies.identity import source_sha256
 from gridseval.policies.nano.checkpoint import load_nano, new_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice
@@ -110,9 +110,7 @@ class NanoPolicy:
             **({} if own is None else {"pruner_sha256": own}),
         }
         self._draws = EpisodeDraws(self._seed, self._device)
-        self._stages: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
-            WeakKeyDictionary()
-        )
+        self._stages = Stages()
 
     def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
         """Forget what pruners remember of these slots."""
@@ -133,7 +131,8 @@ class NanoPolicy:
             outputs = [self._run(part) for part in parts]
         self._draws.advance(rows.slots)
         actions = [output.actions.float().cpu().numpy() for output in outputs]
-        traces = tuple(trace for output in outputs for trace in self._traces(output))
+        noted = (self._stages.note(each.pruned.traces, each.stages) for each in outputs)
+        traces = tuple(trace for batch in noted for trace in batch)
         return ActionChunk(np.concatenate(actions), traces)
 
     def flops(self, trace: TokenTrace) -> float:
@@ -143,10 +142,8 @@ class NanoPolicy:
             trace: What :meth:`act` returned. Of another one, only the final number of tokens is
                 known, and taken to hold from the pruner's first place on.
         """
-        stages = self._stages.get(trace)
-        if stages is None:
-            stages = ((self.model.pruner.place.layer, trace.kept_count),)
         pruner = self.model.pruner
+        stages = self._stages.of(trace, pruner)
         return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where)
 
     def _load(
@@ -194,14 +191,6 @@ class NanoPolicy:
             )
         )
         return output
-
-    def _traces(self, output: NanoOutput) -> tuple[TokenTrace, ...]:
-        """Return traces, keeping in mind what each of them cost."""
-        traces = output.pruned.traces
-        counts = [(layer, kept.tolist()) for layer, kept in output.stages]
-        for row, trace in enumerate(traces):
-            self._stages[trace] = tuple((layer, kept[row]) for layer, kept in counts)
-        return traces
 
 
 @contextmanager

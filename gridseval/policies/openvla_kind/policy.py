@@ -151,7 +151,6 @@ class OpenVlaPolicy:
                 roles,
                 bidirectional=both_sides,
                 projector=projector,
-                kind=self.kind,
             ),
             seed=seed,
             model=described_model(self._card, width_of(model), len(cameras)),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torchvision_operators import define_operators
 
 HERE = Path(__file__).parent
 Make = Callable[..., Path]
@@ -26,17 +27,10 @@ STATISTICS = {
 }
 
 
-# torchvision from the registry is a CUDA build, which beside a CPU torch lacks two operators, and
-# without it transformers imports none of its models.
 @pytest.fixture(scope="session", autouse=True)
 def transformers_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Make transformers' models importable here, and its copies of code temporary."""
-    import torch
-
-    for operator in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, operator):
-            signature = "(Tensor a, Tensor b, float c) -> Tensor"
-            torch.library.define(f"torchvision::{operator}", signature)
+    define_operators()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
         yield
