@@ -33,22 +33,35 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """One kind, with a strength or with parameters.
+    """One kind, with a strength, a range of strengths, or parameters.
 
     Attributes:
         kind: Its name.
-        strength: From 1 to 5, or ``None``.
+        strength: From 1 to 5; of a range, the least one, from 0; or ``None``.
         values: Parameters by name; empty with a strength.
+        most: The greatest strength of a range, which every episode draws from; 0 leaves the kind
+            out of the episode.
     """
 
     kind: str
     strength: int | None
     values: tuple[tuple[str, Value], ...] = ()
+    most: int | None = None
 
     def __str__(self) -> str:
+        if self.most is not None:
+            return f"{self.kind}:{self.strength}-{self.most}"
         if self.strength is not None:
             return f"{self.kind}:{self.strength}"
         return f"{self.kind}:" + ",".join(f"{name}={value}" for name, value in self.values)
+
+    def drawn(self, seed: int, suite: str, task: int, trial: int) -> Item:
+        """Return the item with the strength that one episode has, 0 to 5, or with parameters."""
+        if self.strength is None or self.most is None:
+            return self
+        # Its own generator: an episode of strength n is the one that KIND:n has.
+        rng = generator(seed, suite, task, trial, f"{self.kind} strength")
+        return Item(self.kind, int(rng.integers(self.strength, self.most + 1)))
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,10 @@ class PerturbationPlan:
         extra: dict[str, Any] = {}
         record: dict[str, Any] = {}
         owners: dict[str, str] = {}
-        for item in self.items:
+        for item in (each.drawn(seed, suite, task, trial) for each in self.items):
+            if item.strength == 0:
+                record[item.kind] = {"strength": 0}
+                continue
             kind = find_kind(item.kind)
             rng = generator(seed, suite, task, trial, kind.seeded_as or item.kind)
             values, made = _made(item, kind, rng)
@@ -129,7 +145,7 @@ def parse_plan(texts: Iterable[str]) -> PerturbationPlan:
     """Return the plan that ``--perturb`` options describe.
 
     Args:
-        texts: Such as ``"camera:3"`` or ``"camera:azimuth=20,elevation=10"``.
+        texts: Such as ``"camera:3"``, ``"camera:0-2"`` or ``"camera:azimuth=20,elevation=10"``.
 
     Raises:
         UsageError: A kind, strength or parameter does not exist, is out of its range, or
@@ -164,7 +180,22 @@ def parse_item(text: str) -> Item:
         raise UsageError(f"--perturb {text!r} says no strength and no parameters", f"try {example}")
     if "=" in rest:
         return Item(name, None, tuple(_parse_values(kind, rest).items()))
+    least, dash, most = (part.strip() for part in rest.partition("-"))
+    if least and dash and most:
+        return _range_of(kind, rest, least, most)
     return Item(name, _parse_strength(kind, rest))
+
+
+def _range_of(kind: Kind, text: str, least: str, most: str) -> Item:
+    """Return a kind whose strength every episode draws."""
+    first = 0 if least == "0" else _parse_strength(kind, least)
+    last = _parse_strength(kind, most)
+    if first >= last:
+        raise UsageError(
+            f"--perturb {kind.name}:{text} is not a range of strengths",
+            f"{kind.name}:{last}, or {kind.name}:0-{last} to draw the strength in every episode",
+        )
+    return Item(kind.name, first, most=last)
 
 
 def _parse_strength(kind: Kind, text: str) -> int:

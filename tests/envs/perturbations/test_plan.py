@@ -138,12 +138,41 @@ def test_the_record_tells_everything() -> None:
     assert perturbation.joints_true
 
 
+def test_a_range_draws_a_strength_in_every_episode() -> None:
+    plan = parse_plan(["camera:0-2", "light:3-4"])
+    draws = [plan.draw(7, "libero_10", 3, trial) for trial in range(200)]
+    strengths = [draw.record["camera"]["strength"] for draw in draws]
+    assert {strength: strengths.count(strength) > 40 for strength in strengths} == {
+        0: True,
+        1: True,
+        2: True,
+    }
+    assert {draw.record["light"]["strength"] for draw in draws} == {3, 4}
+    for trial, (draw, strength) in enumerate(zip(draws, strengths, strict=True)):
+        if strength == 0:
+            assert draw.perturbation.camera is None
+            assert draw.record["camera"] == {"strength": 0}
+        else:
+            alone = parse_plan([f"camera:{strength}"]).draw(7, "libero_10", 3, trial)
+            assert draw.perturbation.camera == alone.perturbation.camera
+            assert draw.record["camera"] == alone.record["camera"]
+
+
+def test_kinds_draw_their_strengths_independently() -> None:
+    plan = parse_plan(["camera:0-1", "light:0-1"])
+    pairs = {
+        (draw.record["camera"]["strength"], draw.record["light"]["strength"])
+        for draw in (plan.draw(7, "libero_10", 3, trial) for trial in range(60))
+    }
+    assert pairs == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 def test_an_empty_plan_changes_nothing() -> None:
     assert parse_plan([]).draw(7, "libero_10", 0, 0) == (Perturbation(), {})
 
 
 def test_a_plan_can_be_given_again() -> None:
-    texts = ["camera:azimuth=20,elevation=-3.5", "noise:family=fog", "light:4"]
+    texts = ["camera:azimuth=20,elevation=-3.5", "noise:family=fog", "light:4", "background:0-5"]
     plan = parse_plan(texts)
     again = parse_plan(plan.texts)
     assert again == plan
@@ -157,6 +186,11 @@ def test_a_plan_can_be_given_again() -> None:
         (["camera:9"], ["camera", "9", "1 to 5"]),
         (["camera:0"], ["camera", "0", "1 to 5"]),
         (["camera:-1"], ["camera", "-1", "1 to 5"]),
+        (["camera:0-6"], ["camera", "6", "1 to 5"]),
+        (["camera:4-2"], ["camera", "4-2", "camera:0-2"]),
+        (["camera:2-2"], ["camera", "2-2", "camera:2"]),
+        (["camera:a-2"], ["camera", "a", "1 to 5"]),
+        (["camera:0-2,3"], ["camera", "2,3", "1 to 5"]),
         (["camera"], ["camera", "camera:3"]),
         (["camera:"], ["camera", "camera:3"]),
         (["camera:3.5"], ["3.5", "1 to 5"]),
