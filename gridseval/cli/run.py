@@ -35,6 +35,7 @@ from gridseval.cli.sections import SectionedCommand, section_option
 
 _episodes = section_option(EPISODES)
 _policy = section_option(POLICY)
+_timing = section_option("Real time")
 _perturbation = section_option("Perturbation")
 _stopping = section_option("Early stopping")
 _output = section_option("Output")
@@ -83,6 +84,25 @@ _machine = section_option(MACHINE)
     metavar="N",
     help="Policy steps per query  [default: the policy's]",
 )
+@_timing(
+    "--delay",
+    type=Text(),
+    metavar="STEPS",
+    help="Steps until answers are there: N, N:M, measured, replay:RUN",
+)
+@_timing(
+    "--execution",
+    type=Text(),
+    metavar="HOW",
+    help="sync, or async: query at a fixed period  [default: sync]",
+)
+@_timing(
+    "--when-late",
+    type=Text(),
+    metavar="HOW",
+    help="hold, or repeat the last action  [default: hold]",
+)
+@_timing("--latency-scale", type=float, metavar="X", help="Factor on measured delays  [default: 1]")
 @_perturbation(
     "--perturb",
     multiple=True,

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     metavar="ROW",
     help="task, suite or dimension  [default: task; suite over 100 tasks]",
 )
+@click.option(
+    "--columns",
+    metavar="LIST",
+    help="Motion: all, none, or such as ldlj,energy_j  [default: path_m,ldlj,seam_jump]",
+)
 @click.option("--pool", is_flag=True, help="Join runs that differ only in the policy's seed.")
 @click.option(
     "--published",
@@ -39,7 +44,13 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Join runs with different assets or MuJoCo versions.")
 def command(
-    runs: tuple[str, ...], form: str, rows: Any, pool: bool, published: tuple[str, ...], force: bool
+    runs: tuple[str, ...],
+    form: str,
+    rows: Any,
+    columns: str | None,
+    pool: bool,
+    published: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Print runs side by side: success with 95 % intervals, tokens, time.
 
@@ -56,10 +67,11 @@ def command(
     from gridseval.results.tables.several_runs import tabulate
 
     arranged = arrange_runs([read_run(run) for run in runs], pool, force)
-    click.echo(_rendered(tabulate(arranged, _families(published)), form, rows).rstrip("\n"))
+    table = tabulate(arranged, _families(published))
+    click.echo(_rendered(table, form, rows, _motion(columns)).rstrip("\n"))
 
 
-def _rendered(table: RunsTable, form: str, rows: Any) -> str:
+def _rendered(table: RunsTable, form: str, rows: Any, motion: list[str] | None) -> str:
     from gridseval.results.tables import several_runs
 
     if form == "csv":
@@ -71,7 +83,13 @@ def _rendered(table: RunsTable, form: str, rows: Any) -> str:
         "md": several_runs.table_markdown,
         "latex": several_runs.table_latex,
     }[form]
-    return render(table, rows)
+    return render(table, rows, motion)
+
+
+def _motion(columns: str | None) -> list[str] | None:
+    if columns is None:
+        return None
+    return [name for part in columns.split(",") if (name := part.strip()) != "none"]
 
 
 def _families(published: tuple[str, ...]) -> list[str] | None:

@@ -49,6 +49,8 @@ class EnvConfig:
             suite's.
         draw_last: Whether to draw the observation that ends an episode. No action follows it, so a
             rollout repeats the images before.
+        motion: Whether the info that ends an episode has ``motion``: figures of how the arm moved;
+            see ``gridseval.motion``.
         max_scenes: Compiled tasks to keep.
         libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; ``None`` is that of
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
@@ -76,6 +78,7 @@ class EnvConfig:
     max_steps: int | None = None
     settle_steps: int | None = None
     draw_last: bool = True
+    motion: bool = False
     max_scenes: int = 2
     libero_plus: str | None = None
     prompts: str = "base"

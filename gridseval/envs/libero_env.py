@@ -21,6 +21,7 @@ from gridseval.envs.arguments import (
 )
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.contact import gripper_touches
+from gridseval.envs.motion_log import MotionLog
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
@@ -58,7 +59,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
     ``task_name``, ``trial``, ``starts`` (what ``trial`` numbers), ``mujoco_warnings`` (how often
     MuJoCo has warned in this episode, normally 0); with ``privileged=True`` also ``privileged``:
-    poses and the goal.
+    poses and the goal. With ``motion=True`` it has ``motion`` when the episode ends: how the arm
+    moved.
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
@@ -104,6 +106,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._trial = self._steps = self._record_every = 0
         self._starts = config.starts
         self._ended = False
+        self._motion: MotionLog | None = None
         self._seconds: dict[str, float] = {}
         self.observation_space = observation_space(self._keys, config.image_px)
         self.action_space = cast("Any", action_space(config.action_chunk, config.actions))
@@ -144,6 +147,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._simulation.arm.absolute = self.config.actions == "absolute"
         self._seconds |= self._running.seconds
         self._steps, self._ended = 0, False
+        self._motion = MotionLog(self._simulation) if self.config.motion else None
         frames = [self._frame()] if self._record_every else []
         return self._observe(), self._info(success=False, frames=frames)
 
@@ -225,6 +229,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _control_step(self, action: NDArray[np.float64]) -> bool:
         began = time.perf_counter()
         success = self._simulation.step(action)
+        if self._motion is not None:
+            self._motion.note()
         self._seconds["physics"] += time.perf_counter() - began
         self._steps += 1
         return success
@@ -259,6 +265,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         }
         if self.config.privileged:
             info["privileged"] = privileged_state(self._simulation)
+        if self._motion is not None and self._ended:
+            info["motion"] = self._motion.figures()
         if self._record_every:
             info["frames"] = frames
         return info

@@ -6,7 +6,7 @@ set_init_state, settle), regardless of earlier episodes on the same scene.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -51,6 +51,9 @@ class Simulation:
 
     Args:
         scene: The compiled task.
+
+    Attributes:
+        on_substep: Called after each of an episode's substeps, if set; a new episode unsets it.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -62,6 +65,7 @@ class Simulation:
         self.view: View
         self._draws: dict[int, ResetDraws] = {}
         self._sensed_substep = _SENSED_SUBSTEP["stored"]
+        self.on_substep: Callable[[], None] | None = None
 
     def start(
         self,
@@ -94,6 +98,7 @@ class Simulation:
         Returns:
             Whether the goal holds after settling.
         """
+        self.on_substep = None
         angles = self.arm.init_qpos if joints is None else np.array(joints)
         self._reset(self._draw(trial, seed, seeding), angles)
         self._sensed_substep = _SENSED_SUBSTEP[starts]
@@ -127,6 +132,8 @@ class Simulation:
             self._mj_step2(self.scene.model, self.scene.data)
             if substep == self._sensed_substep:
                 self._feel_gripper()
+            if self.on_substep is not None:
+                self.on_substep()
         done = self.scene.is_success()
         self.scene.post_process()
         return done

@@ -29,6 +29,11 @@ class RunConfig:
         checkpoint: The checkpoint, or ``None``.
         policy_arguments: The policy's constructor arguments, as text.
         replan: Policy steps between queries, or ``None`` for the policy's.
+        delay: Policy steps until an answer is there: ``"N"``, ``"N:M"`` to draw it in every query,
+            ``"measured"``, ``"replay:RUN"``; ``None``: the world stands still meanwhile.
+        execution: ``"sync"`` or ``"async"``, or ``None`` for the first.
+        when_late: ``"hold"`` or ``"repeat"``, or ``None`` for the first.
+        latency_scale: Factor on measured delays, or ``None`` for 1.
         max_steps: Policy steps per episode, or ``None`` for the protocol's.
         workers: Worker processes, 0 for none, or ``None`` for one per core.
         protocol: Name or file of an evaluation protocol, or ``None`` for the policy's family's.
@@ -66,6 +71,10 @@ class RunConfig:
     checkpoint: str | None = None
     policy_arguments: Mapping[str, str] = field(default_factory=dict)
     replan: int | None = None
+    delay: str | None = None
+    execution: str | None = None
+    when_late: str | None = None
+    latency_scale: float | None = None
     max_steps: int | None = None
     workers: int | None = None
     protocol: str | None = None

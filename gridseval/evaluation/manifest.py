@@ -36,6 +36,7 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         **prepared.chosen.manifest(),
         **prepared.conditions.manifest(),
         "replan": prepared.replan,
+        **prepared.timing.manifest,
         "policy": {"name": prepared.loaded.name, **prepared.loaded.description},
         "published": _published(prepared),
         **({} if rule is None else {"sequential": dataclasses.asdict(rule)}),

@@ -21,6 +21,7 @@ from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.evaluation.task_selection import TaskSelection, choose
+from gridseval.evaluation.timing import RunTiming, timing_of
 from gridseval.policies import LoadedPolicy, load_policy
 from gridseval.results.stats.sequential import SequentialRule
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
@@ -42,6 +43,7 @@ class PreparedRun:
         simulator: The packages that simulate, as they are imported.
         conditions: The protocol of its episodes.
         replan: Policy steps between queries, or ``None`` for whole chunks.
+        timing: Whether simulated time goes on while the policy thinks.
         workers: Worker processes, 0 for none.
         choice: Which episodes get a video.
         rule: When to stop early, or ``None``.
@@ -59,6 +61,7 @@ class PreparedRun:
     simulator: Simulator
     conditions: Conditions
     replan: int | None
+    timing: RunTiming
     workers: int
     choice: VideoChoice
     rule: SequentialRule | None
@@ -122,6 +125,7 @@ class PreparedRun:
             max_steps=self.max_steps,
             settle_steps=self.conditions.settle_steps,
             draw_last=False,
+            motion=True,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,
             perturbed_start=self.chosen.perturbed_start,
@@ -162,10 +166,13 @@ def prepare(config: RunConfig) -> PreparedRun:
     starts = agreed_starts(asked, loaded.needs)
     list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
+    timing = timing_of(
+        config, episodes, conditions.policy_seed, conditions.max_steps, loaded.needs.actions
+    )
     choice, probe, undrawn = _drawn(choice, config.video is not None, loaded)
     warnings = (
         *(*simulator.warnings, assets.note, *loaded.notes, *conditions.notes(config)),
-        *(*undrawn, *fewer, *chosen.warnings),
+        *(*undrawn, *fewer, *chosen.warnings, *timing.notes),
     )
     return PreparedRun(
         config=config,
@@ -178,6 +185,7 @@ def prepare(config: RunConfig) -> PreparedRun:
         simulator=simulator,
         conditions=conditions,
         replan=loaded.replan if config.replan is None else at_least(1, "--replan", config.replan),
+        timing=timing,
         workers=workers,
         choice=choice,
         rule=rule,

@@ -119,6 +119,7 @@ def _run(
         spread=prepared.rule is not None,
         scene=prepared.chosen.scene,
         flops=prepared.loaded.flops,
+        timing=prepared.timing.timing,
     )
     workers = min(prepared.workers, len(episodes))
     live = LiveTables(lambda: write_tables(run))
@@ -164,6 +165,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
             **prepared.chosen.describe(outcome.episode, prepared.conditions.env_seed),
             **outcome.figures,
+            **({"motion": dict(outcome.motion)} if outcome.motion else {}),
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
         },
     )

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import GridsevalError, PolicyError
+from gridseval.motion import motion_of_actions
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
+from gridseval.rollout.timing import Schedule
 from gridseval.status import Status
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
@@ -53,12 +56,22 @@ class _Attempt:
     episode: Episode
     retries: int
     log: QueryLog
+    schedule: Schedule
     began_s: float = field(default_factory=time.perf_counter)
     policy_s: float = 0.0
     queries: int = 0
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
     remark: Mapping[str, Any] | None = None
+
+    def completion(self) -> dict[str, float]:
+        """Return how long a robot would have taken, in s, as a record's ``extra`` holds it.
+
+        Where the world stood still while the policy thought, its time is added to the motion's;
+        with delays the steps of waiting are among the steps. Source: GridS's table, after VLASH.
+        """
+        waited_s = 0.0 if self.log.delayed else self.log.elapsed_s
+        return {"completion_s": round(self.steps / CONTROL_HZ + waited_s, 4)}
 
 
 def run_episodes(
@@ -112,15 +125,21 @@ class _Rollout:
                     self._start_next(reply.slot)
                 else:
                     waiting.append(reply)
-            if waiting:
-                yield from self._query(waiting)
+            # What counts may be the time of a query by itself, not that of a batch.
+            apart = self._plan.timing.alone
+            for asked in [[reply] for reply in waiting] if apart else filter(None, [waiting]):
+                yield from self._query(asked)
 
     def _start_next(self, slot: int) -> None:
         episode = self._queue.take(slot)
         if episode is None:
             return
-        log = QueryLog(self._plan.flops)
-        self._running[slot] = _Attempt(episode, self._failures.get(episode, 0), log)
+        self._running[slot] = _Attempt(
+            episode,
+            self._failures.get(episode, 0),
+            QueryLog(self._plan.flops),
+            Schedule(self._plan.timing, self._plan.replan),
+        )
         for listener in self._listeners:
             listener.on_start(episode)
         record_every = self._plan.record_every(episode)
@@ -140,7 +159,7 @@ class _Rollout:
             return None
         del self._running[reply.slot]
         status: Status = "success" if reply.terminated else "failure"
-        return _outcome(attempt, status, reply.info.get("seconds", {}))
+        return _outcome(attempt, status, reply.info)
 
     def _fail(self, slot: int, reason: str) -> Outcome | None:
         """Put an episode back whose worker or policy server failed, or give it up."""
@@ -181,12 +200,15 @@ class _Rollout:
         self, slot: int, attempt: _Attempt, chunk: CheckedChunk, index: int, call: Call
     ) -> None:
         """Send a slot its actions, and note what they cost."""
-        # A copy: a policy may return one buffer again and again, and these are kept.
-        executed = chunk.actions[index, : self._plan.replan].copy()
+        delays = self._plan.timing.delays
+        delay = None
+        if delays is not None:
+            delay = delays.of(attempt.episode, attempt.queries, call.elapsed_s)
+        executed = attempt.schedule.until_next(chunk.actions[index], delay or 0)
         attempt.queries += 1
         attempt.policy_s += call.elapsed_s / call.slots
         attempt.actions.append(executed)
-        attempt.log.note(call, chunk.traces[index])
+        attempt.log.note(call, chunk.traces[index], delay)
         if chunk.remarks and chunk.remarks[index] is not None:
             attempt.remark = chunk.remarks[index]
         self._pool.send(slot, Step(executed))
@@ -234,9 +256,12 @@ def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, 
 
 
 def _outcome(
-    attempt: _Attempt, status: Status, seconds: Mapping[str, float], error: str | None = None
+    attempt: _Attempt, status: Status, info: Mapping[str, Any], error: str | None = None
 ) -> Outcome:
     actions = np.concatenate([np.zeros((0, 7), np.float32), *attempt.actions])[: attempt.steps]
+    motion = dict(info.get("motion", {}))
+    if motion:
+        motion |= motion_of_actions(actions, attempt.schedule.seams)
     return Outcome(
         episode=attempt.episode,
         status=status,
@@ -244,9 +269,10 @@ def _outcome(
         queries=attempt.queries,
         retries=attempt.retries,
         wall_s=time.perf_counter() - attempt.began_s,
-        seconds={**seconds, "policy": attempt.policy_s},
+        seconds={**info.get("seconds", {}), "policy": attempt.policy_s},
         actions=actions,
-        figures=attempt.log.figures(),
+        figures=attempt.log.figures() | attempt.completion(),
+        motion=motion,
         remark=attempt.remark,
         error=error,
     )

@@ -27,6 +27,7 @@ class Outcome:
         seconds: The environment's share of it, by what it was spent on, plus ``policy``.
         actions: float32 (steps, 7): what was executed.
         figures: Of its queries, for the record's ``extra``; see :meth:`QueryLog.figures`.
+        motion: How the arm moved: figures of ``gridseval.motion``.
         remark: What the policy last said of the episode, for the record's ``extra``; see
             :class:`gridseval.policies.ActionChunk`.
         error: Why, for ``"error"``.
@@ -41,5 +42,6 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     actions: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 7), np.float32))
     figures: Mapping[str, Any] = field(default_factory=dict)
+    motion: Mapping[str, float] = field(default_factory=dict)
     remark: Mapping[str, Any] | None = None
     error: str | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gridseval.rollout.timing import Timing
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
 
@@ -33,6 +34,7 @@ class RolloutPlan:
         scene: Tells for an episode which compiled model it needs: by default its task's.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
         flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
+        timing: Whether the world goes on while the policy thinks, and how.
     """
 
     replan: int | None = None
@@ -40,3 +42,4 @@ class RolloutPlan:
     spread: bool = False
     scene: Callable[[Episode], Hashable] = own_scene
     flops: Callable[[TokenTrace], float] | None = None
+    timing: Timing = field(default_factory=Timing)

@@ -44,10 +44,29 @@ class QueryLog:
     _calls: list[Call] = field(default_factory=list)
     _values: dict[str, list[float]] = field(default_factory=dict)
     _last: TokenTrace | None = None
+    _delays: list[int] = field(default_factory=list)
 
-    def note(self, call: Call, trace: TokenTrace | None) -> None:
-        """Add the figures of a query."""
+    @property
+    def delayed(self) -> bool:
+        """Whether time went on during the queries."""
+        return bool(self._delays)
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long all queries took."""
+        return sum(call.elapsed_s for call in self._calls)
+
+    def note(self, call: Call, trace: TokenTrace | None, delay: int | None = None) -> None:
+        """Add the figures of a query.
+
+        Args:
+            call: The call that it was part of.
+            trace: What the policy looked at, if it says so.
+            delay: Policy steps until its answer was there; ``None`` where the world stood still.
+        """
         self._calls.append(call)
+        if delay is not None:
+            self._delays.append(delay)
         if trace is None:
             self._last = None  # the next query has no neighbour to compare with
             return
@@ -70,13 +89,15 @@ class QueryLog:
         ``kept_border``, ``kept_duplicates``, ``kept_movement`` (cells), ``kept_turnover``,
         ``dense_tokens`` and ``tflops`` are means; ``latency_ms`` the median and ``latency_p95_ms``
         the 95th percentile of the calls' durations, ``latency_batch`` the slots per call (mean);
-        ``peak_memory_mb`` the largest.
+        ``peak_memory_mb`` the largest. ``delays`` lists policy steps, one number per query.
         """
         values: Mapping[str, Sequence[float]] = self._values
         made: dict[str, Any] = {name: _rounded(np.mean(each)) for name, each in values.items()}
         if "kept_tokens" in values:
             made["kept_tokens"] = [int(count) for count in values["kept_tokens"]]
             made["kept_sd"] = _rounded(np.std(values["kept_tokens"]))
+        if self._delays:
+            made["delays"] = list(self._delays)
         return made | _times(self._calls)
 
     def _add(self, name: str, value: float | None) -> None:

@@ -49,7 +49,7 @@ def _table(run: Path) -> list[dict[str, str]]:
     """Return the rows of a run's table without the time and memory that it took."""
     with (run / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    measured = ("wall_s", "latency", "peak_memory")
+    measured = ("wall_s", "latency", "peak_memory", "completion")
     return [
         {key: text for key, text in row.items() if not key.startswith(measured)} for row in rows
     ]

@@ -31,7 +31,7 @@ from gridseval.evaluation.earlier import as_begun
 OLD_RUNS = Path(__file__).with_name("old_runs")
 VERSIONS = ("c8a0846", "531110c")
 FINISHED = ("complete", "perturbed", "plus", "pruned")
-MEASURED = ("wall_s", "seconds", "latency", "latency_p95", "peak_memory", "video")
+MEASURED = ("wall_s", "seconds", "latency", "latency_p95", "peak_memory", "completion", "video")
 RENAMED = {"robot_true": "perturbed_start"}
 Cli = Callable[..., Said]
 

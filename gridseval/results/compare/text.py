@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gridseval.results.compare.flips import Comparison, Pair, TaskChange
+from gridseval.results.compare.motion import changes_data, figure_changes, motion_section
 from gridseval.results.run.assets_note import foreign_packages_of
 from gridseval.results.stats.rates import Tally, tally
 from gridseval.results.tables.document import MISSING, Document, Section
@@ -45,6 +46,8 @@ def compare_json(comparison: Comparison) -> str:
                         counted, errors, success_rate), lost, won
         episodes        in_both, only_first, only_second, recorded (actions in both runs),
                         different (recorded actions that differ)
+        figures         list of: name (steps, completion_s, or of motion), first, second (means over
+                        the episodes that both solved), difference (value, count, lower, upper)
         flips           list of: suite, task, trial, first, second (each status, steps, video),
                         first_different_step (from 0; null if not recorded)
     """
@@ -69,6 +72,7 @@ def compare_json(comparison: Comparison) -> str:
             "recorded": sum(pair.recorded for pair in c.pairs),
             "different": sum(pair.equal_steps is not None for pair in c.pairs),
         },
+        "figures": changes_data(figure_changes(c.pairs)),
         "flips": [_flip_data(pair) for pair in c.flips],
     }
     return to_json(data)
@@ -78,7 +82,12 @@ def describe_comparison(comparison: Comparison) -> Document:
     """Return what changed: rates, tasks, flipped episodes, and where trajectories part."""
     if comparison.identical:
         return Document(_identical(comparison), (), tuple(_notes(comparison)))
-    sections = [_rates(comparison), _tasks(comparison), _flips(comparison)]
+    sections = [
+        _rates(comparison),
+        _tasks(comparison),
+        _flips(comparison),
+        motion_section(figure_changes(comparison.pairs), comparison.counts.both),
+    ]
     return Document(
         title=f"A = {comparison.first.label}, B = {comparison.second.label}",
         sections=tuple(section for section in sections if section is not None),

@@ -64,6 +64,7 @@ KEYS = (
     # What is measured.
     FreeKey("policy", compare=True),
     FreeKey("replan", compare=True),
+    FreeKey("timing", compare=True),
     FreeKey("suite", by_suite=True),
     FreeKey("suite_files", by_suite=True),
     FreeKey("max_steps", by_suite=True),

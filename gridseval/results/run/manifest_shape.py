@@ -33,6 +33,7 @@ class _Shape:
     max_steps: int | None = None
     settle_steps: int | None = None
     replan: int | None = None
+    timing: Mapping[str, Any] | None = None
     policy: str | Mapping[str, Any] | None = None
     published: tuple[str, ...] | None = None
     sequential: Mapping[str, Any] | None = None

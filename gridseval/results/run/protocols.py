@@ -71,8 +71,13 @@ def suite_differences(
         "image_px": protocol.image_px,
         "settle_steps": protocol.settle_steps,
         "max_steps": protocol.steps_of(load_suite(suite)),
+        "delay": None,
     }
-    ours = {**protocol_values(manifest), "starts": _starts(manifest)}
+    ours = {
+        **protocol_values(manifest),
+        "starts": _starts(manifest),
+        "delay": (manifest.get("timing") or {}).get("delay"),
+    }
     return tuple(
         f"{key}: {value} -> {ours[key]}" for key, value in theirs.items() if ours[key] != value
     )

@@ -1,7 +1,7 @@
 """The figures of a task or suite, as functions of its records.
 
 To add a figure, add a line to COLUMNS: all outputs read that list. After those come a mean and a
-standard deviation of every figure of ``efficiency`` that any record has.
+standard deviation of every figure of ``efficiency`` that any record has, and means of ``motion``.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from gridseval.results.stats.rates import Interval, mean, mean_over_tasks, tally
 from gridseval.results.tables.column import Column, Figure, Records
 from gridseval.results.tables.document import MISSING
 from gridseval.results.tables.efficiency import efficiency_keys, spread, title_of
+from gridseval.results.tables.execution import COMPLETION_COLUMNS, motion_columns
 
 __all__ = ["COLUMNS", "Column", "Figure", "columns_of", "figures", "shown_columns"]
 
 
 def columns_of(records: Iterable[EpisodeRecord]) -> tuple[Column, ...]:
-    """Return COLUMNS and those of the efficiency figures that any of the records has."""
-    return COLUMNS + tuple(
-        column for key in efficiency_keys(records) for column in _efficiency_columns(key)
-    )
+    """Return COLUMNS and those of the figures of cost and motion that any of the records has."""
+    given = list(records)
+    costs = (column for key in efficiency_keys(given) for column in _efficiency_columns(key))
+    return (*COLUMNS, *costs, *motion_columns(given))
 
 
 def figures(
@@ -173,6 +174,7 @@ COLUMNS: tuple[Column, ...] = (
         "mean policy steps of the successful episodes",
         label="steps to success",
     ),
+    *COMPLETION_COLUMNS,
     Column("queries", _total("queries"), "count", "calls of the policy", label="policy queries"),
     Column("retries", _total("retries"), "count", "starts anew after a technical error"),
     Column("wall_s", _total("wall_s"), "s", "seconds from reset to the end", label="episode time"),

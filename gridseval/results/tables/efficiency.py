@@ -9,6 +9,7 @@ unless said otherwise, or a list with one number per query:
   ``full``, counted from the model's description and the tokens that were kept.
 * ``latency_ms``, ``latency_p95_ms``: median and 95th percentile of how long the policy took to
   answer, measured, for ``latency_batch`` slots at once.
+* ``delays``: policy steps until an answer was there, of runs with ``--delay``.
 * ``peak_memory_mb``: the most memory held during a query (10⁶ bytes), measured: torch's on a GPU,
   else the resident set of the whole process. The largest of the episode.
 * Every other number whose key begins with ``kept``: ``kept_agentview``, ``kept_wrist`` (tokens of a
@@ -38,6 +39,7 @@ _TITLES: Mapping[str, str] = {
     LATENCY: "ms/query",
     "latency_p95_ms": "ms/query, p95",
     "latency_batch": "slots/query",
+    "delays": "delay/query",
     "peak_memory_mb": "peak MB",
     "kept_sd": "sd over queries",
     "kept_border": "at border",

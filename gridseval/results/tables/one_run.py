@@ -11,6 +11,7 @@ from gridseval.results.run.published import PublishedRow
 from gridseval.results.tables.columns import Column, columns_of, figures
 from gridseval.results.tables.document import Document
 from gridseval.results.tables.efficiency_sections import efficiency_sections
+from gridseval.results.tables.execution import execution_section
 from gridseval.results.tables.leaderboard_text import (
     leaderboard_lines,
     leaderboard_notes,
@@ -82,7 +83,7 @@ def describe(summary: Summary) -> Document:
     tasks = len(summary.tasks) <= MOST_TASK_ROWS
     many = () if tasks else (f"table.csv has a row for each of the {len(summary.tasks)} tasks",)
     sections = [success_of_one(summary, tasks), pivot_section(summary), leaderboard_section(one)]
-    sections += efficiency_sections(one, tasks)
+    sections += [*efficiency_sections(one, tasks), execution_section(one)]
     return Document(
         title=summary.title,
         sections=tuple(section for section in sections if section is not None),

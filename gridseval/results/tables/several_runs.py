@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.results.run.protocols import mixed_protocols, protocol_notes, row_differences
@@ -13,6 +13,7 @@ from gridseval.results.run.reading import Run
 from gridseval.results.stats.rates import tally
 from gridseval.results.tables.document import Document
 from gridseval.results.tables.efficiency_sections import efficiency_sections
+from gridseval.results.tables.execution import execution_section
 from gridseval.results.tables.leaderboard_text import leaderboard_notes, leaderboard_section
 from gridseval.results.tables.markup import as_latex, as_markdown
 from gridseval.results.tables.one_run import MOST_TASK_ROWS, counts_line, render_runs_csv
@@ -32,6 +33,8 @@ from gridseval.results.tables.text import as_text
 TABLE_SCHEMA = 1
 
 Rows = Literal["task", "suite", "dimension"]
+Motion: TypeAlias = "Sequence[str] | None"
+"""Figures of motion to show, ``None`` for the default ones."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,19 @@ def tabulate(runs: Sequence[Run], families: Sequence[str] | None = None) -> Runs
     )
 
 
-def table_text(table: RunsTable, rows: Rows | None = None) -> str:
+def table_text(table: RunsTable, rows: Rows | None = None, motion: Motion = None) -> str:
     """Return the table for a terminal of 80 columns, without a line feed at the end."""
-    return as_text(describe_runs(table, rows))
+    return as_text(describe_runs(table, rows, motion))
 
 
-def table_markdown(table: RunsTable, rows: Rows | None = None) -> str:
+def table_markdown(table: RunsTable, rows: Rows | None = None, motion: Motion = None) -> str:
     """Return the table as Markdown."""
-    return as_markdown(describe_runs(table, rows))
+    return as_markdown(describe_runs(table, rows, motion))
 
 
-def table_latex(table: RunsTable, rows: Rows | None = None) -> str:
+def table_latex(table: RunsTable, rows: Rows | None = None, motion: Motion = None) -> str:
     """Return the table as LaTeX with booktabs."""
-    return as_latex(describe_runs(table, rows))
+    return as_latex(describe_runs(table, rows, motion))
 
 
 def table_csv(table: RunsTable) -> str:
@@ -113,12 +116,13 @@ def table_json(table: RunsTable) -> str:
     return to_json(data)
 
 
-def describe_runs(table: RunsTable, rows: Rows | None = None) -> Document:
+def describe_runs(table: RunsTable, rows: Rows | None = None, motion: Motion = None) -> Document:
     """Return what the table says: one row per task, per suite only, or per dimension only.
 
     Args:
         table: The runs.
         rows: Which; ``None``: per task, or per suite if a run has very many tasks.
+        motion: Figures of motion.
     """
     most = max(len(summary.tasks) for summary in table.summaries.values())
     rows = rows or ("task" if most <= MOST_TASK_ROWS else "suite")
@@ -136,6 +140,7 @@ def describe_runs(table: RunsTable, rows: Rows | None = None) -> Document:
             if several
             else None,
             *efficiency_sections(table.summaries, rows == "task"),
+            execution_section(table.summaries, motion),
             published_section(table.summaries, table.published),
         ]
     return Document(
