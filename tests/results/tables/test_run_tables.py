@@ -33,7 +33,16 @@ def records(make_record: MakeRecord) -> list[EpisodeRecord]:
     """Task 2: 3 of 4 solved, 1 error; task 5: errors only."""
     outcomes = ["success", "success", "failure", "error", "success"]
     return [
-        make_record(s, task=2, trial=i, steps=100 * (i + 1), wall_s=i + 0.5, queries=i, retries=1)
+        make_record(
+            s,
+            task=2,
+            trial=i,
+            steps=100 * (i + 1),
+            wall_s=i + 0.5,
+            queries=i,
+            retries=1,
+            extra={"completion_s": 6.0 + i},
+        )
         for i, s in enumerate(outcomes)
     ] + [make_record("error", task=5, trial=i, instruction="put a | b") for i in range(2)]
 
@@ -56,6 +65,10 @@ FIGURES_OF_TASK_2 = {
     "success_mean_upper": 0.954413,
     "mean_steps": (100 + 200 + 300 + 500) / 4,
     "mean_steps_to_success": (100 + 200 + 500) / 3,
+    "completion_s": (6 + 7 + 10) / 3,
+    # Student's t of two degrees of freedom times the standard error of 6, 7 and 10.
+    "completion_lower_s": 23 / 3 - 4.302653 * math.sqrt(13 / 3 / 3),
+    "completion_upper_s": 23 / 3 + 4.302653 * math.sqrt(13 / 3 / 3),
     "queries": 10,
     "retries": 5,
     "wall_s": 12.5,
