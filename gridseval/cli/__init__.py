@@ -34,11 +34,12 @@ _COMMANDS = {
     "serve": "Serve a policy to other processes.",
     "solvable": "Map what the scripted expert solves.",
     "suites": "List the suites, or the tasks of one.",
+    "sweep": "Run over values of an option.",
     "table": "Print runs side by side.",
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
-_KEEPS_RESULTS = {"collect", "report", "run", "solvable", "train", "video"}
+_KEEPS_RESULTS = {"collect", "report", "run", "solvable", "sweep", "train", "video"}
 """Commands whose results are in files: what they print is not all there is."""
 _BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"

@@ -25,8 +25,18 @@ def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     gridseval report runs/mine
     gridseval report runs/mine runs/baseline --out comparison.html
     gridseval report baseline=runs/1 pruned=runs/2 --out comparison.html
+    gridseval report dense=sweeps/dense fastv=sweeps/fastv --out curves.html
     """  # noqa: D301
     from gridseval.output_files import check_outputs
+    from gridseval.sweeping import are_sweeps
+
+    if are_sweeps(runs):
+        from gridseval.report.sweep_page import SWEEP_REPORT, write_sweep_report
+
+        path = out or Path(runs[0].partition("=")[2] or runs[0]) / SWEEP_REPORT
+        check_outputs(path)
+        click.echo(write_sweep_report(runs, path))
+        return
     from gridseval.report import read_runs, write_report
     from gridseval.results.run.assets_note import check_same_models
     from gridseval.run_names import REPORT

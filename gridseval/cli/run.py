@@ -6,8 +6,9 @@ import datetime
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +33,9 @@ from gridseval.cli.options import (
 from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
+
+if TYPE_CHECKING:
+    from gridseval.evaluation import RunConfig
 
 _episodes = section_option(EPISODES)
 _policy = section_option(POLICY)
@@ -169,18 +173,11 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     gridseval run --suite libero_10 --ckpt policy.pt --trials 10 --out runs/mine
     gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera
     """  # noqa: D301
-    from gridseval.evaluation import RunConfig, evaluate
+    from gridseval.evaluation import evaluate
     from gridseval.results import render_terminal
 
-    if options.pop("robot_true"):
-        click.echo("gridseval: warning: --robot-true is called --perturbed-start now", err=True)
-        options["perturbed_start"] = True
-    config = RunConfig(
-        out=out or _default_out(options),
-        policy_arguments=parsed_policy_arguments(policy_arguments),
-        command=shlex.join(["gridseval", *sys.argv[1:]]),
-        **options,
-    )
+    given = {**options, "policy_arguments": policy_arguments}
+    config = config_of(given, out or _default_out(options), sys.argv[1:])
     with resumable(config.out, make_progress()) as bar:
         summary = evaluate(config, bar)
     click.echo(render_terminal(summary))
@@ -189,6 +186,31 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")
     return ERRORS_EXIT_CODE
+
+
+def config_of(given: dict[str, Any], out: Path, words: Sequence[str]) -> RunConfig:
+    """Return a run's arguments from the values of this command's options.
+
+    Args:
+        given: By name, ``out`` not among them.
+        out: The run directory.
+        words: The command line without the program, for the record.
+
+    Raises:
+        UsageError: A policy's argument is not of the form ``k=v``.
+    """
+    from gridseval.evaluation import RunConfig
+
+    options = dict(given)
+    if options.pop("robot_true"):
+        click.echo("gridseval: warning: --robot-true is called --perturbed-start now", err=True)
+        options["perturbed_start"] = True
+    return RunConfig(
+        out=out,
+        policy_arguments=parsed_policy_arguments(options.pop("policy_arguments")),
+        command=shlex.join(["gridseval", *words]),
+        **options,
+    )
 
 
 def _default_out(options: dict[str, Any]) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridseval.cli.options import HELP
+from gridseval.cli.options import HELP, FilePath
+from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
     from gridseval.results.tables.several_runs import RunsTable
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="Motion: all, none, or such as ldlj,energy_j  [default: path_m,ldlj,seam_jump]",
 )
+@click.option(
+    "--plot",
+    type=FilePath(),
+    metavar="FILE",
+    help="Of sweeps: draw the curves as .svg, .png, .pdf.",
+)
 @click.option("--pool", is_flag=True, help="Join runs that differ only in the policy's seed.")
 @click.option(
     "--published",
@@ -48,6 +56,7 @@ def command(
     form: str,
     rows: Any,
     columns: str | None,
+    plot: Path | None,
     pool: bool,
     published: tuple[str, ...],
     force: bool,
@@ -61,11 +70,20 @@ def command(
 
     Runs that are parts of one run, or suites of one policy, become one row.
     Give runs the same NAME to join them where run.yaml does not say it.
+    Folders of gridseval sweep become curves.
     """  # noqa: D301
+    from gridseval.output_files import check_outputs
     from gridseval.results.run.reading import read_run
     from gridseval.results.tables.merging import arrange_runs
     from gridseval.results.tables.several_runs import tabulate
+    from gridseval.sweeping import are_sweeps
 
+    check_outputs(plot)
+    if are_sweeps(runs):
+        _print_sweeps(runs, form, plot)
+        return
+    if plot is not None:
+        raise UsageError("--plot draws sweeps, and these are runs", "gridseval report draws runs")
     arranged = arrange_runs([read_run(run) for run in runs], pool, force)
     table = tabulate(arranged, _families(published))
     click.echo(_rendered(table, form, rows, _motion(columns)).rstrip("\n"))
@@ -84,6 +102,27 @@ def _rendered(table: RunsTable, form: str, rows: Any, motion: list[str] | None) 
         "latex": several_runs.table_latex,
     }[form]
     return render(table, rows, motion)
+
+
+def _print_sweeps(named: tuple[str, ...], form: str, plot: Path | None) -> None:
+    from gridseval.results.tables.markup import as_latex, as_markdown
+    from gridseval.results.tables.text import as_text
+    from gridseval.sweeping import curve_of
+    from gridseval.sweeping.plot_files import check_plot, write_plot
+    from gridseval.sweeping.text import describe_curves
+
+    render = {"text": as_text, "md": as_markdown, "latex": as_latex}.get(form)
+    if render is None:
+        raise UsageError(
+            f"sweeps are not printed as {form}",
+            "--format text, md or latex; each run has a table.csv",
+        )
+    if plot is not None:
+        check_plot(plot)
+    curves = [curve for name in named for curve in curve_of(name)]
+    click.echo(render(describe_curves(curves, ", ".join(named))).rstrip("\n"))
+    if plot is not None:
+        click.echo(f"plot: {write_plot(curves, plot)}", err=True)
 
 
 def _motion(columns: str | None) -> list[str] | None:

@@ -18,6 +18,7 @@ from gridseval.evaluation.conditions import (
     policy_seed,
 )
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.evaluation.task_selection import TaskSelection, choose
@@ -134,8 +135,12 @@ class PreparedRun:
         )
 
 
-def prepare(config: RunConfig) -> PreparedRun:
+def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     """Check the arguments and load what they name.
+
+    Args:
+        config: The arguments.
+        sharing: Has the policy, if the run before had the same one.
 
     Raises:
         UsageError: An argument names something that does not exist.
@@ -156,13 +161,7 @@ def prepare(config: RunConfig) -> PreparedRun:
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    loaded = load_policy(
-        config.policy,
-        config.checkpoint,
-        config.policy_arguments,
-        policy_seed(config),
-        config.trust_remote_code,
-    )
+    loaded = _loaded(config, sharing)
     starts = agreed_starts(asked, loaded.needs)
     list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
@@ -191,6 +190,15 @@ def prepare(config: RunConfig) -> PreparedRun:
         rule=rule,
         probe=probe,
         warnings=tuple(text for text in warnings if text),
+    )
+
+
+def _loaded(config: RunConfig, sharing: Sharing) -> LoadedPolicy:
+    arguments = config.policy_arguments
+    named = (config.policy, config.checkpoint)
+    rest = (policy_seed(config), config.trust_remote_code)
+    return sharing.policy(
+        (*named, *rest, *sorted(arguments.items())), lambda: load_policy(*named, arguments, *rest)
     )
 
 

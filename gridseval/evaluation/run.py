@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from gridseval.envs.pool.pool import make_pool
 from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
@@ -19,6 +18,7 @@ from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
+from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.os_errors import RUN_HINTS, os_errors
@@ -54,7 +54,10 @@ class Silent:
 
 
 def evaluate(
-    config: RunConfig, progress: Progress | None = None, extension: Extension | None = None
+    config: RunConfig,
+    progress: Progress | None = None,
+    extension: Extension | None = None,
+    sharing: Sharing | None = None,
 ) -> Summary:
     """Run the episodes that are not in the run directory yet, and write the tables.
 
@@ -65,13 +68,18 @@ def evaluate(
         config: What to run.
         progress: Shows how far the run is; default: shows nothing.
         extension: What a command adds to the run; default: nothing.
+        sharing: Keeps policy and environments for a next run; the caller closes it. Default: what
+            the run needs is loaded for it, and closed at its end.
 
     Raises:
         GridsevalError: Something a user can mend; see the subclasses for what.
     """
+    if sharing is None:
+        with Sharing() as own:
+            return evaluate(config, progress, extension, own)
     config, notes = as_begun(config)
     extension, progress = extension or NoExtension(), progress or Silent()
-    prepared = extension.prepare(prepare(config))
+    prepared = extension.prepare(prepare(config, sharing))
     manifest = {**manifest_of(prepared), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME) as run:
@@ -89,7 +97,7 @@ def evaluate(
             if mixed is not None:
                 run.add_note(mixed)
             if remaining and not stop.decided:
-                _run(prepared, remaining, run, progress, stop, extension)
+                _run(prepared, remaining, run, progress, stop, extension, sharing)
             stop.note()
             extension.end(run)
         except BaseException:
@@ -107,6 +115,7 @@ def _run(
     progress: Progress,
     stop: EarlyStop,
     extension: Extension,
+    sharing: Sharing,
 ) -> None:
     mapping = prepared.loaded.mapping
     recorder = VideoRecorder(prepared.suite, run.path / VIDEOS, prepared.choice, mapping)
@@ -127,8 +136,9 @@ def _run(
         opened.callback(recorder.close)
         opened.callback(traces.close)
         timeout_s = min(prepared.config.timeout_s, _LONGEST_WAIT_S)
-        pool = make_pool(prepared.settings, workers, timeout_s)
-        opened.callback(pool.close)
+        running = opened.enter_context(contextlib.ExitStack())
+        running.callback(sharing.drop_pool)
+        pool = sharing.pool(prepared.settings, workers, timeout_s)
         listeners: list[Listener] = [recorder, traces]
         for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
             video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
@@ -142,6 +152,8 @@ def _run(
             if stop.take(record):
                 break
             live.refresh()
+        else:
+            running.pop_all()  # all episodes have ended, so another run may have the environments
 
 
 def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> EpisodeRecord:

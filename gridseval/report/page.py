@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from gridseval import __version__
 from gridseval.files import write_atomically
 from gridseval.report.bars import TaskChart, task_chart
 from gridseval.report.cautions import Caution, cautions
+from gridseval.report.environment import own_file, template
 from gridseval.report.episodes import Group, groups
 from gridseval.report.headline import Headline, headlines
 from gridseval.report.heat import HeatMap, heat_map
@@ -23,8 +21,6 @@ from gridseval.report.provenance import Entry, provenance
 from gridseval.report.source import ReportRun
 from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
 from gridseval.run_names import REPORT
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -91,16 +87,9 @@ def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
         runs: At least one.
         folder: The file's folder.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = _own("report.css"), _own("report.js")
+    style, script = own_file("report.css"), own_file("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         page=_page(tuple(runs), folder),
         style=style,
         script=script,
@@ -108,11 +97,6 @@ def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
         script_digest=f"sha256-{digest}",
         plot=(WIDTH, HEIGHT),
     )
-
-
-def _own(name: str) -> Markup:
-    """Return one of the package's own files, which goes into the page unescaped."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 (the package's own file)
 
 
 def _page(runs: tuple[ReportRun, ...], folder: Path) -> Page:

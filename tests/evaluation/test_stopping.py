@@ -11,7 +11,7 @@ import yaml
 
 import gridseval.evaluation.run as run_module
 from gridseval.errors import UsageError
-from gridseval.evaluation import RunConfig, evaluate
+from gridseval.evaluation import RunConfig, evaluate, sharing
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.results import EpisodeRecord, read_records
 from gridseval.results.stats.sequential import SequentialRule
@@ -66,7 +66,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def install(succeeds: Any) -> Fake:
         made = Fake(succeeds)
         monkeypatch.setattr(run_module, "run_episodes", made)
-        monkeypatch.setattr(run_module, "make_pool", lambda *_: NoPool())
+        monkeypatch.setattr(sharing, "make_pool", lambda *_: NoPool())
         return made
 
     yield install

@@ -1,0 +1,52 @@
+"""What runs that follow each other in one process share: a loaded policy, and environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from gridseval.envs.pool.pool import Pool, make_pool
+from gridseval.envs.pool.settings import EnvSettings
+from gridseval.policies import LoadedPolicy
+
+
+class Sharing:
+    """Keeps the last policy and the last environments while the next run asks for the same ones.
+
+    Environments keep their compiled scenes. To be closed in the end, by ``with`` for example.
+    """
+
+    def __init__(self) -> None:
+        self._policy: tuple[Hashable, LoadedPolicy] | None = None
+        self._pool: tuple[Hashable, Pool] | None = None
+
+    def __enter__(self) -> Sharing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def policy(self, key: Hashable, load: Callable[[], LoadedPolicy]) -> LoadedPolicy:
+        """Return the policy of a key, loaded anew if the last one had another."""
+        if self._policy is None or self._policy[0] != key:
+            self._policy = None  # before the next one takes its memory
+            self._policy = (key, load())
+        return self._policy[1]
+
+    def pool(self, settings: EnvSettings, workers: int, timeout_s: float) -> Pool:
+        """Return environments with these settings, in which no episode runs."""
+        key = (settings, workers, timeout_s)
+        if self._pool is None or self._pool[0] != key:
+            self.drop_pool()
+            self._pool = (key, make_pool(settings, workers, timeout_s))
+        return self._pool[1]
+
+    def drop_pool(self) -> None:
+        """Close the environments: after an early end, episodes still run in them."""
+        if self._pool is not None:
+            pool, self._pool = self._pool[1], None
+            pool.close()
+
+    def close(self) -> None:
+        """Close the environments and forget the policy."""
+        self.drop_pool()
+        self._policy = None
