@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gridseval import __version__
 from gridseval.files import write_atomically
+from gridseval.report import sensitivity
 from gridseval.report.bars import TaskChart, task_chart
 from gridseval.report.cautions import Caution, cautions
 from gridseval.report.environment import own_file, template
@@ -18,6 +19,7 @@ from gridseval.report.episodes import Group, groups
 from gridseval.report.headline import Headline, headlines
 from gridseval.report.heat import HeatMap, heat_map
 from gridseval.report.provenance import Entry, provenance
+from gridseval.report.sensitivity import Sensitivity, sensitivities
 from gridseval.report.source import ReportRun
 from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
 from gridseval.run_names import REPORT
@@ -34,6 +36,7 @@ class Page:
         cautions: Reasons not to trust the numbers.
         chart: Success by task.
         heat_maps: Of the runs that have one.
+        sensitivities: Success over parameters of perturbations, of the runs that have any.
         tokens: Of the runs that have any.
         episodes: Run and its groups of episodes.
         provenance: All of ``run.yaml`` except the command.
@@ -47,6 +50,7 @@ class Page:
     cautions: tuple[Caution, ...]
     chart: TaskChart
     heat_maps: tuple[HeatMap, ...]
+    sensitivities: tuple[Sensitivity, ...]
     tokens: tuple[TokenStatistics, ...]
     episodes: tuple[tuple[ReportRun, tuple[Group, ...]], ...]
     provenance: tuple[Entry, ...]
@@ -96,6 +100,7 @@ def render_report(runs: Sequence[ReportRun], folder: Path) -> str:
         # The policy allows this script only, so one in an instruction or error message cannot run.
         script_digest=f"sha256-{digest}",
         plot=(WIDTH, HEIGHT),
+        small=(sensitivity.WIDTH, sensitivity.HEIGHT),
     )
 
 
@@ -107,6 +112,7 @@ def _page(runs: tuple[ReportRun, ...], folder: Path) -> Page:
         cautions=cautions(runs),
         chart=task_chart(runs),
         heat_maps=tuple(map_ for run in runs if (map_ := heat_map(run))),
+        sensitivities=tuple(each for run in runs for each in sensitivities(run)),
         tokens=tuple(told for run in runs if (told := token_statistics(run))),
         episodes=tuple((run, groups(run, folder)) for run in runs),
         provenance=provenance(runs),

@@ -77,7 +77,7 @@ def draw_curves(curves: Sequence[Curve], title: str = "", standalone: bool = Tru
 
 
 def draw_costs(curves: Sequence[Curve], cost: str, title: str, standalone: bool = True) -> str:
-    """Return a drawing of success against a cost as SVG; empty if no point has the cost.
+    """Return a drawing of success against a cost as SVG; empty if it does not vary.
 
     Args:
         curves: At least one.
@@ -90,11 +90,11 @@ def draw_costs(curves: Sequence[Curve], cost: str, title: str, standalone: bool 
         for curve in curves
     ]
     values = [value for points in found for value, point in points if point.counts.counted]
-    if not values:
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if low == high:
         return ""
-    low, high = min(values), max(values)
     logarithmic = high / low >= _LOGARITHMIC
-    steps = [index / 4 for index in range(5)] if high > low else [0.0]
+    steps = [index / 4 for index in range(5)]
     marks = [
         low * (high / low) ** share if logarithmic else low + (high - low) * share
         for share in steps
