@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft, integrate, signal
 
 from gridseval.motion import (
+    FIGURES,
     log_dimensionless_jerk,
     path_length,
     reversals,
@@ -141,3 +144,10 @@ def test_seams_are_where_one_answer_follows_another() -> None:
     both = (1.0 + np.linalg.norm([0.4, 0.2, 1.0])) / 2
     assert seam_jump(actions, np.array([3, 5, 6, 40])) == pytest.approx(both)
     assert seam_jump(actions, np.array([], int)) is None
+
+
+def test_the_page_on_motion_lists_every_figure() -> None:
+    page = Path(__file__).parents[1] / "docs" / "guides" / "real-time.md"
+    text = page.read_text(encoding="utf8").replace("\\|", "|")
+    for figure in FIGURES:
+        assert f"| `{figure.name}` | {figure.unit} | {figure.description} |" in text

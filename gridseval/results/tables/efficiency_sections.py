@@ -10,6 +10,7 @@ from gridseval.results.tables.document import MISSING, Section
 from gridseval.results.tables.efficiency import (
     DENSE,
     KEPT,
+    LATENCY,
     RETENTION,
     TFLOPS,
     efficiency_keys,
@@ -38,8 +39,10 @@ def efficiency_sections(runs: Mapping[str, Summary], tasks: bool = True) -> list
     suites = sum(row.task is None for _, row in rows) if len(rows) > len(runs) else 0
     sections = []
     if costs:
-        cells = [(label, _success(row.records), *_cells(row.records, costs)) for label, row in rows]
-        header = ("suite", "success", *map(title_of, costs))
+        several = len(runs) > 1
+        beside = _Beside(rows) if several else None
+        cells = [(label, _success(row.records), *_costs(row, costs, beside)) for label, row in rows]
+        header = ("suite", "success", *_titles(costs, several))
         title = _COSTS + (_COUNTED if TFLOPS in costs else "")
         sections.append(Section(title, header, tuple(cells), emphasised=suites))
     if details:
@@ -47,6 +50,43 @@ def efficiency_sections(runs: Mapping[str, Summary], tasks: bool = True) -> list
         header = ("suite", *map(title_of, details))
         sections.append(Section(_DETAILS, header, tuple(kept), emphasised=suites))
     return sections
+
+
+class _Beside:
+    """What the rows of a table of several runs are compared with: the first run of each suite."""
+
+    def __init__(self, rows: Sequence[tuple[str, Row]]) -> None:
+        self._first: dict[str, Row] = {}
+        for _, row in rows:
+            self._first.setdefault(row.suite, row)
+
+    def relative(self, row: Row) -> str:
+        """Return success as a share of the first run's."""
+        own, first = tally(row.records).rate, tally(self._first[row.suite].records).rate
+        return f"{100 * own / first:.1f} %" if own is not None and first else MISSING
+
+    def speed_up(self, row: Row) -> str:
+        """Return how many times as fast as the first run's a query is."""
+        own = spread(row.records, LATENCY).mean
+        first = spread(self._first[row.suite].records, LATENCY).mean
+        return f"{first / own:.2f}×" if own and first else MISSING
+
+
+def _costs(row: Row, keys: Sequence[str], beside: _Beside | None) -> list[str]:
+    """Return the cells of a row; of several runs with what they are beside the first one."""
+    if beside is None:
+        return _cells(row.records, keys)
+    cells = [beside.relative(row)]
+    for key, cell in zip(keys, _cells(row.records, keys), strict=True):
+        cells += [cell, beside.speed_up(row)] if key == LATENCY else [cell]
+    return cells
+
+
+def _titles(keys: Sequence[str], several: bool) -> list[str]:
+    titles = ["of first"] if several else []
+    for key in keys:
+        titles += [title_of(key), "speed-up"] if several and key == LATENCY else [title_of(key)]
+    return titles
 
 
 _COSTS = "efficiency, mean ± standard deviation over episodes"

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from run_files import MANIFEST
 
+from gridseval.errors import UsageError
 from gridseval.results import EpisodeRecord, render_json, summarise
 from gridseval.results.run.reading import Run
 from gridseval.results.tables.efficiency import Spread, efficiency_keys, text_of
@@ -120,3 +121,42 @@ def test_columns_stand_in_one_order(records: list[EpisodeRecord]) -> None:
 )
 def test_operations_keep_digits_that_matter(mean: float, said: str) -> None:
     assert text_of(Spread(mean, None), "tflops") == said
+
+
+def test_several_runs_are_seen_beside_the_first(make_record: MakeRecord) -> None:
+    def run(label: str, solved: int, ms: float, completion_s: float) -> Run:
+        records = tuple(
+            make_record(
+                "success" if trial < solved else "failure",
+                task=0,
+                trial=trial,
+                steps=80 if label == "dense" else 60,
+                extra={"latency_ms": ms, "completion_s": completion_s, "motion": {"ldlj": -9.0}},
+            )
+            for trial in range(5)
+        )
+        return Run(label, True, (Path(label),), MANIFEST, records)
+
+    runs = [run("dense", 4, 40.0, 6.0), run("fastv", 3, 16.0, 4.0), run("none", 0, 0.0, 4.0)]
+    table = tabulate(runs, [])
+    costs = rows(table_markdown(table), "efficiency")
+    assert [costs[f"{name}: libero_goal"]["of first"] for name in ("dense", "fastv", "none")] == [
+        "100.0 %",
+        "75.0 %",
+        "0.0 %",
+    ]
+    assert costs["fastv: libero_goal"]["speed-up"] == "2.50×"
+    assert costs["none: libero_goal"]["speed-up"] == "–"
+    solved = rows(table_markdown(table), "solved episodes")
+    assert solved["fastv: libero_goal"] == {
+        "suite": "fastv: libero_goal",
+        "completion s": "4.0 (4.0–4.0)",
+        "speed-up": "1.50×",
+        "steps": "60",
+        "LDLJ": "-9.00 (-9.00–-9.00)",
+    }
+    assert solved["none: libero_goal"]["completion s"] == "–"
+    only = rows(table_markdown(table, motion=[]), "solved episodes")
+    assert "LDLJ" not in only["dense: libero_goal"]
+    with pytest.raises(UsageError, match="no figure of motion 'ldjl'"):
+        table_text(table, motion=["ldjl"])
