@@ -33,14 +33,22 @@ def check_own_states(suite: Suite, tasks: Iterable[Task], folder: PlusFolder) ->
     stored: dict[Path, int] = {}
     for task in tasks:
         path = TaskFiles.of_task(task, Path(), folder).init_states
+        if path is None:
+            continue
         if path not in stored:  # variants share the file of their base task
             stored[path] = len(read_init_states(path))
         if stored[path] < suite.trials:
             raise UsageError(
                 f"task {task.name} of {suite.name}: {path} stores {stored[path]} initial states "
                 f"for {suite.trials} trials",
-                f"write trials: {stored[path]} into {suite.file}",
+                f"write trials: {stored[path]} into {_yaml_of(suite)}",
             )
+
+
+def _yaml_of(suite: Suite) -> str:
+    """Return the YAML that says how many trials a suite has."""
+    assert suite.file is not None  # asked of custom suites only
+    return str(suite.file) if suite.file.is_file() else f"a suite.yaml in {suite.file}"
 
 
 def check_liberos_tasks(suite: Suite) -> None:

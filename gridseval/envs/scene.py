@@ -24,7 +24,7 @@ from gridseval.envs.perturbations import NOTHING, ModelEditor, Perturbation
 from gridseval.envs.perturbations.own_edits import OwnEdit, touches_model
 from gridseval.envs.simulator import foreign_packages
 from gridseval.envs.task_files import TaskFiles
-from gridseval.errors import MachineError, did_you_mean
+from gridseval.errors import MachineError, UsageError, did_you_mean
 from gridseval.suites import read_bddl
 
 CONTROL_HZ = 20
@@ -50,7 +50,7 @@ class Scene:
         env: LIBERO's (robosuite's) environment object; asked for predicates and samplers only.
         model: ``mujoco.MjModel``.
         data: ``mujoco.MjData``.
-        init_states: float64 (trials, 1 + nq + nv).
+        init_states: float64 (trials, 1 + nq + nv); no trials of a task that stores none.
 
     Raises:
         MachineError: Assets are missing or broken, or do not fit the initial states.
@@ -58,11 +58,15 @@ class Scene:
 
     def __init__(self, files: TaskFiles) -> None:
         self.files = files
-        self.init_states = read_init_states(files.init_states)
+        stored = files.init_states
+        self.init_states = None if stored is None else read_init_states(stored)
         self.env, self._pristine = _compile(files)
         self.model: Any = self.env.sim.model._model
         self.data: Any = self.env.sim.data._data
-        if self.init_states.shape[1] != 1 + self.model.nq + self.model.nv:
+        if (
+            self.init_states is not None
+            and self.init_states.shape[1] != 1 + self.model.nq + self.model.nv
+        ):
             raise MachineError(
                 f"the assets in {files.assets} do not fit the initial states of {files.bddl.stem}: "
                 f"{self.init_states.shape[1]} numbers stored, {1 + self.model.nq + self.model.nv} "
@@ -90,6 +94,10 @@ class Scene:
         Raises:
             MachineError: The file stores fewer.
         """
+        if self.init_states is None:
+            raise UsageError(
+                f"{self.files.bddl.stem} has no stored initial states", 'starts="fresh" has no need'
+            )
         if trial >= len(self.init_states):
             raise MachineError(
                 f"{self.files.init_states} stores {len(self.init_states)} initial states, so that "

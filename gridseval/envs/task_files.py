@@ -18,7 +18,7 @@ class TaskFiles:
 
     Attributes:
         bddl: The problem file.
-        init_states: The stored initial states.
+        init_states: The stored initial states; ``None`` if there are only fresh starts.
         assets: The root of LIBERO's assets.
         arena: The arena's XML file, or ``None`` for LIBERO's.
         textures: Names of textures in the arena, each with the file that replaces LIBERO's.
@@ -27,7 +27,7 @@ class TaskFiles:
     """
 
     bddl: Path
-    init_states: Path
+    init_states: Path | None
     assets: Path
     arena: Path | None = None
     textures: tuple[tuple[str, Path], ...] = ()

@@ -153,7 +153,7 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     asked, trials = starts_of(config, suite)
     rule = stopping_rule(config)
     # Recorded actions may be of fresh starts, which only loading them tells.
-    likely: Starts = "fresh" if config.policy == "replay" else "stored"
+    likely: Starts = "fresh" if config.policy == "replay" or not suite.has_states else "stored"
     episodes = list_episodes(suite, tasks, trials, asked or likely)
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
@@ -162,7 +162,7 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
     loaded = _loaded(config, sharing)
-    starts = agreed_starts(asked, loaded.needs)
+    starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
     timing = timing_of(

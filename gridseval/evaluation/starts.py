@@ -44,13 +44,18 @@ def starts_of(config: RunConfig, suite: Suite) -> tuple[Starts | None, int]:
     return kind, int(count)
 
 
-def agreed_starts(asked: Starts | None, needs: EnvironmentNeeds) -> Starts:
-    """Return where episodes start: as asked, or else as the policy needs.
+def agreed_starts(asked: Starts | None, needs: EnvironmentNeeds, suite: Suite) -> Starts:
+    """Return where episodes start: as asked, or else as the policy needs, or as the suite can.
 
     Raises:
-        UsageError: The policy acts in episodes of the other kind only, as recorded actions do.
+        UsageError: The policy acts in episodes of the other kind only, as recorded actions do, or
+            the suite has no stored states.
     """
-    recorded = needs.starts or "stored"
+    recorded = needs.starts or ("stored" if suite.has_states else "fresh")
+    if "stored" in (asked, needs.starts) and not suite.has_states:
+        raise UsageError(
+            f"{suite.name} has no stored initial states", "--starts fresh:N begins at fresh starts"
+        )
     if needs.strict and asked not in (None, recorded):
         raise UsageError(
             f"the policy acts in episodes from {recorded} starts, not {asked} ones",

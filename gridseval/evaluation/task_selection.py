@@ -91,14 +91,20 @@ class TaskSelection:
     def scene(self, episode: Episode) -> Hashable:
         """Return the key of a compiled model, equal for episodes that share it."""
         variant = self.suite.tasks[episode.task].variant
+        own = self.suite.tasks[episode.task].files
+        if own is not None:
+            return own  # tasks that differ in their instruction only have the same files
         if variant is None or variant.dimension in _OWN_SCENES:
             return episode.task
         return variant.base
 
     def describe(self, episode: Episode, seed: int) -> dict[str, Any]:
         """Return the perturbations for an episode's record; empty without any."""
-        variant = self.suite.tasks[episode.task].variant
-        extra: dict[str, Any] = {}
+        task = self.suite.tasks[episode.task]
+        variant = task.variant
+        extra: dict[str, Any] = {"dimension": task.dimension} if task.dimension else {}
+        if extra:
+            extra["level"] = None
         if variant is not None:
             # Another benchmark than the leaderboard's robot dimension, so under another name.
             real = self.perturbed_start and variant.dimension == "robot"

@@ -66,7 +66,9 @@ class Twins:
             self._hashes[path] = hashlib.sha256(text.encode()).hexdigest()
         return self._hashes[path]
 
-    def _states(self, path: Path) -> str:
+    def _states(self, path: Path | None) -> str:
+        if path is None:
+            return ""
         if path not in self._hashes:
             states = read_init_states(path)[: self._trials]
             content = repr(states.shape).encode() + states.tobytes()

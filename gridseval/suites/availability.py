@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gridseval.errors import MachineError
 from gridseval.suites.background import background_of
@@ -86,9 +87,12 @@ def check_problems(tasks: Iterable[Task], folder: PlusFolder) -> None:
     Raises:
         MachineError: A file is refused; names file and line.
     """
+    seen: set[Path] = set()
     for task in tasks:
         if task.files is not None:
-            read_bddl(task.files.bddl)
+            if task.files.bddl not in seen:  # tasks may differ in their instruction only
+                seen.add(task.files.bddl)
+                read_bddl(task.files.bddl)
         elif task.variant is not None and task.variant.dimension == "layout":
             folder.problem(task.variant)
 

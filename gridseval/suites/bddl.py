@@ -17,7 +17,7 @@ from gridseval.errors import MachineError
 from gridseval.plain_files import read_regular
 from gridseval.suites.bddl_grammar import RefusedError, TokenReader
 
-_MAX_BYTES = 256 * 1024  # LIBERO's and LIBERO-Plus's largest has 6 kB
+MAX_BDDL_BYTES = 256 * 1024  # LIBERO's and LIBERO-Plus's largest has 6 kB
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 _COMMENT = re.compile(r";.*")
@@ -56,7 +56,7 @@ def read_bddl(path: Path, hint: str = _HINT) -> BddlFile:
             and line.
     """
     try:
-        content = read_regular(path, _MAX_BYTES)
+        content = read_regular(path, MAX_BDDL_BYTES)
     except OSError as error:
         raise MachineError(f"cannot read {path}: {error.strerror or error}", hint) from error
     except ValueError as error:

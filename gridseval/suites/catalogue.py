@@ -10,12 +10,14 @@ import functools
 import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from gridseval.config import load_yaml
 from gridseval.data import data_dir
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.named_files import read_named
 from gridseval.registry import Interface, Registry
+from gridseval.suites.folder import bddl_folder, folder_suite
 from gridseval.suites.own import (
     SUITE_FILE,
     FilesKey,
@@ -61,15 +63,18 @@ def load_suite(name: str | Path) -> Suite:
 
     Args:
         name: A name of :func:`list_suites`, or the path of a custom suite: a folder with a
-            ``suite.yaml``, or a YAML file. A text is a path if it has a slash or ends with
-            ``.yaml``; a :class:`~pathlib.Path` always is.
+            ``suite.yaml`` or with BDDL files, or a YAML file. A text is a path if it has a slash or
+            ends with ``.yaml``; a :class:`~pathlib.Path` always is.
 
     Raises:
         UsageError: There is no such suite (names the nearest), its file is broken, or a file of a
             task is missing.
     """
     if isinstance(name, Path) or is_path(name):
-        return _own_suite(suite_file(Path(name), _nearest(str(name))))
+        path = Path(name)
+        if path.is_dir() and not (path / SUITE_FILE).is_file() and bddl_folder(path) is not None:
+            return folder_suite(path, {each: load_suite(each) for each in _base_names()})
+        return _own_suite(suite_file(path, _nearest(str(name))))
     # Shipped ones first: to look for plug-ins takes a tenth of a second.
     if name in shipped_suites():
         return read_suite(data_dir("suites") / f"{name}.yaml")
@@ -113,7 +118,8 @@ def _own_suite(file: Path) -> Suite:
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from error
     of_libero = stored.files.libero is not None or stored.base is not None
-    files = {} if of_libero else own_files(file, stored.name, stored.tasks, stored.files)
+    stores = stored.starts == "stored"
+    files = {} if of_libero else own_files(file, stored.name, stored.tasks, stored.files, stores)
     return _suite(file, stored, files, file)
 
 
@@ -131,6 +137,11 @@ def _suite(path: Path, stored: _SuiteFile, files: dict[str, OwnFiles], own: Path
         )
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _base_names() -> tuple[str, ...]:
+    """Return the suites that another one may be a perturbation of."""
+    return tuple(name for name in shipped_suites() if not name.startswith("libero_plus"))
 
 
 @functools.cache
@@ -176,6 +187,7 @@ class _SuiteFile:
     tasks: tuple[str, ...] = ()
     base: str | None = None
     variants: str = ""
+    starts: Literal["stored", "fresh"] = "stored"
     files: FilesKey = field(default_factory=FilesKey)
 
     def listed_tasks(self, files: dict[str, OwnFiles]) -> tuple[Task, ...]:

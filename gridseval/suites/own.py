@@ -20,7 +20,8 @@ from gridseval.suites.suite import OwnFiles, Suite
 SUITE_FILE = "suite.yaml"
 """The name of the YAML in a suite's folder; there the suite's name is free."""
 
-_STATES = (".pruned_init", ".init")
+STATES = (".pruned_init", ".init")
+"""Endings of files of initial states, LIBERO's first choice first."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
 _MAX_BYTES = 64 << 20  # as the reader of initial states
 _MAX_YAML = 4 << 20
@@ -74,7 +75,7 @@ def suite_file(path: Path, choice: str) -> Path:
     if file.is_file() and file.suffix in (".yaml", ".yml"):
         return checked_size(file).resolve()
     if path.is_dir():
-        raise UsageError(f"the folder {path} holds no {SUITE_FILE}", _HELP)
+        raise UsageError(f"the folder {path} holds no {SUITE_FILE} and no BDDL files", _HELP)
     reason = "is neither a folder nor a YAML file" if path.exists() else "does not exist"
     raise UsageError(f"the suite {path} {reason}", f"by name {choice}")
 
@@ -104,7 +105,9 @@ def check_name(noun: str, name: str) -> None:
         )
 
 
-def own_files(file: Path, suite: str, tasks: Iterable[str], key: FilesKey) -> dict[str, OwnFiles]:
+def own_files(
+    file: Path, suite: str, tasks: Iterable[str], key: FilesKey, stores: bool = True
+) -> dict[str, OwnFiles]:
     """Return the files of each task.
 
     Args:
@@ -113,6 +116,7 @@ def own_files(file: Path, suite: str, tasks: Iterable[str], key: FilesKey) -> di
         tasks: The tasks' names.
         key: Where they lie; without it in ``bddl_files`` and ``init_files`` beside the YAML (or in
             folders of the suite's name below them), or beside it.
+        stores: Whether the suite has stored initial states.
 
     Raises:
         UsageError: A file is missing; names the task.
@@ -122,12 +126,12 @@ def own_files(file: Path, suite: str, tasks: Iterable[str], key: FilesKey) -> di
     found = {}
     for task in tasks:
         problem = bddl / f"{task}.bddl"
-        choices = [states / f"{task}{suffix}" for suffix in _STATES]
+        choices = [states / f"{task}{suffix}" for suffix in STATES]
         stored = next((path for path in choices if path.is_file()), choices[0])
-        for path in (problem, stored):
+        for path in (problem, stored) if stores else (problem,):
             if not path.is_file():
                 raise UsageError(f"task {task} of {suite}: {path} is missing", _HELP)
-        found[task] = OwnFiles(problem, stored)
+        found[task] = OwnFiles(problem, stored if stores else None)
     return found
 
 
@@ -142,13 +146,18 @@ def suite_digest(suite: Suite) -> str | None:
     """
     if suite.file is None:
         return None
-    parts = [("", suite.file)]
+    whole, hashes = hashlib.sha256(), dict[Path, str]()
+    is_folder = suite.file.is_dir()
+    parts = [] if is_folder else [("", suite.file)]
     for task in sorted(suite.tasks, key=lambda task: task.name):
         if task.files is not None:
-            parts += [(task.name, task.files.bddl), (task.name, task.files.init_states)]
-    whole = hashlib.sha256()
+            states = task.files.init_states
+            parts += [(task.name, path) for path in (task.files.bddl, states) if path is not None]
+        if is_folder:  # where no YAML says what tasks are called
+            whole.update(f"{task.name} {task.instruction!r} {task.dimension!r}\n".encode())
     for name, path in parts:
-        whole.update(f"{name}{path.suffix} {_sha256(path)}\n".encode())
+        hashes[path] = hashes.get(path) or _sha256(path)  # tasks may share files
+        whole.update(f"{name}{path.suffix} {hashes[path]}\n".encode())
     return whole.hexdigest()
 
 

@@ -39,7 +39,7 @@ def recorded_suite(manifest: Mapping[str, Any]) -> Suite:
     if not isinstance(files, Mapping):
         return load_suite(str(manifest.get("suite")))
     path = Path(str(files.get("path")))
-    if not path.is_file():
+    if not path.exists():
         raise MachineError(f"the suite of this run, {path}, is gone", "put it back there")
     suite = load_suite(str(path))
     if suite_digest(suite) != files.get("sha256"):

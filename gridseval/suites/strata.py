@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites.selection import select_tasks
 from gridseval.suites.suite import Suite, Task
-from gridseval.suites.variant import DIMENSIONS, LEVELS, Variant
+from gridseval.suites.variant import DIMENSIONS, LEVELS
 
 NO_LEVEL = "none"
 """How a level that upstream leaves open is written."""
@@ -52,13 +52,13 @@ class Selection:
         tasks = select_tasks(suite, self.tasks)
         if not self.narrows:
             return tasks
-        pairs = tuple((task, _variant(suite, task, self.narrows)) for task in tasks)
+        pairs = tuple((task, _stratum(suite, task, self.narrows)) for task in tasks)
         if self.dimension is not None:
-            dimensions = parse_dimensions(self.dimension)
-            pairs = tuple(pair for pair in pairs if pair[1].dimension in dimensions)
+            dimensions = parse_dimensions(self.dimension, suite)
+            pairs = tuple(pair for pair in pairs if pair[1][0] in dimensions)
         if self.level is not None:
             levels = parse_levels(self.level)
-            pairs = tuple(pair for pair in pairs if pair[1].level in levels)
+            pairs = tuple(pair for pair in pairs if pair[1][1] in levels)
         if not pairs:
             asked = ", ".join(f"--{key} {value}" for key, value in self.narrows.items())
             raise UsageError(
@@ -68,21 +68,29 @@ class Selection:
 
 
 def stratum(task: Task) -> Stratum | None:
-    """Return a task's dimension and level; ``None`` outside LIBERO-Plus."""
-    return None if task.variant is None else (task.variant.dimension, task.variant.level)
+    """Return a task's dimension and level; ``None`` if its suite has no dimensions."""
+    if task.variant is None:
+        return (task.dimension, None) if task.dimension else None
+    return task.variant.dimension, task.variant.level
 
 
-def parse_dimensions(text: str) -> frozenset[str]:
+def parse_dimensions(text: str, suite: Suite | None = None) -> frozenset[str]:
     """Return the dimensions that a text such as ``"camera,light"`` names.
+
+    Args:
+        text: Their names.
+        suite: What has them; ``None`` for LIBERO-Plus.
 
     Raises:
         UsageError: It names one that does not exist, or none.
     """
+    own = sorted({task.dimension for task in suite.tasks} - {""}) if suite else []
+    known, whose = (own, suite.title) if own and suite else (DIMENSIONS, "LIBERO-Plus")
     names = [part.strip() for part in text.split(",")]
     for name in names:
-        if name not in DIMENSIONS:
-            hint = did_you_mean(name, DIMENSIONS)
-            raise UsageError(f"LIBERO-Plus has no dimension {name[:100]!r}", hint)
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UsageError(f"{whose} has no dimension {name[:100]!r}", hint)
     return frozenset(names)
 
 
@@ -125,14 +133,15 @@ def draw_sample(tasks: Sequence[Task], number: int | None) -> tuple[Task, ...]:
     return tuple(task for task in tasks if task.index in chosen)
 
 
-def _variant(suite: Suite, task: Task, asked: Iterable[str]) -> Variant:
-    if task.variant is None:
+def _stratum(suite: Suite, task: Task, asked: Iterable[str]) -> Stratum:
+    found = stratum(task)
+    if found is None:
         options = " and ".join(f"--{key}" for key in asked)
         raise UsageError(
             f"{options} is for the suites of LIBERO-Plus: {suite.name} has no dimensions",
             f"did you mean {suite.name.replace('libero_', 'libero_plus_')!r}?",
         )
-    return task.variant
+    return found
 
 
 def _levels(part: str) -> Iterable[int | None]:

@@ -21,11 +21,11 @@ class OwnFiles:
 
     Args:
         bddl: The problem file.
-        init_states: The stored initial states.
+        init_states: The stored initial states; ``None`` if there are only fresh starts.
     """
 
     bddl: Path
-    init_states: Path
+    init_states: Path | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Task:
         variant: What it changes of its base task, in LIBERO-Plus.
         folder: The folder of LIBERO's that has its files; empty for the suite's name.
         files: Its files, where they are not LIBERO's.
+        dimension: What tables sort it by, in suites of others than LIBERO-Plus; empty without.
     """
 
     suite: str
@@ -49,6 +50,7 @@ class Task:
     variant: Variant | None = None
     folder: str = ""
     files: OwnFiles | None = None
+    dimension: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -79,7 +81,8 @@ class Suite:
             come on top of ``max_steps``.
         trials: Stored initial states per task, 1 to 100,000.
         cameras: LIBERO's camera names.
-        file: The YAML of a custom suite or of a plug-in, absolute; ``None`` if it ships.
+        file: The YAML of a custom suite or of a plug-in, or a folder of BDDL files, absolute;
+            ``None`` if it ships.
 
     Raises:
         ValueError: A number is out of its range, the title does not fit, there is no task, or two
@@ -99,6 +102,11 @@ class Suite:
     def address(self) -> str:
         """What ``load_suite`` finds it by in every process: its name, or the path of its YAML."""
         return self.name if self.file is None else str(self.file)
+
+    @property
+    def has_states(self) -> bool:
+        """Whether it stores initial states; without them, episodes begin at fresh starts."""
+        return all(task.files is None or task.files.init_states for task in self.tasks)
 
     def __post_init__(self) -> None:
         for key in ("max_steps", "settle_steps", "trials"):
