@@ -24,6 +24,7 @@ from gridseval.cli.options import (
     libero_plus_option,
     parsed_policy_arguments,
     policy_options,
+    resume_anyway_option,
     selection_options,
     suite_option,
     tasks_option,
@@ -128,6 +129,7 @@ _machine = section_option(MACHINE)
 )
 @_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
+@resume_anyway_option()
 @workers_option()
 @_machine(
     "--timeout",

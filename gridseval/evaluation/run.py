@@ -74,7 +74,7 @@ def evaluate(
     prepared = extension.prepare(prepare(config))
     manifest = {**manifest_of(prepared), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
-    with RunDirectory.open(config.out, manifest, RESUME) as run:
+    with RunDirectory.open(config.out, manifest, RESUME, config.resume_anyway) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
@@ -89,6 +89,7 @@ def evaluate(
             if mixed is not None:
                 run.add_note(mixed)
             if remaining and not stop.decided:
+                run.note_mixed()
                 _run(prepared, remaining, run, progress, stop, extension)
             stop.note()
             extension.end(run)
