@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.errors import GridsevalError, PolicyError
+from gridseval.foreign_text import one_line
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.episode_queue import EpisodeQueue
@@ -150,7 +151,7 @@ class _Rollout:
         if self._failures[episode] < MAX_ATTEMPTS:
             self._queue.put_back(episode)
             return None
-        return _outcome(attempt, "error", {}, reason)
+        return _outcome(attempt, "error", {}, one_line(reason))
 
     def _query(self, replies: Sequence[Reply]) -> Iterator[Outcome]:
         """Ask the policy about these slots in one batch and send them its actions.

@@ -109,7 +109,10 @@ def checked_state(value: Any) -> np.ndarray[Any, Any]:
     Raises:
         WireError: It is not eight finite numbers.
     """
-    state = np.asarray(value)
+    try:
+        state = np.asarray(value)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise WireError(f"the state is no array of 8 finite numbers: {error}") from error
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():
         raise WireError(f"the state has shape {state.shape}, expected 8 finite numbers")
     return state.astype(np.float32)
@@ -120,4 +123,6 @@ def _privileged(own: Question | None) -> dict[str, Any]:
     sent = None if own is None else own.privileged
     if not isinstance(sent, Mapping) or not isinstance(sent.get("goal"), list):
         raise WireError("the policy asks for object poses, which only gridseval's client sends")
+    if not all(isinstance(atom, list) for atom in sent["goal"]):
+        raise WireError("the request's goal is no list of lists")
     return {**sent, "goal": tuple(tuple(atom) for atom in sent["goal"])}

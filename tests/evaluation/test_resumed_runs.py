@@ -64,9 +64,9 @@ def test_a_server_on_another_port_goes_on(run: Run, tmp_path: Path) -> None:
         with policy_server(load_policy("random", None, {}, 7)) as address:
             run(checkpoint=address, trials=trials)
     assert episodes(tmp_path / "run") == [(0, 0), (0, 1)]
-    with policy_server(load_policy("zero", None, {}, 7)) as address:
-        with pytest.raises(OutputError, match="server"):
-            run(checkpoint=address, trials=3)
+    other = policy_server(load_policy("zero", None, {}, 7))
+    with other as address, pytest.raises(OutputError, match="server"):
+        run(checkpoint=address, trials=3)
 
 
 def test_other_versions_need_a_word_and_every_table_has_it(
