@@ -179,6 +179,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             info,
         )
 
+    def is_compiled(self, task: int, trial: int) -> bool:
+        """Return whether an episode's model is at hand, so that its reset need not compile it."""
+        setting = self._episodes.setting(self.suite.tasks[task], trial, self._seed)
+        return setting.files in self._scenes
+
     def sim_state(self) -> NDArray[np.float64]:
         """Return the flat MuJoCo state as LIBERO's ``get_sim_state``: time, qpos, qvel.
 

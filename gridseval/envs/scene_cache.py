@@ -100,6 +100,9 @@ class SceneCache:
         if backend is not None:
             announce_backend(backend)
 
+    def __contains__(self, files: TaskFiles) -> bool:
+        return files in self._tasks
+
     def start(
         self,
         files: TaskFiles,
