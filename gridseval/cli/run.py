@@ -176,6 +176,6 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
 def _default_out(options: dict[str, Any]) -> Path:
     """Return a new directory's name, such as ``runs/libero_object-oracle-20260828-101500``."""
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
-    who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)
+    who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)[:60]  # a file's name has 255 bytes at most
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{file_stem(options['suite'])}-{who}-{now}"
+    return Path("runs") / f"{file_stem(options['suite'])[:120]}-{who}-{now}"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import MOST_ROWS
 from gridseval.wire.arrays import WireError
 
 
@@ -71,7 +72,7 @@ def _grid(value: Any) -> tuple[int, int]:
     if isinstance(value, np.ndarray):
         value = value.tolist()  # a number, where it has no dimension
     numbers = list(value) if isinstance(value, (list, tuple)) else []
-    if len(numbers) != 2 or not all(type(n) is int and 1 <= n <= 1024 for n in numbers):
+    if len(numbers) != 2 or not all(type(n) is int and 1 <= n <= MOST_ROWS for n in numbers):
         raise WireError(f"a trace's grid is {str(value)[:40]}, expected [rows, columns]")
     return numbers[0], numbers[1]
 
