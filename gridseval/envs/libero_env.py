@@ -24,6 +24,7 @@ from gridseval.envs.contact import gripper_touches
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
+from gridseval.envs.rendering.forks import note_egl
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import RunningEpisode, SceneCache
 from gridseval.envs.simulation import Simulation
@@ -56,9 +57,9 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
-    ``task_name``, ``trial``, ``starts`` (what ``trial`` numbers), ``mujoco_warnings`` (how often
-    MuJoCo has warned in this episode, normally 0); with ``privileged=True`` also ``privileged``:
-    poses and the goal.
+    ``task_name``, ``instruction``, ``trial``, ``starts`` (what ``trial`` numbers),
+    ``mujoco_warnings`` (how often MuJoCo has warned in this episode, normally 0); with
+    ``privileged=True`` also ``privileged``: poses and the goal.
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
@@ -97,6 +98,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.render_mode = checked_mode(render_mode)
         self._seed, self._keys = config.seed, config.observations
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
+        note_egl()
         backend = backend_for(config.backend, draws)
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
         self._running: RunningEpisode | None = None
@@ -258,6 +260,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "steps": self._steps,
             "task": self._task.index,
             "task_name": self._task.name,
+            "instruction": self._task.instruction,
             "trial": self._trial,
             "starts": self._starts,
             "mujoco_warnings": self._simulation.warnings(),
