@@ -20,11 +20,13 @@ from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.stopping import EarlyStop
+from gridseval.evaluation.suspicions import signs_of, turned_images
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
 from gridseval.results.run.record import SUCCESS_OF
+from gridseval.results.run.suspicions import KEY
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
 from gridseval.run_names import ACTIONS, TRACES, VIDEOS
 from gridseval.suites import Episode
@@ -83,11 +85,12 @@ def evaluate(
         mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
         notes = (*notes, *run.notes)
         said = (*prepared.warnings, *run.warnings, *notes, *missing)
-        warnings = (*said, *filter(None, [mixed]))
+        turned = turned_images(prepared)
+        warnings = (*said, *filter(None, [mixed, turned]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
-            if mixed is not None:
-                run.add_note(mixed)
+            for note in filter(None, [mixed, turned]):
+                run.add_note(note)
             if remaining and not stop.decided:
                 run.note_mixed()
                 _run(prepared, remaining, run, progress, stop, extension)
@@ -166,6 +169,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             **prepared.chosen.describe(outcome.episode, prepared.conditions.env_seed),
             **outcome.figures,
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
+            **({KEY: signs} if (signs := signs_of(prepared, outcome)) else {}),
         },
     )
 

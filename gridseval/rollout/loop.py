@@ -21,6 +21,7 @@ from gridseval.foreign_text import one_line
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.episode_queue import EpisodeQueue
+from gridseval.rollout.motion import Motion
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
@@ -60,6 +61,7 @@ class _Attempt:
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
     remark: Mapping[str, Any] | None = None
+    motion: Motion = field(default_factory=Motion)
 
 
 def run_episodes(
@@ -159,6 +161,9 @@ class _Rollout:
         Yields the outcomes of episodes that it gave up, because it has failed them too often.
         """
         attempts = [self._running[reply.slot] for reply in replies]
+        for reply, attempt in zip(replies, attempts, strict=True):
+            if "state" in reply.observation:
+                attempt.motion.see(reply.observation["state"])
         memory = PeakMemory()
         began = time.perf_counter()
         chunk = self._ask(replies, attempts)
@@ -250,4 +255,5 @@ def _outcome(
         figures=attempt.log.figures(),
         remark=attempt.remark,
         error=error,
+        motion=attempt.motion if attempt.motion.queries else None,
     )

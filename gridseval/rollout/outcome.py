@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.rollout.motion import Motion
 from gridseval.status import Status
 from gridseval.suites import Episode
 
@@ -30,6 +31,7 @@ class Outcome:
         remark: What the policy last said of the episode, for the record's ``extra``; see
             :class:`gridseval.policies.ActionChunk`.
         error: Why, for ``"error"``.
+        motion: How the arm moved, where the policy looks at its state.
     """
 
     episode: Episode
@@ -43,3 +45,4 @@ class Outcome:
     figures: Mapping[str, Any] = field(default_factory=dict)
     remark: Mapping[str, Any] | None = None
     error: str | None = None
+    motion: Motion | None = None

@@ -204,6 +204,8 @@ class PolicyServer:
                 raise WireError(f"vla-eval's HELLO came too late: connect to the path {PATH}")
             await connection.send(await self._reply(session, frame))
             talk.requests, talk.episodes = talk.requests + 1, session.episodes
+            if (remark := session.remark()) is not None:
+                self._log(f"client {slot}: {remark}")
 
     async def _talk_vla_eval(
         self, connection: ServerConnection, slot: int, first: bytes | str, talk: _Talk

@@ -30,8 +30,8 @@ def check_not_forked() -> None:
     user = getattr(sys.modules.get("mujoco.egl"), _USER, None)
     if user not in (None, os.getpid()):
         raise MachineError(
-            f"process {os.getpid()} was forked from process {user} after that had used EGL: to draw "
-            "would hang for ever",
+            f"process {os.getpid()} was forked from process {user} after that had used EGL, and "
+            "would hang for ever when it draws",
             'AsyncVectorEnv(..., context="spawn"), or gymnasium.make_vec without '
             "vectorization_mode, which starts fresh processes",
         )
