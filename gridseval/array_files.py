@@ -1,8 +1,10 @@
-"""Reads ``.npy`` files that may claim anything: no pickles, no memory beyond the file's size."""
+"""Reads ``.npy`` and ``.npz`` files that may claim anything: no pickles, bounded memory."""
 
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +29,51 @@ def read_npy(path: Path) -> NDArray[Any]:
         OSError: The file cannot be read.
         ValueError: It is not such a file, claims more than it holds, or holds Python objects.
     """
+    return _array(read_regular(path, _MOST_BYTES))
+
+
+def read_npz(path: Path, most_bytes: int = _MOST_BYTES) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a ``.npz`` file by name.
+
+    Args:
+        path: The file.
+        most_bytes: Of all arrays together, unpacked.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not such a file, is larger, claims more than it holds, names an array
+            twice, or holds something else than arrays of plain values.
+    """
+    content = read_regular(path, most_bytes)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len({member.filename for member in members}) < len(members):
+                raise ValueError("it names an array twice")
+            found, left = {}, most_bytes
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                with archive.open(member) as file:
+                    unpacked = file.read(left + 1)  # not what its header claims
+                if len(unpacked) > left:
+                    raise ValueError(f"its arrays have more than {most_bytes >> 20} MB")
+                left -= len(unpacked)
+                found[name] = _named_array(name, unpacked)
+            return found
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"it is not an archive of numpy.savez: {error}") from error
+
+
+def _named_array(name: str, content: bytes) -> NDArray[Any]:
+    try:
+        return _array(content)
+    except ValueError as error:
+        raise ValueError(f"{name[:60]!r}: {error}") from error
+
+
+def _array(content: bytes) -> NDArray[Any]:
     import numpy as np  # here, since listing and reading records do not need it
 
-    content = read_regular(path, _MOST_BYTES)
     if not content.startswith(_NPY):
         for beginning, reason in _OTHERS:
             if content.startswith(beginning):

@@ -26,6 +26,23 @@ def without_controls(text: str) -> str:
     return _CONTROLS.sub(_escape, text)
 
 
+def one_line(text: str, most: int = 500) -> str:
+    r"""Return a text for a record or a message: one line of printable characters, not too long.
+
+    Args:
+        text: Of any length.
+        most: Characters of the result, at least 1.
+
+    >>> one_line("lost:\n  \x1b[2J" + 600 * "x", most=20)
+    'lost: \\x1b[2Jxxxxxx…'
+    """
+    # What is left of a long text after its blanks are joined may need twice as many characters.
+    plain = " ".join(without_controls(" ".join(text[: 8 * most].split())).split())
+    plain = "".join(each if each.isprintable() else "\ufffd" for each in plain)
+    whole = len(plain) <= most and len(text) <= 8 * most
+    return plain if whole else f"{plain[: most - 1]}…"
+
+
 def markdown_cell(text: str) -> str:
     r"""Return a text for a cell or a line of Markdown, with no tag and no end of the cell in it.
 

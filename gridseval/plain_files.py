@@ -28,6 +28,30 @@ _PLAIN = {
 }
 
 
+def check_regular(path: Path) -> None:
+    """Refuse what is not a regular file: opening a pipe would wait for its writer.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no regular file.
+    """
+    read_regular_part(path, 0)
+
+
+def read_regular_part(path: Path, most_bytes: int) -> bytes:
+    """Return the beginning of a regular file, without waiting for a pipe's writer.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("no regular file")
+        return file.read(most_bytes)
+
+
 def read_regular(path: Path, most_bytes: int) -> bytes:
     """Return the content of a regular file, without waiting for a pipe's writer.
 
@@ -35,11 +59,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
         OSError: It cannot be read.
         ValueError: It is no regular file, or larger.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no regular file")
-        content = file.read(most_bytes + 1)
+    content = read_regular_part(path, most_bytes + 1)
     if len(content) > most_bytes:
         shown = f"{most_bytes // 1024**2} MB" if most_bytes >= 1024**2 else f"{most_bytes >> 10} kB"
         raise ValueError(f"larger than {shown}")

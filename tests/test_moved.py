@@ -12,7 +12,8 @@ import yaml
 from gridseval.moved import MOVED, present_target
 from gridseval.policies import load_policy
 from gridseval.policies.random_actions import RandomPolicy
-from gridseval.results.run.manifest import read_manifest, settle_manifest
+from gridseval.results.run.manifest import read_manifest
+from gridseval.results.run.resuming import settle_manifest
 
 OLD = "gridseval.policies.random:RandomPolicy"
 NEW = "gridseval.policies.random_actions:RandomPolicy"
@@ -46,4 +47,4 @@ def test_a_run_of_the_old_path_is_resumed(tmp_path: Path, kind: str, now: str) -
     present = {"name": now, "kind": now, "class": NEW, "checkpoint": None}
     assert read_manifest(path)["policy"] == present
     given = {"suite": "libero_goal", "policy": present}
-    assert settle_manifest(path, given) == given
+    assert settle_manifest(path, given).manifest == given

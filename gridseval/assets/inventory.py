@@ -11,9 +11,9 @@ from gridseval.assets.identity import identify
 from gridseval.assets.layout import (
     cache_dir,
     is_interrupted,
-    libero_package_cache,
     missing_folders,
     pulled_root,
+    usable_caches,
 )
 from gridseval.assets.roots import ENVIRONMENT_VARIABLE
 
@@ -66,8 +66,8 @@ def size_bytes(root: Path) -> int:
 
 def _caches() -> Iterator[tuple[str, Path, bool]]:
     """Yield what names a root, the root, and whether runs look for it there."""
-    yield "pulled", pulled_root("libero"), True
-    yield "libero's cache", libero_package_cache(), True
+    for where, root in usable_caches():
+        yield where, root, True
     for root in sorted(cache_dir().glob("stand-ins-*")):
         yield "stand-ins", root, False
     yield "pulled", pulled_root("libero-plus"), False

@@ -16,10 +16,9 @@ from gridseval.assets.identity import Identity, identify
 from gridseval.assets.layout import (
     cache_dir,
     is_interrupted,
-    libero_package_cache,
     missing_folders,
-    pulled_root,
     temporary_cache_dir,
+    usable_caches,
 )
 from gridseval.assets.meter import shown_meter
 from gridseval.assets.pull import pull, work_bytes
@@ -58,8 +57,9 @@ class Assets:
 def find_assets(explicit: str | Path | None = None) -> Assets:
     """Return the assets to use.
 
-    Looks at the argument, the environment variable and the caches. Then downloads, if the hub
-    answers within :data:`PATIENCE_S` and sends at :data:`PACE`. Else builds the stand-ins.
+    Looks at the argument, the environment variable and the caches, the hub's own among them. Then
+    downloads, if the hub answers within :data:`PATIENCE_S` and sends at :data:`PACE`. Else builds
+    the stand-ins.
 
     Args:
         explicit: A folder, or ``None`` to look further.
@@ -94,7 +94,7 @@ def named_or_cached(explicit: str | Path | None = None) -> Assets | None:
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
         return checked_assets(named, ENVIRONMENT_VARIABLE)
-    for folder in (pulled_root("libero"), libero_package_cache()):
+    for _, folder in usable_caches():
         if not missing_folders(folder) and not is_interrupted(folder):
             return Assets(folder, "cache")
     return None

@@ -14,6 +14,7 @@ from gridseval import __version__
 from gridseval.cli.options import HELP, Flags, debug_option
 from gridseval.cli.signals import Terminated, signals_raise
 from gridseval.cli.streams import patient_streams
+from gridseval.cli.words import check_words, shown_message
 from gridseval.errors import GridsevalError, MachineError, OutputError
 from gridseval.importing import import_fault
 from gridseval.os_errors import unforeseen
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(words: list[str], flags: Flags) -> int:
     """Run the command line and return its exit code."""
     try:
+        check_words(words)
         with signals_raise():
             return _invoke(words, flags)
     except KeyboardInterrupt as error:
@@ -150,6 +152,7 @@ def _invoke(words: list[str], flags: Flags) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
+        error.message = shown_message(error.message)
         error.show()
         return error.exit_code
     return result if isinstance(result, int) else 0
@@ -161,6 +164,6 @@ def _show_traceback(flags: Flags) -> None:
 
 
 def _complain(message: str, hint: str | None = None) -> None:
-    click.echo(f"gridseval: {message}", err=True)
+    click.echo(f"gridseval: {shown_message(message)}", err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(f"  {shown_message(hint)}", err=True)

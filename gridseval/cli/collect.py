@@ -21,6 +21,7 @@ from gridseval.cli.options import (
     libero_plus_option,
     parsed_policy_arguments,
     policy_options,
+    resume_anyway_option,
     selection_options,
     suite_option,
     tasks_option,
@@ -103,6 +104,7 @@ _machine = section_option(MACHINE)
     metavar="WHICH",
     help="successes or all",
 )
+@resume_anyway_option()
 @workers_option()
 @assets_option()
 @libero_plus_option()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gridseval.cli.options import HELP, assets_option
+from gridseval.foreign_text import one_line
 
 if TYPE_CHECKING:
     from gridseval.doctor import Finding
@@ -16,6 +17,7 @@ _SIGNS = {"ok": "ok", "warning": "warning", "failure": "FAIL"}
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 _WIDTH = 80
 _MACHINE_ERROR = 3
+_LONGEST = 1000
 
 
 @click.command(name="doctor", context_settings=HELP)
@@ -25,17 +27,21 @@ _MACHINE_ERROR = 3
 def command(ctx: click.Context, assets: str | None, force: bool) -> None:
     """Check versions, rendering and assets on this machine.
 
-    Exits with 3 if a run would fail here or would measure something else.
+    Exits with 3 if a run would fail here or would measure something else. What
+    fails then also stands on standard error, in one line.
     """
     from gridseval.doctor import diagnose
 
-    statuses = []
+    findings = []
     for finding in diagnose(assets, force):
-        statuses.append(finding.status)
+        findings.append(finding)
         click.echo(_as_text(finding))
-    failures, warnings = statuses.count("failure"), statuses.count("warning")
-    click.echo(f"\n{failures} failed, {warnings} warnings, {statuses.count('ok')} ok")
-    if failures:
+    statuses = [finding.status for finding in findings]
+    failed, warnings = statuses.count("failure"), statuses.count("warning")
+    click.echo(f"\n{failed} failed, {warnings} warnings, {statuses.count('ok')} ok")
+    if failed:
+        reasons = [f"{each.name}: {each.text}" for each in findings if each.status == "failure"]
+        click.echo(f"gridseval: {one_line('; '.join(reasons), _LONGEST)}", err=True)
         ctx.exit(_MACHINE_ERROR)
 
 

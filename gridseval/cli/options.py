@@ -96,6 +96,15 @@ def workers_option() -> Decorator:
     )
 
 
+def resume_anyway_option() -> Decorator:
+    """Return the option ``--resume-anyway``."""
+    return section_option(MACHINE)(
+        "--resume-anyway",
+        is_flag=True,
+        help="Resume with other versions, renderer, …; tables say so.",
+    )
+
+
 def tasks_option() -> Decorator:
     """Return the option ``--tasks``, which chooses tasks of any suite."""
     return section_option(EPISODES)(

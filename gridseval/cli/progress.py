@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gridseval.results import EpisodeRecord
 
 LINE_EVERY_S = 30.0
+_FAILURES_WATCHED = 2
 _BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}{postfix}, {rate_hour}, {remaining} left"
 
 
@@ -42,7 +43,7 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._running = RunningRate()
+        self._running, self._watch = RunningRate(), SuspicionWatch()
 
     def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
         """Show what an earlier start has done already."""
@@ -51,6 +52,7 @@ class ProgressBar:
         _warn(prepared)
         for record in done:
             self._running.add(record)
+            self._watch.take(record)
         self._bar = _hourly_bar(tqdm)(
             total=len(prepared.episodes),
             initial=len(done),
@@ -64,6 +66,8 @@ class ProgressBar:
     def on_record(self, record: EpisodeRecord) -> None:
         """Advance by one episode."""
         self._running.add(record)
+        for note in self._watch.take(record):
+            self._bar.write(f"gridseval: note: {note}", file=sys.stderr)
         self._bar.set_postfix_str(self._running.text(), refresh=False)
         self._bar.update()
 
@@ -89,7 +93,7 @@ class ProgressLines:
     ) -> None:
         self._write = write or _to_standard_error
         self._clock = clock
-        self._running = RunningRate()
+        self._running, self._watch = RunningRate(), SuspicionWatch()
         self._suite, self._total, self._before, self._done = "", 0, 0, 0
         self._began_s = self._written_s = 0.0
         self._unsaid = False
@@ -99,6 +103,7 @@ class ProgressLines:
         _warn(prepared)
         for record in done:
             self._running.add(record)
+            self._watch.take(record)
         self._suite, self._total = prepared.suite.name, len(prepared.episodes)
         self._before = self._done = len(done)
         self._began_s = self._clock()
@@ -107,6 +112,8 @@ class ProgressLines:
     def on_record(self, record: EpisodeRecord) -> None:
         """Count an episode, and say so if the last line is old enough."""
         self._running.add(record)
+        for note in self._watch.take(record):
+            self._write(f"gridseval: note: {note}")
         self._done += 1
         self._unsaid = True
         if self._clock() - self._written_s >= LINE_EVERY_S:
@@ -152,6 +159,27 @@ class RunningRate:
             return f"success –{errors}"
         rate = f"{100 * self._successes / self._counted:.1f} %"
         return f"success {rate} ({100 * interval.lower:.1f}–{100 * interval.upper:.1f}){errors}"
+
+
+class SuspicionWatch:
+    """Says once, while a run goes on, why its policy seems unable to succeed."""
+
+    def __init__(self) -> None:
+        self._records: list[EpisodeRecord] = []
+        self._over = False
+
+    def take(self, record: EpisodeRecord) -> list[str]:
+        """Take in an episode; return what to say now, mostly nothing.
+
+        It speaks after the second episode that fails, and never again.
+        """
+        from gridseval.results.run.suspicions import suspicion_notes
+
+        if self._over or record.success is None:
+            return []
+        self._records.append(record)
+        self._over = bool(record.success) or len(self._records) >= _FAILURES_WATCHED
+        return list(suspicion_notes(self._records)) if self._over else []
 
 
 def duration(seconds: float) -> str:

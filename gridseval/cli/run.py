@@ -25,6 +25,7 @@ from gridseval.cli.options import (
     libero_plus_option,
     parsed_policy_arguments,
     policy_options,
+    resume_anyway_option,
     selection_options,
     suite_option,
     tasks_option,
@@ -152,6 +153,7 @@ _machine = section_option(MACHINE)
 )
 @_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
+@resume_anyway_option()
 @workers_option()
 @_machine(
     "--timeout",
@@ -216,6 +218,6 @@ def config_of(given: dict[str, Any], out: Path, words: Sequence[str]) -> RunConf
 def _default_out(options: dict[str, Any]) -> Path:
     """Return a new directory's name, such as ``runs/libero_object-oracle-20260828-101500``."""
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
-    who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)
+    who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)[:60]  # a file's name has 255 bytes at most
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{file_stem(options['suite'])}-{who}-{now}"
+    return Path("runs") / f"{file_stem(options['suite'])[:120]}-{who}-{now}"

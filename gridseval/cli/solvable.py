@@ -18,6 +18,7 @@ from gridseval.cli.options import (
     FilePath,
     assets_option,
     libero_plus_option,
+    resume_anyway_option,
     selection_options,
     tasks_option,
     workers_option,
@@ -80,6 +81,7 @@ _machine = section_option(MACHINE)
     help="What to print.",
 )
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
+@resume_anyway_option()
 @workers_option()
 @assets_option()
 @libero_plus_option()

@@ -25,6 +25,7 @@ from gridseval.envs.motion_log import MotionLog
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
+from gridseval.envs.rendering.forks import note_egl
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import RunningEpisode, SceneCache
 from gridseval.envs.simulation import Simulation
@@ -57,10 +58,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     Reward is 1 in the step that reaches the goal, else 0. ``terminated`` on success, ``truncated``
     after ``max_steps`` policy steps. ``info`` has ``is_success``, ``steps``, ``task``,
-    ``task_name``, ``trial``, ``starts`` (what ``trial`` numbers), ``mujoco_warnings`` (how often
-    MuJoCo has warned in this episode, normally 0); with ``privileged=True`` also ``privileged``:
-    poses and the goal. With ``motion=True`` it has ``motion`` when the episode ends: how the arm
-    moved.
+    ``task_name``, ``instruction``, ``trial``, ``starts`` (what ``trial`` numbers),
+    ``mujoco_warnings`` (how often MuJoCo has warned in this episode, normally 0); with
+    ``privileged=True`` also ``privileged``: poses and the goal. With ``motion=True`` it has
+    ``motion`` when the episode ends: how the arm moved.
 
     Args:
         suite: Such as ``"libero_spatial"`` or ``"libero_plus_spatial"``, or a path.
@@ -99,6 +100,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.render_mode = checked_mode(render_mode)
         self._seed, self._keys = config.seed, config.observations
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
+        note_egl()
         backend = backend_for(config.backend, draws)
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
         self._running: RunningEpisode | None = None
@@ -183,6 +185,11 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             info,
         )
 
+    def is_compiled(self, task: int, trial: int) -> bool:
+        """Return whether an episode's model is at hand, so that its reset need not compile it."""
+        setting = self._episodes.setting(self.suite.tasks[task], trial, self._seed)
+        return setting.files in self._scenes
+
     def sim_state(self) -> NDArray[np.float64]:
         """Return the flat MuJoCo state as LIBERO's ``get_sim_state``: time, qpos, qvel.
 
@@ -259,6 +266,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "steps": self._steps,
             "task": self._task.index,
             "task_name": self._task.name,
+            "instruction": self._task.instruction,
             "trial": self._trial,
             "starts": self._starts,
             "mujoco_warnings": self._simulation.warnings(),

@@ -20,6 +20,7 @@ from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.envs.perturbations.images import perturbed_image
 from gridseval.envs.perturbations.own_edits import touches_model
 from gridseval.envs.rendering.backend import GLContext, announce_backend, choose_backend
+from gridseval.envs.rendering.forks import check_not_forked
 from gridseval.envs.rendering.renderer import SceneRenderer
 from gridseval.envs.scene import Scene
 from gridseval.envs.simulation import Simulation
@@ -100,6 +101,9 @@ class SceneCache:
         if backend is not None:
             announce_backend(backend)
 
+    def __contains__(self, files: TaskFiles) -> bool:
+        return files in self._tasks
+
     def start(
         self,
         files: TaskFiles,
@@ -141,8 +145,10 @@ class SceneCache:
         """Return a task's renderer, making it and the OpenGL context if need be.
 
         Raises:
-            MachineError: No OpenGL back end works here.
+            MachineError: No OpenGL back end works here, or this process was forked after EGL was
+                used.
         """
+        check_not_forked()
         if self._context is None:
             self._context = GLContext(self._backend or choose_backend().backend)
         if task.renderer is None:

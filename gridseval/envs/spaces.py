@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from gridseval.envs.arguments import at_least
+from gridseval.envs.instruction_space import InstructionSpace
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.suites import MOST_PX
 
@@ -38,7 +39,7 @@ def observation_space(observations: Sequence[str], image_px: int = IMAGE_PX) -> 
     bound = np.array([2, 2, 3, *[2 * np.pi] * 3, 1, 1], dtype=np.float32)
     state = spaces.Box(-bound, bound, dtype=np.float32)
     parts: dict[str, spaces.Space[Any]] = {k: image if k in CAMERAS else state for k in keys}
-    parts["instruction"] = spaces.Text(_LONGEST_INSTRUCTION, charset=_CHARSET)
+    parts["instruction"] = InstructionSpace(_LONGEST_INSTRUCTION, charset=_CHARSET)
     return spaces.Dict(parts)
 
 

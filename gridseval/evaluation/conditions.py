@@ -144,19 +144,19 @@ def checked_max_steps(asked: int) -> int:
     Raises:
         UsageError: It is out of range.
     """
-    if at_least(1, "--max-steps", asked) > MOST_STEPS:
-        raise UsageError(f"--max-steps must be at most {MOST_STEPS}, not {shown(asked)}")
-    return asked
+    return at_least(1, "--max-steps", asked)
 
 
-def at_least(least: int, option: str, value: int) -> int:
-    """Return an option's value, if it is at least ``least``.
+def at_least(least: int, option: str, value: int, most: int = MOST_STEPS) -> int:
+    """Return an option's value, if it is within ``least`` and ``most``.
 
     Raises:
-        UsageError: It is smaller.
+        UsageError: It is not.
     """
     if value < least:
         raise UsageError(f"{option} must be at least {least}, not {shown(value)}")
+    if value > most:
+        raise UsageError(f"{option} must be at most {most}, not {shown(value)}")
     return value
 
 

@@ -50,6 +50,8 @@ class RunConfig:
         perturb: Perturbations of every episode, such as ``"camera:3"``.
         record_actions: Whether to keep the executed actions, for ``replay``.
         retry_errors: Whether a resumed run runs episodes again that ended as error.
+        resume_anyway: Whether a run may be resumed with other versions, another renderer and the
+            like; every table names them.
         timeout_s: How long a worker may take for one reset or chunk.
         stop_when_decided: Whether to end the run as soon as a sequential test has decided.
         min_success: Success rate that is good enough, for that test.
@@ -89,6 +91,7 @@ class RunConfig:
     perturb: tuple[str, ...] = ()
     record_actions: bool = False
     retry_errors: bool = False
+    resume_anyway: bool = False
     timeout_s: float = 180.0
     stop_when_decided: bool = False
     min_success: float | None = None

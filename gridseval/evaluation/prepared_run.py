@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
-from gridseval.envs.pool.resources import Resources
+from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.envs.simulator import Simulator, check_simulator
@@ -205,7 +205,7 @@ def _loaded(config: RunConfig, sharing: Sharing) -> LoadedPolicy:
 def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
     """Return how many workers to start, and why these are fewer than there are cores."""
     if asked is not None:
-        return at_least(0, "--workers", asked), ()
+        return at_least(0, "--workers", asked, MOST_WORKERS), ()
     here = Resources.here()
     few = f"{here.workers} workers for {here.cores} cores: {here.reason}; --workers asks for others"
     return here.workers, () if here.reason is None else (few,)

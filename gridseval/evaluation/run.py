@@ -20,11 +20,13 @@ from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.stopping import EarlyStop
+from gridseval.evaluation.suspicions import signs_of, turned_images
 from gridseval.evaluation.traces import TraceRecorder
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
 from gridseval.results.run.record import SUCCESS_OF
+from gridseval.results.run.suspicions import KEY
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
 from gridseval.run_names import ACTIONS, TRACES, VIDEOS
 from gridseval.suites import Episode
@@ -82,7 +84,7 @@ def evaluate(
     prepared = extension.prepare(prepare(config, sharing))
     manifest = {**manifest_of(prepared), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
-    with RunDirectory.open(config.out, manifest, RESUME) as run:
+    with RunDirectory.open(config.out, manifest, RESUME, config.resume_anyway) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
@@ -91,12 +93,14 @@ def evaluate(
         mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
         notes = (*notes, *run.notes)
         said = (*prepared.warnings, *run.warnings, *notes, *missing)
-        warnings = (*said, *filter(None, [mixed]))
+        turned = turned_images(prepared)
+        warnings = (*said, *filter(None, [mixed, turned]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
-            if mixed is not None:
-                run.add_note(mixed)
+            for note in filter(None, [mixed, turned]):
+                run.add_note(note)
             if remaining and not stop.decided:
+                run.note_mixed()
                 _run(prepared, remaining, run, progress, stop, extension, sharing)
             stop.note()
             extension.end(run)
@@ -179,6 +183,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             **outcome.figures,
             **({"motion": dict(outcome.motion)} if outcome.motion else {}),
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
+            **({KEY: signs} if (signs := signs_of(prepared, outcome)) else {}),
         },
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Union
 
-from gridseval.errors import PolicyError, did_you_mean
+from gridseval.errors import PolicyError, UsageError, did_you_mean
 
 _Init = TypeVar("_Init", bound=Callable[..., None])
 
@@ -39,6 +40,7 @@ def convert_arguments(
     Raises:
         PolicyError: There is no such argument (with the nearest), an option sets it, or the text
             does not fit.
+        UsageError: It is a whole number that is too long.
     """
     return {key: _convert(constructor, key, text, policy) for key, text in texts.items()}
 
@@ -103,6 +105,8 @@ def _convert(constructor: Callable[..., Any], key: str, text: str, policy: str) 
         hint = did_you_mean(key, free) if free else "it takes none"
         raise PolicyError(f"policy {policy!r} has no argument {key!r}", hint)
     kinds = _kinds(constructor, key) or (int, float, bool, str)
+    if int in kinds and _LONG_NUMBER.fullmatch(text):
+        raise UsageError(f"argument {key} of policy {policy!r} has {len(text)} digits")
     for kind in kinds:
         with contextlib.suppress(ValueError):
             return _READERS[kind](text)
@@ -138,6 +142,9 @@ def _read_bool(text: str) -> bool:
         raise ValueError(text)
     return text.lower() in ("true", "yes")
 
+
+_LONG_NUMBER = re.compile(r"[+-]?[0-9_]{19,}")
+"""What no 64 bits hold: as a float it would be another number, and no run.yaml could be read."""
 
 _READERS: dict[type, Callable[[str], Any]] = {
     type(None): _read_none,

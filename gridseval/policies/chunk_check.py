@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
+from gridseval.foreign_text import one_line
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk
 from gridseval.policies.remark_check import checked_remarks
 from gridseval.tokens import TokenTrace
@@ -118,7 +119,7 @@ def _failures(chunk: ActionChunk | Any, batch: int) -> dict[int, str]:
             f"policy returned failures {failures!r}, expected batch positions below {batch}",
             "ActionChunk(actions, failures={position: reason})",
         )
-    return {index: str(reason) for index, reason in sorted(failures.items())}
+    return {index: one_line(str(reason)) for index, reason in sorted(failures.items())}
 
 
 def _traces(traces: Any, batch: int) -> tuple[TokenTrace | None, ...]:

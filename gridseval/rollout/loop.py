@@ -18,6 +18,7 @@ from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import GridsevalError, PolicyError
+from gridseval.foreign_text import one_line
 from gridseval.motion import motion_of_actions
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
@@ -25,6 +26,7 @@ from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
 from gridseval.rollout.queries import Call, QueryLog
+from gridseval.rollout.seen_states import SeenStates
 from gridseval.rollout.timing import Schedule
 from gridseval.status import Status
 from gridseval.suites import Episode
@@ -63,6 +65,7 @@ class _Attempt:
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
     remark: Mapping[str, Any] | None = None
+    seen: SeenStates = field(default_factory=SeenStates)
 
     def completion(self) -> dict[str, float]:
         """Return how long a robot would have taken, in s, as a record's ``extra`` holds it.
@@ -169,7 +172,7 @@ class _Rollout:
         if self._failures[episode] < MAX_ATTEMPTS:
             self._queue.put_back(episode)
             return None
-        return _outcome(attempt, "error", {}, reason)
+        return _outcome(attempt, "error", {}, one_line(reason))
 
     def _query(self, replies: Sequence[Reply]) -> Iterator[Outcome]:
         """Ask the policy about these slots in one batch and send them its actions.
@@ -177,6 +180,9 @@ class _Rollout:
         Yields the outcomes of episodes that it gave up, because it has failed them too often.
         """
         attempts = [self._running[reply.slot] for reply in replies]
+        for reply, attempt in zip(replies, attempts, strict=True):
+            if "state" in reply.observation:
+                attempt.seen.see(reply.observation["state"])
         memory = PeakMemory()
         began = time.perf_counter()
         chunk = self._ask(replies, attempts)
@@ -275,4 +281,5 @@ def _outcome(
         motion=motion,
         remark=attempt.remark,
         error=error,
+        seen=attempt.seen if attempt.seen.queries else None,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.rollout.seen_states import SeenStates
 from gridseval.status import Status
 from gridseval.suites import Episode
 
@@ -31,6 +32,7 @@ class Outcome:
         remark: What the policy last said of the episode, for the record's ``extra``; see
             :class:`gridseval.policies.ActionChunk`.
         error: Why, for ``"error"``.
+        seen: Which states the policy was shown, where it looks at them.
     """
 
     episode: Episode
@@ -45,3 +47,4 @@ class Outcome:
     motion: Mapping[str, float] = field(default_factory=dict)
     remark: Mapping[str, Any] | None = None
     error: str | None = None
+    seen: SeenStates | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import MachineError, PolicyError, UsageError
+from gridseval.foreign_text import one_line
 from gridseval.policies import LoadedPolicy
 from gridseval.serving.batching import Batcher
+from gridseval.serving.connection import connection_class, why_given_up
 from gridseval.serving.session import Session
 from gridseval.serving.vla_eval import PATH, VlaEvalSession, unfollowed
 from gridseval.wire import openpi, vla_eval
@@ -34,8 +37,11 @@ HEALTH, VLA_EVAL_HEALTH = "/healthz", "/health"
 FIRST_WORD_S = 0.5
 """How long a client that may be vla-eval's gets for its HELLO."""
 
-_MOST_BYTES = 256 * 2**20
+_MOST_BYTES = 128 * 2**20
 """Largest request: two images of 4096 px take 100 MB."""
+
+_MOST_ERRORS = 3
+"""Lines about a client's errors; the rest are counted."""
 
 _INTERNAL_ERROR = 1011
 
@@ -49,6 +55,7 @@ class ServeSettings:
         port: Port, 0 for a free one.
         max_batch: Most requests that are answered at once, at least 1.
         max_wait_ms: How long the first request of a batch waits for others, at least 0.
+        frame_s: How long a client may take to send one frame, above 0.
         api_key: What clients must send as ``Authorization: Api-Key …``, or ``None``.
 
     Raises:
@@ -59,6 +66,7 @@ class ServeSettings:
     port: int = 8000
     max_batch: int = 16
     max_wait_ms: float = 5.0
+    frame_s: float = 60.0
     api_key: str | None = None
 
     def __post_init__(self) -> None:
@@ -68,6 +76,8 @@ class ServeSettings:
             raise UsageError(f"--max-batch must be at least 1, not {self.max_batch}")
         if not 0 <= self.max_wait_ms <= 60_000:
             raise UsageError(f"--max-wait-ms must be within 0 and 60000, not {self.max_wait_ms:g}")
+        if not 0 < self.frame_s <= 86_400:
+            raise UsageError(f"frame_s must be above 0, at most 86400, not {self.frame_s:g}")
 
 
 class PolicyServer:
@@ -116,6 +126,9 @@ class PolicyServer:
                 settings.port,
                 compression=None,
                 max_size=_MOST_BYTES,
+                max_queue=2,
+                logger=_silent(),
+                create_connection=connection_class(settings.frame_s),
                 ping_interval=None,  # an inference may hold the interpreter for longer
                 process_request=self._before_the_handshake,
             )
@@ -161,18 +174,21 @@ class PolicyServer:
         try:
             await self._talk(connection, slot, talk)
         except ConnectionClosed:
-            pass
-        except (WireError, PolicyError) as error:
-            reason = f", refused: {error}"
+            reason = why_given_up(connection)
+        except Exception as error:
+            # A request may be anything; whatever it makes Python raise is that client's alone.
+            known = isinstance(error, (WireError, PolicyError))
+            said = one_line(str(error) if known else f"{type(error).__name__}: {error}")
+            reason = f", refused: {said}"
             with contextlib.suppress(ConnectionClosed):
-                await connection.send(str(error))
+                await connection.send(said)
                 await connection.close(_INTERNAL_ERROR, "see the last message")
         finally:
             self._slots.discard(slot)
             spent = time.monotonic() - began
             self._log(
                 f"client {slot} left after {spent:.0f} s: {talk.requests} requests, "
-                f"{talk.episodes} episodes{reason}"
+                f"{talk.episodes} episodes{talk.told_errors()}{reason}"
             )
 
     async def _talk(self, connection: ServerConnection, slot: int, talk: _Talk) -> None:
@@ -188,6 +204,8 @@ class PolicyServer:
                 raise WireError(f"vla-eval's HELLO came too late: connect to the path {PATH}")
             await connection.send(await self._reply(session, frame))
             talk.requests, talk.episodes = talk.requests + 1, session.episodes
+            if (remark := session.remark()) is not None:
+                self._log(f"client {slot}: {remark}")
 
     async def _talk_vla_eval(
         self, connection: ServerConnection, slot: int, first: bytes | str, talk: _Talk
@@ -199,9 +217,13 @@ class PolicyServer:
             if answer is None:
                 continue
             if answer.type == vla_eval.ERROR:
-                self._log(f"client {slot} got an error: {answer.payload['error']}")
-            elif answer.type == vla_eval.HELLO and (told := unfollowed(self._loaded.needs)):
-                self._log(f"client {slot}: {told}")
+                talk.errors += 1
+                if talk.errors <= _MOST_ERRORS:
+                    self._log(f"client {slot} got an error: {answer.payload['error']}")
+            elif answer.type == vla_eval.HELLO and not talk.greeted:
+                talk.greeted = True
+                if told := unfollowed(self._loaded.needs):
+                    self._log(f"client {slot}: {told}")
             await connection.send(vla_eval.pack(answer))
 
     async def _reply(self, session: Session, frame: bytes | str) -> bytes:
@@ -228,6 +250,19 @@ class _Talk:
 
     requests: int = 0
     episodes: int = 0
+    errors: int = 0
+    greeted: bool = False
+
+    def told_errors(self) -> str:
+        """Return how many errors it got, if any."""
+        return f", {self.errors} errors" if self.errors else ""
+
+
+def _silent() -> logging.Logger:
+    """Return a logger for websockets that says nothing: the server has a line for each client."""
+    logger = logging.Logger("gridseval.serving")  # of its parent's handlers it has none
+    logger.disabled = True
+    return logger
 
 
 async def _first_word(connection: ServerConnection) -> bytes | str | None:

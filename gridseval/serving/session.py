@@ -13,6 +13,8 @@ from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 from gridseval.wire.own import CAMERAS, OBSERVED, OWN, Question, observed
 
+_ZERO_STATES = 5
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -45,6 +47,7 @@ class Session:
     def __init__(self, slot: int, keys: tuple[str, ...], replan: int | None) -> None:
         self.slot = slot
         self.episodes = 0
+        self._asked = self._zero_states = 0
         self._keys, self._replan = keys, replan
         self._prompt: str | None = None
         self._steps = 0
@@ -68,8 +71,16 @@ class Session:
                 )
         if "privileged" in self._keys:
             observation["privileged"] = _privileged(own)
+        self._asked += 1
+        self._zero_states += "state" in observation and not np.any(observation["state"])
         begins, steps = self._progress(message, own, prompt)
         return Asked(self.slot, begins, observation | {"steps": steps})
+
+    def remark(self) -> str | None:
+        """Return once what makes success unlikely in what the client has sent so far."""
+        if self._asked == self._zero_states == _ZERO_STATES:
+            return f"the state of its first {_ZERO_STATES} requests is all zeros"
+        return None
 
     def _progress(
         self, message: Mapping[str, Any], own: Question | None, prompt: str
@@ -109,7 +120,10 @@ def checked_state(value: Any) -> np.ndarray[Any, Any]:
     Raises:
         WireError: It is not eight finite numbers.
     """
-    state = np.asarray(value)
+    try:
+        state = np.asarray(value)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise WireError(f"the state is no array of 8 finite numbers: {error}") from error
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():
         raise WireError(f"the state has shape {state.shape}, expected 8 finite numbers")
     return state.astype(np.float32)
@@ -120,4 +134,6 @@ def _privileged(own: Question | None) -> dict[str, Any]:
     sent = None if own is None else own.privileged
     if not isinstance(sent, Mapping) or not isinstance(sent.get("goal"), list):
         raise WireError("the policy asks for object poses, which only gridseval's client sends")
+    if not all(isinstance(atom, list) for atom in sent["goal"]):
+        raise WireError("the request's goal is no list of lists")
     return {**sent, "goal": tuple(tuple(atom) for atom in sent["goal"])}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
+from gridseval.foreign_text import one_line
 from gridseval.policies import EnvironmentNeeds, LoadedPolicy
 from gridseval.serving.batching import Answered
 from gridseval.serving.session import Asked, checked_image, checked_state
@@ -167,7 +168,7 @@ class VlaEvalSession:
         try:
             payload = await self._answer(message)
         except (WireError, PolicyError) as error:
-            return Message(vla_eval.ERROR, {"error": str(error)}, message.seq)
+            return Message(vla_eval.ERROR, {"error": one_line(str(error))}, message.seq)
         if payload is None:
             return None
         kind = vla_eval.HELLO if message.type == vla_eval.HELLO else vla_eval.ACTION

@@ -31,6 +31,7 @@ class SolvableConfig:
         assets: Folder of LIBERO's assets, or ``None`` to look for them.
         libero_plus: Folder of LIBERO-Plus's data, or ``None`` to look for it.
         retry_errors: Whether a resumed map runs episodes again that ended as error.
+        resume_anyway: Whether a map may be resumed with other versions; its tables name them.
         force: Whether to accept versions that are known to change results.
         command: How it was called, for ``run.yaml``.
 
@@ -51,6 +52,7 @@ class SolvableConfig:
     assets: str | None = None
     libero_plus: str | None = None
     retry_errors: bool = False
+    resume_anyway: bool = False
     force: bool = False
     command: str = ""
 

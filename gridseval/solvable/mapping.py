@@ -79,6 +79,7 @@ def _run(config: SolvableConfig, plan: Plan, progress: Progress | None) -> TaskM
         libero_plus=config.libero_plus,
         record_actions=True,
         retry_errors=config.retry_errors,
+        resume_anyway=config.resume_anyway,
         force=config.force,
         command=config.command,
     )

@@ -52,7 +52,7 @@ class PlusFolder:
             UsageError: The name is not such a folder, or only a part of one.
         """
         source = named or os.environ.get(ENVIRONMENT)
-        root = _checked(Path(source).expanduser()) if source else None
+        root = _checked(_expanded(Path(source))) if source else None
         places = [*([root / "assets"] if root else []), *([pulled] if pulled else [])]
         return cls(root, next((place for place in places if (place / "scenes").is_dir()), None))
 
@@ -148,6 +148,13 @@ class PlusFolder:
             except OSError:
                 self._sizes[folder] = {}
         return self._sizes[folder]
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # "~name" of a user that there is not: a folder may be called so
+        return path
 
 
 def _checked(named: Path) -> Path:

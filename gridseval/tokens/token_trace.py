@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 
+MOST_ROWS = 1024
+"""Most rows and columns of a token grid: figures and pictures lay out memory for each token."""
+
 
 @dataclass(frozen=True, eq=False)
 class CameraTrace:
@@ -21,7 +24,7 @@ class CameraTrace:
 
     Attributes:
         camera: ``"agentview"`` or ``"wrist"``.
-        grid: Rows and columns of the dense token grid, both at least 1.
+        grid: Rows and columns of the dense token grid, both 1 to 1,024.
         kept: bool (rows * columns,), row-major: which tokens went on to the language model.
         points: float32 (K, 2), x (column) then y (row), in [0, 1] of the model's input image,
             where 0 and 1 are the image's edges. For GridS under openpi's convention the sampled
@@ -40,8 +43,12 @@ class CameraTrace:
     weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.grid) != 2 or min(self.grid) < 1:
-            raise PolicyError(f"a trace's grid must be (rows, columns), not {self.grid!r}")
+        if len(self.grid) != 2 or not all(_is_size(number) for number in self.grid):
+            shown = repr(self.grid)
+            shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
+            raise PolicyError(
+                f"a trace's grid must be (rows, columns), each 1 to {MOST_ROWS}, not {shown}"
+            )
         if (self.kept is None) == (self.points is None):
             raise PolicyError("a trace has either kept tokens or sampled points")
         if self.kept is not None:
@@ -93,6 +100,10 @@ class TokenTrace:
     def kept_count(self) -> int:
         """Visual tokens kept or sampled, all cameras."""
         return sum(camera.kept_count for camera in self.cameras)
+
+
+def _is_size(number: object) -> bool:
+    return isinstance(number, (int, np.integer)) and 1 <= number <= MOST_ROWS
 
 
 def _check_points(points: NDArray[np.float32]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gridseval.errors import PolicyError
-from gridseval.tokens.token_trace import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import MOST_ROWS, CameraTrace, TokenTrace
 
 
 def trace_to_json(trace: TokenTrace) -> list[dict[str, Any]]:
@@ -52,6 +52,8 @@ def _packed(data: bytes) -> str:
 
 def _camera_from_json(given: Any) -> CameraTrace:
     rows, columns = (whole_number(size, least=1) for size in pair_of(given["grid"]))
+    if max(rows, columns) > MOST_ROWS:  # before memory is laid out for it
+        raise ValueError(f"its grid has more than {MOST_ROWS} rows or columns")
     name = given["camera"]
     if not isinstance(name, str):
         raise ValueError(f"camera is {name!r}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.collecting.lerobot_meta import INFO
-from gridseval.collecting.parquet import pyarrow
+from gridseval.collecting.parquet import check_table, pyarrow
 from gridseval.collecting.staging import IMAGE_KEYS
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
@@ -27,11 +27,12 @@ def read_table(file: Path, columns: Sequence[str]) -> Any:
     arrow = pyarrow()
     with os_errors(f"cannot read {file}", UsageError, AGAIN):
         try:
+            check_table(file)
             return arrow.parquet.read_table(
                 file, columns=list(columns), page_checksum_verification=True
             )
-        except arrow.ArrowException as error:
-            reason = str(error).splitlines()[0]
+        except (arrow.ArrowException, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(f"cannot read {file}: {reason}", AGAIN) from error
 
 

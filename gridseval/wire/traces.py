@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gridseval.errors import PolicyError
 from gridseval.tokens import CameraTrace, TokenTrace
+from gridseval.tokens.token_trace import MOST_ROWS
 from gridseval.wire.arrays import WireError
 
 
@@ -45,6 +46,8 @@ def trace_from_wire(sent: Any) -> TokenTrace | None:
         return None
     if not isinstance(sent, Mapping):
         raise WireError(f"traces are {type(sent).__name__}, expected a map of cameras")
+    if not sent:
+        raise WireError("traces have no camera")
     try:
         return TokenTrace(tuple(_camera(name, fields) for name, fields in sent.items()))
     except PolicyError as error:
@@ -66,9 +69,10 @@ def _camera(name: Any, fields: Any) -> CameraTrace:
 
 
 def _grid(value: Any) -> tuple[int, int]:
-    numbers = list(value) if isinstance(value, (list, tuple, np.ndarray)) else []
-    numbers = [int(n) for n in numbers if isinstance(n, (int, np.integer))]
-    if len(numbers) != 2 or not all(1 <= number <= 1024 for number in numbers):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()  # a number, where it has no dimension
+    numbers = list(value) if isinstance(value, (list, tuple)) else []
+    if len(numbers) != 2 or not all(type(n) is int and 1 <= n <= MOST_ROWS for n in numbers):
         raise WireError(f"a trace's grid is {str(value)[:40]}, expected [rows, columns]")
     return numbers[0], numbers[1]
 
@@ -80,10 +84,12 @@ def _kept(value: Any, grid: tuple[int, int]) -> NDArray[np.bool_]:
     count = grid[0] * grid[1]
     if given.dtype.kind not in "iu" and given.size:
         raise WireError(f"kept tokens are {given.dtype}, expected booleans or indices")
+    if given.ndim != 1:
+        raise WireError(f"kept tokens have shape {given.shape}, expected one dimension")
     if given.size and not 0 <= given.min() <= given.max() < count:
         raise WireError(f"kept tokens must lie within 0 and {count - 1}")
     kept = np.zeros(count, np.bool_)
-    kept[given.astype(np.intp).ravel()] = True
+    kept[given.astype(np.intp)] = True
     return kept
 
 
@@ -91,13 +97,14 @@ def _pairs(value: Any) -> NDArray[np.float32]:
     pairs = _array(value)
     if pairs.dtype.kind not in "fiu":
         raise WireError(f"a trace's places are {pairs.dtype}, expected floats")
-    return pairs.astype(np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        return pairs.astype(np.float32)
 
 
 def _array(value: Any) -> NDArray[Any]:
     try:
         return np.asarray(value)
-    except ValueError as error:  # lists of unequal lengths
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # unequal lengths, …
         raise WireError(f"a trace holds no array: {error}") from error
 
 
@@ -107,9 +114,10 @@ def _weights(fields: Mapping[str, Any]) -> NDArray[np.float32] | None:
 
 def _placed(pairs: NDArray[np.float32], grid: tuple[int, int], sampling: Any) -> NDArray[Any]:
     """Return where on the image GridS's coordinates sample."""
-    if sampling not in (None, "align_corners", "half_pixel"):
-        raise WireError(f"unknown sampling {str(sampling)[:40]!r}: align_corners or half_pixel")
-    if sampling == "half_pixel" or pairs.ndim != 2:
-        return pairs
+    named = sampling if isinstance(sampling, str) or sampling is None else type(sampling).__name__
+    if named not in (None, "align_corners", "half_pixel"):
+        raise WireError(f"unknown sampling {named[:40]!r}: align_corners or half_pixel")
+    if sampling == "half_pixel" or pairs.shape[1:] != (2,):
+        return pairs  # those of another shape are refused there
     size = np.array([grid[1], grid[0]], np.float32)
     return (pairs * (size - 1) + 0.5) / size

@@ -14,7 +14,7 @@ from gridseval.errors import MachineError
 
 def signs(result: Result) -> dict[str, str]:
     """Return the sign of each finding by name; checks the layout on the way."""
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines), result.output
     heads = [line.split()[:2] for line in lines if line and not line[0].isspace()]
     return {name: sign for sign, name in heads if sign in ("ok", "warning", "FAIL")}
@@ -45,6 +45,9 @@ def test_without_models(
     found = signs(result)
     assert result.exit_code == 3, result.output
     assert found["models"] == "FAIL"
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("gridseval: models: ")
+    assert "nowhere" in line
     assert found["bowl"] == found["images"] == "warning"
     assert "not tried: see models" in result.output
 
@@ -57,6 +60,8 @@ def test_without_opengl(monkeypatch: pytest.MonkeyPatch, without_simulation: Non
     assert result.exit_code == 3, result.output
     assert found["renderer"] == found["egl"] == found["osmesa"] == "FAIL"
     assert found["images"] == "warning"
+    (line,) = result.stderr.splitlines()
+    assert all(f"{name}: " in line for name in ("renderer", "egl", "osmesa"))
 
 
 def test_without_libero(monkeypatch: pytest.MonkeyPatch, without_simulation: None) -> None:
@@ -74,13 +79,14 @@ def test_an_exception_in_a_check_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, without_simulation: None
 ) -> None:
     def broken() -> None:
-        raise RuntimeError("a driver said no")
+        raise RuntimeError("a driver\nsaid no")
 
     monkeypatch.setattr(diagnosis, "check_memory", broken)
     result = CliRunner().invoke(command, [])
     assert result.exit_code == 3
     assert signs(result)["memory"] == "FAIL"
-    assert "a driver said no" in result.output
+    assert "a driver said no" in result.stdout
+    assert result.stderr == "gridseval: memory: RuntimeError: a driver said no\n"
 
 
 def test_refused_mujoco_can_be_forced(
@@ -93,4 +99,4 @@ def test_refused_mujoco_can_be_forced(
     assert CliRunner().invoke(command, arguments).exit_code == 3
     forced = CliRunner().invoke(command, [*arguments, "--force"])
     assert signs(forced)["mujoco"] == "warning"
-    assert forced.exit_code == 0, forced.output
+    assert (forced.exit_code, forced.stderr) == (0, "")

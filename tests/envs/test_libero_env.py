@@ -57,6 +57,7 @@ def test_observations_lie_in_their_space(seeing: gymnasium.Env[Any, Any]) -> Non
         "steps": 0,
         "task": 4,
         "task_name": "pick_up_the_ketchup_and_place_it_in_the_basket",
+        "instruction": observation["instruction"],
         "trial": 2,
         "starts": "stored",
         "mujoco_warnings": 0,

@@ -82,7 +82,7 @@ class WorkerPool:
     Args:
         settings: The environment that each worker makes.
         workers: Number of processes.
-        timeout_s: How long one message may take, compilation included.
+        timeout_s: How long one message may take, without what is imported or compiled for it.
 
     Raises:
         MachineError: Images are wanted and no OpenGL back end works, or no process starts.
@@ -112,7 +112,7 @@ class WorkerPool:
             GridsevalError: A worker met a user's error, such as missing assets.
         """
         while busy := [worker for worker in self._workers if worker.busy]:
-            patience = min(worker.seconds_left for worker in busy)
+            patience = min(worker.look_again_s for worker in busy)
             connections = [worker.connection for worker in busy]
             ready = wait(connections, min(max(0.0, patience), _MAX_WAIT_S))
             done = [w for w in busy if w.connection in ready or w.seconds_left <= 0]

@@ -8,13 +8,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
+import threading
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from gridseval.envs.pool.messages import Close, Refusal, Reply
+from gridseval.envs.pool.patience import Patience
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
+from gridseval.envs.pool.worker import BOUND
 from gridseval.envs.python_process import module_command
 from gridseval.errors import MachineError
 from gridseval.os_errors import os_errors
@@ -32,14 +34,15 @@ class WorkerProcess:
     Args:
         slot: Its number.
         settings: The environment to make.
-        timeout_s: How long one message may take; longer is a hang.
+        timeout_s: How long one message may take; longer is a hang. Importing and compiling do not
+            count.
     """
 
     def __init__(self, slot: int, settings: EnvSettings, timeout_s: float) -> None:
         self.slot = slot
         self._settings, self._timeout_s = settings, timeout_s
         self._shared = SharedObservation(settings.observations, settings.image_px)
-        self._deadline_s = 0.0
+        self._patience = Patience(self._shared)
         self.busy = False
         self._proven = False
         self._unready = 0
@@ -60,12 +63,17 @@ class WorkerProcess:
     @property
     def seconds_left(self) -> float:
         """Seconds until the present message counts as hanging."""
-        return self._deadline_s - time.monotonic()
+        return self._patience.left_s(self.pid, self._timeout_s)
+
+    @property
+    def look_again_s(self) -> float:
+        """Seconds after which to look whether it hangs."""
+        return self._patience.look_again_s(self.pid, self._timeout_s)
 
     def send(self, message: Any) -> None:
         """Send a message; a dead worker is noticed when its reply is waited for."""
         self.busy = True
-        self._deadline_s = time.monotonic() + self._timeout_s
+        self._patience.begin(self.pid)
         self._tell(message)
 
     def receive(self) -> Reply:
@@ -125,13 +133,15 @@ class WorkerProcess:
 
     def _start(self) -> None:
         self._shared.mark(ready=False)
+        self._shared.prepare(True)
         with contextlib.ExitStack() as unfinished:
             ours, theirs = map(unfinished.enter_context, socket.socketpair())
             stderr = unfinished.enter_context(tempfile.TemporaryFile())
             memory = self._shared.descriptor
-            descriptors = str(theirs.fileno()), str(memory)
+            lasting = threading.current_thread() is threading.main_thread()
+            arguments = str(theirs.fileno()), str(memory), BOUND if lasting else ""
             self._process = subprocess.Popen(  # noqa: S603
-                module_command("gridseval.envs.pool.worker", *descriptors),
+                module_command("gridseval.envs.pool.worker", *arguments),
                 pass_fds=(theirs.fileno(), memory),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

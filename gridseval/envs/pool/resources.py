@@ -10,6 +10,9 @@ from pathlib import Path
 WORKER_GB = 1.0
 """Memory that a worker needs: MuJoCo, Python and two compiled tasks, with room to spare."""
 
+MOST_WORKERS = 4096
+"""Most workers that may be asked for; each is a process."""
+
 _SLURM = "SLURM_CPUS_PER_TASK"
 _GROUPS = Path("sys/fs/cgroup")
 _UNLIMITED_BYTES = 1 << 60  # version 1 writes nearly 2**63 for no limit

@@ -9,7 +9,9 @@ import contextlib
 import errno
 import mmap
 import os
+import struct
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +22,7 @@ from gridseval.envs.spaces import CAMERAS
 from gridseval.errors import MachineError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READY, _PREPARING, _MARKS = -1, -2, 10  # before these two bytes a double: when it was prepared
 _STATE = (np.dtype(np.float32), (8,))
 # Only for files without a name.
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108
@@ -42,7 +45,7 @@ class SharedObservation:
         image = (np.dtype(np.uint8), (image_px, image_px, 3))
         layout = {key: image if key in CAMERAS else _STATE for key in keys}
         sizes = {k: int(dtype.itemsize * np.prod(shape)) for k, (dtype, shape) in layout.items()}
-        total = 1 + sum(sizes.values())  # the last byte is the worker's mark
+        total = _MARKS + sum(sizes.values())  # the last bytes are the worker's marks
         self.descriptor = _new_file(total) if descriptor is None else descriptor
         self._memory = mmap.mmap(self.descriptor, total)
         self._arrays: dict[str, Any] = {}
@@ -66,11 +69,34 @@ class SharedObservation:
     @property
     def marked(self) -> bool:
         """Whether the worker has imported what it needs and made its environment."""
-        return self._memory[-1] != 0
+        return self._byte(_READY)
 
     def mark(self, ready: bool) -> None:
         """Note whether the worker is ready."""
-        self._memory[len(self._memory) - 1] = int(ready)
+        self._set_byte(_READY, ready)
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the worker imports or compiles what it needs before it simulates."""
+        return self._byte(_PREPARING)
+
+    @property
+    def prepared_s(self) -> float:
+        """When the worker was last done with that, as of ``time.monotonic()``; 0 before."""
+        (at,) = struct.unpack_from("d", self._memory, len(self._memory) - _MARKS)
+        return float(at)
+
+    def prepare(self, begins: bool) -> None:
+        """Note that the worker begins to import or compile, or is done with it."""
+        if not begins and self.preparing:
+            struct.pack_into("d", self._memory, len(self._memory) - _MARKS, time.monotonic())
+        self._set_byte(_PREPARING, begins)
+
+    def _byte(self, place: int) -> bool:
+        return self._memory[place] != 0
+
+    def _set_byte(self, place: int, value: bool) -> None:
+        self._memory[len(self._memory) + place] = int(value)
 
     def close(self) -> None:
         """Close the file; the memory goes with the last array that shows it."""

@@ -1,6 +1,7 @@
 """A worker process: one environment that does what the pool says.
 
-Run as the main module with the arguments ``SOCKET MEMORY``: two inherited file descriptors. A
+Run as the main module with the arguments ``SOCKET MEMORY BOUND``: two inherited file descriptors,
+and whether the process ends with the thread that started it. A
 plain process, not one of ``multiprocessing``: it does not import the caller's main module
 again, so a script needs no ``if __name__ == "__main__"``.
 """
@@ -8,6 +9,7 @@ again, so a script needs no ``if __name__ == "__main__"``.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -22,15 +24,19 @@ from gridseval.envs.pool.shared_memory import SharedObservation
 from gridseval.errors import GridsevalError
 from gridseval.importing import import_fault
 
+BOUND = "bound"
+"""Argument of a worker that ends with the thread that started it."""
+
 _PARENT_POLL_S = 2.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(socket: int, memory: int) -> None:
+def main(socket: int, memory: int, bound: bool) -> None:
     """Serve the pool until it says so or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pool decides what Ctrl-C means
     connection: Connection[Any, Any] = Connection(socket)
     slot, settings = connection.recv()
-    _end_with_parent()
+    _end_with_parent(bound)
     shared = SharedObservation(settings.observations, settings.image_px, memory)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _serve(connection, slot, settings, shared)
@@ -53,6 +59,7 @@ def _serve(
             if env is None:
                 env = settings.make()
                 shared.mark(ready=True)
+            shared.prepare(isinstance(message, Start) and _compiles(env, message))
             answer = handle(env, slot, message, shared)
         except GridsevalError as error:
             answer = Refusal(error)
@@ -60,7 +67,12 @@ def _serve(
             fault = import_fault(error)
             failure = f"{type(error).__name__}: {error}"
             answer = Reply(slot, failure=failure) if fault is None else Refusal(fault)
+        shared.prepare(False)
         connection.send(answer)
+
+
+def _compiles(env: LiberoEnv, message: Start) -> bool:
+    return not env.is_compiled(message.task, message.trial)
 
 
 def handle(
@@ -89,9 +101,17 @@ def handle(
     return Reply(slot, rest, reward, terminated, truncated, info)
 
 
-def _end_with_parent() -> None:
-    """End this process when the parent is gone, even in the middle of a long computation."""
+def _end_with_parent(bound: bool) -> None:
+    """End this process when the parent is gone, even in the middle of a long computation.
+
+    Args:
+        bound: Whether the kernel may do it, which ends a stopped process, too. It looks at the
+            thread that started this process, so that must be one that lives as long as the parent.
+    """
     parent = os.getppid()
+    if bound:
+        with contextlib.suppress(OSError, AttributeError):  # not on every system
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
     def watch() -> None:
         waiting = threading.Event()
@@ -103,4 +123,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == BOUND)

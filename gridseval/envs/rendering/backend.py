@@ -16,6 +16,7 @@ from typing import Any
 
 from gridseval.envs.arguments import one_of
 from gridseval.envs.python_process import code_command
+from gridseval.envs.rendering.forks import note_egl
 from gridseval.errors import MachineError
 
 BACKENDS = ("egl", "osmesa")
@@ -118,7 +119,7 @@ class GLContext:
     """
 
     def __init__(self, backend: str) -> None:
-        self._backend = backend
+        self._backend, self._pid = backend, os.getpid()
         announce_backend(backend)
         restore = self._remember()
         try:
@@ -132,16 +133,24 @@ class GLContext:
             ) from error
         finally:
             restore()
+        note_egl()
         # Freed before PyOpenGL and the driver are torn down, or its __del__ raises at exit.
         atexit.register(self.close)
 
     def close(self) -> None:
         """Free the context; what was made in it must have been freed before."""
         atexit.unregister(self.close)
+        if self.foreign:
+            return
         with contextlib.suppress(Exception):  # at exit the driver may be gone before
             restore = self._remember()
             self._context.free()  # which lets go of any context that is current in this thread
             restore()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this process was forked from the one that made it, whose context it is."""
+        return self._pid != os.getpid()
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:

@@ -126,5 +126,7 @@ class SceneRenderer:
 
     def close(self) -> None:
         """Free the OpenGL objects of this scene."""
+        if self._context.foreign:
+            return
         with self._context.current():
             self._gl.free()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gridseval.errors import PolicyError
+from gridseval.plain_files import check_regular
 
 _NAMED = 3
 
@@ -170,7 +171,8 @@ def _check_readable(file: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_regular(file)
         with safe_open(file, framework="pt") as tensors:
             tensors.keys()
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, MemoryError, SafetensorError) as error:
         raise PolicyError(f"cannot read {file}: {error}") from error

@@ -19,6 +19,7 @@ from torch import Tensor
 from gridseval.errors import PolicyError, did_you_mean
 from gridseval.files import write_atomically
 from gridseval.os_errors import os_errors
+from gridseval.plain_files import check_regular
 from gridseval.policies.nano.config import NanoConfig, config_text, read_config
 from gridseval.policies.nano.model import NanoModel
 
@@ -104,14 +105,14 @@ def load_nano(path: str | os.PathLike[str]) -> NanoModel:
     model = new_nano(read_config(folder / CONFIG))
     file = folder / WEIGHTS
     try:
-        file.open("rb").close()
+        check_regular(file)
         with safe_open(file, framework="pt") as opened:
             tensors = _tensors(file, opened, model.state_dict())
     except OSError as error:
         raise PolicyError(
             f"cannot read {file}: {error.strerror}", f"a nano checkpoint has {CONFIG} and {WEIGHTS}"
         ) from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, MemoryError) as error:
         raise PolicyError(f"{file} is not a safetensors file: {error}", "copy it again") from error
     if not bool((tensors["state_std"] > 0).all()):
         raise PolicyError(f"{file}: state_std has values that are not positive")

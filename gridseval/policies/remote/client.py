@@ -7,18 +7,19 @@ episode's attempt: the rollout starts it again, on a fresh connection.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.errors import PolicyError
+from gridseval.errors import GridsevalError, PolicyError
+from gridseval.foreign_text import one_line
 from gridseval.policies.cards import PolicyCard, list_cards, load_card
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
 from gridseval.policies.remote.line import Line, LineError, checked_address
@@ -144,7 +145,8 @@ class RemotePolicy(ABC):
         def greeted(line: Line) -> None:
             method = greet()
             assert method is not None
-            method(line)
+            with _readable("greeting"):
+                method(line)
 
         return Line(self._address, headers, greeted, self._connect_s, self._timeout_s)
 
@@ -163,7 +165,7 @@ class RemotePolicy(ABC):
                 self._begin(line, slot, observations["instruction"][index], until)
                 line.send(self.request(observations, index))
             except LineError as error:
-                failures[index] = str(error)
+                failures[index] = one_line(str(error))
                 line.close()
         return failures
 
@@ -177,10 +179,12 @@ class RemotePolicy(ABC):
     def _answer(self, slot: int, until: float) -> Answer | str:
         """Return a slot's answer, or why it failed."""
         try:
-            return self.answer(self._lines[slot].receive(until))
+            frame = self._lines[slot].receive(until)
+            with _readable("reply"):
+                return self.answer(frame)
         except LineError as error:
             self._lines[slot].close()
-            return str(error)
+            return one_line(str(error))
 
     def _count(self, failures: Mapping[int, str], asked: int) -> None:
         if len(failures) < asked:
@@ -194,6 +198,21 @@ class RemotePolicy(ABC):
                 f"the last {self._failures_in_a_row} requests failed; the last one: {last}",
                 "repair the server; the same command resumes, and --retry-errors reruns the errors",
             )
+
+
+@contextlib.contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Turn whatever a server's words make Python raise into a failed connection.
+
+    They may be anything, and what they cost must be an attempt at one episode, never the run.
+    """
+    try:
+        yield
+    except (GridsevalError, LineError):
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        raise LineError(f"the server's {what} cannot be read: {name}: {error}") from error
 
 
 def _close(lines: Mapping[int, Line]) -> None:
@@ -221,52 +240,6 @@ def card_for(kind: str, name: str) -> PolicyCard:
         f"card {name!r} is for policy {card.kind!r}, not for {kind!r}",
         f"choose from: {', '.join(fitting)}, or leave card out",
     )
-
-
-def checked_actions(value: Any) -> NDArray[np.float32]:
-    """Return a server's actions, one step or a chunk.
-
-    Returns:
-        float32 (H, 7), H ≥ 1, all finite.
-
-    Raises:
-        LineError: They have another shape or type, or a value is not finite.
-    """
-    try:
-        actions = np.asarray(value)
-    except ValueError as error:  # lists of unequal lengths
-        raise LineError(f"the server's actions are not an array: {error}") from error
-    if actions.dtype.kind not in "fiu":
-        raise LineError(f"the server sent actions of type {actions.dtype}, expected floats")
-    if actions.ndim == 1:
-        actions = actions[None]
-    if actions.ndim != 2 or not len(actions) or actions.shape[1] != ACTION_SIZE:
-        raise LineError(
-            f"the server sent actions of shape {np.shape(value)}, expected (steps, {ACTION_SIZE}) "
-            "with at least one step"
-        )
-    with np.errstate(over="ignore"):
-        actions = actions.astype(np.float32)
-    if not np.isfinite(actions).all():
-        step, component = (int(place) for place in np.argwhere(~np.isfinite(actions))[0])
-        raise LineError(f"the server sent {actions[step, component]} at step {step}")
-    return actions
-
-
-def plain(sent: Any) -> Any:
-    """Return what a server says of itself as ``run.yaml`` can hold it; long things are cut off."""
-    if isinstance(sent, Mapping):
-        return {str(key): plain(value) for key, value in list(sent.items())[:_MOST_ITEMS]}
-    if isinstance(sent, (np.ndarray, np.generic)):
-        sent = sent.ravel()[:_MOST_ITEMS].tolist()
-    if isinstance(sent, (list, tuple)):
-        return [plain(value) for value in sent[:_MOST_ITEMS]]
-    # A nan in a stored run would differ from itself when the run is resumed.
-    known = sent is None or isinstance(sent, int) or (isinstance(sent, float) and isfinite(sent))
-    return sent if known else str(sent)[:1000]
-
-
-_MOST_ITEMS = 100
 
 
 def _chunk(answers: Sequence[Answer | None], failures: Mapping[int, str]) -> ActionChunk:

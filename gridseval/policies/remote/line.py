@@ -22,6 +22,11 @@ SCHEMES = ("ws", "wss")
 PAUSE_S = 0.25
 """Between two attempts to connect."""
 
+MOST_BYTES = 32 * 2**20
+"""Largest reply: actions, and traces of two cameras of 1024 x 1024 tokens, take 12 MB."""
+
+_TOO_BIG = 1009  # RFC 6455's code of such a close
+
 
 class LineError(Exception):
     """A connection failed; its text says how. The next attempt may succeed."""
@@ -146,22 +151,26 @@ class Line:
         self._opened.close()
 
     def _lost(self, error: Exception) -> LineError:
+        if getattr(getattr(error, "sent", None), "code", None) == _TOO_BIG:
+            most = MOST_BYTES // 2**20
+            return LineError(f"{self._address} sent a frame of more than {most} MB")
         return LineError(f"the connection to {self._address} was lost: {error}")
 
 
 def _options(address: str) -> dict[str, Any]:
     """Return how to connect, as far as this version of websockets (13 or later) has words for it.
 
-    No compression and no limit, as openpi's own client; keep-alive pings would cut off a server
-    whose first inference compiles for a minute.
+    No compression, as openpi's own client; keep-alive pings would cut off a server whose first
+    inference compiles for a minute. Replies have a limit, and few of them wait to be read: a
+    server may send without end.
     """
     from websockets.sync.client import connect
 
-    newer: dict[str, Any] = {"ping_interval": None}
+    newer: dict[str, Any] = {"ping_interval": None, "max_queue": 2}
     if is_loopback(address):
         newer["proxy"] = None
     known = inspect.signature(connect).parameters
-    common: dict[str, Any] = {"compression": None, "max_size": None, "close_timeout": 1}
+    common: dict[str, Any] = {"compression": None, "max_size": MOST_BYTES, "close_timeout": 1}
     return common | {key: value for key, value in newer.items() if key in known}
 
 

@@ -16,10 +16,9 @@ from gridseval.policies.remote.client import (
     Answer,
     RemotePolicy,
     card_for,
-    checked_actions,
-    plain,
 )
 from gridseval.policies.remote.line import Line, LineError
+from gridseval.policies.remote.received import checked_actions, plain
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError

@@ -15,8 +15,6 @@ from gridseval.policies.remote.client import (
     Answer,
     RemotePolicy,
     card_for,
-    checked_actions,
-    plain,
 )
 from gridseval.policies.remote.declared import (
     Observed,
@@ -28,6 +26,7 @@ from gridseval.policies.remote.declared import (
 )
 from gridseval.policies.remote.executed import read_actions
 from gridseval.policies.remote.line import Line, LineError
+from gridseval.policies.remote.received import checked_actions, plain
 from gridseval.policies.rotations import shortest
 from gridseval.tokens import ImageMapping
 from gridseval.wire import vla_eval

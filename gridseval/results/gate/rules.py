@@ -35,8 +35,10 @@ class GateRules:
             raise UsageError(f"--max-drop must be at least 0 and below 1, not {self.max_drop:g}")
         if not 0 < self.alpha < 0.5:
             raise UsageError(f"--alpha must be above 0 and below 0.5, not {self.alpha:g}")
-        if not self.max_errors >= 0:
-            raise UsageError(f"--max-errors must be at least 0, not {self.max_errors:g}")
+        if not 0 <= self.max_errors < float("inf"):
+            raise UsageError(
+                f"--max-errors must be a number of at least 0, not {self.max_errors:g}"
+            )
         for name in ("detect", "power"):
             value = getattr(self, name)
             if not 0 < value < 1:

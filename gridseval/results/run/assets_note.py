@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gridseval.errors import UsageError
-from gridseval.results.run.keys import COMPARE
-from gridseval.results.run.manifest import manifest_differences
+from gridseval.results.run.keys import COMPARE, is_below
+from gridseval.results.run.manifest import MIXED, manifest_differences, mixed_values
 from gridseval.results.run.reading import Run
+from gridseval.results.run.resuming import mixed_notes
 
 PUBLISHED_ASSETS = "libero"
 """Identity of the assets that published numbers were measured with."""
@@ -39,12 +40,13 @@ def models_note(manifest: Mapping[str, Any]) -> str | None:
 
 
 def measured_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a reader must know of a run's assets, and of packages that are not LIBERO's."""
+    """Yield what a reader must know of a run's assets, packages and mixed settings."""
     models = models_note(manifest)
     if models is not None:
         yield models
     for sentence in foreign_packages_of(manifest):
         yield f"simulator: {sentence}; do not compare with published rates"
+    yield from mixed_notes(manifest)
 
 
 def foreign_packages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -84,7 +86,14 @@ def check_same_models(runs: Sequence[Run], force: bool = False) -> str | None:
 
 
 def _differences(first: Run, second: Run, key: str) -> Iterator[str]:
-    before, after = (
-        {key: run.manifest[key]} if key in run.manifest else {} for run in (first, second)
-    )
+    before, after = (dict(_only(run.manifest, key)) for run in (first, second))
     return manifest_differences(before, after, COMPARE)
+
+
+def _only(manifest: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a manifest says of one key, and how it was mixed."""
+    mixed = {name: v for name, v in mixed_values(manifest).items() if is_below(name, (key,))}
+    if key in manifest:
+        yield key, manifest[key]
+    if mixed:
+        yield MIXED, mixed

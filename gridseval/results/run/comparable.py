@@ -8,7 +8,7 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.results.run import keys
 from gridseval.results.run.assets_note import PUBLISHED_ASSETS, foreign_packages_of
-from gridseval.results.run.manifest import manifest_differences
+from gridseval.results.run.manifest import MIXED, manifest_differences, mixed_values
 from gridseval.results.run.protocols import (
     named_protocol,
     row_differences,
@@ -100,7 +100,12 @@ def _compared(manifest: Mapping[str, Any]) -> dict[str, Any]:
     versions = manifest.get("versions")
     versions = versions if isinstance(versions, Mapping) else {}
     deciding = {name: versions.get(name) for name in DECIDING_VERSIONS}
-    return {**with_protocol(manifest), "versions": deciding}
+    mixed = {
+        key: values
+        for key, values in mixed_values(manifest).items()
+        if not key.startswith("versions.") or key.removeprefix("versions.") in deciding
+    }
+    return {**with_protocol(manifest), "versions": deciding, MIXED: mixed}
 
 
 def _other_instructions(before: Run, after: Run) -> Iterator[str]:

@@ -23,9 +23,10 @@ from gridseval.output_files import temporary_name
 from gridseval.results.run.belonging import own_records
 from gridseval.results.run.files import append_line
 from gridseval.results.run.jsonl import EpisodeLog, read_log
-from gridseval.results.run.manifest import settle_manifest, write_manifest
+from gridseval.results.run.manifest import MIXED, write_manifest
 from gridseval.results.run.notes import stored_notes
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
+from gridseval.results.run.resuming import Settled, settle_manifest
 from gridseval.run_names import CUT, EPISODES, LOCK, MANIFEST
 
 
@@ -38,22 +39,27 @@ class RunDirectory:
         path: The directory.
         manifest: The stored ``run.yaml``.
         warnings: What the user should know of the directory.
-        notes: What opening it left out or cut, one sentence each.
+        notes: What opening it left out, cut or accepted, one sentence each.
     """
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], lock: int, episodes: int) -> None:
+    def __init__(self, path: Path, settled: Settled, lock: int, episodes: int) -> None:
         self.path = path
-        self.manifest = manifest
+        self.manifest: Mapping[str, Any] = settled.manifest
+        self._mixed = settled.mixed
         self.warnings: tuple[str, ...] = ()
         self._lock = lock
         self._episodes = episodes
         self._records: dict[EpisodeKey, EpisodeRecord] = {}
         self._maybe_torn = True
-        self.notes: tuple[str, ...] = self._mend_end()
+        self.notes: tuple[str, ...] = (*self._mend_end(), *settled.notes)
 
     @classmethod
     def open(
-        cls, path: Path, manifest: Mapping[str, Any], free_keys: Collection[str] = ()
+        cls,
+        path: Path,
+        manifest: Mapping[str, Any],
+        free_keys: Collection[str] = (),
+        anyway: bool = False,
     ) -> RunDirectory:
         """Create a run, or resume the one that is there.
 
@@ -61,6 +67,7 @@ class RunDirectory:
             path: Absent or empty for a new run; parents are made.
             manifest: What is needed to repeat the run, of plain values.
             free_keys: Dotted keys of the manifest that may differ when resuming.
+            anyway: Whether settings may differ that make the run a mixed one.
 
         Raises:
             OutputError: The directory holds another run (shows each difference) or something
@@ -72,12 +79,12 @@ class RunDirectory:
                 path.mkdir(parents=True, exist_ok=True)
                 lock, guarded = _locked(path / LOCK)
                 opened.callback(os.close, lock)
-            stored = settle_manifest(path / MANIFEST, manifest, free_keys)
+            settled = settle_manifest(path / MANIFEST, manifest, free_keys, anyway)
             with os_errors(f"cannot write to {path / EPISODES}", hint=RUN_HINTS):
                 flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
                 episodes = os.open(path / EPISODES, flags, 0o666)
                 opened.callback(os.close, episodes)
-            run = cls(path, stored, lock, episodes)
+            run = cls(path, settled, lock, episodes)
             run.warnings = () if guarded else (unguarded(path),)
             opened.pop_all()
         return run
@@ -116,6 +123,15 @@ class RunDirectory:
         """
         records = self.records()
         return {r.key for r in records if not (retry_errors and r.status == "error")}
+
+    def note_mixed(self) -> None:
+        """Note in ``run.yaml`` the settings that the coming episodes have otherwise.
+
+        Raises:
+            OutputError: It cannot be written; the old one is kept.
+        """
+        if self._mixed:
+            self.annotate(**{MIXED: {key: list(each) for key, each in self._mixed.items()}})
 
     def annotate(self, **values: Any) -> None:
         """Set keys of ``run.yaml`` that say how the run went; they must be free on resuming.

@@ -6,6 +6,7 @@ and to compare two. So a key that a later version adds cannot be overlooked.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -20,6 +21,9 @@ class FreeKey:
         compare: Whether two runs with other values may be compared and gated.
         by_suite: Whether parts of one run may have other values if they are of other suites.
         pool: Whether runs with other values are one run where the policy's seeds are pooled.
+        anyway: Whether ``--resume-anyway`` accepts another value: the run is then mixed, and every
+            table names both.
+        extends: Whether more tasks or trials of the same run may change it.
     """
 
     name: str
@@ -28,6 +32,8 @@ class FreeKey:
     compare: bool = False
     by_suite: bool = False
     pool: bool = False
+    anyway: bool = False
+    extends: bool = False
 
 
 KEYS = (
@@ -47,20 +53,36 @@ KEYS = (
     # Other keys tell what changes outcomes between versions; a note says which versions there were.
     FreeKey("versions.gridseval", resume=True, merge=True),
     # How much was run, and what was kept of it.
-    FreeKey("episodes", merge=True, compare=True),
-    FreeKey("record_actions", merge=True, compare=True),
+    FreeKey("episodes", merge=True, compare=True, extends=True),
+    FreeKey("record_actions", merge=True, compare=True, anyway=True),
     FreeKey("schema", merge=True, compare=True),
-    FreeKey("selection", merge=True, compare=True),
+    FreeKey("selection", merge=True, compare=True, extends=True),
     FreeKey("sequential", merge=True, compare=True),
     FreeKey("shard", merge=True),
     FreeKey("solvable", merge=True, compare=True),
-    FreeKey("tasks", merge=True, compare=True),
-    FreeKey("trials", merge=True, compare=True),
-    FreeKey("unavailable", merge=True, compare=True),
-    FreeKey("unavailable_because", merge=True, compare=True),
-    FreeKey("video", merge=True, compare=True),
+    FreeKey("tasks", merge=True, compare=True, extends=True),
+    FreeKey("trials", merge=True, compare=True, extends=True),
+    FreeKey("unavailable", merge=True, compare=True, extends=True),
+    FreeKey("unavailable_because", merge=True, compare=True, extends=True),
+    FreeKey("video", merge=True, compare=True, anyway=True),
     # Whose values the run has is written; the values themselves are compared.
     FreeKey("protocol", merge=True, compare=True),
+    # Where it is run, which may change an outcome now and then.
+    FreeKey("versions", anyway=True),
+    FreeKey("simulator.robosuite", anyway=True),  # these two say which version it is
+    FreeKey("simulator.mujoco", anyway=True),
+    FreeKey("renderer", anyway=True),
+    FreeKey("policy.torch", anyway=True),
+    FreeKey("policy.packages", anyway=True),
+    FreeKey("policy.arguments.device", anyway=True),
+    FreeKey("policy.arguments.threads", anyway=True),
+    FreeKey("policy.arguments.timeout_s", anyway=True),
+    FreeKey("policy.arguments.connect_s", anyway=True),
+    FreeKey("policy.server.harness_version", anyway=True),
+    FreeKey("policy.server.gridseval.description.torch", anyway=True),
+    FreeKey("policy.server.gridseval.description.packages", anyway=True),
+    FreeKey("policy.server.gridseval.description.arguments.device", anyway=True),
+    FreeKey("policy.server.gridseval.description.arguments.threads", anyway=True),
     # What is measured.
     FreeKey("policy", compare=True),
     FreeKey("replan", compare=True),
@@ -75,6 +97,13 @@ KEYS = (
 
 RESUME = tuple(key.name for key in KEYS if key.resume)
 COMPARE = tuple(key.name for key in KEYS if key.compare)
+ANYWAY = tuple(key.name for key in KEYS if key.anyway)
+EXTENDS = tuple(key.name for key in KEYS if key.extends)
+
+
+def is_below(key: str, names: Collection[str]) -> bool:
+    """Return whether a dotted key is one of some names, or stands below one."""
+    return any(key == name or key.startswith(f"{name}.") for name in names)
 
 
 def merge_keys(other_suite: bool, pool: bool) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""``run.yaml``: what is needed to repeat a run, and the check that a resumed run is the same."""
+"""``run.yaml``: what is needed to repeat a run, and how two differ."""
 
 from __future__ import annotations
 
@@ -12,59 +12,15 @@ from gridseval.config import read_yaml
 from gridseval.errors import OutputError, UsageError
 from gridseval.files import write_atomically
 from gridseval.moved import current_manifest, present_target
-from gridseval.plain_files import plain_yaml
+from gridseval.results.run.keys import is_below
 from gridseval.results.run.manifest_shape import check_manifest
-from gridseval.results.run.protocols import is_before_protocols, with_protocol
+from gridseval.results.run.same_content import renamed_keys
 
 ABSENT = "(absent)"
+MIXED = "mixed"
+"""Key of ``run.yaml``: the values that parts of a run had, by dotted key, in the order of use."""
 
 _SIMULATOR = "simulator"
-
-
-def settle_manifest(
-    path: Path, manifest: Mapping[str, Any], free_keys: Collection[str] = ()
-) -> dict[str, Any]:
-    """Store the manifest of a new run, or check that an existing one is the same.
-
-    Args:
-        path: The ``run.yaml``.
-        manifest: Nested mappings, lists and plain values.
-        free_keys: Dotted keys that may differ, each with all that is below it, e.g. ``"machine"``.
-
-    Returns:
-        The stored manifest; where free keys differ it keeps the values of the run's first start.
-
-    Raises:
-        OutputError: Another manifest is stored (shows each difference), or the file cannot be
-            read or written.
-    """
-    text = _to_yaml(manifest)
-    if not path.exists():
-        write_atomically(path, text)
-        return read_manifest(path)
-    stored = read_manifest(path)
-    # Through YAML and back, so that a tuple and the list it was stored as are the same.
-    given = plain_yaml(text)
-    differences = list(manifest_differences(_filled(stored, given), given, free_keys))
-    if differences:
-        shown = "".join(f"\n  {line}" for line in differences)
-        raise OutputError(
-            f"{path.parent} holds another run (stored -> given):{shown}",
-            "give the stored values to resume it, or another directory for a new run",
-        )
-    return stored
-
-
-def _filled(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored manifest with the values that earlier versions did not write."""
-    if not is_before_protocols(stored) or "env_seed" not in given:
-        return stored
-    filled = {**with_protocol(stored), "protocol": given.get("protocol")}
-    policy, later = stored.get("policy"), given.get("policy")
-    if isinstance(policy, Mapping) and isinstance(later, Mapping) and "untrained" in later:
-        # It follows from the checkpoint's hash and the seed, which are compared.
-        filled["policy"] = {"untrained": later["untrained"], **policy}
-    return filled
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -110,7 +66,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         OutputError: It cannot be written; the old one is kept.
     """
-    write_atomically(path, _to_yaml(manifest))
+    write_atomically(path, manifest_yaml(manifest))
 
 
 def manifest_differences(
@@ -120,13 +76,16 @@ def manifest_differences(
 
     Args:
         stored: Nested mappings of plain values.
-        given: As ``stored``. A run from before the simulator was recorded counts as one of pip's.
-        free_keys: Dotted keys to leave out, with all below them.
+        given: As ``stored``. A run from before the simulator was recorded counts as one of pip's;
+            a key of a mixed run has all its values.
+        free_keys: Dotted keys to leave out, with all below them, as are names of equal content.
     """
-    free_keys = (*free_keys, *([_SIMULATOR] if _unsaid_simulator(stored, given) else []))
-    before, after = _flat(stored), _flat(given)
+    free = (MIXED, *free_keys, *renamed_keys(stored, given))
+    if _unsaid_simulator(stored, given):
+        free = (*free, _SIMULATOR)
+    before, after = _flat_mixed(stored), _flat_mixed(given)
     for key in sorted(before | after):
-        if any(key == free or key.startswith(f"{free}.") for free in free_keys):
+        if is_below(key, free):
             continue
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if old != new:
@@ -142,17 +101,37 @@ def _unsaid_simulator(*manifests: Mapping[str, Any]) -> bool:
     return len(said) == 1 and isinstance(said[0], Mapping) and not said[0].get("foreign")
 
 
-def _to_yaml(manifest: Mapping[str, Any]) -> str:
+def manifest_yaml(manifest: Mapping[str, Any]) -> str:
+    """Return the text of a ``run.yaml``."""
     return yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Map dotted keys to their values' text: repr tells 1 from 1.0 and True, and nan equals nan."""
-    flat: dict[str, str] = {}
+def _flat_mixed(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the text of a manifest's values by dotted key; one that was mixed has all of them."""
+    flat = {key: repr(value) for key, value in flat_manifest(manifest).items()}
+    for key, values in mixed_values(manifest).items():
+        flat[key] = ", then ".join(map(shown_value, values))
+    return flat
+
+
+def mixed_values(manifest: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the values that parts of a resumed run had, by dotted key, in the order of use."""
+    mixed = manifest.get(MIXED)
+    return {str(key): tuple(values) for key, values in mixed.items()} if mixed else {}
+
+
+def shown_value(value: Any) -> str:
+    """Return a value's text: repr tells 1 from 1.0 and True, and nan equals nan."""
+    return ABSENT if value == ABSENT else repr(value)
+
+
+def flat_manifest(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a manifest's values by dotted key."""
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{name}.")
+            flat |= flat_manifest(value, f"{name}.")
         else:
-            flat[name] = repr(value)
+            flat[name] = value
     return flat

@@ -47,6 +47,7 @@ class _Shape:
     started: str | None = None
     stopped: Any = None
     notes: str | tuple[str, ...] | None = None
+    mixed: Mapping[str, tuple[Any, ...]] | None = None
     unavailable: Mapping[str, Mapping[str, int]] | None = None
     libero_plus: Any = None
     perturb: tuple[str, ...] | None = None

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gridseval.errors import UsageError
-from gridseval.results.run.keys import merge_keys
+from gridseval.results.run.keys import is_below, merge_keys
 from gridseval.results.run.manifest import manifest_differences
 from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.protocols import BEFORE_PROTOCOLS, with_protocol
@@ -76,7 +76,7 @@ def measured_differences(first: Run, second: Run) -> list[str]:
     return [
         line
         for line in manifest_differences(first.manifest, second.manifest)
-        if _is_below(line.partition(": ")[0], keys)
+        if is_below(line.partition(": ")[0], keys)
     ]
 
 
@@ -139,10 +139,6 @@ def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
     free = merge_keys(other_suite, pool)
     manifests = with_protocol(first.manifest), with_protocol(second.manifest)
     return list(manifest_differences(*manifests, free))
-
-
-def _is_below(key: str, prefixes: Collection[str]) -> bool:
-    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:

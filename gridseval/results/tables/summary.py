@@ -13,6 +13,7 @@ from typing import Any
 from gridseval.results.run.assets_note import measured_notes
 from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.run.suspicions import suspicion_notes
 from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
 from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
 
@@ -136,6 +137,7 @@ def _record_notes(counts: Tally, suites: Sequence[Row]) -> Iterator[str]:
         noun, enter = ("episode", "enters") if one else ("episodes", "enter")
         yield f"{counts.errors} {noun} ended in a technical error and {enter} no rate"
         yield from _error_notes(record for row in suites for record in row.records)
+    yield from suspicion_notes(record for row in suites for record in row.records)
     for row in suites:
         if len({record.task for record in row.records if record.success is not None}) > 1:
             yield _mean_note(row)

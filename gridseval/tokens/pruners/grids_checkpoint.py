@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
+from gridseval.array_files import read_npz
 from gridseval.errors import PolicyError
+from gridseval.plain_files import check_regular
 from gridseval.tokens.pruners.grids import GridSampler
 from gridseval.tokens.pruners.grids_orbax import read_orbax
 
@@ -47,14 +46,10 @@ def _read(path: Path) -> Mapping[str, Any]:
     if path.suffix != ".npz":
         raise PolicyError("GridS reads .safetensors and .npz files, and directories of orbax")
     try:
-        path.open("rb").close()
-        if not zipfile.is_zipfile(path):
-            raise PolicyError("cannot be read: it is not an .npz file")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        return read_npz(path)
     except OSError as error:
         raise PolicyError(f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise PolicyError(f"cannot be read: {error}") from error
 
 
@@ -63,7 +58,8 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
     from safetensors.torch import load_file
 
     try:
+        check_regular(path)
         found: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, MemoryError, SafetensorError) as error:
         raise PolicyError(f"cannot be read: {error}") from error
     return found

@@ -50,6 +50,12 @@ def _spin() -> None:
         pass
 
 
+def _work(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
 BAD = {
     "fine": lambda: None,
     "raise": _raise,
@@ -62,9 +68,14 @@ BAD = {
     "misuse": _misuse,
     "hang up": _hang_up,
     "babble": _babble,
+    "work": lambda: _work(4.0),
 }
 TRIALS = list(BAD)
 """What happens in the reset of which trial; in a step, actions[0] is the trial."""
+
+
+COMPILES = (7, 8)
+"""Tasks whose reset compiles; nothing happens then but what the trial says."""
 
 
 class FakeEnv:
@@ -90,6 +101,9 @@ class FakeEnv:
         self._value = int(first)
         over = self._steps >= (self._settings.max_steps or 10)
         return self._look(), 0.0, False, over, self._info()
+
+    def is_compiled(self, task: int, trial: int) -> bool:
+        return task not in COMPILES
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,0 +1,86 @@
+"""A client's connection on which no frame may take for ever, and no flood is answered for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+
+
+def connection_class(frame_s: float) -> type[ServerConnection]:
+    """Return the class of connections whose clients must send each frame within a time.
+
+    A client may be silent between its requests as long as it likes. But one that begins a frame
+    makes the server keep what has come of it, so it must end it.
+
+    Args:
+        frame_s: Seconds from a frame's first bytes to its last, and from a message's first
+            fragment to its last.
+    """
+    from websockets.asyncio.server import ServerConnection
+    from websockets.frames import DATA_OPCODES, Frame
+
+    class WatchedConnection(ServerConnection):
+        given_up: str = ""
+        """Why the connection was cut, for the log; empty if it was not."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._fragmented = self._whole = False
+            self._timer: asyncio.TimerHandle | None = None
+
+        def process_event(self, event: Any) -> None:
+            self._whole = True
+            if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+                self._fragmented = not event.fin
+                if event.fin:
+                    self._watch(False)  # the next message has its own time
+            super().process_event(event)
+
+        def data_received(self, data: bytes) -> None:
+            self._whole = False
+            super().data_received(data)
+            begun = bool(self.protocol.reader.buffer) or not self._whole
+            self._watch(self._fragmented or begun)
+
+        def send_data(self) -> None:
+            # asyncio warns in the log of every write after a connection is lost, and a flood of
+            # pings may have come before: one write for all of their answers.
+            parts = self.protocol.data_to_send()
+            if self.transport.is_closing():
+                return
+            if data := b"".join(parts):
+                self.transport.write(data)
+            if b"" in parts and not self.transport.is_closing():
+                self.transport.write_eof()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._watch(False)
+            super().connection_lost(exc)
+
+        def _watch(self, partial: bool) -> None:
+            """Start the time of a frame that is not whole, or end it."""
+            if not partial:
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = None
+            elif self._timer is None:
+                self._timer = self.loop.call_later(frame_s, self._give_up)
+
+        def _give_up(self) -> None:
+            self._timer = None
+            if not self.transport.is_reading():  # the server itself has more than it can answer
+                self._watch(True)
+                return
+            self.given_up = f"a frame was not whole within {frame_s:g} s"
+            self.transport.abort()
+
+    return WatchedConnection
+
+
+def why_given_up(connection: ServerConnection) -> str:
+    """Return why the server cut a connection, for the end of a line; empty if it did not."""
+    given_up = getattr(connection, "given_up", "")
+    return f", refused: {given_up}" if given_up else ""
