@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import fft, integrate, signal
 
-from gridseval.motion import (
-    FIGURES,
+from gridseval.motion import FIGURES
+from gridseval.motion.figures import (
     log_dimensionless_jerk,
     path_length,
     reversals,

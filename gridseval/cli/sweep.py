@@ -37,12 +37,9 @@ def command(out: Path, plot: Path | None, words: tuple[str, ...]) -> int:
     resumes, and more values extend the sweep.
 
     \b
-    gridseval sweep run --suite libero_object --policy oracle \\
-        --delay 0,1,2,4,8,16 --out sweeps/delay
-    gridseval sweep run --suite libero_goal --ckpt nano/dense \\
-        --policy-arg pruner=fastv --policy-arg k=4,16,64 --out sweeps/k
-    gridseval sweep run --suite libero_10 --policy oracle \\
-        --perturb camera:0..5 --out sweeps/camera
+    gridseval sweep run --suite libero_10 --policy oracle --delay 0,4,8 --out d
+    gridseval sweep run --suite libero_10 --ckpt n --policy-arg k=4,16 --out k
+    gridseval sweep run --suite libero_10 --ckpt n --perturb light:0..5 --out l
 
     table and report draw sweeps, several in one plot:
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gridseval.envs.scene import CONTROL_HZ, Float
 from gridseval.envs.simulation import Simulation
-from gridseval.motion import (
+from gridseval.motion.figures import (
     log_dimensionless_jerk,
     path_length,
     reversals,

@@ -96,7 +96,7 @@ def reversals(positions: Float, hz: float) -> int:
 
 
 def toggles(commands: NDArray[np.floating]) -> int:
-    """Return how often the gripper is told to open instead of to close, or the reverse.
+    """Return how often the gripper's command changes between opening and closing.
 
     Args:
         commands: float (T,): of each action; below 0 opens, above 0 closes, 0 changes nothing.

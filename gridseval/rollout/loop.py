@@ -19,7 +19,7 @@ from gridseval.envs.pool.pool import Pool
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
-from gridseval.motion import motion_of_actions
+from gridseval.motion.figures import motion_of_actions
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
 from gridseval.rollout.episode_queue import EpisodeQueue

@@ -114,7 +114,7 @@ class Schedule:
         return planned
 
     def _waiting(self, steps: int) -> list[Actions]:
-        """Return what the arm does in so many steps without a new answer."""
+        """Return what the arm does in a number of steps without a new answer."""
         at_hand = list(self._rest[:steps])
         last = at_hand[-1] if at_hand else self._last
         late = last.copy()

@@ -36,7 +36,7 @@ class RecordedPoint:
     Attributes:
         values: One per axis.
         run: Its run directory, relative to the sweep's.
-        state: ``"waiting"``, ``"done"``, ``"errors"`` (some episodes ended so) or ``"broken"``.
+        state: ``"waiting"``, ``"done"``, ``"errors"`` (some episodes had one) or ``"broken"``.
         reason: Why it is broken.
     """
 

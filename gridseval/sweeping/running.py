@@ -33,7 +33,7 @@ def sweep(
     command: str,
     progress: SweepProgress,
 ) -> SweepRecord:
-    """Run every point into a folder of its own below ``out``, and note what became of it.
+    """Run every point into a folder below ``out``, and note what became of it.
 
     The loaded policy and compiled scenes are kept from one point to the next where they are the
     same. The same call goes on after an interruption; more values of the same options extend a

@@ -30,7 +30,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             )
             for trial in range(10)
         ]
-        return write_run(tmp_path / name, records, MANIFEST | changed)
+        return write_run(tmp_path / name, records, MANIFEST | {"trials": 10} | changed)
 
     return make
 

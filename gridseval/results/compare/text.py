@@ -38,6 +38,7 @@ def compare_json(comparison: Comparison) -> str:
         schema, identical
         first, second   label, paths
         settings        list of lines "key: first -> second" for what differs in run.yaml
+        notes           list of sentences: what a reader must know of the two runs
         pairs           both, lost (solved by the first only), won, neither: of episodes that are
                         counted in both
         difference      estimate, lower, upper (95 %), or null
@@ -60,6 +61,7 @@ def compare_json(comparison: Comparison) -> str:
             for name, run in (("first", c.first), ("second", c.second))
         },
         "settings": list(c.settings),
+        "notes": list(_notes(c)),
         "pairs": vars(c.counts),
         "difference": vars(c.difference) if c.difference else None,
         "p_value": c.p_value,
@@ -81,7 +83,7 @@ def compare_json(comparison: Comparison) -> str:
 def describe_comparison(comparison: Comparison) -> Document:
     """Return what changed: rates, tasks, flipped episodes, and where trajectories part."""
     if comparison.identical:
-        return Document(_identical(comparison), (), tuple(_notes(comparison)))
+        return Document(_identical(comparison), (), (*_notes(comparison), *_settings(comparison)))
     sections = [
         _rates(comparison),
         _tasks(comparison),
@@ -91,7 +93,12 @@ def describe_comparison(comparison: Comparison) -> Document:
     return Document(
         title=f"A = {comparison.first.label}, B = {comparison.second.label}",
         sections=tuple(section for section in sections if section is not None),
-        notes=(*_verdict(comparison), *_trajectories(comparison), *_notes(comparison)),
+        notes=(
+            *_verdict(comparison),
+            *_trajectories(comparison),
+            *_notes(comparison),
+            *_settings(comparison),
+        ),
     )
 
 
@@ -221,6 +228,9 @@ def _notes(c: Comparison) -> Iterator[str]:
     for name, run in (("A", c.first), ("B", c.second)):
         yield from run.notes
         yield from (f"simulator of {name}: {each}" for each in foreign_packages_of(run.manifest))
+
+
+def _settings(c: Comparison) -> Iterator[str]:
     if c.settings:
         yield "settings that differ (A -> B):"
         yield from (f"  {line}" for line in c.settings)

@@ -65,7 +65,7 @@ def fit_logistic(values: Sequence[float], successes: Sequence[bool]) -> Logistic
             return None
         weights = weights + change
         if not np.isfinite(weights).all() or np.abs(weights).max() > _LARGEST:
-            return None  # separated: the likelihood grows for ever
+            return None  # separated: the likelihood has no maximum
         if np.abs(change).max() < 1e-10:
             break
     else:
