@@ -27,19 +27,32 @@ if TYPE_CHECKING:
     help="How to print the comparison.",
 )
 @click.option(
+    "--list",
+    "listed",
+    type=click.Choice(["lost", "won", "flipped", "both", "neither"]),
+    metavar="WHICH",
+    help="Print only TASK:TRIAL of lost, won, flipped, both, neither.",
+)
+@click.option(
     "--video",
     type=FilePath(),
     metavar="FILE",
     help="Write a flipped episode of both runs side by side.",
 )
 @click.option("--force", is_flag=True, help="Compare runs with different assets.")
-def command(first: str, second: str, form: str, video: Path | None, force: bool) -> None:
+def command(
+    first: str, second: str, form: str, listed: str | None, video: Path | None, force: bool
+) -> None:
     """Show what changed from run A to run B of the same suites.
 
     Prints rates with a paired test, rates per task, and the episodes that
     flipped. If both runs recorded actions (--record-actions), it also prints
     the step at which their trajectories part.
-    """
+
+    \b
+    gridseval compare runs/a runs/b --list lost > lost.txt
+    gridseval run --suite libero_goal --policy oracle --episodes lost.txt
+    """  # noqa: D301
     from gridseval.output_files import check_outputs
     from gridseval.results.compare import text as compare_text
     from gridseval.results.compare.flips import compare_runs
@@ -50,6 +63,11 @@ def command(first: str, second: str, form: str, video: Path | None, force: bool)
     runs = with_distinct_labels([read_run(first), read_run(second)])
     comparison = compare_runs(*runs)
     check_same_models(runs, force)  # the settings name the assets of both
+    if listed is not None:
+        several = len(comparison.suites) > 1
+        for suite, task, trial in comparison.listed(listed):
+            click.echo(f"{suite}:{task}:{trial}" if several else f"{task}:{trial}")
+        return
     render = {
         "text": compare_text.compare_text,
         "md": compare_text.compare_markdown,

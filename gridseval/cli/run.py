@@ -50,7 +50,13 @@ _machine = section_option(MACHINE)
 @click.command(name="run", cls=SectionedCommand, context_settings=HELP)
 @suite_option()
 @tasks_option()
-@_episodes("--trials", type=int, metavar="N", help="Trials per task  [default: 50; LIBERO-Plus: 1]")
+@_episodes(
+    "--trials",
+    type=Text(),
+    metavar="N",
+    help="N, or which: 0-9,20-29  [default: 50; LIBERO-Plus: 1]",
+)
+@_episodes("--episodes", type=FilePath(), metavar="FILE", help="Lines TASK:TRIAL, in their place.")
 @_episodes(
     "--starts",
     type=Text(),

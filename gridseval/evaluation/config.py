@@ -21,7 +21,9 @@ class RunConfig:
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
         level: Levels of LIBERO-Plus and ranges joined by commas, or ``None`` for all.
         sample: How many of those tasks to draw, by dimension and level, or ``None`` for all.
-        trials: Trials per task, or ``None`` for the suite's.
+        trials: How many trials per task, or which, such as ``"0-9,20-29"``; ``None`` for the
+            suite's.
+        episodes: File that lists episodes, in place of tasks and trials; ``None`` without.
         starts: ``"stored"``, ``"fresh"``, ``"fresh:N"`` for N fresh starts per task, or ``None``
             for the policy's or stored ones.
         policy: Registered name, ``module:Class``, ``file.py:Class``, or ``None`` to tell the kind
@@ -67,7 +69,8 @@ class RunConfig:
     dimension: str | None = None
     level: str | None = None
     sample: int | None = None
-    trials: int | None = None
+    trials: int | str | None = None
+    episodes: Path | None = None
     starts: str | None = None
     policy: str | None = None
     checkpoint: str | None = None

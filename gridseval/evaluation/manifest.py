@@ -29,7 +29,8 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         "schema": MANIFEST_SCHEMA,
         "suite": prepared.suite.name,
         "tasks": [task.index for task in prepared.tasks],
-        "trials": prepared.trials,
+        "trials": prepared.selected.trials,
+        **prepared.selected.manifest,
         # Runs from before there were fresh starts do not say where theirs started.
         **({} if prepared.starts == "stored" else {"starts": prepared.starts}),
         "episodes": len(prepared.episodes),

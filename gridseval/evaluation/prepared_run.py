@@ -18,6 +18,7 @@ from gridseval.evaluation.conditions import (
     policy_seed,
 )
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.episode_choice import EpisodeChoice, with_listed_tasks
 from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
@@ -36,7 +37,7 @@ class PreparedRun:
     Attributes:
         config: What was asked for.
         chosen: The tasks, and what is perturbed in them.
-        trials: Trials per task.
+        selected: Which trials, or which episodes.
         starts: What trials number: stored initial states, or fresh starts.
         episodes: All episodes, in order: task by task, or trial by trial with a rule.
         loaded: The policy.
@@ -54,7 +55,7 @@ class PreparedRun:
 
     config: RunConfig
     chosen: TaskSelection
-    trials: int
+    selected: EpisodeChoice
     starts: Starts
     episodes: tuple[Episode, ...]
     loaded: LoadedPolicy
@@ -148,13 +149,14 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
             LIBERO's would simulate.
         PolicyError: The checkpoint cannot be loaded.
     """
+    config, listed = with_listed_tasks(config)
     chosen = choose(config)
     suite, tasks = chosen.suite, chosen.tasks
-    asked, trials = starts_of(config, suite)
+    asked, selected = starts_of(config, suite, listed)
     rule = stopping_rule(config)
     # Recorded actions may be of fresh starts, which only loading them tells.
     likely: Starts = "fresh" if config.policy == "replay" or not suite.has_states else "stored"
-    episodes = list_episodes(suite, tasks, trials, asked or likely)
+    episodes = selected.of(list_episodes(suite, tasks, selected.trials, asked or likely))
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
     workers, fewer = _checked_numbers(config)
@@ -163,7 +165,7 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     assets = find_assets(config.assets)
     loaded = _loaded(config, sharing)
     starts = agreed_starts(asked, loaded.needs, suite)
-    list_episodes(suite, tasks, trials, starts)  # refuses what it cannot have
+    list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
     timing = timing_of(
         config, episodes, conditions.policy_seed, conditions.max_steps, loaded.needs.actions
@@ -176,7 +178,7 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     return PreparedRun(
         config=config,
         chosen=chosen,
-        trials=trials,
+        selected=selected,
         starts=starts,
         episodes=episodes,
         loaded=loaded,

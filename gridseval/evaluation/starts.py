@@ -6,18 +6,22 @@ import re
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.episode_choice import EpisodeChoice, parse_trials
 from gridseval.policies import EnvironmentNeeds
 from gridseval.suites import STARTS, Starts, Suite
 
 _FORM = re.compile(r"(?P<kind>[^:]*)(?::(?P<count>[0-9]{1,9}))?")
 
 
-def starts_of(config: RunConfig, suite: Suite) -> tuple[Starts | None, int]:
-    """Return what ``--starts`` asks for, and how many trials each task has.
+def starts_of(
+    config: RunConfig, suite: Suite, listed: EpisodeChoice | None = None
+) -> tuple[Starts | None, EpisodeChoice]:
+    """Return what ``--starts`` asks for, and which episodes each task has.
 
     Args:
         config: Its ``starts`` is ``"stored"``, ``"fresh"`` or ``"fresh:N"``.
         suite: Says how many trials there are by default.
+        listed: The episodes that a file lists, if one is given.
 
     Returns:
         ``None`` where the option is not given.
@@ -25,9 +29,10 @@ def starts_of(config: RunConfig, suite: Suite) -> tuple[Starts | None, int]:
     Raises:
         UsageError: The text has another form, or counts otherwise than ``--trials``.
     """
-    trials = suite.trials if config.trials is None else config.trials
+    asked = suite.trials if config.trials is None else config.trials
+    choice = listed or parse_trials(asked)
     if config.starts is None:
-        return None, trials
+        return None, choice
     match = _FORM.fullmatch(config.starts)
     kind = next((kind for kind in STARTS if match and match["kind"] == kind), None)
     count = match["count"] if match else None
@@ -35,13 +40,17 @@ def starts_of(config: RunConfig, suite: Suite) -> tuple[Starts | None, int]:
         near = did_you_mean(config.starts[:60], STARTS) or "write stored, fresh or fresh:N"
         raise UsageError(f"--starts {config.starts[:60]!r} is not a kind of start", near)
     if count is None:
-        return kind, trials
-    if config.trials not in (None, int(count)):
+        return kind, choice
+    if listed is not None or (config.trials is not None and choice != EpisodeChoice(int(count))):
         raise UsageError(
-            f"--starts {config.starts} and --trials {config.trials} ask for different numbers",
-            "leave --trials out",
+            f"--starts {config.starts} and {_other(config)} ask for different numbers",
+            f"write --starts {kind}",
         )
-    return kind, int(count)
+    return kind, EpisodeChoice(int(count))
+
+
+def _other(config: RunConfig) -> str:
+    return f"--trials {config.trials}" if config.episodes is None else "--episodes"
 
 
 def agreed_starts(asked: Starts | None, needs: EnvironmentNeeds, suite: Suite) -> Starts:

@@ -24,6 +24,16 @@ from gridseval.results.tables.summary import Row, summarise
 _SAYS_NOTHING = ("command", "machine", "started", "timeout_s", "workers", "schema")
 
 
+LISTS: Mapping[str, frozenset[tuple[bool | None, bool | None]]] = {
+    "lost": frozenset({(True, False)}),
+    "won": frozenset({(False, True)}),
+    "flipped": frozenset({(True, False), (False, True)}),
+    "both": frozenset({(True, True)}),
+    "neither": frozenset({(False, False)}),
+}
+"""What episodes may be listed by: outcomes in the first and in the second run; errors in none."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """An episode that is in both runs.
@@ -103,6 +113,19 @@ class Comparison:
     def flips(self) -> tuple[Pair, ...]:
         """Episodes that one run solved and the other failed."""
         return tuple(pair for pair in self.pairs if pair.flipped)
+
+    def listed(self, which: str) -> tuple[EpisodeKey, ...]:
+        """Return the episodes of one outcome, in order.
+
+        Args:
+            which: One of :data:`LISTS`.
+        """
+        wanted = LISTS[which]
+        return tuple(
+            pair.first.key
+            for pair in self.pairs
+            if (pair.first.success, pair.second.success) in wanted
+        )
 
     @property
     def identical(self) -> bool:

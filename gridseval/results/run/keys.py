@@ -62,6 +62,7 @@ KEYS = (
     FreeKey("solvable", merge=True, compare=True),
     FreeKey("tasks", merge=True, compare=True, extends=True),
     FreeKey("trials", merge=True, compare=True, extends=True),
+    FreeKey("selected", merge=True, compare=True, extends=True),
     FreeKey("unavailable", merge=True, compare=True, extends=True),
     FreeKey("unavailable_because", merge=True, compare=True, extends=True),
     FreeKey("video", merge=True, compare=True, anyway=True),

@@ -22,6 +22,7 @@ class _Shape:
     suite: str | None = None
     tasks: tuple[int, ...] | None = None
     trials: int | None = None
+    selected: Mapping[str, Any] | None = None
     starts: str | None = None
     episodes: int | None = None
     seed: int | None = None

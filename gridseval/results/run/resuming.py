@@ -164,7 +164,10 @@ def _extended(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str,
     tasks, trials = ([each.get(key) for each in (stored, given)] for key in ("tasks", "trials"))
     if not (all(isinstance(each, list) for each in tasks) and all(type(n) is int for n in trials)):
         return ()
-    return EXTENDS if set(tasks[0]) <= set(tasks[1]) and trials[0] <= trials[1] else ()
+    # All of a task's first trials hold any choice of fewer; two choices are two runs.
+    chosen = [each.get("selected") for each in (stored, given)]
+    more = set(tasks[0] or ()) <= set(tasks[1] or ()) and trials[0] <= trials[1]
+    return EXTENDS if more and chosen[1] in (None, chosen[0]) else ()
 
 
 def _with_more(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
