@@ -1,4 +1,4 @@
-"""Processes that were forked after EGL was used: drawing in them hangs for ever.
+"""Processes that were forked after EGL was used: drawing in them never ends.
 
 EGL's connection to the driver is the process's that opened it. MuJoCo keeps it in its module, which
 a forked child inherits; so the process that used it is noted there.
@@ -30,8 +30,8 @@ def check_not_forked() -> None:
     user = getattr(sys.modules.get("mujoco.egl"), _USER, None)
     if user not in (None, os.getpid()):
         raise MachineError(
-            f"process {os.getpid()} was forked from process {user} after that had used EGL, and "
-            "would hang for ever when it draws",
+            f"process {os.getpid()} was forked from process {user} after that had used EGL, so "
+            "that drawing would never end",
             'AsyncVectorEnv(..., context="spawn"), or gymnasium.make_vec without '
             "vectorization_mode, which starts fresh processes",
         )
