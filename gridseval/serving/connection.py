@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,15 +73,7 @@ def connection_class(frame_s: float) -> type[ServerConnection]:
             self._clock.set(self._fragmented or begun)
 
         def send_data(self) -> None:
-            # asyncio warns in the log of every write after a connection is lost, and a flood of
-            # pings may have come before: one write for all of their answers.
-            parts = self.protocol.data_to_send()
-            if self.transport.is_closing():
-                return
-            if data := b"".join(parts):
-                self.transport.write(data)
-            if b"" in parts and not self.transport.is_closing():
-                self.transport.write_eof()
+            _send(self.protocol.data_to_send(), self.transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._clock.set(False)
@@ -95,6 +87,20 @@ def connection_class(frame_s: float) -> type[ServerConnection]:
             self.transport.abort()
 
     return WatchedConnection
+
+
+def _send(parts: Sequence[bytes], transport: asyncio.Transport) -> None:
+    """Write what a connection has to send; an empty part ends it.
+
+    asyncio warns in the log of every write after a connection is lost, and a flood of pings may
+    have come before: so all of their answers are one write.
+    """
+    if transport.is_closing():
+        return
+    if data := b"".join(parts):
+        transport.write(data)
+    if b"" in parts and not transport.is_closing():
+        transport.write_eof()
 
 
 def why_given_up(connection: ServerConnection) -> str:
