@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from gridseval.rollout.answer_limit import AnswerLimit
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
 
@@ -33,6 +34,7 @@ class RolloutPlan:
         scene: Tells for an episode which compiled model it needs: by default its task's.
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
         flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
+        limit: How long the policy may take for an answer; ``None`` for any time.
     """
 
     replan: int | None = None
@@ -40,3 +42,4 @@ class RolloutPlan:
     spread: bool = False
     scene: Callable[[Episode], Hashable] = own_scene
     flops: Callable[[TokenTrace], float] | None = None
+    limit: AnswerLimit | None = None
