@@ -23,13 +23,16 @@ class GridsevalError(Exception):
     """Something a user can cause and mend.
 
     Args:
-        message: What is wrong, naming the thing and the reason.
+        message: What is wrong, naming the thing and the reason. Another such error stands for its
+            message and hint: Gymnasium's vector environments raise copies made that way.
         hint: The next step, or ``None``.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str | GridsevalError, hint: str | None = None) -> None:
+        if isinstance(message, GridsevalError):
+            message, hint = message.message, message.hint if hint is None else hint
         super().__init__(message, hint)
         self.message = message
         self.hint = hint

@@ -51,7 +51,7 @@ def classes_of(path: str) -> list[str]:
 def import_fault(error: BaseException) -> MachineError | None:
     """Return what to tell of an error that a dependency raised while it was imported.
 
-    Whatever it raised, and wherever gridseval imports it: the machine is at fault, not gridseval.
+    Of any kind, and raised at any import in gridseval: the machine is at fault, not gridseval.
 
     Args:
         error: An error that was caught.

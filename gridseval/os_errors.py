@@ -41,7 +41,8 @@ def os_errors(
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)  # numpy's own errors have no strerror
+        # Errors of numpy's and pyarrow's own have no strerror, and some have several lines.
+        reason = error.strerror or " ".join(str(error).split())
         file = error.filename  # a number for an open file
         if isinstance(file, (str, os.PathLike)) and os.fspath(file) not in f"{message}: {reason}":
             reason = f"{reason}: {os.fspath(file)}"

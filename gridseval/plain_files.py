@@ -33,7 +33,7 @@ def check_regular(path: Path) -> None:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no regular file.
+        ValueError: It is not a regular file.
     """
     read_regular_part(path, 0)
 
@@ -43,7 +43,7 @@ def read_regular_part(path: Path, most_bytes: int) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no regular file.
+        ValueError: It is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
@@ -57,7 +57,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no regular file, or larger.
+        ValueError: It is not a regular file, or larger.
     """
     content = read_regular_part(path, most_bytes + 1)
     if len(content) > most_bytes:
@@ -107,7 +107,7 @@ def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no regular file, too large, not JSON, or nested too deeply.
+        ValueError: It is not a regular file, too large, not JSON, or nested too deeply.
     """
     return plain_json(read_regular(path, most_bytes))
 

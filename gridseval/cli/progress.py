@@ -7,11 +7,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
 if TYPE_CHECKING:
+    from gridseval.errors import GridsevalError
     from gridseval.evaluation.prepared_run import PreparedRun
     from gridseval.results import EpisodeRecord
 
@@ -71,6 +72,10 @@ class ProgressBar:
         self._bar.set_postfix_str(self._running.text(), refresh=False)
         self._bar.update()
 
+    def on_stuck(self, error: GridsevalError) -> None:
+        """End the process: nothing in it can be interrupted."""
+        _end_process(error)
+
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:
@@ -118,6 +123,10 @@ class ProgressLines:
         self._unsaid = True
         if self._clock() - self._written_s >= LINE_EVERY_S:
             self._say()
+
+    def on_stuck(self, error: GridsevalError) -> None:
+        """End the process: nothing in it can be interrupted."""
+        _end_process(error)
 
     def close(self) -> None:
         """Say what has not been said yet."""
@@ -193,6 +202,12 @@ def duration(seconds: float) -> str:
 def _warn(prepared: PreparedRun) -> None:
     for warning in prepared.warnings:
         click.echo(f"gridseval: warning: {warning}", err=True)
+
+
+def _end_process(error: GridsevalError) -> NoReturn:
+    # Workers end with this process, and what is in files is whole.
+    click.echo(f"gridseval: {error.message}\n  {error.hint}", err=True)
+    os._exit(error.exit_code)
 
 
 def _to_standard_error(line: str) -> None:

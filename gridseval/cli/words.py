@@ -15,7 +15,7 @@ def check_words(words: Iterable[str]) -> None:
     """Refuse words that hold what no file name and no file of a run can hold.
 
     Raises:
-        UsageError: One holds a zero character, or half of a character. Bytes that are no UTF-8 may
+        UsageError: One holds a zero character, or half of a character. Bytes that are not UTF-8 may
             be parts of a file's name; they come as U+DC80 to U+DCFF.
     """
     for number, word in enumerate(words, start=1):

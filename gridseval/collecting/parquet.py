@@ -56,8 +56,8 @@ def check_table(path: Path) -> None:
 
     Raises:
         OSError: It cannot be read.
-        ArrowException: It is no parquet file.
-        ValueError: It is no regular file, or claims more than a dataset's file has.
+        ArrowException: It is not a parquet file.
+        ValueError: It is not a regular file, or claims more than a dataset's file has.
     """
     check_regular(path)
     with pyarrow().parquet.ParquetFile(path) as file:

@@ -2,7 +2,7 @@
 
 ``gymnasium.vector.AsyncVectorEnv`` reads observations from shared memory once, as views of arrays.
 There is no view of a text, so the instruction that it read before the first reset, ``"aaa…"``,
-would be what policies get for ever. Here the view is an object that reads when it is copied.
+would be what policies get from then on. Here the view is an object that reads when it is copied.
 """
 
 from __future__ import annotations

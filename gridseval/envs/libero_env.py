@@ -25,7 +25,7 @@ from gridseval.envs.motion_log import MotionLog
 from gridseval.envs.privileged import privileged_state
 from gridseval.envs.proprioception import PROPRIOCEPTION
 from gridseval.envs.rendering.backend import backend_for
-from gridseval.envs.rendering.forks import note_egl
+from gridseval.envs.rendering.forks import note_drawing
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.envs.scene_cache import RunningEpisode, SceneCache
 from gridseval.envs.simulation import Simulation
@@ -100,7 +100,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.render_mode = checked_mode(render_mode)
         self._seed, self._keys = config.seed, config.observations
         draws = bool(set(self._keys) & set(CAMERAS)) or render_mode is not None
-        note_egl()
+        note_drawing()
         backend = backend_for(config.backend, draws)
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
         self._running: RunningEpisode | None = None

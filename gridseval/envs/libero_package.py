@@ -109,7 +109,7 @@ def without_device_variables() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _importing(package: str) -> Iterator[None]:
-    """Turn whatever a package raises while it is imported into a fault of the machine."""
+    """Turn all that a package raises while it is imported into a fault of the machine."""
     try:
         yield
     except MachineError:

@@ -145,8 +145,8 @@ class SceneCache:
         """Return a task's renderer, making it and the OpenGL context if need be.
 
         Raises:
-            MachineError: No OpenGL back end works here, or this process was forked after EGL was
-                used.
+            MachineError: No OpenGL back end works here, or this process was forked after OpenGL
+                was used.
         """
         check_not_forked()
         if self._context is None:

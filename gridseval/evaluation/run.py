@@ -14,6 +14,7 @@ from gridseval.errors import OutputError
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
 from gridseval.evaluation.extension import Extension, NoExtension
+from gridseval.evaluation.limits import answer_limit
 from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
@@ -122,6 +123,7 @@ def _run(
     sharing: Sharing,
 ) -> None:
     mapping = prepared.loaded.mapping
+    limit = answer_limit(prepared, run, progress)
     recorder = VideoRecorder(prepared.suite, run.path / VIDEOS, prepared.choice, mapping)
     traces = TraceRecorder(run.path / TRACES, mapping)
     # A chunk may be longer than an episode; the environment takes no more steps than one has.
@@ -133,6 +135,7 @@ def _run(
         scene=prepared.chosen.scene,
         flops=prepared.loaded.flops,
         timing=prepared.timing.timing,
+        limit=limit,
     )
     workers = min(prepared.workers, len(episodes))
     live = LiveTables(lambda: write_tables(run))

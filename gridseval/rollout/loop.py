@@ -6,6 +6,7 @@ the progress bar follow the episodes as listeners.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from gridseval.foreign_text import one_line
 from gridseval.motion.figures import motion_of_actions
 from gridseval.observations import stacked
 from gridseval.policies import CheckedChunk, Policy, check_chunk
+from gridseval.rollout.answer_limit import OverdueError
 from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
@@ -226,12 +228,18 @@ class _Rollout:
             for reply, attempt in zip(replies, attempts, strict=True)
             if attempt.queries == 0
         ]
+        limit = self._plan.limit
         try:
-            if fresh:
-                self._policy.reset([slot for slot, _ in fresh], [episode for _, episode in fresh])
-            chunk = self._policy.act(_batch(replies, attempts))
+            with contextlib.nullcontext() if limit is None else limit.watching():
+                if fresh:
+                    slots, episodes = zip(*fresh, strict=True)
+                    self._policy.reset(list(slots), list(episodes))
+                chunk = self._policy.act(_batch(replies, attempts))
         except GridsevalError:
             raise
+        except OverdueError as error:
+            assert limit is not None
+            raise overdue(self._policy, limit.seconds, _where(attempts)) from error
         except (Exception, SystemExit) as error:
             name = type(self._policy).__name__
             raise PolicyError(
@@ -242,6 +250,14 @@ class _Rollout:
             return check_chunk(chunk, len(replies))
         except PolicyError as error:
             raise PolicyError(f"{error.message}, at {_where(attempts)}", error.hint) from error
+
+
+def overdue(policy: Policy, seconds: float, where: str) -> PolicyError:
+    """Return what to say of a policy that has not answered in time."""
+    return PolicyError(
+        f"the policy {type(policy).__name__} did not answer within {seconds:g} s at {where}",
+        "finished episodes are kept; a longer --timeout gives it more time, inf any",
+    )
 
 
 def _where(attempts: Sequence[_Attempt]) -> str:

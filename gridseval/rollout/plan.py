@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from gridseval.rollout.answer_limit import AnswerLimit
 from gridseval.rollout.timing import Timing
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
@@ -35,6 +36,7 @@ class RolloutPlan:
         record_every: Tells for an episode which steps' images listeners get: every n-th, 0 none.
         flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
         timing: Whether the world goes on while the policy thinks, and how.
+        limit: How long the policy may take for an answer; ``None`` for any time.
     """
 
     replan: int | None = None
@@ -43,3 +45,4 @@ class RolloutPlan:
     scene: Callable[[Episode], Hashable] = own_scene
     flops: Callable[[TokenTrace], float] | None = None
     timing: Timing = field(default_factory=Timing)
+    limit: AnswerLimit | None = None

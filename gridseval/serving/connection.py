@@ -1,12 +1,39 @@
-"""A client's connection on which no frame may take for ever, and no flood is answered for ever."""
+"""A client's connection on which every frame must end in time, and floods cost little."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
+
+
+class FrameClock:
+    """The time of a frame that has begun and is not whole.
+
+    Args:
+        frame_s: Seconds that it may take.
+        overdue: Called when they are over.
+    """
+
+    def __init__(self, frame_s: float, overdue: Callable[[], None]) -> None:
+        self._frame_s, self._overdue = frame_s, overdue
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, begun: bool) -> None:
+        """Start it, unless it runs, or end it."""
+        if not begun and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        elif begun and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._frame_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._overdue()
 
 
 def connection_class(frame_s: float) -> type[ServerConnection]:
@@ -29,55 +56,51 @@ def connection_class(frame_s: float) -> type[ServerConnection]:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             self._fragmented = self._whole = False
-            self._timer: asyncio.TimerHandle | None = None
+            self._clock = FrameClock(frame_s, self._give_up)
 
         def process_event(self, event: Any) -> None:
             self._whole = True
             if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
                 self._fragmented = not event.fin
                 if event.fin:
-                    self._watch(False)  # the next message has its own time
+                    self._clock.set(False)  # the next message has its own time
             super().process_event(event)
 
         def data_received(self, data: bytes) -> None:
             self._whole = False
             super().data_received(data)
             begun = bool(self.protocol.reader.buffer) or not self._whole
-            self._watch(self._fragmented or begun)
+            self._clock.set(self._fragmented or begun)
 
         def send_data(self) -> None:
-            # asyncio warns in the log of every write after a connection is lost, and a flood of
-            # pings may have come before: one write for all of their answers.
-            parts = self.protocol.data_to_send()
-            if self.transport.is_closing():
-                return
-            if data := b"".join(parts):
-                self.transport.write(data)
-            if b"" in parts and not self.transport.is_closing():
-                self.transport.write_eof()
+            _send(self.protocol.data_to_send(), self.transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._watch(False)
+            self._clock.set(False)
             super().connection_lost(exc)
 
-        def _watch(self, partial: bool) -> None:
-            """Start the time of a frame that is not whole, or end it."""
-            if not partial:
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = None
-            elif self._timer is None:
-                self._timer = self.loop.call_later(frame_s, self._give_up)
-
         def _give_up(self) -> None:
-            self._timer = None
             if not self.transport.is_reading():  # the server itself has more than it can answer
-                self._watch(True)
+                self._clock.set(True)
                 return
             self.given_up = f"a frame was not whole within {frame_s:g} s"
             self.transport.abort()
 
     return WatchedConnection
+
+
+def _send(parts: Sequence[bytes], transport: asyncio.Transport) -> None:
+    """Write what a connection has to send; an empty part ends it.
+
+    asyncio warns in the log of every write after a connection is lost, and a flood of pings may
+    have come before: so all of their answers are one write.
+    """
+    if transport.is_closing():
+        return
+    if data := b"".join(parts):
+        transport.write(data)
+    if b"" in parts and not transport.is_closing():
+        transport.write_eof()
 
 
 def why_given_up(connection: ServerConnection) -> str:

@@ -176,7 +176,7 @@ class PolicyServer:
         except ConnectionClosed:
             reason = why_given_up(connection)
         except Exception as error:
-            # A request may be anything; whatever it makes Python raise is that client's alone.
+            # A request may be anything; what it makes Python raise is that client's alone.
             known = isinstance(error, (WireError, PolicyError))
             said = one_line(str(error) if known else f"{type(error).__name__}: {error}")
             reason = f", refused: {said}"

@@ -123,7 +123,7 @@ def checked_state(value: Any) -> np.ndarray[Any, Any]:
     try:
         state = np.asarray(value)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise WireError(f"the state is no array of 8 finite numbers: {error}") from error
+        raise WireError(f"the state is not an array of 8 finite numbers: {error}") from error
     if state.shape != (8,) or state.dtype.kind not in "fiu" or not np.isfinite(state).all():
         raise WireError(f"the state has shape {state.shape}, expected 8 finite numbers")
     return state.astype(np.float32)
@@ -135,5 +135,5 @@ def _privileged(own: Question | None) -> dict[str, Any]:
     if not isinstance(sent, Mapping) or not isinstance(sent.get("goal"), list):
         raise WireError("the policy asks for object poses, which only gridseval's client sends")
     if not all(isinstance(atom, list) for atom in sent["goal"]):
-        raise WireError("the request's goal is no list of lists")
+        raise WireError("the request's goal is not a list of lists")
     return {**sent, "goal": tuple(tuple(atom) for atom in sent["goal"])}

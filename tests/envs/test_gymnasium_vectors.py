@@ -1,4 +1,4 @@
-"""Gymnasium's own vector environments: instructions in shared memory, forks after EGL."""
+"""Gymnasium's own vector environments: instructions in shared memory, forks after drawing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gridseval.envs.rendering.forks import check_not_forked
 from gridseval.envs.spaces import observation_space
 from gridseval.errors import MachineError
 
-ID = "gridseval/libero_object-v0"
+ID = "gridseval:gridseval/libero_object-v0"  # whose module spawned processes import
 TOLD = ("pick up the alphabet soup", "put the böwl on the plate", "")
 
 
@@ -110,32 +110,27 @@ print("ended")
 """
 
 
-@pytest.mark.parametrize(
-    ("backend", "draws", "said"),
-    [
-        ("egl", True, "MachineError process"),
-        ("egl", False, "shown (1, 32, 32, 3)"),
-        ("osmesa", True, "shown (1, 32, 32, 3)"),
-    ],
-)
-def test_a_fork_after_egl_is_told(assets: Path, backend: str, draws: bool, said: str) -> None:
+@pytest.mark.parametrize("backend", ["egl", "osmesa"])
+@pytest.mark.parametrize("draws", [True, False])
+def test_a_fork_after_drawing_is_told(assets: Path, backend: str, draws: bool) -> None:
     code = FORKED.format(backend=backend, draws=draws)
     done = subprocess.run(
         [sys.executable, "-c", code, str(assets)], capture_output=True, text=True, timeout=300
     )
-    if backend == "osmesa" and "no OpenGL back end" in done.stdout + done.stderr:
-        pytest.skip("no OSMesa here")
-    assert said in done.stdout, done.stderr
-    assert "ended" in done.stdout
-    if said.startswith("MachineError"):
-        assert "forked" in done.stdout
-        assert "spawn" in done.stdout
+    if draws:
+        (said,) = [line for line in done.stdout.splitlines() if "MachineError" in line]
+        assert "forked" in said
+        assert "spawn" in said
+    else:
+        assert "shown (1, 32, 32, 3)" in done.stdout, done.stderr
+    assert "ended" in done.stdout, done.stderr
 
 
-def test_another_process_s_egl_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = type(sys)("mujoco.egl")
-    monkeypatch.setitem(sys.modules, "mujoco.egl", module)
+def test_another_process_s_driver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mujoco
+
+    monkeypatch.delattr(mujoco, "_gridseval_process", raising=False)
     check_not_forked()
-    vars(module)["_gridseval_process"] = 1
+    monkeypatch.setattr(mujoco, "_gridseval_process", 1, raising=False)
     with pytest.raises(MachineError, match="forked from process 1"):
         check_not_forked()

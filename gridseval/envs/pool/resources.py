@@ -99,7 +99,7 @@ def _quotas(root: Path) -> Iterator[float]:
             yield int(quota) / int(period)
     for folder in _folders(root, "cpu"):
         quota, period = (_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-        if quota.isdecimal() and period.isdecimal() and int(period):  # -1 is no limit
+        if quota.isdecimal() and period.isdecimal() and int(period):  # -1 means no limit
             yield int(quota) / int(period)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from gridseval.envs.arguments import one_of
 from gridseval.envs.python_process import code_command
-from gridseval.envs.rendering.forks import note_egl
+from gridseval.envs.rendering.forks import note_drawing
 from gridseval.errors import MachineError
 
 BACKENDS = ("egl", "osmesa")
@@ -133,7 +133,7 @@ class GLContext:
             ) from error
         finally:
             restore()
-        note_egl()
+        note_drawing(draws=True)
         # Freed before PyOpenGL and the driver are torn down, or its __del__ raises at exit.
         atexit.register(self.close)
 

@@ -1,7 +1,8 @@
-"""Processes that were forked after EGL was used: drawing in them hangs for ever.
+"""Processes that were forked after OpenGL was used: there, drawing never ends.
 
-EGL's connection to the driver is the process's that opened it. MuJoCo keeps it in its module, which
-a forked child inherits; so the process that used it is noted there.
+The driver's threads and its connection belong to the process that started them. A forked child
+inherits Python's modules, which say that all is ready. So MuJoCo's module, which it inherits, too,
+has a note of the process that has drawn.
 """
 
 from __future__ import annotations
@@ -14,24 +15,28 @@ from gridseval.errors import MachineError
 _USER = "_gridseval_process"
 
 
-def note_egl() -> None:
-    """Note that this process has used EGL, if it has and no process is noted."""
-    module = sys.modules.get("mujoco.egl")
-    if getattr(module, "EGL_DISPLAY", None) is not None:
-        vars(module).setdefault(_USER, os.getpid())
+def note_drawing(draws: bool = False) -> None:
+    """Note that this process has used OpenGL, if it has and none is noted.
+
+    Args:
+        draws: Whether it surely has; else it is looked whether MuJoCo has opened EGL.
+    """
+    egl = getattr(sys.modules.get("mujoco.egl"), "EGL_DISPLAY", None)
+    if draws or egl is not None:
+        vars(sys.modules["mujoco"]).setdefault(_USER, os.getpid())
 
 
 def check_not_forked() -> None:
-    """Refuse to draw in a process that was forked after EGL was used.
+    """Refuse to draw in a process that was forked after OpenGL was used.
 
     Raises:
         MachineError: It was.
     """
-    user = getattr(sys.modules.get("mujoco.egl"), _USER, None)
+    user = getattr(sys.modules.get("mujoco"), _USER, None)
     if user not in (None, os.getpid()):
         raise MachineError(
-            f"process {os.getpid()} was forked from process {user} after that had used EGL, and "
-            "would hang for ever when it draws",
+            f"process {os.getpid()} was forked from process {user} after that had used OpenGL, so "
+            "that drawing would never end",
             'AsyncVectorEnv(..., context="spawn"), or gymnasium.make_vec without '
             "vectorization_mode, which starts fresh processes",
         )

@@ -202,7 +202,7 @@ class RemotePolicy(ABC):
 
 @contextlib.contextmanager
 def _readable(what: str) -> Iterator[None]:
-    """Turn whatever a server's words make Python raise into a failed connection.
+    """Turn all that a server's words make Python raise into a failed connection.
 
     They may be anything, and what they cost must be an attempt at one episode, never the run.
     """

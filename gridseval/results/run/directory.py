@@ -202,7 +202,7 @@ class RunDirectory:
 
 
 def _cut_note(log: EpisodeLog, path: Path) -> str:
-    cut = f"the last line of {path} is no whole record: it is cut, and its episode runs again"
+    cut = f"the last line of {path} is not a whole record: it is cut, and its episode runs again"
     return cut if log.torn_by_kill else f"{cut} (its {len(log.torn)} bytes are kept in {CUT})"
 
 

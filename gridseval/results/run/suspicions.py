@@ -1,7 +1,7 @@
-"""Signs that a policy cannot succeed, as records hold them, and what to tell of them.
+"""Signs that a policy cannot succeed, as records hold them, and the notes about them.
 
-They are told only where no episode succeeded and all that lasted long enough show the same sign. A
-sign never changes an action.
+There are notes only where no episode succeeded and all that lasted long enough show the same sign.
+A sign never changes an action.
 """
 
 from __future__ import annotations

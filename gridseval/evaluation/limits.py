@@ -1,0 +1,41 @@
+"""How long a run's policy may take for an answer in this process."""
+
+from __future__ import annotations
+
+import contextlib
+
+from gridseval.errors import GridsevalError, OutputError, PolicyError
+from gridseval.evaluation.prepared_run import PreparedRun
+from gridseval.results import RunDirectory, write_tables
+from gridseval.rollout.answer_limit import GRACE_S, AnswerLimit
+
+ANSWER_TIMES = 5
+"""How many times a worker's time a policy has: a first answer may compile, and a batch be large."""
+
+
+def answer_limit(prepared: PreparedRun, run: RunDirectory, progress: object) -> AnswerLimit | None:
+    """Return the time limit of a run's policy; ``None`` where its server has one.
+
+    Args:
+        prepared: The run.
+        run: Its tables are written where the policy cannot be interrupted.
+        progress: Its method ``on_stuck(error)``, if it has one, is called in another thread then.
+    """
+    seconds = ANSWER_TIMES * prepared.config.timeout_s
+    if "server" in prepared.loaded.description:
+        return None
+    error = PolicyError(
+        f"policy {prepared.loaded.name!r} has not answered for {seconds + GRACE_S:g} s, and cannot "
+        "be interrupted",
+        "finished episodes are kept: the same command resumes; a longer --timeout gives it more "
+        "time",
+    )
+    return AnswerLimit(seconds, lambda: _give_up(error, run, progress))
+
+
+def _give_up(error: GridsevalError, run: RunDirectory, progress: object) -> None:
+    with contextlib.suppress(OutputError):
+        write_tables(run)
+    on_stuck = getattr(progress, "on_stuck", None)
+    if on_stuck is not None:
+        on_stuck(error)
