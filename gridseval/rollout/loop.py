@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
-from gridseval.envs.scene import CONTROL_HZ
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
 from gridseval.motion.figures import motion_of_actions
@@ -68,15 +67,6 @@ class _Attempt:
     actions: list[NDArray[np.float32]] = field(default_factory=list)
     remark: Mapping[str, Any] | None = None
     seen: SeenStates = field(default_factory=SeenStates)
-
-    def completion(self) -> dict[str, float]:
-        """Return how long a robot would have taken, in s, as a record's ``extra`` holds it.
-
-        Where the world stood still while the policy thought, its time is added to the motion's;
-        with delays the steps of waiting are among the steps. Source: GridS's table, after VLASH.
-        """
-        waited_s = 0.0 if self.log.delayed else self.log.elapsed_s
-        return {"completion_s": round(self.steps / CONTROL_HZ + waited_s, 4)}
 
 
 def run_episodes(
@@ -293,7 +283,7 @@ def _outcome(
         wall_s=time.perf_counter() - attempt.began_s,
         seconds={**info.get("seconds", {}), "policy": attempt.policy_s},
         actions=actions,
-        figures=attempt.log.figures() | attempt.completion(),
+        figures=attempt.log.figures() | attempt.log.completion(attempt.steps),
         motion=motion,
         remark=attempt.remark,
         error=error,

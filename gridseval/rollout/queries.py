@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridseval.envs.scene import CONTROL_HZ
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.diagnostics import border_share, duplicate_share, movement, turnover
 
@@ -46,15 +47,17 @@ class QueryLog:
     _last: TokenTrace | None = None
     _delays: list[int] = field(default_factory=list)
 
-    @property
-    def delayed(self) -> bool:
-        """Whether time went on during the queries."""
-        return bool(self._delays)
+    def completion(self, steps: int) -> dict[str, float]:
+        """Return how long a robot would have taken, in s, as a record's ``extra`` holds it.
 
-    @property
-    def elapsed_s(self) -> float:
-        """How long all queries took."""
-        return sum(call.elapsed_s for call in self._calls)
+        Where the world stood still while the policy thought, its time is added to the motion's;
+        with delays the steps of waiting are among the steps. Source: GridS's table, after VLASH.
+
+        Args:
+            steps: Policy steps of the attempt.
+        """
+        waited_s = 0.0 if self._delays else sum(call.elapsed_s for call in self._calls)
+        return {"completion_s": round(steps / CONTROL_HZ + waited_s, 4)}
 
     def note(self, call: Call, trace: TokenTrace | None, delay: int | None = None) -> None:
         """Add the figures of a query.
