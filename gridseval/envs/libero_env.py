@@ -105,6 +105,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._scenes = SceneCache(config.max_scenes, config.image_px, backend)
         self._running: RunningEpisode | None = None
         self._task: Task = self.suite.tasks[0]
+        self._instruction = self._task.instruction
         self._trial = self._steps = self._record_every = 0
         self._starts = config.starts
         self._ended = False
@@ -144,6 +145,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._running = None  # a failure below leaves no half-started episode
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
+        self._instruction = setting.perturbation.spoken(self._task.instruction)
         how = self.config.seeding, chosen.starts
         self._running = self._scenes.start(*setting, episode, self._seed, self._settle_steps, *how)
         self._simulation.arm.absolute = self.config.actions == "absolute"
@@ -250,7 +252,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         }
         for key in set(self._keys) & set(CAMERAS):
             observation[key] = self._image(key) if drawn else self._episode.cameras.last(key)
-        observation["instruction"] = self._task.instruction
+        observation["instruction"] = self._instruction
         return observation
 
     def _image(self, key: str) -> NDArray[np.uint8]:
@@ -266,7 +268,7 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "steps": self._steps,
             "task": self._task.index,
             "task_name": self._task.name,
-            "instruction": self._task.instruction,
+            "instruction": self._instruction,
             "trial": self._trial,
             "starts": self._starts,
             "mujoco_warnings": self._simulation.warnings(),

@@ -170,7 +170,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
         task=task.index,
         task_name=task.name,
         trial=outcome.episode.trial,
-        instruction=task.instruction,
+        instruction=prepared.chosen.instruction(outcome.episode, prepared.conditions.env_seed),
         status=outcome.status,
         success=SUCCESS_OF[outcome.status],
         steps=outcome.steps,

@@ -98,6 +98,16 @@ class TaskSelection:
             return episode.task
         return variant.base
 
+    def instruction(self, episode: Episode, seed: int) -> str:
+        """Return what the policy is told in an episode.
+
+        Args:
+            episode: Which one.
+            seed: LIBERO's, by which perturbations are drawn.
+        """
+        drawn = self.plan.draw(seed, episode.suite, episode.task, episode.trial)
+        return drawn.perturbation.spoken(self.suite.tasks[episode.task].instruction)
+
     def describe(self, episode: Episode, seed: int) -> dict[str, Any]:
         """Return the perturbations for an episode's record; empty without any."""
         task = self.suite.tasks[episode.task]

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from gridseval.config import build
 from gridseval.envs.perturbations.camera import CameraMove
+from gridseval.envs.perturbations.language import LanguageEdit
 from gridseval.envs.perturbations.noise import NOISES
 
 Colour: TypeAlias = tuple[float, ...]
@@ -110,6 +111,7 @@ class Perturbation:
         background: Changes of table, floor and walls.
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
         true_swap: Whether glass blur swaps pixels; LIBERO-Plus's copies one over the other.
+        language: In which other words the instruction is said.
         extra: Kinds of perturbation with their own edit, each with its data for JSON.
 
     Raises:
@@ -123,6 +125,7 @@ class Perturbation:
     background: BackgroundEdit | None = None
     noise: int | None = None
     true_swap: bool = False
+    language: LanguageEdit | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +134,10 @@ class Perturbation:
         angles = self.joints
         if angles is not None and not (len(angles) == 7 and math.isfinite(sum(angles))):
             raise ValueError(f"the arm has seven finite joint angles, not {angles}")
+
+    def spoken(self, instruction: str) -> str:
+        """Return an instruction as policies get it."""
+        return instruction if self.language is None else self.language.apply(instruction)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for JSON, without what is not perturbed."""

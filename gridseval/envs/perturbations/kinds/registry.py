@@ -23,6 +23,7 @@ PERTURBATIONS: Registry[Kind] = Registry(
         "perturbed_start": f"{_ROOM}.perturbed_start:KIND",
         "noise": f"{_ROOM}.noise:KIND",
         "background": f"{_ROOM}.background:KIND",
+        "language": f"{_ROOM}.language:KIND",
     },
     Interface("perturbation", instance_of=f"{_ROOM}.kind:Kind", by_path=False),
 )
