@@ -161,10 +161,14 @@ def _extended(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str,
     """
     if any(key in manifest for key in _PLANNED for manifest in (stored, given)):
         return ()
-    tasks, trials = ([each.get(key) for each in (stored, given)] for key in ("tasks", "trials"))
-    if not (all(isinstance(each, list) for each in tasks) and all(type(n) is int for n in trials)):
+    (old, before), (new, after) = (
+        (each.get("tasks"), each.get("trials")) for each in (stored, given)
+    )
+    if not (isinstance(old, list) and isinstance(new, list)):
         return ()
-    return EXTENDS if set(tasks[0]) <= set(tasks[1]) and trials[0] <= trials[1] else ()
+    if not (isinstance(before, int) and isinstance(after, int)):
+        return ()
+    return EXTENDS if set(old) <= set(new) and before <= after else ()
 
 
 def _with_more(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
