@@ -31,11 +31,10 @@ class GridsevalError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str | GridsevalError, hint: str | None = None) -> None:
-        if isinstance(message, GridsevalError):
-            message, hint = message.message, message.hint if hint is None else hint
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        given = message if isinstance(message, GridsevalError) else None
+        self.message: str = message if isinstance(message, str) else message.message
+        self.hint: str | None = given.hint if hint is None and given is not None else hint
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message} ({self.hint})"

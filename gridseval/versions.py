@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import platform
 import re
 import urllib.parse
 from importlib import metadata
@@ -25,9 +26,22 @@ MUJOCO_HINT = 'pip install "mujoco>=3.2.3,<3.3.3"'
 _MODULES = {"hf-libero": "libero"}
 """Distributions whose package has another name."""
 
+_SYSTEMS = {"Darwin": "macOS"}
 _STATED = re.compile(r"""^__version__\s*(?::\s*str\s*)?=\s*["']([^"']+)["']""", re.MULTILINE)
 _LIBRARY = re.compile(r"libmujoco\.(?:so\.)?(\d[\d.]*\d)(?:\.dylib)?")
 _RELEASE = re.compile(r"\s*v?(?:\d+!)?(\d+(?:\.\d+)*)")
+
+
+def other_system() -> MachineError | None:
+    """Return what to tell users of a system on which the simulator does not run, else ``None``."""
+    here = platform.system()
+    if here in ("Linux", ""):
+        return None
+    return MachineError(
+        f"the simulator runs on Linux, and this is {_SYSTEMS.get(here, here)}",
+        "serve the policy here (gridseval serve) and run the simulator on a Linux machine, or run "
+        "gridseval in a Linux container or virtual machine (on Windows: WSL 2)",
+    )
 
 
 def release_of(version: str) -> tuple[int, ...]:

@@ -19,11 +19,11 @@ from urllib.parse import quote
 from gridseval.assets.declared import DeclaredFile
 from gridseval.assets.sources import Source
 from gridseval.errors import MachineError
+from gridseval.hub_endpoint import DEFAULT_ENDPOINT, hub_endpoint
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_ENDPOINT = "https://huggingface.co"
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS = 5
 _PASSING = (408, 429)  # request time-out, too many requests: worth another try
@@ -185,10 +185,13 @@ def chosen_hub() -> Hub | None:
     """Return the hub that the environment names; ``None`` if it forbids a hub.
 
     ``HF_ENDPOINT`` and ``HF_HUB_OFFLINE`` mean what they mean to huggingface_hub.
+
+    Raises:
+        MachineError: ``HF_ENDPOINT`` is not an address.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE:
         return None
-    return Hub((os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/"))
+    return Hub(hub_endpoint())
 
 
 def ask_quickly(hub: Hub, source: Source, patience_s: float) -> Snapshot:

@@ -14,6 +14,7 @@ from pathlib import Path
 from gridseval.assets.hub import ask_quickly, chosen_hub
 from gridseval.assets.identity import Identity, identify
 from gridseval.assets.layout import (
+    FOLDERS,
     cache_dir,
     is_interrupted,
     missing_folders,
@@ -24,6 +25,7 @@ from gridseval.assets.meter import shown_meter
 from gridseval.assets.pull import pull, work_bytes
 from gridseval.assets.sources import LIBERO
 from gridseval.assets.transfer import Pace
+from gridseval.data import unnested
 from gridseval.errors import MachineError
 
 _LOG = logging.getLogger("gridseval")
@@ -115,9 +117,11 @@ def checked_assets(root: str | Path, source: str) -> Assets:
         raise MachineError(f"{source}: no such folder: {root}", "name LIBERO's asset root")
     missing = missing_folders(root)
     if missing:
+        nested = unnested(root, FOLDERS[0])
+        named = "name the folder that holds scenes/, textures/, stable_hope_objects/, …"
         raise MachineError(
             f"{source}: {root} is not LIBERO's asset root: it has no folder {missing[0]!r}",
-            "name the folder that holds scenes/, textures/, stable_hope_objects/, …",
+            named if nested is None or missing_folders(nested) else f"name {nested}",
         )
     return Assets(root.resolve(), source)
 
@@ -153,10 +157,10 @@ def build_standins(reason: str = "") -> Assets:
 
 
 def _downloaded_or_built() -> Assets:
-    hub = chosen_hub()
-    if hub is None:
-        return build_standins("HF_HUB_OFFLINE is set")
     try:
+        hub = chosen_hub()
+        if hub is None:
+            return build_standins("HF_HUB_OFFLINE is set")
         snapshot = ask_quickly(hub, LIBERO, PATIENCE_S)
         size = work_bytes(LIBERO, snapshot)
         _LOG.warning("fetching LIBERO's assets from %s: %.0f MB", hub.endpoint, size / 1e6)

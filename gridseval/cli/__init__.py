@@ -152,7 +152,7 @@ def _invoke(words: list[str], flags: Flags) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        error.message = shown_message(error.message)
+        vars(error)["message"] = shown_message(error.message)
         error.show()
         return error.exit_code
     return result if isinstance(result, int) else 0

@@ -19,6 +19,7 @@ from gridseval.doctor.packages import (
     check_packages,
     check_python,
     check_simulator_files,
+    check_system,
 )
 from gridseval.doctor.rendering import check_backends, check_cuda_devices, check_speed
 
@@ -33,6 +34,7 @@ def diagnose(assets: str | None = None, force: bool = False) -> Iterator[Finding
     Yields:
         Findings, each as soon as it is known. Nothing raises: an exception is a finding.
     """
+    yield from guarded("system", lambda: [check_system()])
     yield from guarded("python", lambda: [check_python()])
     yield from guarded("mujoco", lambda: [check_mujoco(force)])
     yield from guarded("packages", check_packages)

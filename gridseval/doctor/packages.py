@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from gridseval.doctor.finding import Finding, Health
 from gridseval.envs.libero_package import package_root
 from gridseval.envs.simulator import simulator_packages
 from gridseval.errors import MachineError
-from gridseval.versions import MUJOCO_HINT, check_mujoco_version, imported_versions, release_of
+from gridseval.versions import (
+    MUJOCO_HINT,
+    check_mujoco_version,
+    imported_versions,
+    other_system,
+    release_of,
+)
 
 Release = tuple[int, ...]
 
@@ -79,6 +86,14 @@ RULES = (
     ),
 )
 """The packages that may have any version within bounds."""
+
+
+def check_system() -> Finding:
+    """Check that this is a system on which the simulator runs."""
+    elsewhere = other_system()
+    if elsewhere is None:
+        return Finding("system", "ok", platform.platform())
+    return Finding("system", "failure", elsewhere.message, elsewhere.hint)
 
 
 def check_python() -> Finding:

@@ -59,8 +59,8 @@ class SharedTexts(Sequence[str]):
         return tuple, (self._texts(),)
 
     def _texts(self) -> tuple[str, ...]:
-        texts: tuple[str, ...] = read_from_shared_memory(self._plain, self._memory, self._count)
-        return texts
+        texts: Any = read_from_shared_memory(self._plain, self._memory, self._count)
+        return tuple(texts)
 
 
 @read_from_shared_memory.register(InstructionSpace)

@@ -22,6 +22,7 @@ from gridseval.versions import (
     MUJOCO_HINT,
     check_mujoco_version,
     imported_version,
+    other_system,
     owner_of,
     package_folder,
     release_of,
@@ -109,8 +110,12 @@ def check_simulator(force: bool) -> Simulator:
         force: Accept them; the run says so in its tables. MuJoCo 3.4 to 3.9, too.
 
     Raises:
-        MachineError: One is missing; or one is foreign, and ``force`` is not given.
+        MachineError: One is missing; or one is foreign, or the system is, and ``force`` is not
+            given.
     """
+    elsewhere = other_system()
+    if elsewhere is not None and not force:
+        raise elsewhere
     packages = tuple(simulator_packages())
     foreign = [each for each in packages if each.foreign]
     if foreign and not force:

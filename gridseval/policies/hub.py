@@ -20,7 +20,8 @@ from pathlib import Path, PurePosixPath
 from shutil import copyfile
 from typing import Any
 
-from gridseval.errors import PolicyError
+from gridseval.errors import MachineError, PolicyError
+from gridseval.hub_endpoint import hub_endpoint
 from gridseval.policies.identity import is_read
 from gridseval.run_names import MANIFEST
 
@@ -169,6 +170,10 @@ def look_up(hub: HubId) -> Repository:
             not be read, or the hub does not answer and the cache does not have it whole.
     """
     package = _package()
+    try:
+        hub_endpoint()
+    except MachineError as error:  # huggingface_hub's own words do not name the variable
+        raise PolicyError(f"{hub} cannot be looked up: {error.message}", error.hint) from error
     try:
         with _refusals(hub):
             api = package.HfApi()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from gridseval.data import unnested
 from gridseval.errors import MachineError, UsageError
 from gridseval.suites.bddl import BddlFile, read_bddl
 from gridseval.suites.scene_names import ADDED_KINDS
@@ -54,7 +55,8 @@ class PlusFolder:
         source = named or os.environ.get(ENVIRONMENT)
         root = _checked(_expanded(Path(source))) if source else None
         places = [*([root / "assets"] if root else []), *([pulled] if pulled else [])]
-        return cls(root, next((place for place in places if (place / "scenes").is_dir()), None))
+        found = (unnested(place, "scenes") for place in places)
+        return cls(root, next((place for place in found if place is not None), None))
 
     def bddl(self, variant: Variant) -> Path:
         """Return the path of a task's own BDDL file, whether or not it exists."""

@@ -103,7 +103,7 @@ class TokenTrace:
 
 
 def _is_size(number: object) -> bool:
-    return isinstance(number, (int, np.integer)) and 1 <= number <= MOST_ROWS
+    return isinstance(number, (int, np.integer)) and 1 <= int(number) <= MOST_ROWS
 
 
 def _check_points(points: NDArray[np.float32]) -> None:

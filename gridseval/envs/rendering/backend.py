@@ -18,6 +18,7 @@ from gridseval.envs.arguments import one_of
 from gridseval.envs.python_process import code_command
 from gridseval.envs.rendering.forks import note_drawing
 from gridseval.errors import MachineError
+from gridseval.versions import other_system
 
 BACKENDS = ("egl", "osmesa")
 _PROBE_TIMEOUT_S = 60
@@ -101,6 +102,9 @@ def probe_backend(backend: str) -> Probe:
 
 def no_backend_error(probes: Sequence[Probe]) -> MachineError:
     """Return the one message for a machine that cannot draw."""
+    elsewhere = other_system()
+    if elsewhere is not None:
+        return elsewhere
     tried = "; ".join(f"{probe.backend}: {probe.reason}" for probe in probes)
     return MachineError(
         f"no OpenGL back end works on this machine ({tried})",

@@ -161,12 +161,16 @@ def _extended(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str,
     """
     if any(key in manifest for key in _PLANNED for manifest in (stored, given)):
         return ()
-    tasks, trials = ([each.get(key) for each in (stored, given)] for key in ("tasks", "trials"))
-    if not (all(isinstance(each, list) for each in tasks) and all(type(n) is int for n in trials)):
+    (old, before), (new, after) = (
+        (each.get("tasks"), each.get("trials")) for each in (stored, given)
+    )
+    if not (isinstance(old, list) and isinstance(new, list)):
+        return ()
+    if not (isinstance(before, int) and isinstance(after, int)):
         return ()
     # All of a task's first trials hold any choice of fewer; two choices are two runs.
     chosen = [each.get("selected") for each in (stored, given)]
-    more = set(tasks[0] or ()) <= set(tasks[1] or ()) and trials[0] <= trials[1]
+    more = set(old) <= set(new) and before <= after
     return EXTENDS if more and chosen[1] in (None, chosen[0]) else ()
 
 
