@@ -145,6 +145,7 @@ class PolicyPruner:
             self._pruner.macs,
             self._arguments,
             at_encoder=self._pruner.place.where == "encoder",
+            reuses=self._pruner.entries is not None,
         )
 
 

@@ -144,7 +144,8 @@ class NanoPolicy:
         """
         pruner = self.model.pruner
         stages = self._stages.of(trace, pruner)
-        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where)
+        reuses = pruner.entries is not None
+        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where, reuses)
 
     def _load(
         self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]
