@@ -9,12 +9,14 @@ are computed a second time, for some rows only, so that the model keeps its fast
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gridseval.tokens.pruners.attention_map import AttentionMap
 from gridseval.tokens.pruners.numerics import widen
 
 
@@ -33,9 +35,17 @@ class LayerInput:
     named: dict[str, Any]
 
 
+def after(earlier: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what puts keys after earlier ones, float (B, key heads, E, d)."""
+    return lambda keys: torch.cat([earlier, keys], dim=2)
+
+
 @torch.no_grad()
 def attention_rows(
-    given: LayerInput, rows: slice, bidirectional: bool, earlier: Tensor | None = None
+    given: LayerInput,
+    rows: slice,
+    bidirectional: bool,
+    complete: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's attention, and the keys that it looks at.
 
@@ -43,11 +53,12 @@ def attention_rows(
         given: The layer and its input.
         rows: The Q queries.
         bidirectional: Whether every token sees all that the last one sees, against the mask.
-        earlier: float (B, key heads, E, d): keys of tokens before these, in decoding.
+        complete: From the keys of these tokens, float (B, key heads, T, d), to all N keys that they
+            look at; without, N is T.
 
     Returns:
-        float32 (B, heads, Q, E + T), after the softmax over all keys; and the keys with their
-        rotary positions, float (B, key heads, E + T, d).
+        float32 (B, heads, Q, N), after the softmax over all keys; and the keys with their rotary
+        positions, float (B, key heads, N, d).
     """
     attention = given.layer.self_attn
     normed = _normed(given)
@@ -56,8 +67,8 @@ def attention_rows(
         _heads(attention.q_proj(normed[:, rows]), attention), cos[:, rows], sin[:, rows]
     )
     keys = _rotated(_heads(attention.k_proj(normed), attention), cos, sin)
-    if earlier is not None:
-        keys = torch.cat([earlier, keys], dim=2)
+    if complete is not None:
+        keys = complete(keys)
     repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
     logits = widen(queries @ repeated.mT) / keys.shape[-1] ** 0.5
     seen = _seen(given, bidirectional, keys.shape[2])
@@ -65,6 +76,18 @@ def attention_rows(
         logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
     weights: Tensor = logits.softmax(-1)
     return weights, keys
+
+
+def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
+    """Return the queries of both maps, in order."""
+    entropy = None
+    if first.entropy is not None and second.entropy is not None:
+        entropy = torch.cat([first.entropy, second.entropy], dim=1)
+    return AttentionMap(
+        torch.cat([first.weights, second.weights], dim=2),
+        torch.cat([first.roles, second.roles], dim=1),
+        entropy,
+    )
 
 
 def _normed(given: LayerInput) -> Tensor:

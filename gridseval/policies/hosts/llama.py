@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.attention import LayerInput, attention_rows
+from gridseval.policies.hosts.attention import LayerInput, after, attention_rows, joined
 from gridseval.policies.hosts.layouts import Roles
 from gridseval.policies.hosts.query import Query, QueryContext
+from gridseval.policies.hosts.reuse import EntryReuse
 from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.entropy import entropy_of
@@ -76,6 +77,12 @@ class LlamaHooks:
             for number, layer in enumerate(decoder.layers)
         ]
         self._handles.append(decoder.norm.register_forward_pre_hook(self._leave))
+        self._reuse = None if pruner.entries is None else EntryReuse(decoder, pruner.entries)
+        if self._reuse is not None:
+            self._handles += [
+                layer.register_forward_hook(self._reuse.leave, always_call=True)
+                for layer in decoder.layers
+            ]
         self.begin()
 
     def remove(self) -> None:
@@ -92,6 +99,8 @@ class LlamaHooks:
         self._keys: dict[int, Tensor] = {}
         self._decoded = 0
         self._text_roles: Tensor | None = None
+        if self._reuse is not None:
+            self._reuse.begin()
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """End a query: hand later attention to the pruner, and return what each row kept.
@@ -134,8 +143,12 @@ class LlamaHooks:
         decoding = self._decoded > 0
         if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
             states = self._prune(number, states)
+        rotary: Any = getattr(self._decoder, "rotary_emb", None)
+        if self._reuse is not None and not decoding:
+            states, named = self._reuse.enter(
+                number, states, named, self.query, self._layout, rotary
+            )
         if (segment := self.segment(number)) is not None:
-            rotary: Any = getattr(self._decoder, "rotary_emb", None)
             if decoding:
                 past = self._decoded - states.shape[1]
                 named = segment.decoding(named, states, rotary, past)
@@ -217,11 +230,15 @@ class LlamaHooks:
     def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
         """Compute what a layer looks at, for the pruner."""
         rows, segment, visual = slice(None), self.segment(number), self.columns(number)
-        end = visual.stop
+        end, complete = visual.stop, None
+        if decoding:
+            complete = after(self._keys[number])
+        elif self._reuse is not None:
+            segment, complete = self._reuse.segment, self._reuse.keys
+            end += given.states.shape[1] - self._layout.length
         if not decoding and self._first_query:
             rows = slice(end, None)
-        earlier = self._keys[number] if decoding else None
-        weights, keys = attention_rows(given, rows, self._bidirectional, earlier)
+        weights, keys = attention_rows(given, rows, self._bidirectional, complete)
         self._keys[number] = keys
         entropy = entropy_of(weights) if self._pruner.needs.entropy else None
         roles = self._roles_of(segment, end, len(weights))[:, rows]
@@ -244,9 +261,12 @@ class LlamaHooks:
         return roles if there is None else roles.masked_fill(~there, int(Role.PADDING))
 
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
-        if not self._segments or self._decoded:
+        last = self._segments[max(self._segments)] if self._segments else None
+        if last is None and self._reuse is not None:
+            last = self._reuse.segment
+        if last is None or self._decoded:
             return given
-        return (self._segments[max(self._segments)].spread(given[0]), *given[1:])
+        return (last.spread(given[0]), *given[1:])
 
 
 def host_of(
@@ -273,16 +293,4 @@ def host_of(
         next(widths, 0),
         kind,
         decoder.layers[0].self_attn.head_dim,
-    )
-
-
-def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
-    """Return the queries of both maps, in order."""
-    entropy = None
-    if first.entropy is not None and second.entropy is not None:
-        entropy = torch.cat([first.entropy, second.entropy], dim=1)
-    return AttentionMap(
-        torch.cat([first.weights, second.weights], dim=2),
-        torch.cat([first.roles, second.roles], dim=1),
-        entropy,
     )

@@ -40,7 +40,7 @@ class Query:
         embedded: Visual and other tokens before decoder layer 0, once they are known.
         asked: What the pruner was given last.
         pruned: What it returned.
-        counts: ``(layer, int64 (B,))``: visual tokens that go on from that layer.
+        counts: ``(layer, int64 (B,))``: visual tokens that run from that layer on.
         maps: Attention of layers that the pruner looks at, by layer.
     """
 
@@ -83,8 +83,14 @@ class Query:
             earlier=self.pruned,
         )
         self.pruned = self.pruner(self.asked)
-        self.counts.append((layer, self.pruned.counts))
+        self.note(layer, self.pruned.counts)
         return self.pruned
+
+    def note(self, layer: int, counts: Tensor) -> None:
+        """Note how many visual tokens run from a layer on, int64 (B,)."""
+        if self.counts and self.counts[-1][0] == layer:
+            self.counts.pop()
+        self.counts.append((layer, counts))
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """Hand later attention to the pruner; return what each row kept.
