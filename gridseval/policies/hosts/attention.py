@@ -10,7 +10,7 @@ are computed a second time, for some rows only, so that the model keeps its fast
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,11 +28,13 @@ class LayerInput:
         layer: The layer.
         states: float (B, T, D), the hidden states that enter it.
         named: Its keyword arguments: mask, positions.
+        made: What its ``q_proj`` and ``k_proj`` made of all T tokens, where that is known.
     """
 
     layer: Any
     states: Tensor
     named: dict[str, Any]
+    made: dict[str, Tensor] = field(default_factory=dict)
 
 
 def after(earlier: Tensor) -> Callable[[Tensor], Tensor]:
@@ -61,12 +63,15 @@ def attention_rows(
         positions, float (B, key heads, N, d).
     """
     attention = given.layer.self_attn
-    normed = _normed(given)
-    cos, sin = _positions(given, normed)
-    queries = _rotated(
-        _heads(attention.q_proj(normed[:, rows]), attention), cos[:, rows], sin[:, rows]
-    )
-    keys = _rotated(_heads(attention.k_proj(normed), attention), cos, sin)
+    cos, sin = _positions(given)
+    made = given.made
+    if "k_proj" not in made or "q_proj" not in made:
+        normed = _normed(given)
+        asked, own = attention.q_proj(normed[:, rows]), attention.k_proj(normed)
+    else:
+        asked, own = made["q_proj"][:, rows], made["k_proj"]
+    queries = _rotated(_heads(asked, attention), cos[:, rows], sin[:, rows])
+    keys = _rotated(_heads(own, attention), cos, sin)
     if complete is not None:
         keys = complete(keys)
     repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
@@ -105,10 +110,10 @@ def added_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
     return zeros.masked_fill(~seen, torch.finfo(dtype).min)
 
 
-def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:
+def _positions(given: LayerInput) -> tuple[Tensor, Tensor]:
     embeddings = given.named.get("position_embeddings")
     if embeddings is None:  # before transformers 4.45, each layer computes them
-        embeddings = given.layer.self_attn.rotary_emb(normed, given.named["position_ids"])
+        embeddings = given.layer.self_attn.rotary_emb(given.states, given.named["position_ids"])
     cos, sin = embeddings
     return cos, sin
 

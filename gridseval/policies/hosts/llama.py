@@ -18,6 +18,7 @@ from gridseval.policies.hosts.layouts import Roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
 from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
+from gridseval.policies.hosts.watch import LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
@@ -66,9 +67,12 @@ class LlamaHooks:
                 f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
             )
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
-        self._wanted = {*needs.observed, *sum(needs.attention, ())}
+        wanted = {*needs.observed, *sum(needs.attention, ())}
+        self._watch = LayerWatch({at: decoder.layers[at] for at in wanted}, self._look)
+        self._wanted = wanted
         self._first_query = 0 if needs.every_query else self._end
         self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
+        self._handles += self._watch.handles
         if self._at_encoder:
             self._handles.append(projector.register_forward_pre_hook(self._encode))
             self._handles.append(projector.register_forward_hook(self._project))
@@ -155,7 +159,7 @@ class LlamaHooks:
             else:
                 named = segment.arguments(named, states, rotary)
         if number in self._wanted:
-            self._look(number, LayerInput(layer, states, named), decoding)
+            self._watch.expect(number, LayerInput(layer, states, named), decoding)
         if given:
             return (states, *given[1:]), named
         return given, {**named, "hidden_states": states}

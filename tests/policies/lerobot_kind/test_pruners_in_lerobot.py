@@ -35,6 +35,24 @@ def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict
         assert row["action_rows"] == [8] * looks, name
 
 
+@pytest.mark.parametrize("kind", ["pi0", "pi05"])
+def test_reuse_is_overwriting_keys_and_values(
+    kind: str, lerobot_environment: dict[str, str]
+) -> None:
+    said = run([str(HERE / "reuse_in_pi.py"), kind], lerobot_environment)
+    first, *rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert first["reused"] == [0, 0] and first["from_dense"] == 0
+    assert len(rows) == 2
+    for row in (first, *rows):
+        assert row["apart"] < 1e-4 * row["range"]
+        assert row["restored"]
+        assert row["kept"] == [32, 32]
+        assert row["ran"][-1] == [32 - count for count in row["reused"]]
+    for row in rows:
+        assert row["reused"][0] != row["reused"][1] and min(row["reused"]) > 0
+        assert row["from_dense"] > 1e-3 * row["range"]
+
+
 def test_each_equals_masking_in_smolvla(
     lerobot_environment: dict[str, str], tmp_path: Path
 ) -> None:
