@@ -55,7 +55,7 @@ class LlamaTime:
 
     Attributes:
         name: Of the row.
-        kept: Visual tokens in the last layer, of 512.
+        kept: Visual tokens that run through the last layer, of 512.
         dense_ms: Milliseconds of a pass of the model without hooks.
         pruned_ms: Milliseconds of a pass with them, choice of tokens included.
     """
@@ -163,7 +163,8 @@ def _time(model: Any, name: str, repeats: int) -> LlamaTime:
         hooks = LlamaHooks(model, pruner, CAMERAS, oft_roles, bidirectional=False)
         hooks.begin(QueryContext((0,), (torch.Generator().manual_seed(0),), pixels))
         model.model(inputs_embeds=embeds, use_cache=False)
-        kept = hooks.finish()[0].kept_count
+        hooks.finish()
+        kept = int(hooks.query.counts[-1][1][0])
         hooks.remove()
 
     for _ in range(_HISTORY if pruner.needs.slots else 0):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gridseval.tokens.pruners.attention_map import AttentionMap
+from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.numerics import widen
 
 
@@ -75,12 +76,24 @@ def attention_rows(
     if complete is not None:
         keys = complete(keys)
     repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
-    logits = widen(queries @ repeated.mT) / keys.shape[-1] ** 0.5
+    # In place: these are the largest tensors of all, and each new one costs as much as a product.
+    logits = widen(queries @ repeated.mT).div_(keys.shape[-1] ** 0.5)
     seen = _seen(given, bidirectional, keys.shape[2])
     if seen is not None:
-        logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
+        logits += seen if seen.shape[2] == 1 else seen[:, :, rows]
     weights: Tensor = logits.softmax(-1)
     return weights, keys
+
+
+def with_entropy(weights: Tensor, needed: bool) -> tuple[Tensor, Tensor | None]:
+    """Return attention (B, heads, Q, N), and each query's entropy (B, Q) where it is needed.
+
+    Then the heads are averaged, since those of all layers would fill the memory.
+    """
+    if not needed:
+        return weights, None
+    mean = weights.mean(1, keepdim=True)
+    return mean, entropy_of(mean)
 
 
 def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:

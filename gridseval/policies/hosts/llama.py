@@ -13,14 +13,19 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.attention import LayerInput, after, attention_rows, joined
-from gridseval.policies.hosts.layouts import Roles
+from gridseval.policies.hosts.attention import (
+    LayerInput,
+    after,
+    attention_rows,
+    joined,
+    with_entropy,
+)
+from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
 from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
 from gridseval.policies.hosts.watch import LayerWatch
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
 
@@ -244,8 +249,10 @@ class LlamaHooks:
             rows = slice(end, None)
         weights, keys = attention_rows(given, rows, self._bidirectional, complete)
         self._keys[number] = keys
-        entropy = entropy_of(weights) if self._pruner.needs.entropy else None
-        roles = self._roles_of(segment, end, len(weights))[:, rows]
+        weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
+        assert self._text_roles is not None
+        there = None if segment is None else segment.there
+        roles = whole_roles(self._start, end - self._start, self._text_roles, there)[:, rows]
         if decoding:
             roles = torch.full(
                 (len(weights), weights.shape[2]), int(Role.ACTION), device=weights.device
@@ -253,16 +260,6 @@ class LlamaHooks:
         made = AttentionMap(weights[..., visual], roles, entropy)
         before = self.query.maps.get(number) if decoding else None
         self.query.maps[number] = made if before is None else joined(before, made)
-
-    def _roles_of(self, segment: Segment | None, end: int, rows: int) -> Tensor:
-        """Return the roles of a layer's whole sequence, int64 (B, L)."""
-        assert self._text_roles is not None
-        device = self._text_roles.device
-        first = torch.full((rows, self._start), int(Role.OTHER), device=device)
-        visual = torch.full((rows, end - self._start), int(Role.VISUAL), device=device)
-        roles = torch.cat([first, visual, self._text_roles], dim=1)
-        there = None if segment is None else segment.there
-        return roles if there is None else roles.masked_fill(~there, int(Role.PADDING))
 
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
         last = self._segments[max(self._segments)] if self._segments else None

@@ -94,6 +94,9 @@ def efficientvla(choice: Choice) -> int:
     return 8 * choice.visual * choice.width
 
 
+REUSING = frozenset({"vla_cache"})
+"""Pruners that delete no token, but reuse key-value entries of some."""
+
 FORMULAS: Mapping[str, Callable[[Choice], int]] = MappingProxyType(
     {
         "dense": none,

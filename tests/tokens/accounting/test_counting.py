@@ -124,6 +124,17 @@ def test_denoising_steps_attend_to_the_prefix_of_their_layer() -> None:
     assert cost.head == 10 * step
 
 
+def test_entries_that_are_reused_are_looked_at_but_not_computed() -> None:
+    language = Language(SMALL, text_tokens=3, generated=3, vocabulary=50)
+    expert = Expert(Transformer(3, 5, 7, 4, 2, 5), tokens=4, steps=10)
+    model = describe(language=language, expert=expert)
+    schedule = Schedule(((1, 6), (2, 2)), reuses=True)
+    cost, dense = count_macs(model, schedule), count_macs(model)
+    runs = [run_layer(SMALL, ran + 3, 8 - ran) for ran in (8, 6, 2)]
+    assert cost.prefill == sum(runs) < dense.prefill
+    assert (cost.decode, cost.head) == (dense.decode, dense.head)
+
+
 @given(kept=st.integers(1, 256), layer=st.integers(0, 17))
 def test_fewer_tokens_never_cost_more(kept: int, layer: int) -> None:
     model = load_model("pi0")
