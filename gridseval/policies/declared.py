@@ -9,6 +9,7 @@ from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.needs import checked_needs
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.tokens import ImageMapping, TokenTrace
+from gridseval.tokens.skipping import Skipping
 
 _OBSERVATION_KEYS = (
     *DEFAULT_OBSERVATION_KEYS,
@@ -70,6 +71,14 @@ def declared_needs(policy: Policy, name: str) -> EnvironmentNeeds:
     if isinstance(needs, EnvironmentNeeds):
         return checked_needs(needs, f"policy {name!r}")
     raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
+
+
+def declared_skipping(policy: Policy, name: str) -> Skipping | None:
+    """Return what decides which queries need no model; ``None``: all need it."""
+    skipping = getattr(policy, "skipping", None)
+    if skipping is None or isinstance(skipping, Skipping):
+        return skipping
+    raise PolicyError(f"policy {name!r} has skipping {skipping!r}", "a Skipping, or None")
 
 
 def declared_notes(policy: Policy, name: str) -> tuple[str, ...]:

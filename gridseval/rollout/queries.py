@@ -45,9 +45,21 @@ class QueryLog:
     _values: dict[str, list[float]] = field(default_factory=dict)
     _last: TokenTrace | None = None
 
-    def note(self, call: Call, trace: TokenTrace | None) -> None:
-        """Add the figures of a query."""
+    def note(self, call: Call, trace: TokenTrace | None, skipped: bool | None = None) -> None:
+        """Add the figures of a query.
+
+        Args:
+            call: How long it took.
+            trace: What the policy looked at.
+            skipped: Whether it was answered without the model; ``None`` of a policy that cannot.
+        """
         self._calls.append(call)
+        if skipped is not None:
+            self._add("skipped", skipped)
+        if skipped and self.flops is not None:
+            self._add("tflops", 0)
+        if skipped:
+            return  # the next query that is asked compares with the last one that was
         if trace is None:
             self._last = None  # the next query has no neighbour to compare with
             return
@@ -68,7 +80,9 @@ class QueryLog:
 
         ``kept_tokens`` is a list with one number per query, all else one number: ``kept_<camera>``,
         ``kept_border``, ``kept_duplicates``, ``kept_movement`` (cells), ``kept_turnover``,
-        ``dense_tokens`` and ``tflops`` are means; ``latency_ms`` the median and ``latency_p95_ms``
+        ``dense_tokens`` and ``tflops`` are means, the last one of all queries, the others of those
+        that the model answered; ``skipped`` is the share of queries that it did not answer, of
+        policies that may skip them; ``latency_ms`` the median and ``latency_p95_ms``
         the 95th percentile of the calls' durations, ``latency_batch`` the slots per call (mean);
         ``peak_memory_mb`` the largest.
         """

@@ -29,7 +29,8 @@ class LayerInput:
         layer: The layer.
         states: float (B, T, D), the hidden states that enter it.
         named: Its keyword arguments: mask, positions.
-        made: What its ``q_proj`` and ``k_proj`` made of all T tokens, where that is known.
+        made: What its ``q_proj`` and ``k_proj`` made of all T tokens, and its attention's
+            ``output``, where that is known.
     """
 
     layer: Any

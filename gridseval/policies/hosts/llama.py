@@ -20,11 +20,12 @@ from gridseval.policies.hosts.attention import (
     joined,
     with_entropy,
 )
+from gridseval.policies.hosts.encoder import EncoderAttention, EncoderPlace, attention_layers
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
-from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
-from gridseval.policies.hosts.watch import LayerWatch
+from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
+from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
@@ -44,6 +45,7 @@ class LlamaHooks:
         bidirectional: Whether the model's tokens see both sides.
         before: Tokens before the visual ones, which are never pruned.
         projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
+        vision: The vision encoder, for those that need its attention.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -59,12 +61,13 @@ class LlamaHooks:
         bidirectional: bool,
         before: int = 1,
         projector: Any = None,
+        vision: Any = None,
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles
         self._bidirectional, self._start = bidirectional, before
         self._end = before + count_dense(cameras)
-        pruner.check_host(host_of(language_model, cameras, projector))
+        pruner.check_host(host_of(language_model, cameras, projector, vision=vision))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
         if self._at_encoder and (needs.text or needs.attention):
@@ -72,15 +75,16 @@ class LlamaHooks:
                 f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
             )
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
-        wanted = {*needs.observed, *sum(needs.attention, ())}
+        self._mapped = {*needs.observed, *sum(needs.attention, ())}
+        wanted = {*self._mapped, *needs.outputs}
         self._watch = LayerWatch({at: decoder.layers[at] for at in wanted}, self._look)
-        self._wanted = wanted
         self._first_query = 0 if needs.every_query else self._end
         self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
         self._handles += self._watch.handles
         if self._at_encoder:
-            self._handles.append(projector.register_forward_pre_hook(self._encode))
-            self._handles.append(projector.register_forward_hook(self._project))
+            attention = EncoderAttention(vision) if needs.encoder_attention else None
+            place = EncoderPlace(projector, cameras, lambda: self.query, attention)
+            self._handles += place.handles
         self._handles += [
             layer.register_forward_pre_hook(partial(self._enter, number), with_kwargs=True)
             for number, layer in enumerate(decoder.layers)
@@ -125,19 +129,6 @@ class LlamaHooks:
         if isinstance(mask, Tensor) and mask.ndim == 2 and mask.shape[1] > self._end:
             self._there = mask.bool() if self._layout is None else self._there
 
-    def _encode(self, _: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        pruned = self.query.prune(given[0], None, None)
-        return (pruned.tokens, *given[1:])
-
-    def _project(self, _: Any, __: Any, projected: Tensor) -> Tensor:
-        """Put the tokens that an encoder-side pruner kept at their places, zeros elsewhere.
-
-        The model's code counts its visual tokens; the decoder's first layer leaves them out.
-        """
-        pruned = self.query.pruned
-        assert pruned is not None
-        return spread(projected, pruned.position_ids, pruned.mask, self._end - self._start)
-
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
         states = given[0] if given else named["hidden_states"]
         if number == 0 and states.shape[1] > self._end:
@@ -163,8 +154,7 @@ class LlamaHooks:
                 named = segment.decoding(named, states, rotary, past)
             else:
                 named = segment.arguments(named, states, rotary)
-        if number in self._wanted:
-            self._watch.expect(number, LayerInput(layer, states, named), decoding)
+        self._watch.expect(number, LayerInput(layer, states, named), decoding)
         if given:
             return (states, *given[1:]), named
         return given, {**named, "hidden_states": states}
@@ -239,6 +229,10 @@ class LlamaHooks:
     def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
         """Compute what a layer looks at, for the pruner."""
         rows, segment, visual = slice(None), self.segment(number), self.columns(number)
+        if number in self._pruner.needs.outputs and not decoding:
+            self.query.outputs[number] = given.made[OUTPUT][:, visual]
+        if number not in self._mapped:
+            return
         end, complete = visual.stop, None
         if decoding:
             complete = after(self._keys[number])
@@ -271,7 +265,11 @@ class LlamaHooks:
 
 
 def host_of(
-    language_model: Any, cameras: tuple[CameraGrid, ...], projector: Any = None, kind: str = ""
+    language_model: Any,
+    cameras: tuple[CameraGrid, ...],
+    projector: Any = None,
+    kind: str = "",
+    vision: Any = None,
 ) -> Host:
     """Return what pruners need to know of a transformers Llama.
 
@@ -280,6 +278,7 @@ def host_of(
         cameras: Grids of the visual tokens.
         projector: From features to tokens; its first linear layer tells the features' width.
         kind: The kind of policy.
+        vision: The vision encoder.
     """
     decoder = getattr(language_model, "model", language_model)
     widths = (
@@ -294,4 +293,5 @@ def host_of(
         next(widths, 0),
         kind,
         decoder.layers[0].self_attn.head_dim,
+        vision is not None and any(attention_layers(vision)),
     )

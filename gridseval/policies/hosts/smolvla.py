@@ -50,6 +50,7 @@ class SmolVlaHooks:
         for wrong, what in (
             (pruner.place.where == "encoder", "the vision encoder's features"),
             (bool(pruner.needs.observed), "attention after the query"),
+            (bool(pruner.needs.outputs), "the output of a layer's attention"),
         ):
             if wrong:
                 raise PolicyError(

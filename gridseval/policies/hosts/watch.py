@@ -12,6 +12,8 @@ from torch import Tensor
 from gridseval.policies.hosts.attention import LayerInput
 
 _PROJECTIONS = ("q_proj", "k_proj")
+OUTPUT = "output"
+"""Name of what attention adds to the tokens, among what a layer made."""
 
 
 class LayerWatch:
@@ -31,7 +33,7 @@ class LayerWatch:
     def __init__(
         self, layers: Mapping[int, Any], then: Callable[[int, LayerInput, bool], None]
     ) -> None:
-        self._then = then
+        self._layers, self._then = layers, then
         self._expected: tuple[int, LayerInput, bool] | None = None
         self.handles: list[Any] = []
         for number, layer in layers.items():
@@ -40,15 +42,18 @@ class LayerWatch:
                 if projection is not None:
                     note = partial(self._note, number, name)
                     self.handles.append(projection.register_forward_hook(note))
+            attended = partial(self._note, number, OUTPUT)
+            self.handles.append(layer.self_attn.register_forward_hook(attended))
             self.handles.append(layer.register_forward_hook(partial(self._over, number)))
 
     def expect(self, number: int, given: LayerInput, flag: bool) -> None:
-        """Watch the layer that begins."""
-        self._expected = (number, replace(given, made={}), flag)
+        """Learn that a layer begins, which may be one that is watched."""
+        self._expected = (number, replace(given, made={}), flag) if number in self._layers else None
 
-    def _note(self, number: int, name: str, _: Any, __: Any, made: Tensor) -> None:
+    def _note(self, number: int, name: str, _: Any, __: Any, made: Any) -> None:
         if self._expected is not None and self._expected[0] == number:
-            self._expected[1].made[name] = made.detach()
+            first: Tensor = made[0] if isinstance(made, tuple) else made
+            self._expected[1].made[name] = first.detach()
 
     def _over(self, number: int, *_: Any) -> None:
         if self._expected is not None and self._expected[0] == number:

@@ -41,6 +41,7 @@ class DecoderLayer(nn.Module):
         mask: Tensor | None,
         with_map: bool = False,
         complete: Complete | None = None,
+        note: Callable[[Tensor], None] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Run the layer.
 
@@ -51,6 +52,7 @@ class DecoderLayer(nn.Module):
             with_map: Whether the attention is wanted, which is then computed less cleverly.
             complete: Adds keys and values of tokens that are not computed, so that there are M;
                 without, M is N.
+            note: Gets what attention adds to the tokens, (B, N, width).
 
         Returns:
             Tokens (B, N, width), and the attention after the softmax, (B, heads, N, M).
@@ -70,7 +72,10 @@ class DecoderLayer(nn.Module):
             if weights is None
             else weights @ v
         )
-        tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
+        added = self.out(mixed.transpose(1, 2).flatten(2))
+        if note is not None:
+            note(added)
+        tokens = tokens + added
         normed = self.mlp_norm(tokens)
         tokens = tokens + self.down(functional.silu(self.gate(normed)) * self.up(normed))
         return tokens, weights

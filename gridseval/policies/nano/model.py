@@ -159,6 +159,7 @@ class _Pass:
     roles: Tensor
     stages: list[tuple[int, Tensor]] = field(default_factory=list)
     maps: dict[int, AttentionMap] = field(default_factory=dict)
+    outputs: dict[int, Tensor] = field(default_factory=dict)
     pruned: Pruned | None = None
     asked: PrunerInput | None = None
     embedded: tuple[Tensor, Tensor] | None = None
@@ -214,6 +215,7 @@ class _Pass:
             text=self.other,
             text_roles=self.roles,
             attention={at: self.maps[at] for at in attention},
+            outputs=self.outputs,
             pixels=self.inputs.images.float() if pruner.needs.pixels else None,
             slots=self._slots,
             generators=self.inputs.generators,
@@ -261,7 +263,10 @@ class _Pass:
         complete = None if entries is None else entries.complete
         tokens: Tensor
         given = torch.cat([visual, self.other], 1)
-        tokens, weights = layer(given, rotation, keys, with_map, complete)
+        note = None
+        if number in self.model.pruner.needs.outputs:
+            note = lambda added: self.outputs.update({number: added[:, :count]})  # noqa: E731
+        tokens, weights = layer(given, rotation, keys, with_map, complete, note)
         if weights is not None:
             visual_roles = torch.where(mask[:, :count], int(Role.VISUAL), int(Role.PADDING))
             roles = torch.cat([visual_roles, self.roles], 1)

@@ -109,6 +109,7 @@ class NanoPolicy:
             **({"untrained": list(self._untrained)} if self._untrained else {}),
             **({} if own is None else {"pruner_sha256": own}),
         }
+        self.skipping = self.model.pruner.skipping
         self._draws = EpisodeDraws(self._seed, self._device)
         self._stages = Stages()
 

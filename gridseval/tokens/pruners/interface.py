@@ -24,6 +24,7 @@ from gridseval.tokens.pruners.entries import EntryMemory
 from gridseval.tokens.pruners.entries import Reuse as Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, count_dense
 from gridseval.tokens.pruners.products import Choice
+from gridseval.tokens.skipping import Skipping
 from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
@@ -40,6 +41,10 @@ class PrunerInput:
         text_roles: int64 (B, T), a set of :class:`Role` each; ``Role.PADDING``, the empty set, is
             left out everywhere.
         attention: Decoder layer to its attention, for the layers in ``Needs.attention``.
+        outputs: Decoder layer to what its attention adds to the visual tokens, float (B, P, D), for
+            the layers in ``Needs.outputs``.
+        encoder_attention: float32 (B, P): the mean attention onto each visual token within the
+            vision encoder, 1 in sum per camera; where ``Needs.encoder_attention`` asks for it.
         pixels: float (B, cameras, height, width, 3): the model's input images, in any range.
         slots: B numbers: whose history a row has.
         generators: B random generators; ``None`` is torch's own.
@@ -53,6 +58,8 @@ class PrunerInput:
     text: Tensor | None = None
     text_roles: Tensor | None = None
     attention: Mapping[int, AttentionMap] = field(default_factory=dict)
+    outputs: Mapping[int, Tensor] = field(default_factory=dict)
+    encoder_attention: Tensor | None = None
     pixels: Tensor | None = None
     slots: Sequence[int] | None = None
     generators: Sequence[torch.Generator] | None = None
@@ -159,12 +166,14 @@ class Pruner(nn.Module, abc.ABC):
         needs: The inputs that it needs.
         entries: The key-value entries of earlier queries, of a method that reuses them: the model
             fills it in, and reads what :attr:`Pruned.reuse` names.
+        skipping: What decides which queries need no model; ``None``: all need it.
     """
 
     name: ClassVar[str]
     places: tuple[Place, ...] = (Place("before"),)
     needs: Needs = Needs()
     entries: EntryMemory | None = None
+    skipping: Skipping | None = None
 
     def __init_subclass__(cls, **given: object) -> None:
         """Make ``macs`` abstract again where a class chooses in another way than its base."""

@@ -35,6 +35,7 @@ IN_THE_DECODER: dict[str, dict[str, Any]] = {
     "dense": {},
     "efficientvla": {"k": 10, "layer": 2},
     "fastv": {"k": 4, "layer": 2},
+    "flashvla": {"k": 5, "layer": 2},
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 12},

@@ -131,4 +131,4 @@ def test_counting_gridsevals_own_needs_no_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "7"
+    assert done.stdout.strip() == "8"
