@@ -70,7 +70,7 @@ def context(rows: int) -> QueryContext:
 
 
 def test_every_pruner_is_tried() -> None:
-    assert set(IN_THE_DECODER) == set(list_pruners())
+    assert {*IN_THE_DECODER, "sp_vla"} == set(list_pruners())  # sp_vla works at the encoder
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -159,8 +159,25 @@ def test_the_pruner_sees_the_models_own_attention(name: str) -> None:
             assert torch.allclose(found.entropy.double(), -plogp.sum(-1), atol=1e-4)
 
 
+def test_flashvla_gets_what_the_models_attention_adds() -> None:
+    import torch
+
+    model, embeds, added = llama(), embeddings(2), []
+    handle = model.model.layers[1].self_attn.register_forward_hook(
+        lambda _, __, made: added.append(made[0])
+    )
+    hooks, noted = hooked(model, "flashvla", layer=2, k=4)
+    answer(model, embeds)
+    hooks.remove()
+    handle.remove()
+    (given,) = noted.given
+    assert list(given.outputs) == [1]
+    assert torch.equal(given.outputs[1], added[0][:, 1 : 1 + VISUAL])
+    assert not hooks.query.maps  # and no attention is computed for it
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", ["fastv", "sparsevlm", "topk", "efficientvla"])
+@pytest.mark.parametrize("name", ["fastv", "flashvla", "sparsevlm", "topk", "efficientvla"])
 def test_with_everything_kept_it_is_the_unhooked_model_to_the_bit(
     name: str, attention: str
 ) -> None:

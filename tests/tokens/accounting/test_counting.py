@@ -28,6 +28,7 @@ from gridseval.tokens.accounting import (
     list_models,
     load_model,
     pruner_macs,
+    stage_flops,
 )
 
 SMALL = Transformer(layers=3, width=6, mlp=10, heads=4, kv_heads=2, head_dim=5, gated=True)
@@ -133,6 +134,16 @@ def test_entries_that_are_reused_are_looked_at_but_not_computed() -> None:
     runs = [run_layer(SMALL, ran + 3, 8 - ran) for ran in (8, 6, 2)]
     assert cost.prefill == sum(runs) < dense.prefill
     assert (cost.decode, cost.head) == (dense.decode, dense.head)
+
+
+def test_a_query_that_reuses_entries_costs_more_than_one_that_deletes_tokens() -> None:
+    model = load_model("openvla-7b")
+    stages = ((0, 256), (2, 200), (6, 150))
+    deletes, reuses, dense = (
+        stage_flops(model, given, 256, reuses=flag)
+        for given, flag in ((stages, False), (stages, True), (stages[:1], False))
+    )
+    assert deletes < reuses < dense
 
 
 @given(kept=st.integers(1, 256), layer=st.integers(0, 17))
