@@ -12,11 +12,25 @@ from torch import Tensor
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.query import Query
 from gridseval.policies.hosts.segment import spread
+from gridseval.tokens.pruners.interface import Pruner
 from gridseval.tokens.pruners.layout import CameraGrid
 from gridseval.tokens.pruners.numerics import widen
 
 _SECOND_TOWER = "fused_featurizer"
 """OpenVLA's SigLIP, beside DINOv2."""
+
+
+def check_at_encoder(pruner: Pruner) -> None:
+    """Refuse a pruner that works where what it needs is not known yet.
+
+    Raises:
+        PolicyError: It works on the encoder's features, and needs text or attention.
+    """
+    needs = pruner.needs
+    if pruner.place.where == "encoder" and (needs.text or needs.attention):
+        raise PolicyError(
+            f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
+        )
 
 
 class EncoderPlace:
@@ -138,7 +152,8 @@ def _mean_attention(layer: Any, made: Tensor, count: int) -> Tensor:
     )
     weights = (widen(queries @ keys.mT) * queries.shape[-1] ** -0.5).softmax(-1)
     onto = weights.mean(1).mean(1)[:, -count:]
-    return onto / onto.sum(1, keepdim=True)
+    shares: Tensor = onto / onto.sum(1, keepdim=True)
+    return shares
 
 
 def _same(states: Tensor) -> Tensor:

@@ -20,7 +20,12 @@ from gridseval.policies.hosts.attention import (
     joined,
     with_entropy,
 )
-from gridseval.policies.hosts.encoder import EncoderAttention, EncoderPlace, attention_layers
+from gridseval.policies.hosts.encoder import (
+    EncoderAttention,
+    EncoderPlace,
+    attention_layers,
+    check_at_encoder,
+)
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
@@ -70,10 +75,7 @@ class LlamaHooks:
         pruner.check_host(host_of(language_model, cameras, projector, vision=vision))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
-        if self._at_encoder and (needs.text or needs.attention):
-            raise PolicyError(
-                f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
-            )
+        check_at_encoder(pruner)
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
         self._mapped = {*needs.observed, *sum(needs.attention, ())}
         wanted = {*self._mapped, *needs.outputs}
@@ -228,6 +230,7 @@ class LlamaHooks:
 
     def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
         """Compute what a layer looks at, for the pruner."""
+        assert self._layout is not None and self._text_roles is not None
         rows, segment, visual = slice(None), self.segment(number), self.columns(number)
         if number in self._pruner.needs.outputs and not decoding:
             self.query.outputs[number] = given.made[OUTPUT][:, visual]
@@ -244,7 +247,6 @@ class LlamaHooks:
         weights, keys = attention_rows(given, rows, self._bidirectional, complete)
         self._keys[number] = keys
         weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
-        assert self._text_roles is not None
         there = None if segment is None else segment.there
         roles = whole_roles(self._start, end - self._start, self._text_roles, there)[:, rows]
         if decoding:

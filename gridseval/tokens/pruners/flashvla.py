@@ -115,4 +115,5 @@ def contributions(outputs: Tensor) -> Tensor:
     rank = torch.special.entr(share).sum(1).exp()
     # A rank that is whole but for rounding is that rank.
     used = torch.arange(singular.shape[1], device=rank.device) < (rank - 1e-6).ceil()[:, None]
-    return ((left.abs() * singular[:, None]) * used[:, None]).sum(2).float()
+    found: Tensor = ((left.abs() * singular[:, None]) * used[:, None]).sum(2).float()
+    return found

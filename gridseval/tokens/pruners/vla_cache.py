@@ -91,6 +91,7 @@ class VlaCache(Pruner):
     """
 
     name = "vla_cache"
+    entries: EntryMemory
     macs = staticmethod(products.vla_cache)
 
     def __init__(
