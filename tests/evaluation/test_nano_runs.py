@@ -67,7 +67,8 @@ def test_every_pruner_runs_and_says_what_it_kept(pool: Any, pruner: str) -> None
     if pruner in WITH_BUDGET - {"sparsevlm", "vla_pruner"}:
         assert kept == [32, 32]
     assert 0 < outcome.figures["tflops"] < 0.01
-    assert (outcome.figures["tflops"] < 0.00269) == (min(kept) < 512)
+    spares = min(kept) < 512 or pruner == "vla_cache"  # which keeps all, and computes fewer
+    assert (outcome.figures["tflops"] < 0.00269) == spares
 
 
 def test_a_run_tells_tokens_operations_time_and_success(assets: Path, tmp_path: Path) -> None:

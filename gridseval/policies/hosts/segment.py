@@ -57,7 +57,7 @@ class Layout:
         return Segment(self, places, positions, self.with_visual(running.mask))
 
     def with_visual(self, mask: Tensor) -> Tensor | None:
-        """Return bool (B, L): what of a sequence with other visual tokens is no padding.
+        """Return bool (B, L): what of a sequence with other visual tokens is a token.
 
         Args:
             mask: bool (B, K) of those.

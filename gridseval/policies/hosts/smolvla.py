@@ -3,7 +3,7 @@
 ``SmolVLMWithExpertModel.forward`` calls one of two methods per layer, with the hidden states of
 both decoders in a list, and goes on with what is in that list. So the methods are wrapped: at a
 pruner's place the list gets fewer tokens, and from there on masks and positions are those of the
-tokens that are left. Nothing of the model's file changes.
+tokens that are left. The model's file stays as it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Key-value entries that outlive a query: which tokens a layer computes, and what it takes over.
 
 Source: VLA-Cache's code (siyuhsu/vla-cache and its forks of transformers). A token that is reused
-leaves the layers from some layer on: nothing of it is computed there, and the others look at the
+leaves the layers from some layer on: it is not computed there, and the others look at the
 keys and values that the slot's earlier queries left at its place. Shapes: B rows, P visual tokens,
 K of them that a layer computes, D width, H key heads of width d.
 """
