@@ -84,6 +84,9 @@ def declared_skipping(policy: Policy, name: str) -> Skipping | None:
 def declared_notes(policy: Policy, name: str) -> tuple[str, ...]:
     """Return what a user must know of it, one sentence each."""
     own = tuple(str(note) for note in getattr(policy, "notes", ()))
+    skipping = declared_skipping(policy, name)
+    if skipping is not None and skipping.active:
+        own = (*own, f"policy {name!r} answers some queries without its model (reuse=false: none)")
     if getattr(policy, "batches", True):
         return own
     return (*own, f"policy {name!r} does not batch: it is asked for one environment at a time")
