@@ -98,7 +98,7 @@ def with_entropy(weights: Tensor, needed: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
-    """Return the queries of both maps, in order."""
+    """Return the queries of both maps, in order; those of the second came later."""
     entropy = None
     if first.entropy is not None and second.entropy is not None:
         entropy = torch.cat([first.entropy, second.entropy], dim=1)
@@ -106,6 +106,7 @@ def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
         torch.cat([first.weights, second.weights], dim=2),
         torch.cat([first.roles, second.roles], dim=1),
         entropy,
+        first.later + second.roles.shape[1],
     )
 
 

@@ -67,7 +67,8 @@ class VlaCache(Pruner):
         where α rises from layer to layer, the step is multiplied by ``growth``
 
     with E of all layers and over all keys, BOS included, which the model computes
-    (:func:`~gridseval.tokens.pruners.entropy.entropy_of`). Tokens leave the computation at
+    (:func:`~gridseval.tokens.pruners.entropy.entropy_of`); queries of tokens that are decoded after
+    the prompt do not count. Tokens leave the computation at
     ``locations`` only: at each, the first max(1, ⌊α_l n⌋) of the n reusable tokens, unless more
     have left before. A slot's first query reuses nothing. The code takes a fixed range of 35 tokens
     (OpenVLA-OFT: 34, state included) for the instruction; here it is the instruction.
@@ -226,9 +227,12 @@ class VlaCache(Pruner):
 
 
 def _mean_entropy(attention: AttentionMap) -> Tensor:
-    """Return float (B,): the mean over queries, padding left out."""
+    """Return float (B,): the mean over the queries of the pass over all tokens, without padding."""
     assert attention.entropy is not None  # observe has checked it
-    real = attention.roles != Role.PADDING
+    end = attention.roles.shape[1] - attention.later
+    real = (attention.roles != Role.PADDING) & (
+        torch.arange(attention.roles.shape[1], device=attention.roles.device) < end
+    )
     total = attention.entropy.masked_fill(~real, 0).sum(1)
     return total / real.sum(1).clamp(min=1)
 

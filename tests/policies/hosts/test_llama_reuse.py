@@ -291,3 +291,22 @@ def test_flash_attention_is_refused() -> None:
     model.config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(PolicyError, match="flash attention takes no mask"):
         hooked(model)
+
+
+def test_the_share_of_a_layer_is_that_of_the_prompts_pass() -> None:
+    """The authors' code takes the attention of its first step, ``attentions[0]``."""
+    import torch
+
+    length, shares = 1 + VISUAL + PROMPT, []
+    ((embeds, pixels), *_) = films(1, 1, length)
+    for steps in (0, 5):
+        model = llama()
+        hooks = hooked(model, openvla_roles)
+        hooks.begin(QueryContext(slots=[0], pixels=pixels))
+        with torch.no_grad():
+            output = model(inputs_embeds=embeds, use_cache=True)
+            for token in range(steps):
+                output = decode(model, torch.tensor([[token]]), output)
+        hooks.finish()
+        shares.append(hooks.query.pruner._looks.newest_first(0)[0].shares)
+    assert torch.allclose(*shares, atol=1e-6)
