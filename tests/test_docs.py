@@ -327,4 +327,17 @@ def test_the_table_of_comparisons_is_the_packages() -> None:
     )
 
 
+def test_the_table_of_pruners_and_models_is_the_codes() -> None:
+    from gridseval.policies.pruner_table import hosts_markdown
+    from gridseval.tokens.pruners import list_pruners
+
+    made = hosts_markdown()
+    table = read("docs/reference/pruners.md").partition("<!-- hosts -->")[2]
+    assert table.partition("<!-- end -->")[0].strip() == made.strip(), (
+        "print it anew: python -c 'from gridseval.policies.pruner_table import hosts_markdown; "
+        "print(hosts_markdown())'"
+    )
+    assert {name for name in list_pruners() if f"| `{name}` |" in made} == set(list_pruners())
+
+
 # Links, paths, pictures.

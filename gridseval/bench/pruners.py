@@ -237,6 +237,7 @@ def _some_inputs(dim: int, sizes: BenchSizes) -> PrunerInput:
         text=text,
         text_roles=roles,
         attention=dict.fromkeys(range(sizes.layers), seen),
+        outputs=dict.fromkeys(range(sizes.layers), tokens),
         pixels=torch.rand(1, 2, 224, 224, 3, generator=generator),
         slots=(0,),
         generators=(torch.Generator().manual_seed(0),),

@@ -116,7 +116,13 @@ class RecordingPolicy:
                     **seen[row],
                 )
             )
-        return ActionChunk(actions, chunk.traces, failures, remarks=chunk.remarks or None)
+        return ActionChunk(
+            actions,
+            chunk.traces,
+            failures,
+            remarks=chunk.remarks or None,
+            skipped=chunk.skipped or None,
+        )
 
     def take(self, episode: Episode) -> list[Sample]:
         """Return an episode's samples in order, and forget them."""

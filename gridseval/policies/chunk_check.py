@@ -27,12 +27,15 @@ class CheckedChunk(NamedTuple):
         traces: One per slot; ``None`` where the policy says nothing.
         failures: Batch positions without actions, and why.
         remarks: What the policy says of the episodes so far; empty where it says nothing.
+        skipped: Whether a slot's query was answered without the model; empty of policies that ask
+            it always.
     """
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...]
     failures: Mapping[int, str]
     remarks: tuple[Mapping[str, Any] | None, ...] = ()
+    skipped: tuple[bool, ...] = ()
 
 
 def check_actions(chunk: ActionChunk | Any, batch: int) -> NDArray[np.float32]:
@@ -74,7 +77,8 @@ def check_chunk(chunk: ActionChunk | Any, batch: int) -> CheckedChunk:
     known = (None,) * batch if traces is None else _traces(traces, batch)
     said = chunk.remarks if isinstance(chunk, ActionChunk) else None
     remarks = () if said is None else checked_remarks(said, batch)
-    return CheckedChunk(actions, known, _failures(chunk, batch), remarks)
+    skipped = _skipped(chunk, batch)
+    return CheckedChunk(actions, known, _failures(chunk, batch), remarks, skipped)
 
 
 def _to_array(actions: Any) -> NDArray[Any]:
@@ -120,6 +124,18 @@ def _failures(chunk: ActionChunk | Any, batch: int) -> dict[int, str]:
             "ActionChunk(actions, failures={position: reason})",
         )
     return {index: one_line(str(reason)) for index, reason in sorted(failures.items())}
+
+
+def _skipped(chunk: ActionChunk | Any, batch: int) -> tuple[bool, ...]:
+    skipped = chunk.skipped if isinstance(chunk, ActionChunk) else None
+    if skipped is None:
+        return ()
+    if not isinstance(skipped, Sequence) or [type(each) for each in skipped] != [bool] * batch:
+        raise PolicyError(
+            f"policy returned skipped {skipped!r} for {batch} slots",
+            "ActionChunk(actions, skipped=…): per slot true or false",
+        )
+    return tuple(skipped)
 
 
 def _traces(traces: Any, batch: int) -> tuple[TokenTrace | None, ...]:

@@ -9,6 +9,7 @@ from gridseval.errors import PolicyError, did_you_mean
 from gridseval.policies.needs import checked_needs
 from gridseval.policies.protocol import DEFAULT_OBSERVATION_KEYS, EnvironmentNeeds, Policy
 from gridseval.tokens import ImageMapping, TokenTrace
+from gridseval.tokens.skipping import Skipping
 
 _OBSERVATION_KEYS = (
     *DEFAULT_OBSERVATION_KEYS,
@@ -72,9 +73,20 @@ def declared_needs(policy: Policy, name: str) -> EnvironmentNeeds:
     raise PolicyError(f"policy {name!r} has needs {needs!r}", "an EnvironmentNeeds")
 
 
+def declared_skipping(policy: Policy, name: str) -> Skipping | None:
+    """Return what decides which queries need no model; ``None``: all need it."""
+    skipping = getattr(policy, "skipping", None)
+    if skipping is None or isinstance(skipping, Skipping):
+        return skipping
+    raise PolicyError(f"policy {name!r} has skipping {skipping!r}", "a Skipping, or None")
+
+
 def declared_notes(policy: Policy, name: str) -> tuple[str, ...]:
     """Return what a user must know of it, one sentence each."""
     own = tuple(str(note) for note in getattr(policy, "notes", ()))
+    skipping = declared_skipping(policy, name)
+    if skipping is not None and skipping.active:
+        own = (*own, f"policy {name!r} answers some queries without its model (reuse=false: none)")
     if getattr(policy, "batches", True):
         return own
     return (*own, f"policy {name!r} does not batch: it is asked for one environment at a time")

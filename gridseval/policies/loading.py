@@ -19,6 +19,7 @@ from gridseval.policies.declared import (
     declared_notes,
     declared_observation_keys,
     declared_replan,
+    declared_skipping,
 )
 from gridseval.policies.detection import Detection, detect
 from gridseval.policies.hub import Repository, hub_id, look_up
@@ -27,6 +28,7 @@ from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
+from gridseval.policies.skipping import SkippingPolicy
 from gridseval.tokens import ImageMapping, TokenTrace
 
 
@@ -117,8 +119,10 @@ def load_policy(
         "sha256": checkpoint_sha256(path, own_kind),
         **({} if repository is None else {"hub": repository.origin}),
     }
+    acting = policy if getattr(policy, "batches", True) else OneByOne(policy)
+    skipping = declared_skipping(policy, name)
     return LoadedPolicy(
-        policy=policy if getattr(policy, "batches", True) else OneByOne(policy),
+        policy=acting if skipping is None else SkippingPolicy(acting, skipping),
         name=name,
         observation_keys=declared_observation_keys(policy, name),
         replan=declared_replan(policy, name),

@@ -50,12 +50,16 @@ class ActionChunk:
         failures: Batch positions that got no actions for a technical reason (a server is gone, an
             answer makes no sense), each with the reason; their rows are not executed, the episodes
             are tried again.
+        skipped: Whether a slot's actions come without the model, one per slot, from a policy that
+            may skip queries; ``None`` from others. The trace is then the last query's that the
+            model answered. A policy server does not send them on.
     """
 
     actions: NDArray[np.float32]
     traces: tuple[TokenTrace | None, ...] | None = None
     remarks: tuple[Mapping[str, Any] | None, ...] | None = field(default=None, kw_only=True)
     failures: Mapping[int, str] = field(default_factory=dict)
+    skipped: tuple[bool, ...] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ class Policy(Protocol):
       asked for each alone.
     * ``details: Mapping[str, Any]``: plain values that belong to what ``run.yaml`` says of the
       policy; a run of other ones is another run.
+    * ``skipping: Skipping | None``: decides which queries need no model
+      (:mod:`gridseval.tokens.skipping`); then a run asks about the others only.
     * ``needs: EnvironmentNeeds``: what its environments must be like; by default nothing special.
     * ``notes: tuple[str, ...]``: what the user should know before it runs.
     * ``reads_addresses: bool``: whether ``--ckpt`` may be neither a file or folder that exists nor

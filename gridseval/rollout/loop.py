@@ -206,7 +206,8 @@ class _Rollout:
         attempt.queries += 1
         attempt.policy_s += call.elapsed_s / call.slots
         attempt.actions.append(executed)
-        attempt.log.note(call, chunk.traces[index], delay)
+        skipped = chunk.skipped[index] if chunk.skipped else None
+        attempt.log.note(call, chunk.traces[index], skipped, delay)
         if chunk.remarks and chunk.remarks[index] is not None:
             attempt.remark = chunk.remarks[index]
         self._pool.send(slot, Step(executed))

@@ -59,17 +59,30 @@ class QueryLog:
         waited_s = 0.0 if self._delays else sum(call.elapsed_s for call in self._calls)
         return {"completion_s": round(steps / CONTROL_HZ + waited_s, 4)}
 
-    def note(self, call: Call, trace: TokenTrace | None, delay: int | None = None) -> None:
+    def note(
+        self,
+        call: Call,
+        trace: TokenTrace | None,
+        skipped: bool | None = None,
+        delay: int | None = None,
+    ) -> None:
         """Add the figures of a query.
 
         Args:
             call: The call that it was part of.
             trace: What the policy looked at, if it says so.
+            skipped: Whether it was answered without the model; ``None`` of a policy that cannot.
             delay: Policy steps until its answer was there; ``None`` where the world stood still.
         """
         self._calls.append(call)
         if delay is not None:
             self._delays.append(delay)
+        if skipped is not None:
+            self._add("skipped", skipped)
+        if skipped and self.flops is not None:
+            self._add("tflops", 0)
+        if skipped:
+            return  # the next query that is asked compares with the last one that was
         if trace is None:
             self._last = None  # the next query has no neighbour to compare with
             return
@@ -90,7 +103,9 @@ class QueryLog:
 
         ``kept_tokens`` is a list with one number per query, all else one number: ``kept_<camera>``,
         ``kept_border``, ``kept_duplicates``, ``kept_movement`` (cells), ``kept_turnover``,
-        ``dense_tokens`` and ``tflops`` are means; ``latency_ms`` the median and ``latency_p95_ms``
+        ``dense_tokens`` and ``tflops`` are means, the last one of all queries, the others of those
+        that the model answered; ``skipped`` is the share of queries that it did not answer, of
+        policies that may skip them; ``latency_ms`` the median and ``latency_p95_ms``
         the 95th percentile of the calls' durations, ``latency_batch`` the slots per call (mean);
         ``peak_memory_mb`` the largest. ``delays`` lists policy steps, one number per query.
         """

@@ -37,6 +37,7 @@ def test_each_row_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert kept["fastv 25 %"] == kept["vla_pruner 25 %"] == 128
     assert (kept["grids 16"], kept["random 39"], kept["efficientvla 56"]) == (32, 78, 112)
     assert 60 <= kept["lightvla"] <= 90
+    assert 512 - 2 * 150 <= kept["vla_cache at rest"] < 512
     for row in rows:
         assert row["speedup"] == pytest.approx(row["dense_ms"] / row["pruned_ms"])
         assert row["name"] in ran.output

@@ -67,7 +67,41 @@ def test_every_pruner_runs_and_says_what_it_kept(pool: Any, pruner: str) -> None
     if pruner in WITH_BUDGET - {"sparsevlm", "vla_pruner"}:
         assert kept == [32, 32]
     assert 0 < outcome.figures["tflops"] < 0.01
-    assert (outcome.figures["tflops"] < 0.00269) == (min(kept) < 512)
+    spares = min(kept) < 512 or pruner == "vla_cache"  # which keeps all, and computes fewer
+    assert (outcome.figures["tflops"] < 0.00269) == spares
+
+
+def test_queries_without_the_model_are_in_records_and_tables(assets: Path, tmp_path: Path) -> None:
+    def run(**more: str) -> Any:
+        out = tmp_path / f"run{len(more)}"
+        config = RunConfig(
+            suite="libero_object",
+            policy="nano",
+            policy_arguments={"pruner": "flashvla", "k": "16", **more},
+            tasks="0",
+            trials=1,
+            max_steps=48,
+            workers=0,
+            video="none",
+            assets=str(assets),
+            out=out,
+        )
+        evaluate(config)
+        (line,) = (out / "episodes.jsonl").read_text(encoding="utf8").splitlines()
+        record = json.loads(line)
+        assert record["queries"] == 6
+        return record["extra"], (out / "table.md").read_text(encoding="utf8")
+
+    # A step that keeps the gripper's sign is stable then: the third query repeats a chunk at least.
+    extra, table = run(angle="180", overlap="0")
+    always, without = run(reuse="false")
+    asked = len(extra["kept_tokens"])
+    assert 3 <= asked < 6
+    assert extra["skipped"] == pytest.approx(1 - asked / 6, rel=1e-5)
+    assert extra["tflops"] == pytest.approx(always["tflops"] * asked / 6, rel=1e-4)
+    assert always["skipped"] == 0
+    assert "| skipped queries |" in table and f"| {100 - 100 * asked / 6:.1f} % |" in table
+    assert "| 0.0 % |" in without
 
 
 def test_a_run_tells_tokens_operations_time_and_success(assets: Path, tmp_path: Path) -> None:

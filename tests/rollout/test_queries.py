@@ -152,6 +152,41 @@ def test_what_changed_across_a_silent_query_is_not_between_two() -> None:
     assert log.figures()["kept_turnover"] == 0.0
 
 
+def test_skipped_queries_cost_nothing_and_look_at_nothing() -> None:
+    log = QueryLog(lambda trace: trace.kept_count * 1e12)
+    for kept, skipped in ((2, False), (2, True), (6, False), (6, True), (6, True)):
+        log.note(Call(0.001 if skipped else 0.1, 1), trace_of(kept), skipped)
+    found = log.figures()
+    assert found["skipped"] == 0.6
+    assert found["kept_tokens"] == [2, 6]
+    assert found["tflops"] == pytest.approx(8 / 5)
+    assert found["latency_ms"] == 1
+    assert found["kept_turnover"] == pytest.approx(4 / 6)
+    always = QueryLog()
+    always.note(Call(1, 1), trace_of(1))
+    assert "skipped" not in always.figures()
+
+
+def test_what_a_policy_skips_is_in_the_outcome(
+    episodes: Make, fake_pool: Any, tracing: Any
+) -> None:
+    class Skipping(tracing):  # type: ignore[misc]
+        """Skips every query but an episode's first."""
+
+        def act(self, observations: Any) -> ActionChunk:
+            chunk = super().act(observations)
+            later = tuple(bool(step) for step in observations["steps"])
+            return ActionChunk(chunk.actions, chunk.traces, skipped=later)
+
+    plan = RolloutPlan(flops=lambda _: 3e12)
+    outcomes = list(run_episodes(episodes(1, 2), fake_pool(slots=2), Skipping(), plan, []))
+    assert [outcome.queries for outcome in outcomes] == [2, 2]
+    for outcome in outcomes:
+        assert outcome.figures["skipped"] == 0.5
+        assert outcome.figures["tflops"] == 1.5
+        assert len(outcome.figures["kept_tokens"]) == 1
+
+
 @pytest.mark.parametrize(
     ("traces", "said"),
     [

@@ -9,12 +9,15 @@ are computed a second time, for some rows only, so that the model keeps its fast
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gridseval.tokens.pruners.attention_map import AttentionMap
+from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.numerics import widen
 
 
@@ -26,16 +29,27 @@ class LayerInput:
         layer: The layer.
         states: float (B, T, D), the hidden states that enter it.
         named: Its keyword arguments: mask, positions.
+        made: What its ``q_proj`` and ``k_proj`` made of all T tokens, and its attention's
+            ``output``, where that is known.
     """
 
     layer: Any
     states: Tensor
     named: dict[str, Any]
+    made: dict[str, Tensor] = field(default_factory=dict)
+
+
+def after(earlier: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what puts keys after earlier ones, float (B, key heads, E, d)."""
+    return lambda keys: torch.cat([earlier, keys], dim=2)
 
 
 @torch.no_grad()
 def attention_rows(
-    given: LayerInput, rows: slice, bidirectional: bool, earlier: Tensor | None = None
+    given: LayerInput,
+    rows: slice,
+    bidirectional: bool,
+    complete: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's attention, and the keys that it looks at.
 
@@ -43,28 +57,57 @@ def attention_rows(
         given: The layer and its input.
         rows: The Q queries.
         bidirectional: Whether every token sees all that the last one sees, against the mask.
-        earlier: float (B, key heads, E, d): keys of tokens before these, in decoding.
+        complete: From the keys of these tokens, float (B, key heads, T, d), to all N keys that they
+            look at; without, N is T.
 
     Returns:
-        float32 (B, heads, Q, E + T), after the softmax over all keys; and the keys with their
-        rotary positions, float (B, key heads, E + T, d).
+        float32 (B, heads, Q, N), after the softmax over all keys; and the keys with their rotary
+        positions, float (B, key heads, N, d).
     """
     attention = given.layer.self_attn
-    normed = _normed(given)
-    cos, sin = _positions(given, normed)
-    queries = _rotated(
-        _heads(attention.q_proj(normed[:, rows]), attention), cos[:, rows], sin[:, rows]
-    )
-    keys = _rotated(_heads(attention.k_proj(normed), attention), cos, sin)
-    if earlier is not None:
-        keys = torch.cat([earlier, keys], dim=2)
+    cos, sin = _positions(given)
+    made = given.made
+    if "k_proj" not in made or "q_proj" not in made:
+        normed = _normed(given)
+        asked, own = attention.q_proj(normed[:, rows]), attention.k_proj(normed)
+    else:
+        asked, own = made["q_proj"][:, rows], made["k_proj"]
+    queries = _rotated(_heads(asked, attention), cos[:, rows], sin[:, rows])
+    keys = _rotated(_heads(own, attention), cos, sin)
+    if complete is not None:
+        keys = complete(keys)
     repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
-    logits = widen(queries @ repeated.mT) / keys.shape[-1] ** 0.5
+    # In place: these are the largest tensors of all, and each new one costs as much as a product.
+    logits = widen(queries @ repeated.mT).div_(keys.shape[-1] ** 0.5)
     seen = _seen(given, bidirectional, keys.shape[2])
     if seen is not None:
-        logits = logits + (seen if seen.shape[2] == 1 else seen[:, :, rows])
+        logits += seen if seen.shape[2] == 1 else seen[:, :, rows]
     weights: Tensor = logits.softmax(-1)
     return weights, keys
+
+
+def with_entropy(weights: Tensor, needed: bool) -> tuple[Tensor, Tensor | None]:
+    """Return attention (B, heads, Q, N), and each query's entropy (B, Q) where it is needed.
+
+    Then the heads are averaged, since those of all layers would fill the memory.
+    """
+    if not needed:
+        return weights, None
+    mean = weights.mean(1, keepdim=True)
+    return mean, entropy_of(mean)
+
+
+def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
+    """Return the queries of both maps, in order; those of the second came later."""
+    entropy = None
+    if first.entropy is not None and second.entropy is not None:
+        entropy = torch.cat([first.entropy, second.entropy], dim=1)
+    return AttentionMap(
+        torch.cat([first.weights, second.weights], dim=2),
+        torch.cat([first.roles, second.roles], dim=1),
+        entropy,
+        first.later + second.roles.shape[1],
+    )
 
 
 def _normed(given: LayerInput) -> Tensor:
@@ -82,10 +125,10 @@ def added_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
     return zeros.masked_fill(~seen, torch.finfo(dtype).min)
 
 
-def _positions(given: LayerInput, normed: Tensor) -> tuple[Tensor, Tensor]:
+def _positions(given: LayerInput) -> tuple[Tensor, Tensor]:
     embeddings = given.named.get("position_embeddings")
     if embeddings is None:  # before transformers 4.45, each layer computes them
-        embeddings = given.layer.self_attn.rotary_emb(normed, given.named["position_ids"])
+        embeddings = given.layer.self_attn.rotary_emb(given.states, given.named["position_ids"])
     cos, sin = embeddings
     return cos, sin
 

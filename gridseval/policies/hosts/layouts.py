@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from gridseval.tokens.pruners.layout import Role
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Roles = Callable[[int], Sequence[Role]]
 """From the number of tokens after the visual ones to the role of each."""
@@ -38,3 +42,18 @@ def oft_roles(length: int, *, state: bool = True, slots: int = 56) -> tuple[Role
         *([Role.ACTION] * slots),
         Role.OTHER,
     )
+
+
+def whole_roles(before: int, visual: int, text: Tensor, there: Tensor | None) -> Tensor:
+    """Return the roles of a whole sequence, int64 (B, before + visual + T).
+
+    Args:
+        before: Tokens before the visual ones.
+        visual: Visual tokens.
+        text: int64 (B, T), the roles of the tokens after them.
+        there: bool of the result's shape, false for padding; ``None`` without any.
+    """
+    roles = text.new_full((len(text), before + visual + text.shape[1]), int(Role.VISUAL))
+    roles[:, :before] = int(Role.OTHER)
+    roles[:, before + visual :] = text
+    return roles if there is None else roles.masked_fill(~there, int(Role.PADDING))

@@ -13,12 +13,25 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.attention import LayerInput, attention_rows
-from gridseval.policies.hosts.layouts import Roles
+from gridseval.policies.hosts.attention import (
+    LayerInput,
+    after,
+    attention_rows,
+    joined,
+    with_entropy,
+)
+from gridseval.policies.hosts.encoder import (
+    EncoderAttention,
+    EncoderPlace,
+    attention_layers,
+    check_at_encoder,
+)
+from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
-from gridseval.policies.hosts.segment import Layout, Segment, segment_of, spread, without_padding
+from gridseval.policies.hosts.reuse import EntryReuse
+from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
+from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
 
@@ -37,6 +50,7 @@ class LlamaHooks:
         bidirectional: Whether the model's tokens see both sides.
         before: Tokens before the visual ones, which are never pruned.
         projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
+        vision: The vision encoder, for those that need its attention.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -52,30 +66,38 @@ class LlamaHooks:
         bidirectional: bool,
         before: int = 1,
         projector: Any = None,
+        vision: Any = None,
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles
         self._bidirectional, self._start = bidirectional, before
         self._end = before + count_dense(cameras)
-        pruner.check_host(host_of(language_model, cameras, projector))
+        pruner.check_host(host_of(language_model, cameras, projector, vision=vision))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
-        if self._at_encoder and (needs.text or needs.attention):
-            raise PolicyError(
-                f"pruner {pruner.name!r} works on the vision encoder's features, where no text is"
-            )
+        check_at_encoder(pruner)
         self._places = {place.layer for place in pruner.places if not self._at_encoder}
-        self._wanted = {*needs.observed, *sum(needs.attention, ())}
+        self._mapped = {*needs.observed, *sum(needs.attention, ())}
+        wanted = {*self._mapped, *needs.outputs}
+        self._watch = LayerWatch({at: decoder.layers[at] for at in wanted}, self._look)
         self._first_query = 0 if needs.every_query else self._end
         self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
+        self._handles += self._watch.handles
         if self._at_encoder:
-            self._handles.append(projector.register_forward_pre_hook(self._encode))
-            self._handles.append(projector.register_forward_hook(self._project))
+            attention = EncoderAttention(vision) if needs.encoder_attention else None
+            place = EncoderPlace(projector, cameras, lambda: self.query, attention)
+            self._handles += place.handles
         self._handles += [
             layer.register_forward_pre_hook(partial(self._enter, number), with_kwargs=True)
             for number, layer in enumerate(decoder.layers)
         ]
         self._handles.append(decoder.norm.register_forward_pre_hook(self._leave))
+        self._reuse = None if pruner.entries is None else EntryReuse(decoder, pruner.entries)
+        if self._reuse is not None:
+            self._handles += [
+                layer.register_forward_hook(self._reuse.leave, always_call=True)
+                for layer in decoder.layers
+            ]
         self.begin()
 
     def remove(self) -> None:
@@ -92,6 +114,8 @@ class LlamaHooks:
         self._keys: dict[int, Tensor] = {}
         self._decoded = 0
         self._text_roles: Tensor | None = None
+        if self._reuse is not None:
+            self._reuse.begin()
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """End a query: hand later attention to the pruner, and return what each row kept.
@@ -107,19 +131,6 @@ class LlamaHooks:
         if isinstance(mask, Tensor) and mask.ndim == 2 and mask.shape[1] > self._end:
             self._there = mask.bool() if self._layout is None else self._there
 
-    def _encode(self, _: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        pruned = self.query.prune(given[0], None, None)
-        return (pruned.tokens, *given[1:])
-
-    def _project(self, _: Any, __: Any, projected: Tensor) -> Tensor:
-        """Put the tokens that an encoder-side pruner kept at their places, zeros elsewhere.
-
-        The model's code counts its visual tokens; the decoder's first layer leaves them out.
-        """
-        pruned = self.query.pruned
-        assert pruned is not None
-        return spread(projected, pruned.position_ids, pruned.mask, self._end - self._start)
-
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
         states = given[0] if given else named["hidden_states"]
         if number == 0 and states.shape[1] > self._end:
@@ -134,15 +145,18 @@ class LlamaHooks:
         decoding = self._decoded > 0
         if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
             states = self._prune(number, states)
+        rotary: Any = getattr(self._decoder, "rotary_emb", None)
+        if self._reuse is not None and not decoding:
+            states, named = self._reuse.enter(
+                number, states, named, self.query, self._layout, rotary
+            )
         if (segment := self.segment(number)) is not None:
-            rotary: Any = getattr(self._decoder, "rotary_emb", None)
             if decoding:
                 past = self._decoded - states.shape[1]
                 named = segment.decoding(named, states, rotary, past)
             else:
                 named = segment.arguments(named, states, rotary)
-        if number in self._wanted:
-            self._look(number, LayerInput(layer, states, named), decoding)
+        self._watch.expect(number, LayerInput(layer, states, named), decoding)
         if given:
             return (states, *given[1:]), named
         return given, {**named, "hidden_states": states}
@@ -216,15 +230,25 @@ class LlamaHooks:
 
     def _look(self, number: int, given: LayerInput, decoding: bool) -> None:
         """Compute what a layer looks at, for the pruner."""
+        assert self._layout is not None and self._text_roles is not None
         rows, segment, visual = slice(None), self.segment(number), self.columns(number)
-        end = visual.stop
+        if number in self._pruner.needs.outputs and not decoding:
+            self.query.outputs[number] = given.made[OUTPUT][:, visual]
+        if number not in self._mapped:
+            return
+        end, complete = visual.stop, None
+        if decoding:
+            complete = after(self._keys[number])
+        elif self._reuse is not None:
+            segment, complete = self._reuse.segment, self._reuse.keys
+            end += given.states.shape[1] - self._layout.length
         if not decoding and self._first_query:
             rows = slice(end, None)
-        earlier = self._keys[number] if decoding else None
-        weights, keys = attention_rows(given, rows, self._bidirectional, earlier)
+        weights, keys = attention_rows(given, rows, self._bidirectional, complete)
         self._keys[number] = keys
-        entropy = entropy_of(weights) if self._pruner.needs.entropy else None
-        roles = self._roles_of(segment, end, len(weights))[:, rows]
+        weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
+        there = None if segment is None else segment.there
+        roles = whole_roles(self._start, end - self._start, self._text_roles, there)[:, rows]
         if decoding:
             roles = torch.full(
                 (len(weights), weights.shape[2]), int(Role.ACTION), device=weights.device
@@ -233,24 +257,21 @@ class LlamaHooks:
         before = self.query.maps.get(number) if decoding else None
         self.query.maps[number] = made if before is None else joined(before, made)
 
-    def _roles_of(self, segment: Segment | None, end: int, rows: int) -> Tensor:
-        """Return the roles of a layer's whole sequence, int64 (B, L)."""
-        assert self._text_roles is not None
-        device = self._text_roles.device
-        first = torch.full((rows, self._start), int(Role.OTHER), device=device)
-        visual = torch.full((rows, end - self._start), int(Role.VISUAL), device=device)
-        roles = torch.cat([first, visual, self._text_roles], dim=1)
-        there = None if segment is None else segment.there
-        return roles if there is None else roles.masked_fill(~there, int(Role.PADDING))
-
     def _leave(self, _: Any, given: tuple[Any, ...]) -> Any:
-        if not self._segments or self._decoded:
+        last = self._segments[max(self._segments)] if self._segments else None
+        if last is None and self._reuse is not None:
+            last = self._reuse.segment
+        if last is None or self._decoded:
             return given
-        return (self._segments[max(self._segments)].spread(given[0]), *given[1:])
+        return (last.spread(given[0]), *given[1:])
 
 
 def host_of(
-    language_model: Any, cameras: tuple[CameraGrid, ...], projector: Any = None, kind: str = ""
+    language_model: Any,
+    cameras: tuple[CameraGrid, ...],
+    projector: Any = None,
+    kind: str = "",
+    vision: Any = None,
 ) -> Host:
     """Return what pruners need to know of a transformers Llama.
 
@@ -259,6 +280,7 @@ def host_of(
         cameras: Grids of the visual tokens.
         projector: From features to tokens; its first linear layer tells the features' width.
         kind: The kind of policy.
+        vision: The vision encoder.
     """
     decoder = getattr(language_model, "model", language_model)
     widths = (
@@ -273,16 +295,5 @@ def host_of(
         next(widths, 0),
         kind,
         decoder.layers[0].self_attn.head_dim,
-    )
-
-
-def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
-    """Return the queries of both maps, in order."""
-    entropy = None
-    if first.entropy is not None and second.entropy is not None:
-        entropy = torch.cat([first.entropy, second.entropy], dim=1)
-    return AttentionMap(
-        torch.cat([first.weights, second.weights], dim=2),
-        torch.cat([first.roles, second.roles], dim=1),
-        entropy,
+        vision is not None and any(attention_layers(vision)),
     )

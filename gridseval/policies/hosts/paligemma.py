@@ -13,11 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gridseval.policies.hosts.attention import LayerInput, attention_rows
-from gridseval.policies.hosts.llama import LlamaHooks, joined
+from gridseval.policies.hosts.attention import (
+    LayerInput,
+    after,
+    attention_rows,
+    joined,
+    with_entropy,
+)
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid, Role
 
@@ -103,8 +108,8 @@ class PaliGemmaHooks:
     def _look(self, number: int, given: LayerInput) -> None:
         """Add up what the expert looks at in a layer."""
         keys, visual = self._prefix.keys(number), self._prefix.columns(number)
-        weights, _ = attention_rows(given, slice(None), False, keys)
-        entropy = entropy_of(weights) if self._pruner.needs.entropy else None
+        weights, _ = attention_rows(given, slice(None), False, after(keys))
+        weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
         roles = torch.full(weights.shape[::2], int(Role.ACTION), device=weights.device)
         roles[:, : self._state] = int(Role.STATE)
         found = AttentionMap(weights[..., visual], roles, entropy)

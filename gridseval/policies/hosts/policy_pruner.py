@@ -52,6 +52,7 @@ class PolicyPruner:
     Attributes:
         flops: From a trace that :meth:`finish` returned to the query's operations; ``None`` without
             a description.
+        skipping: What decides which queries need no model; ``None``: all need it.
         notes: What the user should know.
         details: For ``run.yaml``.
 
@@ -82,6 +83,7 @@ class PolicyPruner:
         self._slots: Sequence[int] = ()
         self._stages = Stages()
         self.flops = None if model is None else self._count
+        self.skipping = pruner.skipping
         self.notes: tuple[str, ...] = ()
         if pruner.state_dict():
             self.notes = (
@@ -145,6 +147,7 @@ class PolicyPruner:
             self._pruner.macs,
             self._arguments,
             at_encoder=self._pruner.place.where == "encoder",
+            reuses=self._pruner.entries is not None,
         )
 
 

@@ -40,8 +40,10 @@ class Query:
         embedded: Visual and other tokens before decoder layer 0, once they are known.
         asked: What the pruner was given last.
         pruned: What it returned.
-        counts: ``(layer, int64 (B,))``: visual tokens that go on from that layer.
+        counts: ``(layer, int64 (B,))``: visual tokens that run from that layer on.
         maps: Attention of layers that the pruner looks at, by layer.
+        outputs: What attention adds to the visual tokens, by layer, float (B, P, D).
+        encoder_attention: float (B, P), of the vision encoder.
     """
 
     pruner: Pruner
@@ -52,6 +54,8 @@ class Query:
     pruned: Pruned | None = None
     counts: list[tuple[int, Tensor]] = field(default_factory=list)
     maps: dict[int, AttentionMap] = field(default_factory=dict)
+    outputs: dict[int, Tensor] = field(default_factory=dict)
+    encoder_attention: Tensor | None = None
 
     def prune(
         self, tokens: Tensor, text: Tensor | None, roles: Tensor | None, layer: int = 0
@@ -76,6 +80,8 @@ class Query:
             text=text,
             text_roles=roles,
             attention={at: self.maps[at] for at in (asked[stage] if stage < len(asked) else ())},
+            outputs=self.outputs,
+            encoder_attention=self.encoder_attention,
             pixels=self.context.pixels,
             slots=range(len(tokens)) if slots is None else slots,
             generators=self.context.generators,
@@ -83,8 +89,14 @@ class Query:
             earlier=self.pruned,
         )
         self.pruned = self.pruner(self.asked)
-        self.counts.append((layer, self.pruned.counts))
+        self.note(layer, self.pruned.counts)
         return self.pruned
+
+    def note(self, layer: int, counts: Tensor) -> None:
+        """Note how many visual tokens run from a layer on, int64 (B,)."""
+        if self.counts and self.counts[-1][0] == layer:
+            self.counts.pop()
+        self.counts.append((layer, counts))
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """Hand later attention to the pruner; return what each row kept.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import added_mask
+from gridseval.tokens.pruners.entries import Running
 from gridseval.tokens.pruners.interface import Pruned
 
 Rotary = Callable[..., tuple[Tensor, Tensor]]
@@ -36,6 +37,45 @@ class Layout:
     positions: Tensor
     there: Tensor | None
     bidirectional: bool
+
+    def replace_visual(self, states: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return states (B, L, D) of the sequence with other visual ones.
+
+        Args:
+            states: ``start`` tokens, any number of visual ones, all later ones.
+            change: From the visual ones to what takes their place.
+        """
+        end = states.shape[1] - (self.length - self.end)
+        made = change(states[:, self.start : end])
+        return torch.cat([states[:, : self.start], made, states[:, end:]], dim=1)
+
+    def running(self, running: Running) -> Segment:
+        """Return the segment of the tokens that a layer computes while all can be looked at."""
+        first, rest = self.outer(len(running.ids), running.ids.device)
+        places = torch.cat([first, self.start + running.ids, rest], dim=1)
+        positions = self.positions.expand(len(places), -1).gather(1, places)
+        return Segment(self, places, positions, self.with_visual(running.mask))
+
+    def with_visual(self, mask: Tensor) -> Tensor | None:
+        """Return bool (B, L): what of a sequence with other visual tokens is a token.
+
+        Args:
+            mask: bool (B, K) of those.
+
+        Returns:
+            ``None`` where nothing is padding.
+        """
+        if self.there is None and bool(mask.all()):
+            return None
+        outer = self.there
+        if outer is None:
+            outer = mask.new_ones(len(mask), self.length)
+        return torch.cat([outer[:, : self.start], mask, outer[:, self.end :]], dim=1)
+
+    def outer(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return the places before and after the visual tokens, int64 (rows, …) each."""
+        places = torch.arange(self.length, device=device).expand(rows, -1)
+        return places[:, : self.start], places[:, self.end :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +112,32 @@ class Segment:
         made["attention_mask"] = self._mask(named.get("attention_mask"), states.dtype)
         if isinstance(cached := named.get("cache_position"), Tensor):
             made["cache_position"] = cached[: self.places.shape[1]]
+        return made
+
+    def asking(self, named: dict[str, Any], states: Tensor, rotary: Rotary) -> dict[str, Any]:
+        """Return a layer's keyword arguments where these tokens look at the whole sequence.
+
+        Args:
+            named: The layer's, for the whole sequence.
+            states: float (B, L, D) that enter it.
+            rotary: The decoder's rotary module.
+
+        Raises:
+            PolicyError: The layer's mask is of a kind whose rows cannot be taken.
+        """
+        mask, places = named.get("attention_mask"), self.places
+        _check_mask(mask)
+        made = _with_positions(named, self.positions, states, rotary)
+        if mask is None:
+            columns = torch.arange(self.layout.length, device=places.device)
+            seen = columns <= places[:, None, :, None]
+            seen = torch.ones_like(seen) if self.layout.bidirectional else seen
+            made["attention_mask"] = _like(None, seen, states.dtype)
+            return made
+        if mask.ndim != 4:
+            raise PolicyError(f"a pruner that reuses entries cannot slice a {mask.ndim}-d mask")
+        rows = places[:, None, :, None].expand(-1, mask.shape[1], -1, mask.shape[3])
+        made["attention_mask"] = mask.expand(len(places), -1, -1, -1).gather(2, rows)
         return made
 
     def decoding(
@@ -164,8 +230,7 @@ class Segment:
 def segment_of(layout: Layout, pruned: Pruned) -> Segment:
     """Return the segment that goes on after a place of a pruner."""
     rows, device = len(pruned.mask), pruned.mask.device
-    first = torch.arange(layout.start, device=device).expand(rows, -1)
-    rest = torch.arange(layout.end, layout.length, device=device).expand(rows, -1)
+    first, rest = layout.outer(rows, device)
     places = torch.cat([first, layout.start + pruned.position_ids, rest], dim=1)
     whole = layout.positions.expand(rows, -1)
     positions, gone = whole.gather(1, places), 0
@@ -174,11 +239,7 @@ def segment_of(layout: Layout, pruned: Pruned) -> Segment:
         visual = whole[:, layout.start, None] + pruned.position_ids
         end = layout.start + visual.shape[1]
         positions = torch.cat([positions[:, : layout.start], visual, positions[:, end:] - gone], 1)
-    there = None
-    if layout.there is not None or not bool(pruned.mask.all()):
-        outer = torch.ones_like(whole, dtype=torch.bool) if layout.there is None else layout.there
-        there = torch.cat([outer[:, : layout.start], pruned.mask, outer[:, layout.end :]], dim=1)
-    return Segment(layout, places, positions, there, gone)
+    return Segment(layout, places, positions, layout.with_visual(pruned.mask), gone)
 
 
 def spread(states: Tensor, places: Tensor, there: Tensor | None, length: int) -> Tensor:

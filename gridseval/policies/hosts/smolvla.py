@@ -3,7 +3,7 @@
 ``SmolVLMWithExpertModel.forward`` calls one of two methods per layer, with the hidden states of
 both decoders in a list, and goes on with what is in that list. So the methods are wrapped: at a
 pruner's place the list gets fewer tokens, and from there on masks and positions are those of the
-tokens that are left. Nothing in the model's file changes.
+tokens that are left. The model's file stays as it is.
 """
 
 from __future__ import annotations
@@ -47,14 +47,7 @@ class SmolVlaHooks:
         self._text = parts.get_vlm_model().text_model
         self._end = count_dense(cameras)
         pruner.check_host(host_of(self._text, cameras, kind=kind))
-        for wrong, what in (
-            (pruner.place.where == "encoder", "the vision encoder's features"),
-            (bool(pruner.needs.observed), "attention after the query"),
-        ):
-            if wrong:
-                raise PolicyError(
-                    f"pruner {pruner.name!r} needs {what}, which SmolVLA's host lacks"
-                )
+        check_in_smolvla(pruner)
         self._places = {place.layer for place in pruner.places}
         self._wanted = set(sum(pruner.needs.attention, ()))
         self._own: dict[str, Callable[..., Any]] = {}
@@ -163,6 +156,21 @@ class SmolVlaHooks:
         if segment is not None and segment.there is not None:
             roles = roles.masked_fill(~segment.there, int(Role.PADDING))
         self.query.maps[number] = AttentionMap(weights[..., :end], roles)
+
+
+def check_in_smolvla(pruner: Pruner) -> None:
+    """Refuse a pruner that needs what LeRobot's loop does not show.
+
+    Raises:
+        PolicyError: With what that is.
+    """
+    for wrong, what in (
+        (pruner.place.where == "encoder", "the vision encoder's features"),
+        (bool(pruner.needs.observed), "attention after the query"),
+        (bool(pruner.needs.outputs), "the output of a layer's attention"),
+    ):
+        if wrong:
+            raise PolicyError(f"pruner {pruner.name!r} needs {what}, which SmolVLA's host lacks")
 
 
 def _forget_suffix(cache: Any, number: int, length: int) -> None:

@@ -131,9 +131,10 @@ class LerobotPolicy:
         self.details = policy_details(self._checkpoint, place.folder, self._resize, self.needs)
         self.notes = policy_notes(self._checkpoint, self._resize, self.needs, self._rows)
         if self._pruned is not None:
-            self.flops = self._pruned.pruner.flops
-            self.details |= self._pruned.pruner.details
-            self.notes = (*self.notes, *self._pruned.pruner.notes)
+            put_in = self._pruned.pruner
+            self.flops, self.skipping = put_in.flops, put_in.skipping
+            self.details |= put_in.details
+            self.notes = (*self.notes, *put_in.notes)
         self._episodes: dict[int, Episode] = {}
         self._memories: dict[int, dict[str, Any]] = {}
 

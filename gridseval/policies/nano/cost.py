@@ -16,6 +16,7 @@ def nano_flops(
     macs: Callable[[Choice], int],
     stages: tuple[tuple[int, int], ...],
     where: str = "before",
+    reuses: bool = False,
 ) -> float:
     """Return the floating-point operations of a query, by the convention ``full``.
 
@@ -24,8 +25,9 @@ def nano_flops(
     Args:
         config: The model's.
         macs: Its pruner's.
-        stages: ``(layer, tokens)``: visual tokens that are left from that layer on.
+        stages: ``(layer, tokens)``: visual tokens that run from that layer on.
         where: The place of the pruner; one at the encoder spares the projector, too.
+        reuses: Whether the other tokens can still be attended to, by entries that are reused.
     """
     model = config.describe()
     place = stages[0] if stages else (0, model.visual_tokens)
@@ -40,7 +42,7 @@ def nano_flops(
         arguments=config.pruner.arguments,
     )
     convention = CONVENTIONS["full"]
-    flops = convention.operations(model, Schedule(stages), macs(choice))
+    flops = convention.operations(model, Schedule(stages, reuses), macs(choice))
     if at_encoder:
         per_token = config.width * config.encoder_width
         flops -= FLOPS_PER_MAC * per_token * (model.visual_tokens - place[1])

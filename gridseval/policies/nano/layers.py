@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gridseval.policies.nano.config import NanoConfig
+
+Complete = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From keys and values of the tokens that are computed to those of all tokens."""
 
 
 class DecoderLayer(nn.Module):
@@ -30,23 +35,34 @@ class DecoderLayer(nn.Module):
         self.down = nn.Linear(config.mlp, width, bias=False)
 
     def forward(
-        self, tokens: Tensor, rotation: Tensor, mask: Tensor | None, with_map: bool = False
+        self,
+        tokens: Tensor,
+        rotation: Tensor,
+        mask: Tensor | None,
+        with_map: bool = False,
+        complete: Complete | None = None,
+        note: Callable[[Tensor], None] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Run the layer.
 
         Args:
             tokens: (B, N, width).
             rotation: From :func:`rotation_of`.
-            mask: bool (B, N), true where there is a token; ``None`` where all are.
+            mask: bool (B, M), true where there is a token to look at; ``None`` where all are.
             with_map: Whether the attention is wanted, which is then computed less cleverly.
+            complete: Adds keys and values of tokens that are not computed, so that there are M;
+                without, M is N.
+            note: Gets what attention adds to the tokens, (B, N, width).
 
         Returns:
-            Tokens (B, N, width), and the attention after the softmax, (B, heads, N, N).
+            Tokens (B, N, width), and the attention after the softmax, (B, heads, N, M).
         """
         normed = self.attention_norm(tokens)
         q = rotate(self._split(self.q(normed), self._heads), rotation)
         k = rotate(self._split(self.k(normed), self._kv_heads), rotation)
         v = self._split(self.v(normed), self._kv_heads)
+        if complete is not None:
+            k, v = complete(k, v)
         shared = self._heads // self._kv_heads
         k, v = k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1)
         keys = None if mask is None else mask[:, None, None, :]
@@ -56,7 +72,10 @@ class DecoderLayer(nn.Module):
             if weights is None
             else weights @ v
         )
-        tokens = tokens + self.out(mixed.transpose(1, 2).flatten(2))
+        added = self.out(mixed.transpose(1, 2).flatten(2))
+        if note is not None:
+            note(added)
+        tokens = tokens + added
         normed = self.mlp_norm(tokens)
         tokens = tokens + self.down(functional.silu(self.gate(normed)) * self.up(normed))
         return tokens, weights

@@ -18,6 +18,7 @@ from gridseval.policies.nano.config import ACTION, STATE, NanoConfig
 from gridseval.policies.nano.encoder import ConvolutionalEncoder
 from gridseval.policies.nano.layers import DecoderLayer, rotation_of
 from gridseval.tokens.pruners import Role, build_pruner
+from gridseval.tokens.pruners.entries import LayerEntries, Running
 from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
 
@@ -48,7 +49,7 @@ class NanoOutput:
     Attributes:
         actions: float (B, chunk, 7).
         pruned: The visual tokens that reached the last layer.
-        stages: ``(layer, int64 (B,))``: the number of visual tokens from that layer on.
+        stages: ``(layer, int64 (B,))``: the number of visual tokens that run from that layer on.
         maps: Attention of the layers that were asked for, by layer.
     """
 
@@ -158,9 +159,11 @@ class _Pass:
     roles: Tensor
     stages: list[tuple[int, Tensor]] = field(default_factory=list)
     maps: dict[int, AttentionMap] = field(default_factory=dict)
+    outputs: dict[int, Tensor] = field(default_factory=dict)
     pruned: Pruned | None = None
     asked: PrunerInput | None = None
     embedded: tuple[Tensor, Tensor] | None = None
+    running: Running | None = None
     geometry: tuple[Tensor, Tensor | None, Tensor] | None = None
 
     def run(self) -> NanoOutput:
@@ -179,6 +182,7 @@ class _Pass:
         for number, layer in enumerate(model.layers):
             if ("layer", number) in places:
                 visual = self._prune(places["layer", number], visual, number)
+            visual = self._narrow(number, visual)
             visual = self._layer(number, layer, visual, number in layers_needed)
         assert self.pruned is not None and self.asked is not None  # every pruner has a place
         if observed:
@@ -203,15 +207,17 @@ class _Pass:
         """Return the visual tokens that the pruner keeps, or makes, at one of its places."""
         pruner = self.model.pruner
         attention = pruner.needs.attention[number] if pruner.needs.attention else ()
-        slots = self.inputs.slots
+        if pruner.training and pruner.entries is not None:
+            pruner.reset(self._slots)  # nothing comes before a sample of a training's batch
         self.asked = PrunerInput(
             tokens=visual,
             cameras=self.model.config.host.cameras,
             text=self.other,
             text_roles=self.roles,
             attention={at: self.maps[at] for at in attention},
+            outputs=self.outputs,
             pixels=self.inputs.images.float() if pruner.needs.pixels else None,
-            slots=range(len(visual)) if slots is None else slots,
+            slots=self._slots,
             generators=self.inputs.generators,
             embedded=self.embedded,
             earlier=self.pruned,
@@ -223,22 +229,55 @@ class _Pass:
         self.stages.append((layer, self.pruned.counts))
         return self.pruned.tokens
 
+    @property
+    def _slots(self) -> Sequence[int]:
+        slots = self.inputs.slots
+        return range(len(self.other)) if slots is None else slots
+
+    def _narrow(self, number: int, visual: Tensor) -> Tensor:
+        """Return the visual tokens that a layer computes: not those whose entries it reuses."""
+        reuse = None if self.pruned is None else self.pruned.reuse
+        if reuse is None or not reuse.changes(number):
+            return visual
+        running = reuse.running(number)
+        visual = running.narrow(visual, self.running)
+        self.running, self.geometry = running, None
+        if self.stages[-1][0] == number:  # before layer 0, all tokens have been noted
+            self.stages.pop()
+        self.stages.append((number, running.counts))
+        return visual
+
+    def _entries(self, number: int) -> LayerEntries | None:
+        """Return a layer's key-value entries, of pruners that reuse some."""
+        memory = self.model.pruner.entries
+        if memory is None or not memory.remembers(number):
+            return None
+        dense = len(self.model.config.cameras) * self.model.config.grid**2
+        return LayerEntries(memory, number, self._slots, self.running, 0, dense)
+
     def _layer(self, number: int, layer: nn.Module, visual: Tensor, with_map: bool) -> Tensor:
         """Run one layer on all tokens; return the visual ones, and keep the others."""
         count = visual.shape[1]
         rotation, keys, mask = self.geometry = self.geometry or self._geometry(visual)
+        entries = self._entries(number)
+        complete = None if entries is None else entries.complete
         tokens: Tensor
-        tokens, weights = layer(torch.cat([visual, self.other], 1), rotation, keys, with_map)
+        given = torch.cat([visual, self.other], 1)
+        note = None
+        if number in self.model.pruner.needs.outputs:
+            note = lambda added: self.outputs.update({number: added[:, :count]})  # noqa: E731
+        tokens, weights = layer(given, rotation, keys, with_map, complete, note)
         if weights is not None:
             visual_roles = torch.where(mask[:, :count], int(Role.VISUAL), int(Role.PADDING))
             roles = torch.cat([visual_roles, self.roles], 1)
             entropy = entropy_of(weights) if self.model.pruner.needs.entropy else None
-            self.maps[number] = AttentionMap(weights[..., :count], roles, entropy)
+            columns = weights.shape[3] - self.other.shape[1]
+            self.maps[number] = AttentionMap(weights[..., :columns], roles, entropy)
         self.other = tokens[:, count:]
         return tokens[:, :count]
 
     def _geometry(self, visual: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Return the sequence's rotation, its mask if anything is masked, and its mask (B, N)."""
+        """Return the sequence's rotation, the mask of its keys if one is, and its mask (B, N)."""
         batch, count = visual.shape[:2]
         pruned, device = self.pruned, visual.device
         if pruned is None:
@@ -246,10 +285,13 @@ class _Pass:
             mask = torch.ones(batch, count, dtype=torch.bool, device=device)
         else:
             ids, mask = pruned.position_ids, pruned.mask
+        keys = mask
+        if self.running is not None:
+            ids, mask = self.running.ids, self.running.mask
         # Sampled tokens are a separate sequence; kept ones leave gaps where others were.
         offset = count if pruned is None else pruned.span
         others = self.model.positions(self.inputs.words.shape[1], offset).to(device)
-        mask = torch.cat([mask, self.roles != Role.PADDING], 1)
+        keys, mask = (torch.cat([each, self.roles != Role.PADDING], 1) for each in (keys, mask))
         positions = torch.cat([ids, others.expand(batch, -1)], 1)
         rotation = rotation_of(positions, self.model.config.head_dim)
-        return rotation, None if bool(mask.all()) else mask, mask
+        return rotation, None if bool(keys.all()) else keys, mask

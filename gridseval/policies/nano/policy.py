@@ -109,6 +109,7 @@ class NanoPolicy:
             **({"untrained": list(self._untrained)} if self._untrained else {}),
             **({} if own is None else {"pruner_sha256": own}),
         }
+        self.skipping = self.model.pruner.skipping
         self._draws = EpisodeDraws(self._seed, self._device)
         self._stages = Stages()
 
@@ -144,7 +145,8 @@ class NanoPolicy:
         """
         pruner = self.model.pruner
         stages = self._stages.of(trace, pruner)
-        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where)
+        reuses = pruner.entries is not None
+        return nano_flops(self.model.config, pruner.macs, stages, pruner.place.where, reuses)
 
     def _load(
         self, checkpoint: str | None, pruner: str | None, arguments: dict[str, Any]

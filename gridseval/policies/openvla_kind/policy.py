@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gridseval.policies.hosts.layouts import Roles
     from gridseval.policies.hosts.policy_pruner import PolicyPruner
     from gridseval.suites import Episode
+    from gridseval.tokens.skipping import Skipping
 
 
 class OpenVlaPolicy:
@@ -99,6 +100,7 @@ class OpenVlaPolicy:
         self.image_mapping = self._card.image.mapping()
         self.flops = card_flops(self._card, width_of(self._loaded.model))
         self._pruning: PolicyPruner | None = None
+        self.skipping: Skipping | None = None
         name = pruner or self._own_pruner()
         if name is not None:
             self._put_in(name, arguments, seed)
@@ -140,10 +142,11 @@ class OpenVlaPolicy:
         cameras = tuple(CameraGrid(each, *self._card.token_grid) for each in self._card.cameras)
         roles, both_sides = self._roles()
         projector = getattr(model, "projector", None)
+        vision = getattr(model, "vision_backbone", None)
         self._pruning = PolicyPruner(
             name,
             arguments,
-            host_of(model.language_model, cameras, projector, self.kind),
+            host_of(model.language_model, cameras, projector, self.kind, vision),
             lambda pruner: LlamaHooks(
                 model.language_model,
                 pruner,
@@ -151,6 +154,7 @@ class OpenVlaPolicy:
                 roles,
                 bidirectional=both_sides,
                 projector=projector,
+                vision=vision,
             ),
             seed=seed,
             model=described_model(self._card, width_of(model), len(cameras)),
@@ -158,6 +162,7 @@ class OpenVlaPolicy:
             dtype=self._loaded.dtype,
         )
         self.flops = self._pruning.flops
+        self.skipping = self._pruning.skipping
         self.notes = (*self.notes, *self._pruning.notes)
         self.details |= self._pruning.details
 

@@ -10,6 +10,8 @@ unless said otherwise, or a list with one number per query:
 * ``latency_ms``, ``latency_p95_ms``: median and 95th percentile of how long the policy took to
   answer, measured, for ``latency_batch`` slots at once.
 * ``delays``: policy steps until an answer was there, of runs with ``--delay``.
+* ``skipped``: the share of queries that the policy answered without its model, where it may. They
+  count in ``tflops`` (with 0) and in latency, and not in figures of kept tokens.
 * ``peak_memory_mb``: the most memory held during a query (10⁶ bytes), measured: torch's on a GPU,
   else the resident set of the whole process. The largest of the episode.
 * Every other number whose key begins with ``kept``: ``kept_agentview``, ``kept_wrist`` (tokens of a
@@ -36,6 +38,7 @@ _TITLES: Mapping[str, str] = {
     DENSE: "dense tokens",
     RETENTION: "retention",
     TFLOPS: "TFLOPs/query",
+    "skipped": "skipped queries",
     LATENCY: "ms/query",
     "latency_p95_ms": "ms/query, p95",
     "latency_batch": "slots/query",
@@ -48,7 +51,7 @@ _TITLES: Mapping[str, str] = {
     "kept_turnover": "new cells",
 }
 """Figures that are known here, in the order of columns."""
-_SHARES = (RETENTION, "kept_border", "kept_duplicates", "kept_turnover")
+_SHARES = (RETENTION, "skipped", "kept_border", "kept_duplicates", "kept_turnover")
 
 
 class Spread(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gridseval.errors import UsageError
 from gridseval.tokens.accounting.model import Expert, Language, ModelDescription
@@ -17,12 +18,15 @@ class Schedule:
     Args:
         stages: ``(layer, tokens)`` in ascending order of layers, counted from 0: from that layer on
             ``tokens`` visual tokens are left. Layers before the first stage run on all.
+        reuses: Whether the others can still be attended to, by key-value entries of an earlier
+            query, or are gone.
 
     Raises:
         UsageError: Layers don't ascend, or a number is below 0.
     """
 
     stages: tuple[tuple[int, int], ...] = ()
+    reuses: bool = False
 
     def __post_init__(self) -> None:
         layers = [layer for layer, _ in self.stages]
@@ -30,7 +34,7 @@ class Schedule:
             raise UsageError(f"no schedule of visual tokens: {self.stages}")
 
     def tokens(self, dense: int, layers: int) -> tuple[int, ...]:
-        """Return the visual tokens of each layer.
+        """Return the visual tokens that each layer computes.
 
         Raises:
             UsageError: A stage is beyond the last layer, or keeps more than there are.
@@ -47,6 +51,27 @@ class Schedule:
             left = at.get(layer, left)
             counts.append(left)
         return tuple(counts)
+
+    def layers(self, dense: int, layers: int) -> tuple[Visual, ...]:
+        """Return what each layer computes and sees.
+
+        Raises:
+            UsageError: As :meth:`tokens`.
+        """
+        computed = self.tokens(dense, layers)
+        return tuple(Visual(left, dense if self.reuses else left) for left in computed)
+
+
+class Visual(NamedTuple):
+    """The visual tokens of a layer.
+
+    Attributes:
+        computed: Those that run through it.
+        seen: Those that it attends to, at least as many.
+    """
+
+    computed: int
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -108,9 +133,9 @@ def count_macs(
     repeats = repeats or Repeats()
     language = model.language
     schedule = schedule or Schedule()
-    visual = schedule.tokens(model.visual_tokens, language.transformer.layers)
+    visual = schedule.layers(model.visual_tokens, language.transformer.layers)
     # Either all layers together, or each by itself for their mean.
-    stacks = [visual] if repeats.layers else [(tokens,) for tokens in visual]
+    stacks = [visual] if repeats.layers else [(layer,) for layer in visual]
     return Cost(
         vision=model.images * _per_image(model, repeats),
         pruner=pruner,
@@ -130,25 +155,28 @@ def _per_image(model: ModelDescription, repeats: Repeats) -> int:
     return macs
 
 
-def _prefill(language: Language, visual: Sequence[int]) -> int:
-    layers = (language.transformer.layer_macs(tokens + language.tokens) for tokens in visual)
+def _prefill(language: Language, visual: Sequence[Visual]) -> int:
+    layers = (
+        language.transformer.layer_macs(each.computed + language.tokens, each.seen - each.computed)
+        for each in visual
+    )
     return sum(layers) + _sum(language.linears)
 
 
-def _decode(language: Language, visual: Sequence[int]) -> int:
+def _decode(language: Language, visual: Sequence[Visual]) -> int:
     """Return the MACs of generated tokens: the first comes from the prefix's last position."""
     macs = language.generated * language.transformer.width * language.vocabulary
     for position in range(language.generated - 1):
         context = language.tokens + position
-        macs += sum(language.transformer.layer_macs(1, tokens + context) for tokens in visual)
+        macs += sum(language.transformer.layer_macs(1, each.seen + context) for each in visual)
     return macs
 
 
-def _denoising(model: ModelDescription, visual: Sequence[int], repeats: Repeats) -> int:
+def _denoising(model: ModelDescription, visual: Sequence[Visual], repeats: Repeats) -> int:
     expert = model.expert
     if expert is None:
         return 0
-    prefix = [tokens + model.language.tokens for tokens in visual]
+    prefix = [each.seen + model.language.tokens for each in visual]
     crossing = expert.cross_layers if repeats.layers else 0
     joint = sum(
         expert.transformer.layer_macs(expert.tokens, context)

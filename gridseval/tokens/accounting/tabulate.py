@@ -9,6 +9,7 @@ from gridseval.tokens.accounting.conventions import CONVENTIONS, Convention
 from gridseval.tokens.accounting.count import Cost, Schedule, count_macs
 from gridseval.tokens.accounting.model import ModelDescription
 from gridseval.tokens.pruners import Choice, pruner_macs
+from gridseval.tokens.pruners.products import REUSING
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Pruning:
 
     Args:
         model: The model.
-        tokens: Visual tokens kept of each image, 1 to the model's own number.
+        tokens: Visual tokens kept of each image, 1 to the model's own number; of a pruner that
+            reuses key-value entries, those that are computed.
         layer: From which decoder layer on, counted from 0; 0 is before the language model.
         pruner: The method, for what it costs itself; ``None`` counts nothing.
 
@@ -48,7 +50,7 @@ class Pruning:
     @property
     def schedule(self) -> Schedule:
         """Visual tokens by layer."""
-        return Schedule(((self.layer, self.kept),))
+        return Schedule(((self.layer, self.kept),), self.pruner in REUSING)
 
     @property
     def choosing(self) -> int:

@@ -46,6 +46,7 @@ def stage_flops(
     arguments: Mapping[str, object] | None = None,
     *,
     at_encoder: bool = False,
+    reuses: bool = False,
 ) -> float:
     """Return the floating-point operations of a query that is pruned at several places.
 
@@ -57,6 +58,7 @@ def stage_flops(
         arguments: The pruner's, where its cost depends on them.
         at_encoder: Whether the first place is before the projector, which then runs on fewer
             tokens.
+        reuses: Whether the other tokens can still be attended to, by entries that are reused.
 
     Raises:
         UsageError: The model has no such layer.
@@ -74,7 +76,7 @@ def stage_flops(
     )
     macs = macs_of(pruner) if isinstance(pruner, str) else pruner
     choosing = 0 if macs is None else macs(choice)
-    flops = CONVENTIONS["full"].operations(model, Schedule(scaled), choosing)
+    flops = CONVENTIONS["full"].operations(model, Schedule(scaled, reuses), choosing)
     if at_encoder:
         projecting = sum(linear.macs for linear in model.projector) * model.images
         flops -= round(FLOPS_PER_MAC * projecting * (1 - kept / model.visual_tokens))

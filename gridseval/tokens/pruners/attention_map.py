@@ -24,11 +24,14 @@ class AttentionMap:
             the sequence. The methods take the queries they want by role; more may be given.
         entropy: float (B, Q): each query's entropy over *all* keys, as ``entropy_of`` of
             ``entropy.py`` gives it; ``None`` where it is not asked for (``Needs.entropy``).
+        later: How many of the queries, at the end, came after the pass over the whole sequence: of
+            tokens that were decoded one by one, or of an action expert.
     """
 
     weights: Tensor
     roles: Tensor
     entropy: Tensor | None = None
+    later: int = 0
 
     def mean(self, *roles: Role) -> Tensor:
         """Return the mean over heads and over the queries of these roles, float32 (B, P).

@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.attention_map import AttentionMap as AttentionMap
 from gridseval.tokens.pruners.checks import check_inputs
+from gridseval.tokens.pruners.entries import EntryMemory
+from gridseval.tokens.pruners.entries import Reuse as Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, count_dense
 from gridseval.tokens.pruners.products import Choice
+from gridseval.tokens.skipping import Skipping
 from gridseval.tokens.token_trace import CameraTrace, TokenTrace
 
 
@@ -38,6 +41,10 @@ class PrunerInput:
         text_roles: int64 (B, T), a set of :class:`Role` each; ``Role.PADDING``, the empty set, is
             left out everywhere.
         attention: Decoder layer to its attention, for the layers in ``Needs.attention``.
+        outputs: Decoder layer to what its attention adds to the visual tokens, float (B, P, D), for
+            the layers in ``Needs.outputs``.
+        encoder_attention: float32 (B, P): the mean attention onto each visual token within the
+            vision encoder, 1 in sum per camera; where ``Needs.encoder_attention`` asks for it.
         pixels: float (B, cameras, height, width, 3): the model's input images, in any range.
         slots: B numbers: whose history a row has.
         generators: B random generators; ``None`` is torch's own.
@@ -51,6 +58,8 @@ class PrunerInput:
     text: Tensor | None = None
     text_roles: Tensor | None = None
     attention: Mapping[int, AttentionMap] = field(default_factory=dict)
+    outputs: Mapping[int, Tensor] = field(default_factory=dict)
+    encoder_attention: Tensor | None = None
     pixels: Tensor | None = None
     slots: Sequence[int] | None = None
     generators: Sequence[torch.Generator] | None = None
@@ -69,25 +78,6 @@ class PrunerInput:
 
 
 @dataclass(frozen=True, eq=False)
-class Reuse:
-    """Which key-value entries of the previous query a method would use again.
-
-    Attributes:
-        order: int64 (B, P): dense token indices, those to be reused first in front.
-        counts: int64 (B, layers): how many of them each decoder layer reuses.
-    """
-
-    order: Tensor
-    counts: Tensor
-
-    def entries(self, layer: int) -> Tensor:
-        """Return bool (B, P): the tokens whose entries decoder layer ``layer`` reuses."""
-        ranks = torch.arange(self.order.shape[1], device=self.order.device)
-        first = ranks < self.counts[:, layer, None]
-        return torch.zeros_like(first).scatter(1, self.order, first)
-
-
-@dataclass(frozen=True, eq=False)
 class Pruned:
     """The visual tokens that go on.
 
@@ -103,7 +93,7 @@ class Pruned:
         points: float32 (B, cameras, k, 2): sampled places, x then y, in [0, 1] of the model's input
             image from edge to edge; ``None`` for methods that keep tokens.
         scores: float (B, P) or ``None``: what ranked the dense tokens, for drawing.
-        reuse: VLA-Cache's choice.
+        reuse: Which of these tokens leave the layers because their entries are used again.
         stage: Which of the pruner's places left these tokens, from 0.
         renumbered: Whether positions are given anew, 0 to K - 1; all rows have K tokens then.
     """
@@ -174,11 +164,16 @@ class Pruner(nn.Module, abc.ABC):
     Attributes:
         places: Where it works, in order; at most one is not ``"layer"``, and then the only one.
         needs: The inputs that it needs.
+        entries: The key-value entries of earlier queries, of a method that reuses them: the model
+            fills it in, and reads what :attr:`Pruned.reuse` names.
+        skipping: What decides which queries need no model; ``None``: all need it.
     """
 
     name: ClassVar[str]
     places: tuple[Place, ...] = (Place("before"),)
     needs: Needs = Needs()
+    entries: EntryMemory | None = None
+    skipping: Skipping | None = None
 
     def __init_subclass__(cls, **given: object) -> None:
         """Make ``macs`` abstract again where a class chooses in another way than its base."""

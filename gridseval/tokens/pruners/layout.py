@@ -81,6 +81,8 @@ class Needs:
         attention: At each of the pruner's places, the decoder layers whose attention it needs.
         every_query: Whether these maps need the queries of all tokens. Where not, a model may give
             those of the tokens after the visual ones alone, which are cheaper.
+        outputs: Decoder layers before the pruner's place whose attention's output it needs.
+        encoder_attention: Whether it needs the attention within the vision encoder.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
         entropy: Whether the observed maps need their queries' entropy over all keys.
     """
@@ -92,6 +94,8 @@ class Needs:
     generators: bool = False
     attention: tuple[tuple[int, ...], ...] = ()
     every_query: bool = True
+    outputs: tuple[int, ...] = ()
+    encoder_attention: bool = False
     observed: tuple[int, ...] = ()
     entropy: bool = False
 
@@ -108,6 +112,7 @@ class Host:
         kind: The kind of policy, such as ``"openvla-oft"``: some methods have other defaults in the
             model that their authors ported them to. Empty where it does not matter.
         head_dim: Width of a decoder head; 0 where it is not known.
+        encoder_attends: Whether the attention within the vision encoder can be had.
     """
 
     dim: int
@@ -116,6 +121,7 @@ class Host:
     encoder_dim: int
     kind: str = ""
     head_dim: int = 0
+    encoder_attends: bool = False
 
     @property
     def is_oft(self) -> bool:

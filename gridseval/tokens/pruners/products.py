@@ -89,20 +89,30 @@ def vla_cache(choice: Choice) -> int:
     return choice.cameras * 9 * choice.image_px**2
 
 
+def flashvla(choice: Choice) -> int:
+    """T Tᵀ of the attention's output T, whose eigenvectors are not counted."""
+    return choice.visual**2 * choice.width
+
+
 def efficientvla(choice: Choice) -> int:
     """Cosines of all tokens to up to eight key tokens per camera."""
     return 8 * choice.visual * choice.width
 
+
+REUSING = frozenset({"vla_cache"})
+"""Pruners that delete no token, but reuse key-value entries of some."""
 
 FORMULAS: Mapping[str, Callable[[Choice], int]] = MappingProxyType(
     {
         "dense": none,
         "efficientvla": efficientvla,
         "fastv": none,
+        "flashvla": flashvla,
         "grids": grids,
         "lightvla": lightvla,
         "lightvla_star": lightvla_star,
         "random": none,
+        "sp_vla": none,
         "sparsevlm": sparsevlm,
         "topk": none,
         "uniform": none,

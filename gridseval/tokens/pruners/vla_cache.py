@@ -1,8 +1,8 @@
-"""VLA-Cache: which visual tokens' key-value entries of the previous query would be used again.
+"""VLA-Cache: which visual tokens' key-value entries of the previous query are used again.
 
-Source: VLA-Cache, arXiv 2502.02175, sections 3.2 to 3.4, and its code (siyuhsu/vla-cache). Nothing
-is deleted: all tokens go on, and :class:`~gridseval.tokens.pruners.interface.Reuse` says which need
-no computing.
+Source: VLA-Cache, arXiv 2502.02175, sections 3.2 to 3.4, and its code (siyuhsu/vla-cache). No token
+is deleted: all of them can be attended to, and :class:`~gridseval.tokens.pruners.entries.Reuse`
+says which need no computing.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gridseval.tokens.pruners.checks import (
     check_layers,
     check_number,
 )
+from gridseval.tokens.pruners.entries import EntryMemory
 from gridseval.tokens.pruners.entropy import layer_shares
 from gridseval.tokens.pruners.history import History
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput, Reuse
@@ -66,7 +67,8 @@ class VlaCache(Pruner):
         where α rises from layer to layer, the step is multiplied by ``growth``
 
     with E of all layers and over all keys, BOS included, which the model computes
-    (:func:`~gridseval.tokens.pruners.entropy.entropy_of`). Tokens leave the computation at
+    (:func:`~gridseval.tokens.pruners.entropy.entropy_of`); queries of tokens that are decoded after
+    the prompt do not count. Tokens leave the computation at
     ``locations`` only: at each, the first max(1, ⌊α_l n⌋) of the n reusable tokens, unless more
     have left before. A slot's first query reuses nothing. The code takes a fixed range of 35 tokens
     (OpenVLA-OFT: 34, state included) for the instruction; here it is the instruction.
@@ -90,6 +92,7 @@ class VlaCache(Pruner):
     """
 
     name = "vla_cache"
+    entries: EntryMemory
     macs = staticmethod(products.vla_cache)
 
     def __init__(
@@ -120,6 +123,7 @@ class VlaCache(Pruner):
                 f"of a decoder of {layers}",
                 "give it other locations and another relevance_layer",
             )
+        self.entries = EntryMemory(self.locations[0])
         self._images: History[Tensor] = History(1)
         self._looks: History[Looks] = History(1)
 
@@ -141,12 +145,13 @@ class VlaCache(Pruner):
         }
 
     def reset(self, slots: Sequence[int]) -> None:
-        """Forget the images and attention of slots that start new episodes."""
+        """Forget the images, attention and entries of slots that start new episodes."""
+        self.entries.forget(slots)
         self._images.forget(slots)
         self._looks.forget(slots)
 
     def prune(self, inputs: PrunerInput) -> Pruned:
-        """Return all tokens, (B, P, D), and what would be reused."""
+        """Return all tokens, (B, P, D), and what is reused."""
         assert inputs.slots is not None and inputs.pixels is not None
         orders, counts = [], []
         for slot, image in zip(inputs.slots, inputs.pixels, strict=True):
@@ -222,9 +227,12 @@ class VlaCache(Pruner):
 
 
 def _mean_entropy(attention: AttentionMap) -> Tensor:
-    """Return float (B,): the mean over queries, padding left out."""
+    """Return float (B,): the mean over the queries of the pass over all tokens, without padding."""
     assert attention.entropy is not None  # observe has checked it
-    real = attention.roles != Role.PADDING
+    end = attention.roles.shape[1] - attention.later
+    real = (attention.roles != Role.PADDING) & (
+        torch.arange(attention.roles.shape[1], device=attention.roles.device) < end
+    )
     total = attention.entropy.masked_fill(~real, 0).sum(1)
     return total / real.sum(1).clamp(min=1)
 

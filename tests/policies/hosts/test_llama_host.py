@@ -35,6 +35,7 @@ IN_THE_DECODER: dict[str, dict[str, Any]] = {
     "dense": {},
     "efficientvla": {"k": 10, "layer": 2},
     "fastv": {"k": 4, "layer": 2},
+    "flashvla": {"k": 5, "layer": 2},
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 12},
@@ -42,7 +43,7 @@ IN_THE_DECODER: dict[str, dict[str, Any]] = {
     "sparsevlm": {"layers": "2,3,5", "k": 3},
     "topk": {"k": 5},
     "uniform": {"k": 4},
-    "vla_cache": {"layers": 6, "locations": "1,3", "relevance_layer": 4},
+    "vla_cache": {"locations": "1,3", "relevance_layer": 4, "static": 12, "relevant": 4},
     "vla_pruner": {"layer": 2, "action_layer": 4, "k": 4, "window": 1},
 }
 """A pruner, and arguments that fit six layers."""
@@ -69,7 +70,7 @@ def context(rows: int) -> QueryContext:
 
 
 def test_every_pruner_is_tried() -> None:
-    assert set(IN_THE_DECODER) == set(list_pruners())
+    assert {*IN_THE_DECODER, "sp_vla"} == set(list_pruners())  # sp_vla works at the encoder
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -100,9 +101,11 @@ def test_each_equals_masking_what_it_prunes(
         model, embeds, dict(zip(layers, noted.returned, strict=True)), both_sides=both_sides
     )
     left = places_left(last)
+    if last.reuse is not None:  # the same query again: what it reuses is what it would compute
+        left[:, 1 : 1 + VISUAL] = ~last.reuse.entries(LAYERS - 1)
     for ours, theirs in zip((states, logits), expected, strict=True):
         assert torch.allclose(ours[left], theirs[left], atol=1e-4)
-    if name not in ("dense", "vla_cache"):
+    if name != "dense":
         assert not left.all()
         assert not states[~left].any()
         assert not torch.allclose(states, dense[0], atol=1e-2)
@@ -147,6 +150,8 @@ def test_the_pruner_sees_the_models_own_attention(name: str) -> None:
             continue  # after a place; masking covers those
         whole = output.attentions[layer]
         rows = whole[:, :, -found.weights.shape[2] :]
+        if found.weights.shape[1] == 1:
+            rows = rows.mean(1, keepdim=True)
         assert torch.allclose(found.weights, rows[..., 1 : 1 + VISUAL], atol=1e-5)
         if found.entropy is not None:
             p = rows.mean(1).double()
@@ -154,8 +159,25 @@ def test_the_pruner_sees_the_models_own_attention(name: str) -> None:
             assert torch.allclose(found.entropy.double(), -plogp.sum(-1), atol=1e-4)
 
 
+def test_flashvla_gets_what_the_models_attention_adds() -> None:
+    import torch
+
+    model, embeds, added = llama(), embeddings(2), []
+    handle = model.model.layers[1].self_attn.register_forward_hook(
+        lambda _, __, made: added.append(made[0])
+    )
+    hooks, noted = hooked(model, "flashvla", layer=2, k=4)
+    answer(model, embeds)
+    hooks.remove()
+    handle.remove()
+    (given,) = noted.given
+    assert list(given.outputs) == [1]
+    assert torch.equal(given.outputs[1], added[0][:, 1 : 1 + VISUAL])
+    assert not hooks.query.maps  # and no attention is computed for it
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", ["fastv", "sparsevlm", "topk", "efficientvla"])
+@pytest.mark.parametrize("name", ["fastv", "flashvla", "sparsevlm", "topk", "efficientvla"])
 def test_with_everything_kept_it_is_the_unhooked_model_to_the_bit(
     name: str, attention: str
 ) -> None:

@@ -33,6 +33,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "dense": {},
     "efficientvla": {"k": 5, "layer": 2},
     "fastv": {"k": 4, "layer": 2},
+    "flashvla": {"k": 5, "layer": 2},
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 9},

@@ -156,11 +156,11 @@ def main(folder: Path) -> None:
                 "restored": bool(torch.equal(ask(), dense)),
             }
             sys.stdout.write(json.dumps(row) + "\n")
-        for name in ("vla_pruner", "vla_cache"):
-            pruner = build_pruner(name, host_of(text, cameras))
+        for name in ("flashvla", "sp_vla", "vla_cache", "vla_pruner"):
             try:
+                pruner = build_pruner(name, host_of(text, cameras))
                 SmolVlaHooks(parts, pruner, cameras)
-            except PolicyError as error:
+            except PolicyError as error:  # noqa: PERF203 - four of them
                 sys.stdout.write(json.dumps({"refused": name, "said": str(error)}) + "\n")
 
 

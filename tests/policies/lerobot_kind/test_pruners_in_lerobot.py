@@ -24,7 +24,7 @@ KEEPS_ALL = ("dense", "vla_cache")
 def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict[str, str]) -> None:
     said = run([str(HERE / "pruners_in_pi.py"), kind], lerobot_environment)
     rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    assert [row["name"] for row in rows] == list(list_pruners())
+    assert sorted([*(row["name"] for row in rows), "sp_vla"]) == list(list_pruners())
     for row in rows:
         name = row["name"]
         assert row["apart"] < 1e-4 * row["range"], name
@@ -33,6 +33,24 @@ def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict
         assert (max(row["kept"]) == 32) == (name in KEEPS_ALL), name
         looks = {"vla_cache": 6, "vla_pruner": 1}.get(name, 0)
         assert row["action_rows"] == [8] * looks, name
+
+
+@pytest.mark.parametrize("kind", ["pi0", "pi05"])
+def test_reuse_is_overwriting_keys_and_values(
+    kind: str, lerobot_environment: dict[str, str]
+) -> None:
+    said = run([str(HERE / "reuse_in_pi.py"), kind], lerobot_environment)
+    first, *rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert first["reused"] == [0, 0] and first["from_dense"] == 0
+    assert len(rows) == 2
+    for row in (first, *rows):
+        assert row["apart"] < 1e-4 * row["range"]
+        assert row["restored"]
+        assert row["kept"] == [32, 32]
+        assert row["ran"][-1] == [32 - count for count in row["reused"]]
+    for row in rows:
+        assert row["reused"][0] != row["reused"][1] and min(row["reused"]) > 0
+        assert row["from_dense"] > 1e-3 * row["range"]
 
 
 def test_each_equals_masking_in_smolvla(

@@ -19,14 +19,16 @@ AT_ENCODER = {"lightvla_star": {"layer": "1", "queries": "20"}}
 """The small checkpoints have no projector, so that pruners at the encoder need another place."""
 
 
-@pytest.mark.parametrize("name", [each for each in list_pruners() if each != "dense"])
+@pytest.mark.parametrize(
+    "name", [each for each in list_pruners() if each not in ("dense", "sp_vla")]
+)
 @pytest.mark.parametrize("kind", ["openvla", "oft"])
 def test_each_runs_and_is_traced(kind: str, name: str, family: Path) -> None:
     loaded = load(family / kind, pruner=name, **AT_ENCODER.get(name, {}))
     dense = load(family / kind)
     loaded.policy.reset([0], [EPISODE])
-    for _ in range(5):  # VLA-Pruner keeps everything in the first three
-        chunk = loaded.policy.act(observe([0]))
+    chunks = [loaded.policy.act(observe([0])) for _ in range(5)]
+    chunk = chunks[-1]  # VLA-Pruner keeps everything in the first three
     (trace,) = chunk.traces
     cameras = 1 if kind == "openvla" else 2
     assert [camera.grid for camera in trace.cameras] == [(16, 16)] * cameras
@@ -34,7 +36,11 @@ def test_each_runs_and_is_traced(kind: str, name: str, family: Path) -> None:
     other = ask(dense, [0]).actions
     assert chunk.actions.shape == other.shape
     if name == "vla_cache":
-        assert np.array_equal(chunk.actions, other)
+        assert np.array_equal(chunks[0].actions, other)
+        # The same images again: what is reused is what would be computed.
+        assert np.allclose(chunk.actions, other, atol=1e-5)
+        hooks = loaded.policy._policy._pruning._hooks  # type: ignore[attr-defined]
+        assert [int(count) for _, count in hooks.query.counts][-1] < 256 * cameras
     else:
         assert 0 < trace.kept_count < 256 * cameras
         assert not np.allclose(chunk.actions, other, atol=1e-6)
@@ -68,6 +74,7 @@ def test_random_tokens_depend_on_episode_and_query_alone(family: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ({"pruner": "sp_vla"}, "works on the vision encoder's features"),
         ({"k": "4"}, "policy 'openvla' has no argument 'k'"),
         ({"pruner": "fastw"}, "fastv"),
         ({"pruner": "fastv", "layers": "4"}, "pruner 'fastv' has no argument 'layers'"),

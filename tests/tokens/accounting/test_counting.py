@@ -28,6 +28,7 @@ from gridseval.tokens.accounting import (
     list_models,
     load_model,
     pruner_macs,
+    stage_flops,
 )
 
 SMALL = Transformer(layers=3, width=6, mlp=10, heads=4, kv_heads=2, head_dim=5, gated=True)
@@ -122,6 +123,27 @@ def test_denoising_steps_attend_to_the_prefix_of_their_layer() -> None:
     cost = count_macs(describe(expert=expert), Schedule(((1, 2),)))
     step = sum(run_layer(inner, 4, visual + 3) for visual in (8, 2, 2)) + 2 * 5 * 4
     assert cost.head == 10 * step
+
+
+def test_entries_that_are_reused_are_looked_at_but_not_computed() -> None:
+    language = Language(SMALL, text_tokens=3, generated=3, vocabulary=50)
+    expert = Expert(Transformer(3, 5, 7, 4, 2, 5), tokens=4, steps=10)
+    model = describe(language=language, expert=expert)
+    schedule = Schedule(((1, 6), (2, 2)), reuses=True)
+    cost, dense = count_macs(model, schedule), count_macs(model)
+    runs = [run_layer(SMALL, ran + 3, 8 - ran) for ran in (8, 6, 2)]
+    assert cost.prefill == sum(runs) < dense.prefill
+    assert (cost.decode, cost.head) == (dense.decode, dense.head)
+
+
+def test_a_query_that_reuses_entries_costs_more_than_one_that_deletes_tokens() -> None:
+    model = load_model("openvla-7b")
+    stages = ((0, 256), (2, 200), (6, 150))
+    deletes, reuses, dense = (
+        stage_flops(model, given, 256, reuses=flag)
+        for given, flag in ((stages, False), (stages, True), (stages[:1], False))
+    )
+    assert deletes < reuses < dense
 
 
 @given(kept=st.integers(1, 256), layer=st.integers(0, 17))

@@ -17,7 +17,8 @@ from gridseval.tokens.pruners import (
     load_pruner,
     pruner_macs,
 )
-from gridseval.tokens.pruners.products import FORMULAS
+from gridseval.tokens.pruners.products import FORMULAS, REUSING
+from gridseval.tokens.pruners.registry import argument_names
 
 CHOICE = Choice(cameras=2, visual=512, kept=32, width=64, text=40)
 
@@ -43,6 +44,13 @@ class Counted(Half):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_what_is_counted_without_torch_is_what_the_class_says(name: str) -> None:
     assert load_pruner(name).macs is FORMULAS[name]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_what_reuses_entries_is_known_without_torch(name: str) -> None:
+    host = Host(dim=16, layers=32, cameras=CAMERAS, encoder_dim=16)
+    given = {"k": 2} if "k" in argument_names(load_pruner(name)) else {}
+    assert (build_pruner(name, host, **given).entries is not None) == (name in REUSING)
 
 
 def test_a_pruner_that_forgets_its_cost_cannot_be_used(tmp_path: Path) -> None:
@@ -123,4 +131,4 @@ def test_counting_gridsevals_own_needs_no_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "7"
+    assert done.stdout.strip() == "8"

@@ -45,7 +45,11 @@ def full_inputs(batch: int, seed: int = 1, **others: Any) -> PrunerInput:
         **others,
     )
     assert inputs.text is not None
-    return dataclasses.replace(inputs, embedded=(inputs.tokens.flip(1), inputs.text))
+    return dataclasses.replace(
+        inputs,
+        embedded=(inputs.tokens.flip(1), inputs.text),
+        outputs=dict.fromkeys(range(8), inputs.tokens.flip(2)),
+    )
 
 
 def run_query(pruner: Pruner, inputs: PrunerInput, seed: int = 1) -> Pruned:

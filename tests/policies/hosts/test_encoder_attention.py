@@ -1,0 +1,182 @@
+"""The attention within a vision encoder, for SP-VLA, against a plain computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from llama_reference import CAMERAS, LAYERS, VISUAL, WIDTH, answer, embeddings, llama
+from torch import nn
+
+from gridseval.errors import PolicyError
+from gridseval.policies.hosts.encoder import EncoderAttention
+from gridseval.policies.hosts.layouts import oft_roles
+from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.query import QueryContext
+from gridseval.tokens.pruners import build_pruner
+
+FEATURES, HEADS, COUNT = 12, 3, 16
+
+
+class Attention(nn.Module):
+    """As timm's: one projection for queries, keys and values."""
+
+    def __init__(self, normed: bool) -> None:
+        super().__init__()
+        self.num_heads = HEADS
+        self.qkv = nn.Linear(FEATURES, 3 * FEATURES)
+        size = FEATURES // HEADS
+        self.q_norm = nn.LayerNorm(size) if normed else nn.Identity()
+        self.k_norm = nn.LayerNorm(size) if normed else nn.Identity()
+
+    def forward(self, x: Any) -> Any:
+        rows, length, _ = x.shape
+        made = self.qkv(x).reshape(rows, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = made.unbind(0)
+        mixed = nn.functional.scaled_dot_product_attention(self.q_norm(q), self.k_norm(k), v)
+        return mixed.transpose(1, 2).reshape(rows, length, -1)
+
+
+class Block(nn.Module):
+    def __init__(self, normed: bool) -> None:
+        super().__init__()
+        self.attn = Attention(normed)
+
+    def forward(self, x: Any) -> Any:
+        return x + self.attn(x)
+
+
+class Tower(nn.Module):
+    """A vision transformer with some tokens before those of the patches; it stops early."""
+
+    def __init__(self, before: int = 0, normed: bool = False) -> None:
+        super().__init__()
+        self.before = nn.Parameter(torch.randn(before, FEATURES))
+        self.blocks = nn.ModuleList(Block(normed) for _ in range(4))
+
+    def forward(self, patches: Any) -> Any:
+        x = torch.cat([self.before.expand(len(patches), -1, -1), patches], 1)
+        for block in self.blocks[:3]:
+            x = block(x)
+        return x[:, len(self.before) :]
+
+
+class Backbone(nn.Module):
+    """OpenVLA's: two towers, image by image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.featurizer, self.fused_featurizer = Tower(5), Tower(0, normed=True)
+
+    def forward(self, images: Any) -> Any:
+        parts = [
+            torch.cat([self.featurizer(image), self.fused_featurizer(image)], 2)
+            for image in images.split(COUNT, 1)
+        ]
+        return torch.cat(parts, 1)
+
+
+def plain(tower: Tower, patches: Any) -> Any:
+    """Return the mean attention onto each patch in the last layer that ran, (B, patches)."""
+    x = torch.cat([tower.before.expand(len(patches), -1, -1), patches], 1)
+    for block in tower.blocks[:2]:
+        x = block(x)
+    attention, size = tower.blocks[2].attn, FEATURES // HEADS
+    made = attention.qkv(x)
+    total = torch.zeros(x.shape[:2])
+    for head in range(HEADS):
+        part = slice(head * size, (head + 1) * size)
+        q, k = attention.q_norm(made[..., part]), attention.k_norm(made[..., FEATURES:][..., part])
+        total += (q @ k.mT / size**0.5).softmax(-1).mean(1)
+    onto = total[:, len(tower.before) :]
+    return onto / onto.sum(1, keepdim=True)
+
+
+@pytest.fixture
+def images() -> Any:
+    return torch.randn(2, VISUAL, FEATURES, generator=torch.Generator().manual_seed(3))
+
+
+def test_of_two_towers_the_second_counts(images: Any) -> None:
+    torch.manual_seed(0)
+    backbone = Backbone()
+    watch = EncoderAttention(backbone)
+    with torch.no_grad():
+        backbone(images)
+        found = watch.take(CAMERAS)
+        parts = images.split(COUNT, 1)
+        expected = torch.cat([plain(backbone.fused_featurizer, part) for part in parts], 1)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.allclose(found.view(2, 2, COUNT).sum(2), torch.ones(2, 2))
+
+
+def test_a_single_tower_with_other_tokens(images: Any) -> None:
+    torch.manual_seed(0)
+    tower = Tower(3)
+    with torch.no_grad():
+        expected = plain(tower, images[:, COUNT:])
+        watch = EncoderAttention(tower)
+        tower(images[:, :COUNT])  # of a query that broke off
+        tower(images[:, COUNT:])
+        found = watch.take(CAMERAS[:1])
+        assert torch.allclose(found, expected, atol=1e-6)
+        tower(images[:, :COUNT])
+    with pytest.raises(PolicyError, match="ran 1 times for 2 cameras"):
+        watch.take(CAMERAS)
+    for handle in watch.handles:
+        handle.remove()
+    tower(images[:, :COUNT])
+    assert not watch._runs
+
+
+def test_sp_vla_in_a_llama(images: Any) -> None:
+    """What it leaves out is not in the decoder, and its scores are the encoder's."""
+    torch.manual_seed(0)
+    model, backbone, projector = llama(), Backbone(), nn.Linear(2 * FEATURES, WIDTH)
+    text = embeddings(2)
+
+    def embed() -> Any:
+        with torch.no_grad():
+            made = projector(backbone(images))
+        return torch.cat([text[:, :1], made, text[:, 1 + VISUAL :]], 1)
+
+    dense = embed()
+    host = host_of(model, CAMERAS, projector, vision=backbone)
+    assert host.encoder_attends and host.layers == LAYERS
+    pruner = build_pruner("sp_vla", host).eval()
+    pruner.rule.execute(1, np.array([[0, 0, 1, 0, 0, 0, 1]], np.float32))
+    hooks = LlamaHooks(
+        model,
+        pruner,
+        CAMERAS,
+        oft_roles,
+        bidirectional=False,
+        projector=projector,
+        vision=backbone,
+    )
+    pixels = torch.full((2, 2, 16, 16, 3), 90.0)
+    hooks.begin(QueryContext(slots=[0, 1], pixels=pixels))
+    states, _ = answer(model, embed())
+    still, fast = hooks.finish()
+    hooks.remove()
+    assert still.kept_count == VISUAL
+    assert fast.kept_count < VISUAL / 2
+    kept = np.concatenate([camera.kept for camera in fast.cameras])
+    gone = torch.tensor(np.flatnonzero(~kept)) + 1
+    assert not states[1, gone].any()
+    with torch.no_grad():
+        parts = images.split(COUNT, 1)
+        expected = torch.cat([plain(backbone.fused_featurizer, part) for part in parts], 1)
+    weights = np.concatenate([camera.weights for camera in fast.cameras])
+    assert np.allclose(weights, expected[1], atol=1e-6)
+    assert torch.equal(embed(), dense)
+
+
+def test_an_encoder_without_attention_is_refused() -> None:
+    model, projector = llama(), nn.Linear(2 * FEATURES, WIDTH)
+    with pytest.raises(PolicyError, match="needs the attention within the vision encoder"):
+        build_pruner("sp_vla", host_of(model, CAMERAS, projector), scores="attention")
+    with pytest.raises(PolicyError, match="no attention layers of timm"):
+        EncoderAttention(nn.Linear(2, 2))
