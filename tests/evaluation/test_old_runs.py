@@ -32,6 +32,8 @@ OLD_RUNS = Path(__file__).with_name("old_runs")
 VERSIONS = ("c8a0846", "531110c")
 FINISHED = ("complete", "perturbed", "plus", "pruned")
 MEASURED = ("wall_s", "seconds", "latency", "latency_p95", "peak_memory", "completion", "video")
+ADDED = ("motion", "suspicions")
+"""What records of these versions did not say yet."""
 RENAMED = {"robot_true": "perturbed_start"}
 Cli = Callable[..., Said]
 
@@ -65,13 +67,13 @@ def manifest(run: Path) -> dict[str, Any]:
 
 
 def unmeasured(value: Any) -> Any:
-    """Return a record without measured times and memory, with the names that keys have now."""
+    """Return what both versions say of an episode, with the names that keys have now."""
     if not isinstance(value, dict):
         return RENAMED.get(value, value) if isinstance(value, str) else value
     return {
         RENAMED.get(key, key): unmeasured(inner)
         for key, inner in value.items()
-        if not key.startswith(MEASURED)
+        if not key.startswith(MEASURED) and key not in ADDED
     }
 
 
