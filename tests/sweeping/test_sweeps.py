@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,3 +306,41 @@ def test_the_command_sweeps(tmp_path: Path, assets: Path) -> None:
     assert "nothing is swept" in command(*words, "--delay", "3", status=2)
     broken = command(*words, "--delay", "0,soon", status=6)
     assert "'soon' is not a delay" in broken
+
+
+def outcomes(sweep_folder: Path) -> dict[str, list[Any]]:
+    return {
+        value: [
+            (each.key, each.status, each.steps, each.queries, each.extra["delays"])
+            for each in sorted(
+                read_records(sweep_folder / f"delay={value}/episodes.jsonl"),
+                key=lambda each: each.key,
+            )
+        ]
+        for value in ("0", "2:5")
+    }
+
+
+def test_a_sweep_that_was_killed_goes_on_to_the_same(tmp_path: Path, assets: Path) -> None:
+    words = (
+        *("sweep", "run", "--suite", "libero_object", "--policy", "random", "--tasks", "0"),
+        *("--trials", "3", "--max-steps", "24", "--workers", "1", "--video", "none"),
+        *("--assets", assets, "--delay", "0,2:5"),
+    )
+    command(*words, "--out", tmp_path / "whole")
+    line = [sys.executable, "-m", "gridseval", *map(str, words), "--out", str(tmp_path / "killed")]
+    with subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        file = tmp_path / "killed/delay=2_5/episodes.jsonl"
+        until = time.monotonic() + 200
+        while time.monotonic() < until and process.poll() is None:
+            if file.is_file() and file.read_bytes().count(b"\n"):
+                break
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    command(*words, "--out", tmp_path / "killed")
+    for name in ("killed", "whole"):  # a folder's name has no colon everywhere
+        (tmp_path / name / "delay=2_5").rename(tmp_path / name / "delay=2:5")
+    assert outcomes(tmp_path / "killed") == outcomes(tmp_path / "whole")
+    assert len(outcomes(tmp_path / "whole")["2:5"]) == 3
