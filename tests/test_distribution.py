@@ -30,6 +30,7 @@ BROUGHT_ALONG = {
     "_typeshed": "mypy, for hints alone",
     "huggingface_hub": "transformers, which hf-libero needs; asked for by name where it is missing",
     "imageio_ffmpeg": "imageio[ffmpeg]",
+    "h5py": "the extra demos; asked for by name where it is missing",
     "matplotlib": "the extra plot; asked for by name where it is missing",
     "orbax": "the extra of this name; asked for by name where it is missing",
     "pyarrow": "the extra train; asked for by name where it is missing",

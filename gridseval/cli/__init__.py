@@ -25,6 +25,7 @@ _COMMANDS = {
     "bench": "Measure speed against the plain LIBERO loop.",
     "collect": "Make a dataset of a policy's episodes.",
     "compare": "Show what changed between two runs.",
+    "dataset": "Look at demonstrations.",
     "doctor": "Check this machine: versions, rendering, assets.",
     "flops": "Count the operations of one query.",
     "gallery": "Draw perturbations as one picture.",
@@ -40,7 +41,7 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
-_KEEPS_RESULTS = {"collect", "report", "run", "solvable", "sweep", "train", "video"}
+_KEEPS_RESULTS = {"collect", "dataset", "report", "run", "solvable", "sweep", "train", "video"}
 """Commands whose results are in files: what they print is not all there is."""
 _BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"

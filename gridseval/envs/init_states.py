@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.demonstrations import SUFFIXES, first_states
 from gridseval.envs.libero_package import package_root
 from gridseval.errors import MachineError
 
@@ -30,7 +31,8 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
     """Return the stored initial states of a task.
 
     Args:
-        path: A ``.pruned_init`` file; LIBERO-Plus's layouts store the numbers of one trial only.
+        path: A ``.pruned_init`` file, or one of demonstrations, whose first states count;
+            LIBERO-Plus's layouts store the numbers of one trial only.
 
     Returns:
         float64 (trials, 1 + nq + nv): time, qpos, qvel of each trial.
@@ -38,6 +40,8 @@ def read_init_states(path: Path) -> NDArray[np.float64]:
     Raises:
         MachineError: The file is missing, broken, or holds anything but one float64 array.
     """
+    if path.suffix in SUFFIXES:
+        return first_states(path)
     try:
         return _load(_member(path))
     except Exception as error:  # a broken pickle may raise anything

@@ -58,7 +58,7 @@ def check_liberos_tasks(suite: Suite) -> None:
         UsageError: There is no such folder or task; names the nearest.
     """
     for task in suite.tasks if suite.file is not None else ():
-        if task.folder:
+        if task.folder or (task.files is not None and task.files.bddl is None):
             _check_liberos_task(task, f"{suite.file}: files.libero")
 
 

@@ -100,7 +100,11 @@ class Simulation:
         """
         self.on_substep = None
         angles = self.arm.init_qpos if joints is None else np.array(joints)
-        self._reset(self._draw(trial, seed, seeding), angles)
+        draw = self._draw(trial, seed, seeding)
+        if starts == "stored":
+            stood = self.scene.stored_fixtures(trial)
+            draw = replace(draw, fixtures={**draw.fixtures, **stood}) if stood else draw
+        self._reset(draw, angles)
         self._sensed_substep = _SENSED_SUBSTEP[starts]
         if starts == "stored":
             self._set_state(self.scene.stored_state(trial))

@@ -58,7 +58,8 @@ class TaskFiles:
         """
         variant = task.variant
         if variant is None and task.files is not None:
-            return cls(task.files.bddl, task.files.init_states, assets)
+            known = cls.of(task.folder, task.name, assets).bddl
+            return cls(task.files.bddl or known, task.files.init_states, assets)
         if variant is None:
             return cls.of(task.folder or task.suite, task.name, assets)
         files = cls.of(variant.suite, variant.base, assets)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.array_files import read_npy
-from gridseval.errors import PolicyError
+from gridseval.demonstrations import demonstration_files, read_actions, without_noops
+from gridseval.errors import PolicyError, UsageError
 from gridseval.plain_files import MOST_YAML_BYTES, plain_yaml, read_regular
 from gridseval.policies.protocol import (
     ACTION_SIZE,
@@ -39,8 +40,10 @@ class ReplayPolicy:
     command.
 
     Args:
-        checkpoint: The run directory, or a file ``*.npy`` of float32 (T, 7).
+        checkpoint: The run directory, a file ``*.npy`` of float32 (T, 7), or LIBERO's
+            demonstrations: an HDF5 file or a folder of such files, which ``--suite`` names, too.
         chunk: Steps H per query, at least 1.
+        filter_noops: Leave out a demonstration's actions that do nothing, as OpenVLA does.
 
     Raises:
         PolicyError: The directory holds no recorded actions, or its ``run.yaml`` cannot be read.
@@ -48,15 +51,22 @@ class ReplayPolicy:
 
     observation_keys = ("state",)
 
-    def __init__(self, checkpoint: str, chunk: int = 8) -> None:
+    def __init__(self, checkpoint: str, chunk: int = 8, filter_noops: bool = False) -> None:
         self._checkpoint = checkpoint
         self._folder = Path(checkpoint) / ACTIONS
         self._chunk = at_least(1, "chunk", chunk)
         self._recordings: dict[int, NDArray[np.float32]] = {}
         self._run: dict[str, Any] = {}
         self.needs = EnvironmentNeeds()
-        self._one = _load(Path(checkpoint)) if Path(checkpoint).is_file() else None
-        if self._one is not None:
+        self._demonstrations = demonstration_files(Path(checkpoint))
+        self._one: NDArray[np.float32] | None = None
+        if self._demonstrations and not self._folder.is_dir():
+            self._filters = filter_noops
+            return
+        if filter_noops:
+            raise PolicyError("filter_noops is for demonstrations (HDF5)")
+        if Path(checkpoint).is_file():
+            self._one = _load(Path(checkpoint))
             return
         if not self._folder.is_dir():
             raise PolicyError(
@@ -98,6 +108,8 @@ class ReplayPolicy:
     def _read(self, episode: Episode) -> NDArray[np.float32]:
         if self._one is not None:
             return self._one
+        if self._demonstrations:
+            return self._demonstrated(episode)
         file = self._folder / f"{episode.suite}-{episode.task}-{episode.trial}.npy"
         try:
             return _load(file)
@@ -106,6 +118,19 @@ class ReplayPolicy:
                 f"{episode.suite} task {episode.task} trial {episode.trial} was not recorded: "
                 f"{file} does not exist"
             ) from error
+
+    def _demonstrated(self, episode: Episode) -> NDArray[np.float32]:
+        if episode.task >= len(self._demonstrations):
+            raise PolicyError(
+                f"{self._checkpoint} has {len(self._demonstrations)} files, and task "
+                f"{episode.task} needs one",
+                f"replay it with --suite {self._checkpoint}",
+            )
+        try:
+            actions = read_actions(self._demonstrations[episode.task], episode.trial)
+        except UsageError as error:
+            raise PolicyError(error.message, error.hint) from error
+        return without_noops(actions) if self._filters else actions
 
 
 def _load(file: Path) -> NDArray[np.float32]:

@@ -90,7 +90,9 @@ def check_problems(tasks: Iterable[Task], folder: PlusFolder) -> None:
     seen: set[Path] = set()
     for task in tasks:
         if task.files is not None:
-            if task.files.bddl not in seen:  # tasks may differ in their instruction only
+            if (
+                task.files.bddl is not None and task.files.bddl not in seen
+            ):  # tasks may differ in their instruction only
                 seen.add(task.files.bddl)
                 read_bddl(task.files.bddl)
         elif task.variant is not None and task.variant.dimension == "layout":

@@ -14,9 +14,11 @@ from typing import Literal
 
 from gridseval.config import load_yaml
 from gridseval.data import data_dir
+from gridseval.demonstrations import demonstration_files
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.named_files import read_named
 from gridseval.registry import Interface, Registry
+from gridseval.suites.demonstration_suite import demonstration_suite
 from gridseval.suites.folder import bddl_folder, folder_suite
 from gridseval.suites.own import (
     SUITE_FILE,
@@ -63,8 +65,8 @@ def load_suite(name: str | Path) -> Suite:
 
     Args:
         name: A name of :func:`list_suites`, or the path of a custom suite: a folder with a
-            ``suite.yaml`` or with BDDL files, or a YAML file. A text is a path if it has a slash or
-            ends with ``.yaml``; a :class:`~pathlib.Path` always is.
+            ``suite.yaml``, BDDL files or demonstrations (HDF5), or such a file. A text is a path if
+            it has a slash or ends with ``.yaml`` or ``.hdf5``; a :class:`~pathlib.Path` always is.
 
     Raises:
         UsageError: There is no such suite (names the nearest), its file is broken, or a file of a
@@ -74,6 +76,8 @@ def load_suite(name: str | Path) -> Suite:
         path = Path(name)
         if path.is_dir() and not (path / SUITE_FILE).is_file() and bddl_folder(path) is not None:
             return folder_suite(path, {each: load_suite(each) for each in _base_names()})
+        if demonstration_files(path) and (path.is_file() or not (path / SUITE_FILE).is_file()):
+            return demonstration_suite(path)
         return _own_suite(suite_file(path, _nearest(str(name))))
     # Shipped ones first: to look for plug-ins takes a tenth of a second.
     if name in shipped_suites():

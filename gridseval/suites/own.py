@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridseval.demonstrations import SUFFIXES
 from gridseval.errors import UsageError
 from gridseval.suites.suite import OwnFiles, Suite
 
@@ -53,12 +54,12 @@ class FilesKey:
 
 
 def is_path(text: str) -> bool:
-    """Return whether ``--suite`` names a place rather than a suite: it has a slash, or ``.yaml``.
+    """Return whether ``--suite`` names a place rather than a suite: it has a slash or a suffix.
 
     >>> is_path("libero_goal"), is_path("./kitchen"), is_path("kitchen.yaml")
     (False, True, True)
     """
-    return "/" in text or text in (".", "..") or text.endswith((".yaml", ".yml"))
+    return "/" in text or text in (".", "..") or text.endswith((".yaml", ".yml", *SUFFIXES))
 
 
 def suite_file(path: Path, choice: str) -> Path:
@@ -147,7 +148,7 @@ def suite_digest(suite: Suite) -> str | None:
     if suite.file is None:
         return None
     whole, hashes = hashlib.sha256(), dict[Path, str]()
-    is_folder = suite.file.is_dir()
+    is_folder = suite.file.suffix not in (".yaml", ".yml")
     parts = [] if is_folder else [("", suite.file)]
     for task in sorted(suite.tasks, key=lambda task: task.name):
         if task.files is not None:
@@ -170,6 +171,12 @@ def _folder(file: Path, suite: str, named: str | None, usual: str) -> Path:
 
 def _sha256(path: Path) -> str:
     try:
+        if path.suffix in SUFFIXES:  # demonstrations hold images, too
+            whole = hashlib.sha256()
+            with path.open("rb") as file:
+                while part := file.read(1 << 20):
+                    whole.update(part)
+            return whole.hexdigest()
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"{path} is larger than {_MAX_BYTES >> 20} MB")
         return hashlib.sha256(path.read_bytes()).hexdigest()

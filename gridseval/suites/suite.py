@@ -20,11 +20,11 @@ class OwnFiles:
     """The files of a task of a custom suite.
 
     Args:
-        bddl: The problem file.
+        bddl: The problem file; ``None`` for LIBERO's, in the task's folder.
         init_states: The stored initial states; ``None`` if there are only fresh starts.
     """
 
-    bddl: Path
+    bddl: Path | None
     init_states: Path | None
 
 
@@ -81,8 +81,8 @@ class Suite:
             come on top of ``max_steps``.
         trials: Stored initial states per task, 1 to 100,000.
         cameras: LIBERO's camera names.
-        file: The YAML of a custom suite or of a plug-in, or a folder of BDDL files, absolute;
-            ``None`` if it ships.
+        file: The YAML of a custom suite or of a plug-in, or a folder of BDDL files or of
+            demonstrations, absolute; ``None`` if it ships.
 
     Raises:
         ValueError: A number is out of its range, the title does not fit, there is no task, or two
