@@ -28,9 +28,10 @@ BOXES = (
         "evaluation, solvable",
         20,
         102,
-        860,
+        640,
         ("a run from its arguments to its directory; what the expert solves",),
     ),
+    Box("sweeping", 680, 102, 200, ("curves over an option",)),
     Box("suites", 20, 190, 150, ("suites, tasks,", "episodes, protocols")),
     Box("rollout", 250, 190, 150, ("the loop: reset,", "query, step, report")),
     Box("results", 480, 190, 170, ("run · stats · tables", "gate · compare")),
@@ -43,6 +44,8 @@ BOXES = (
     Box("bench, doctor", 580, 422, 150, ("speed; checks of", "this machine")),
     Box("pictures", 760, 306, 120, ("videos again,", "galleries")),
     Box("collecting", 760, 422, 120, ("datasets", "to train on")),
+    Box("motion", 20, 538, 150, ("how well", "an arm moves")),
+    Box("demonstrations", 190, 538, 160, ("LIBERO's HDF5 files,", "read safely")),
     Box("training", 760, 538, 120, ("datasets to", "checkpoints")),
 )
 ARROWS = (
@@ -59,6 +62,7 @@ ARROWS = (
     ((820, 488), (820, 538)),  # collecting -> training
     ((450, 70), (450, 102)),  # cli -> evaluation
     ((325, 152), (325, 190)),  # evaluation -> rollout
+    ((680, 127), (660, 127)),  # sweeping -> evaluation
 )
 STYLE = """
 .b{fill:var(--md-code-bg-color,#f2f5f6);stroke:var(--md-default-fg-color--light,#667)}

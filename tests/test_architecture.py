@@ -171,7 +171,7 @@ def test_users_get_the_type_hints() -> None:
 def test_modules_are_short() -> None:
     lengths = {path: len(path.read_text(encoding="utf8").splitlines()) for path in MODULES}
     assert round(statistics.mean(lengths.values())) <= 115
-    assert statistics.quantiles(lengths.values(), n=10)[-1] <= 210
+    assert statistics.quantiles(lengths.values(), n=10)[-1] <= 220
     assert {path: n for path, n in lengths.items() if n > 300} == {}
 
 

@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -80,7 +80,7 @@ def test_every_command_in_a_sentence_or_table_has_these_options() -> None:
     for page, text in shown:
         command, rest = find_command(shlex.split(text))
         try:
-            command.make_parser(click.Context(command)).parse_args(list(rest))
+            parse(command, rest)
         except click.ClickException as error:
             pytest.fail(f"{page}: gridseval {text}: {error.format_message()}")
 
@@ -93,7 +93,16 @@ def test_every_command_in_a_help_text_has_these_options() -> None:
         words = shlex.split(re.split(r"\s{4,}", example)[0], comments=True)
         assert words[0] == "gridseval", example
         command, rest = find_command(words[1:])
-        command.make_parser(click.Context(command)).parse_args(list(rest))
+        parse(command, rest)
+
+
+def parse(command: click.Command, rest: Sequence[str]) -> None:
+    """Parse a command's words; those that it hands on are parsed by the other command."""
+    hands_on = bool(command.context_settings.get("ignore_unknown_options"))
+    context = click.Context(command, ignore_unknown_options=hands_on)
+    options, _, _ = command.make_parser(context).parse_args(list(rest))
+    if hands_on and options["words"]:
+        parse(*find_command(list(options["words"])))
 
 
 def all_commands() -> Iterator[click.Command]:

@@ -50,7 +50,7 @@ def command(
     the step at which their trajectories part.
 
     \b
-    gridseval compare runs/a runs/b --list lost > lost.txt
+    gridseval compare runs/a runs/b --list lost
     gridseval run --suite libero_goal --policy oracle --episodes lost.txt
     """  # noqa: D301
     from gridseval.output_files import check_outputs

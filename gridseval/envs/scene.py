@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridseval.demonstrations import SUFFIXES, Pose, fixture_poses
 from gridseval.envs.added_objects import added_objects
 from gridseval.envs.init_states import read_init_states
 from gridseval.envs.libero_package import asset_root, import_libero, problem_text
@@ -78,7 +77,6 @@ class Scene:
         self.env.check_contact = _ContactCheck(self)
         self._editor = ModelEditor(self.model)
         self._edited: dict[str, Float] = {}
-        self._fixtures: list[dict[str, Pose]] | None = None
 
     @property
     def robot(self) -> Any:
@@ -107,22 +105,6 @@ class Scene:
             )
         state: Float = self.init_states[trial]
         return state
-
-    def stored_fixtures(self, trial: int) -> dict[int, tuple[Float, Float]]:
-        """Return where a demonstration's fixtures stood: position and quaternion by body id.
-
-        Empty where stored states do not come from demonstrations.
-        """
-        path = self.files.init_states
-        if path is None or path.suffix not in SUFFIXES:
-            return {}
-        ids = {
-            fixture.root_body: self.env.sim.model.body_name2id(fixture.root_body)
-            for fixture in self.env.fixtures_dict.values()
-        }
-        if self._fixtures is None:
-            self._fixtures = fixture_poses(path, ids)
-        return {ids[body]: pose for body, pose in self._fixtures[trial].items()}
 
     def restore_fresh_model(self) -> None:
         """Undo what placement and visual state changes wrote into the model."""

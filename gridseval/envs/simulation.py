@@ -17,6 +17,7 @@ from gridseval.envs.arm import SUBSTEPS, Arm
 from gridseval.envs.draws import ResetDraw, ResetDraws
 from gridseval.envs.perturbations.own_edits import OwnEdit, own_edits
 from gridseval.envs.scene import Float, Scene
+from gridseval.envs.stored_fixtures import StoredFixtures
 from gridseval.suites import Seeding, Starts
 
 SETTLE_ACTION = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -64,6 +65,7 @@ class Simulation:
         self._mj_step2 = mujoco.mj_step2
         self.view: View
         self._draws: dict[int, ResetDraws] = {}
+        self._fixtures = StoredFixtures(scene)
         self._sensed_substep = _SENSED_SUBSTEP["stored"]
         self.on_substep: Callable[[], None] | None = None
 
@@ -102,7 +104,7 @@ class Simulation:
         angles = self.arm.init_qpos if joints is None else np.array(joints)
         draw = self._draw(trial, seed, seeding)
         if starts == "stored":
-            stood = self.scene.stored_fixtures(trial)
+            stood = self._fixtures.of(trial)
             draw = replace(draw, fixtures={**draw.fixtures, **stood}) if stood else draw
         self._reset(draw, angles)
         self._sensed_substep = _SENSED_SUBSTEP[starts]

@@ -26,12 +26,7 @@ from gridseval.policies.lerobot_kind.places import find_checkpoint
 from gridseval.policies.lerobot_kind.pruning import PrunedPolicy
 from gridseval.policies.lerobot_kind.sampler_split import split_sampler
 from gridseval.policies.lerobot_kind.vision_notes import VisionNotes
-from gridseval.policies.protocol import (
-    ActionChunk,
-    EnvironmentNeeds,
-    Observations,
-    at_least,
-)
+from gridseval.policies.protocol import ActionChunk, EnvironmentNeeds, Observations, at_least
 
 if TYPE_CHECKING:
     from gridseval.suites import Episode
