@@ -7,6 +7,7 @@ from typing import Any
 
 from gridseval.results.compare.flips import Comparison, Pair, TaskChange
 from gridseval.results.run.assets_note import foreign_packages_of
+from gridseval.results.run.resuming import mixed_notes
 from gridseval.results.stats.rates import Tally, tally
 from gridseval.results.tables.document import MISSING, Document, Section
 from gridseval.results.tables.markup import as_markdown
@@ -47,6 +48,7 @@ def compare_json(comparison: Comparison) -> str:
                         different (recorded actions that differ)
         flips           list of: suite, task, trial, first, second (each status, steps, video),
                         first_different_step (from 0; null if not recorded)
+        notes           list of texts: what else a reader must know
     """
     c = comparison
     data = {
@@ -70,6 +72,7 @@ def compare_json(comparison: Comparison) -> str:
             "different": sum(pair.equal_steps is not None for pair in c.pairs),
         },
         "flips": [_flip_data(pair) for pair in c.flips],
+        "notes": [*_counts_notes(c), *_run_notes(c)],
     }
     return to_json(data)
 
@@ -203,18 +206,27 @@ def _trajectories(c: Comparison) -> Iterator[str]:
 
 
 def _notes(c: Comparison) -> Iterator[str]:
+    yield from _counts_notes(c)
+    yield from _run_notes(c)
+    if c.settings:
+        yield "settings that differ (A -> B):"
+        yield from (f"  {line}" for line in c.settings)
+
+
+def _counts_notes(c: Comparison) -> Iterator[str]:
     for name, keys in (("A", c.only_first), ("B", c.only_second)):
         if keys:
             yield f"{len(keys)} episodes are in {name} only"
     errors = sum(pair.first.success is None or pair.second.success is None for pair in c.pairs)
     if errors:
         yield f"{errors} episodes ended in a technical error in A or B and are not compared"
+
+
+def _run_notes(c: Comparison) -> Iterator[str]:
     for name, run in (("A", c.first), ("B", c.second)):
         yield from run.notes
         yield from (f"simulator of {name}: {each}" for each in foreign_packages_of(run.manifest))
-    if c.settings:
-        yield "settings that differ (A -> B):"
-        yield from (f"  {line}" for line in c.settings)
+        yield from (f"{name} is {each}" for each in mixed_notes(run.manifest))
 
 
 def _change_data(change: TaskChange) -> dict[str, Any]:
