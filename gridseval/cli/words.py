@@ -29,7 +29,7 @@ def shown_message(text: str) -> str:
     """Return a message whose long words are cut in their middle, such as a path of 4,000 letters.
 
     >>> len(shown_message("cannot read " + 4000 * "x" + ": too long"))
-    323
+    322
     """
     cut = _LONG_WORD.sub(lambda found: f"{found[0][:200]}…{found[0][-100:]}", text)
     return cut if len(cut) <= _MOST else f"{cut[: _MOST - 1]}…"

@@ -8,6 +8,7 @@ from typing import Any
 from gridseval.results.compare.flips import Comparison, Pair, TaskChange
 from gridseval.results.compare.motion import changes_data, figure_changes, motion_section
 from gridseval.results.run.assets_note import foreign_packages_of
+from gridseval.results.run.resuming import mixed_notes
 from gridseval.results.stats.rates import Tally, tally
 from gridseval.results.tables.document import MISSING, Document, Section
 from gridseval.results.tables.markup import as_markdown
@@ -38,7 +39,6 @@ def compare_json(comparison: Comparison) -> str:
         schema, identical
         first, second   label, paths
         settings        list of lines "key: first -> second" for what differs in run.yaml
-        notes           list of sentences: what a reader must know of the two runs
         pairs           both, lost (solved by the first only), won, neither: of episodes that are
                         counted in both
         difference      estimate, lower, upper (95 %), or null
@@ -51,6 +51,7 @@ def compare_json(comparison: Comparison) -> str:
                         the episodes that both solved), difference (value, count, lower, upper)
         flips           list of: suite, task, trial, first, second (each status, steps, video),
                         first_different_step (from 0; null if not recorded)
+        notes           list of texts: what else a reader must know
     """
     c = comparison
     data = {
@@ -61,7 +62,6 @@ def compare_json(comparison: Comparison) -> str:
             for name, run in (("first", c.first), ("second", c.second))
         },
         "settings": list(c.settings),
-        "notes": list(_notes(c)),
         "pairs": vars(c.counts),
         "difference": vars(c.difference) if c.difference else None,
         "p_value": c.p_value,
@@ -76,6 +76,7 @@ def compare_json(comparison: Comparison) -> str:
         },
         "figures": changes_data(figure_changes(c.pairs)),
         "flips": [_flip_data(pair) for pair in c.flips],
+        "notes": [*_counts_notes(c), *_run_notes(c)],
     }
     return to_json(data)
 
@@ -83,7 +84,7 @@ def compare_json(comparison: Comparison) -> str:
 def describe_comparison(comparison: Comparison) -> Document:
     """Return what changed: rates, tasks, flipped episodes, and where trajectories part."""
     if comparison.identical:
-        return Document(_identical(comparison), (), (*_notes(comparison), *_settings(comparison)))
+        return Document(_identical(comparison), (), tuple(_notes(comparison)))
     sections = [
         _rates(comparison),
         _tasks(comparison),
@@ -93,12 +94,7 @@ def describe_comparison(comparison: Comparison) -> Document:
     return Document(
         title=f"A = {comparison.first.label}, B = {comparison.second.label}",
         sections=tuple(section for section in sections if section is not None),
-        notes=(
-            *_verdict(comparison),
-            *_trajectories(comparison),
-            *_notes(comparison),
-            *_settings(comparison),
-        ),
+        notes=(*_verdict(comparison), *_trajectories(comparison), *_notes(comparison)),
     )
 
 
@@ -219,21 +215,27 @@ def _trajectories(c: Comparison) -> Iterator[str]:
 
 
 def _notes(c: Comparison) -> Iterator[str]:
+    yield from _counts_notes(c)
+    yield from _run_notes(c)
+    if c.settings:
+        yield "settings that differ (A -> B):"
+        yield from (f"  {line}" for line in c.settings)
+
+
+def _counts_notes(c: Comparison) -> Iterator[str]:
     for name, keys in (("A", c.only_first), ("B", c.only_second)):
         if keys:
             yield f"{len(keys)} episodes are in {name} only"
     errors = sum(pair.first.success is None or pair.second.success is None for pair in c.pairs)
     if errors:
         yield f"{errors} episodes ended in a technical error in A or B and are not compared"
+
+
+def _run_notes(c: Comparison) -> Iterator[str]:
     for name, run in (("A", c.first), ("B", c.second)):
         yield from run.notes
         yield from (f"simulator of {name}: {each}" for each in foreign_packages_of(run.manifest))
-
-
-def _settings(c: Comparison) -> Iterator[str]:
-    if c.settings:
-        yield "settings that differ (A -> B):"
-        yield from (f"  {line}" for line in c.settings)
+        yield from (f"{name} is {each}" for each in mixed_notes(run.manifest))
 
 
 def _change_data(change: TaskChange) -> dict[str, Any]:

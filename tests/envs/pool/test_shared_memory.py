@@ -72,7 +72,7 @@ def test_a_memory_disk_that_is_too_small_is_found_out_at_once(
     monkeypatch.setattr(os, "posix_fallocate", allocate)
     monkeypatch.setattr(shared_memory, "_write_zeros", lambda _, size: written.append(size))
     shared = SharedObservation(KEYS, 8)
-    assert full == [8 * 8 * 3 + 32 + 1] and written == []
+    assert full == [8 * 8 * 3 + 32 + 10] and written == []
     assert works(shared)
     shared.close()
 

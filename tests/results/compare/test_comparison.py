@@ -38,8 +38,8 @@ def make_run(tmp_path: Path, make_record: MakeRecord) -> MakeRun:
             for task, letters in enumerate(outcomes)
             for trial, letter in enumerate(letters)
         ]
-        about = {"tasks": [*range(len(outcomes))], "trials": max(map(len, outcomes))}
-        path = write_run(tmp_path / name, records, MANIFEST | about | changed)
+        planned = {"tasks": [0, 1, 2], "trials": 33}
+        path = write_run(tmp_path / name, records, MANIFEST | planned | changed)
         if actions:
             for record in records:
                 save(path, record, np.zeros((record.steps, 7), np.float32))
@@ -151,11 +151,8 @@ def test_json_has_everything(make_run: MakeRun) -> None:
 
 
 def test_other_suites_are_refused(make_run: MakeRun, tmp_path: Path, make_record: Any) -> None:
-    other = write_run(
-        tmp_path / "other",
-        [make_record(suite="libero_10", task=0)],
-        MANIFEST | {"suite": "libero_10"},
-    )
+    ten = MANIFEST | {"suite": "libero_10", "tasks": [7]}
+    other = write_run(tmp_path / "other", [make_record(suite="libero_10")], ten)
     with pytest.raises(UsageError, match="a is of libero_goal, other of libero_10"):
         compared(make_run("a", "s"), other)
     empty = write_run(tmp_path / "empty", [])

@@ -11,6 +11,8 @@ import pytest
 
 from gridseval.errors import OutputError
 from gridseval.results import EpisodeRecord, RunDirectory, summarise
+from gridseval.results.compare.flips import compare_runs
+from gridseval.results.compare.text import compare_json, compare_text
 from gridseval.results.gate.verdict import _models
 from gridseval.results.run.comparable import run_differences
 from gridseval.results.run.keys import ANYWAY, KEYS, RESUME, is_below
@@ -305,6 +307,10 @@ def test_a_mixed_run_is_not_comparable_where_its_values_decide(tmp_path: Path) -
     lines = run_differences(read_run(pure), read_run(mixed))
     assert lines == ("renderer: 'egl: llvmpipe' -> 'egl: llvmpipe', then 'glx: x'",)
     assert any("renderer" in note for note in _models(read_run(mixed)))
+    for shown in (compare_text, compare_json):
+        for runs in ((pure, mixed), (mixed, mixed)):
+            said = " ".join(shown(compare_runs(*map(read_run, runs))).split())
+            assert "B is mixed: " in said
     with resume(pure, here, anyway=True) as run:
         run.note_mixed()
     assert run_differences(read_run(pure), read_run(mixed)) == ()
