@@ -74,8 +74,17 @@ def declared_needs(policy: Policy, name: str) -> EnvironmentNeeds:
 
 
 def declared_skipping(policy: Policy, name: str) -> Skipping | None:
-    """Return what decides which queries need no model; ``None``: all need it."""
+    """Return what decides which queries need no model; ``None``: all need it.
+
+    Raises:
+        PolicyError: It is of another type, or the policy acts by goal poses.
+    """
     skipping = getattr(policy, "skipping", None)
+    if skipping is not None and declared_needs(policy, name).actions == "absolute":
+        raise PolicyError(
+            f"policy {name!r} acts by goal poses, and what may skip its queries decides by motions",
+            "give it a pruner that does not reuse actions",
+        )
     if skipping is None or isinstance(skipping, Skipping):
         return skipping
     raise PolicyError(f"policy {name!r} has skipping {skipping!r}", "a Skipping, or None")

@@ -50,6 +50,8 @@ class LoadedPolicy:
         mapping: From its input image to the observed frame, for drawing traces.
         notes: What the user should know before it runs: how its kind was detected, how it runs.
         needs: What its environments must be like.
+        remembers_actions: Whether what it answers depends on the actions before, which it takes for
+            executed.
     """
 
     policy: Policy
@@ -61,6 +63,7 @@ class LoadedPolicy:
     mapping: ImageMapping = field(default_factory=ImageMapping)
     notes: tuple[str, ...] = ()
     needs: EnvironmentNeeds = field(default_factory=EnvironmentNeeds)
+    remembers_actions: bool = False
 
 
 def load_policy(
@@ -131,6 +134,7 @@ def load_policy(
         mapping=declared_mapping(policy, name),
         notes=(*found, *declared_notes(policy, name)),
         needs=declared_needs(policy, name),
+        remembers_actions=skipping is not None,
     )
 
 

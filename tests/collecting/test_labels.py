@@ -12,7 +12,7 @@ from gridseval.collecting import CollectConfig
 from gridseval.collecting.labels import labelling_policy
 from gridseval.errors import PolicyError, UsageError
 from gridseval.evaluation import RunConfig
-from gridseval.policies import EnvironmentNeeds, LoadedPolicy
+from gridseval.policies import EnvironmentNeeds, LoadedPolicy, load_policy
 from gridseval.policies.nano import NanoConfig
 from gridseval.policies.nano.checkpoint import save_nano
 from gridseval.policies.zero import ZeroPolicy
@@ -31,6 +31,19 @@ def checkpoint(tmp_path: Path) -> str:
 
 def test_the_acting_policy_labels_unless_another_is_named() -> None:
     assert labelling_policy(CollectConfig(RUN), ACTING, 7) is ACTING
+
+
+@pytest.mark.parametrize("pruner", ["flashvla", "sp_vla"])
+def test_a_policy_that_remembers_its_actions_labels_what_it_executes_only(pruner: str) -> None:
+    """It would skip queries by actions that another policy, or noise, never let happen."""
+    acting = load_policy("nano", None, {"pruner": pruner}, 7)
+    assert labelling_policy(CollectConfig(RUN), acting, 7) is acting
+    with pytest.raises(UsageError, match=r"'nano' decides by the actions .*--noise changes them"):
+        labelling_policy(CollectConfig(RUN, noise=0.1), acting, 7)
+    with pytest.raises(UsageError, match=r"'nano' decides by the actions .*'zero' acts"):
+        labelling_policy(CollectConfig(RUN, "nano", None, {"pruner": pruner}), ACTING, 7)
+    dense = load_policy("nano", None, {"pruner": "dense"}, 7)
+    assert labelling_policy(CollectConfig(RUN, noise=0.1), dense, 7) is dense
 
 
 @pytest.mark.parametrize("label", ["nano", None])

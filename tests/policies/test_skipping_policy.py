@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gridseval.errors import PolicyError
-from gridseval.policies import ActionChunk, check_chunk
+from gridseval.policies import ActionChunk, check_chunk, load_policy
 from gridseval.policies.skipping import SkippingPolicy
 from gridseval.suites import Episode
 from gridseval.tokens import CameraTrace, TokenTrace
@@ -93,6 +94,44 @@ def test_failures_keep_their_place() -> None:
     chunk = policy.act(shown([0, 1, 2], [3, 0, 0]))
     assert chunk.failures == {2: "gone"}
     assert chunk.skipped == (True, False, False)
+
+
+OWN = """
+import numpy as np
+from gridseval.policies import EnvironmentNeeds
+from gridseval.tokens.skipping import ChunkReuse
+
+class Moving:
+    batches = False
+    skipping = ChunkReuse(180, 0, 1)
+
+    def reset(self, slots, episodes):
+        pass
+
+    def act(self, observations):
+        return np.ones((1, 1, 7), np.float32)
+
+class Going(Moving):
+    needs = EnvironmentNeeds(actions="absolute")
+
+class Wrong(Moving):
+    skipping = True
+"""
+
+
+def test_a_policy_of_ones_own_may_skip(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(OWN, encoding="utf8")
+    loaded = load_policy(f"{file}:Moving", None, {}, 0)
+    assert isinstance(loaded.policy, SkippingPolicy)
+    assert loaded.remembers_actions
+    assert any("answers some queries without its model" in note for note in loaded.notes)
+    assert loaded.policy.act(shown([0, 1], [0, 0])).skipped == (False, False)
+    with pytest.raises(PolicyError, match="acts by goal poses"):
+        load_policy(f"{file}:Going", None, {}, 0)
+    with pytest.raises(PolicyError, match="has skipping True"):
+        load_policy(f"{file}:Wrong", None, {}, 0)
+    assert not load_policy("zero", None, {}, 0).remembers_actions
 
 
 @pytest.mark.parametrize("skipped", [(True,), (1, 0), "no", (None, True)])

@@ -21,6 +21,7 @@ from gridseval.policies import load_policy
 ARGUMENTS: dict[str, dict[str, str]] = {
     "dense": {},
     "fastv": {"k": "1", "layer": "1"},
+    "flashvla": {"k": "1", "layer": "1"},
     "grids": {"k": "2"},
     "lightvla": {},
     "random": {"k": "1"},
@@ -34,6 +35,8 @@ REFUSED: dict[str, tuple[str, dict[str, str]]] = {
     "a layer": ("pi0", {"pruner": "fastv", "layer": "2"}),
     "later attention": ("smolvla", {"pruner": "vla_pruner"}),
     "the encoder": ("pi0", {"pruner": "lightvla_star"}),
+    "the encoder's attention": ("pi0", {"pruner": "sp_vla"}),
+    "attention's output": ("smolvla", {"pruner": "flashvla"}),
 }
 
 
@@ -60,7 +63,7 @@ def main(folder: Path) -> None:
     for name in ("pi0", "pi05", "smolvla"):
         _, plain = ask(folder, name, [0, 1])
         for pruner, arguments in ARGUMENTS.items():
-            if name == "smolvla" and pruner.startswith("vla_"):
+            if name == "smolvla" and (pruner.startswith("vla_") or pruner == "flashvla"):
                 continue  # refused, below
             loaded, chunk = ask(folder, name, [0, 1], pruner=pruner, **arguments)
             _, alone = ask(folder, name, [1], pruner=pruner, **arguments)

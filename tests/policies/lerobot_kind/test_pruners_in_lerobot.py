@@ -96,3 +96,5 @@ def test_what_does_not_fit_is_refused(pruned: Any) -> None:
     assert "policy 'lerobot' has no argument 'k'" in refused["no pruner"]
     assert "needs decoder layer 2, the model has 2" in refused["a layer"]
     assert "works on the vision encoder's features" in refused["the encoder"]
+    assert "works on the vision encoder's features" in refused["the encoder's attention"]
+    assert "needs the output of a layer's attention" in refused["attention's output"]
