@@ -200,3 +200,41 @@ def test_paraphrases_run_with_their_axes_in_the_tables(
     first = sorted(folder.glob("*.bddl"))[0]
     first.write_text(first.read_text().replace("Gently", "Roughly"))
     assert "suite_files.sha256" in run(cli, folder, out, assets, status=5)
+
+
+@pytest.mark.parametrize("shape", ["own", "pro", "para"])
+def test_the_expert_solves_them_and_every_command_shows_them(
+    tmp_path: Path, assets: Path, cli: Any, shape: str
+) -> None:
+    if shape == "own":  # regions of one's own, and no states
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        for task in GOAL:
+            text = problem(task)
+            moved = text.replace("-0.09999999999999999 -0.01 -0.08 0.01", "-0.07 0.0 -0.05 0.02")
+            assert moved != text
+            (folder / f"{task}.bddl").write_text(moved)
+    else:
+        folder = {"pro": write_pro, "para": write_para}[shape](tmp_path / "clone")
+    count = len(load_suite(folder).tasks)
+
+    def solved(out: Path, *options: str) -> None:
+        said = cli(
+            *("run", "--suite", folder, "--policy", "oracle", "--trials", "1", "--workers", "0"),
+            *("--video", "none", "--assets", assets, "--out", out, *options),
+        )
+        assert said.status == 0, said
+
+    whole, first, rest = (tmp_path / name for name in ("whole", "first", "rest"))
+    solved(whole)
+    assert [each.status for each in read_records(whole / "episodes.jsonl")] == ["success"] * count
+    solved(whole)  # resumed: all is there
+    solved(first, "--tasks", "0")
+    solved(rest, "--tasks", f"1-{count - 1}")
+    merged = cli("table", first, rest)
+    assert (merged.status, f"{count}/{count}" in merged.out) == (0, True)
+    gated = cli("gate", whole, "--baseline", whole, "--same-steps")
+    assert gated.status == 0, gated
+    assert cli("compare", whole, whole).out.count("identical") == 1
+    assert cli("report", whole, "--out", tmp_path / "r.html").status == 0
+    assert load_suite(folder).tasks[0].instruction in (tmp_path / "r.html").read_text()
