@@ -30,6 +30,7 @@ from gridseval.policies.protocol import EnvironmentNeeds, Policy
 from gridseval.policies.registry import POLICIES
 from gridseval.policies.skipping import SkippingPolicy
 from gridseval.tokens import ImageMapping, TokenTrace
+from gridseval.tokens.skipping import Skipping
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,9 @@ def load_policy(
         "sha256": checkpoint_sha256(path, own_kind),
         **({} if repository is None else {"hub": repository.origin}),
     }
-    acting = policy if getattr(policy, "batches", True) else OneByOne(policy)
     skipping = declared_skipping(policy, name)
     return LoadedPolicy(
-        policy=acting if skipping is None else SkippingPolicy(acting, skipping),
+        policy=_wrapped(policy, skipping),
         name=name,
         observation_keys=declared_observation_keys(policy, name),
         replan=declared_replan(policy, name),
@@ -136,6 +136,12 @@ def load_policy(
         needs=declared_needs(policy, name),
         remembers_actions=skipping is not None,
     )
+
+
+def _wrapped(policy: Policy, skipping: Skipping | None) -> Policy:
+    """Return a policy that takes any batch of slots, and skips the queries that it may skip."""
+    acting = policy if getattr(policy, "batches", True) else OneByOne(policy)
+    return acting if skipping is None else SkippingPolicy(acting, skipping)
 
 
 def _identity(loaded: type[Any], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
