@@ -174,7 +174,9 @@ def policy_options() -> Decorator:
             metavar="K=V",
             help="Give the policy the argument K=V; repeatable.",
         ),
-        option("--trust-remote-code", is_flag=True, help="Run code that the checkpoint contains."),
+        option(
+            "--trust-remote-code", is_flag=True, help="Run code of the checkpoint or the suite."
+        ),
     )
 
 

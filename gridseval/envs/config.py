@@ -59,6 +59,7 @@ class EnvConfig:
         perturbed_start: Whether the arm of LIBERO-Plus's robot dimension really starts at its joint
             angles, which is another benchmark.
         perturb: Perturbations of every episode, such as ``"camera:3"``.
+        trust_remote_code: Whether code of a suite of the user's own may run.
         backend: OpenGL back end, ``"egl"`` or ``"osmesa"``; ``None`` is the first that works.
 
     Raises:
@@ -84,6 +85,7 @@ class EnvConfig:
     prompts: str = "base"
     perturbed_start: bool = False
     perturb: tuple[str, ...] = ()
+    trust_remote_code: bool = False
     backend: str | None = None
 
     def __post_init__(self) -> None:
@@ -146,4 +148,5 @@ class EnvConfig:
             self.prompts,
             self.perturbed_start,
             self.perturb,
+            self.trust_remote_code,
         )

@@ -37,6 +37,7 @@ class Episodes:
         prompts: ``"base"`` or ``"upstream"``: the instructions in LIBERO-Plus.
         perturbed_start: Whether the robot dimension's arm really starts at its joint angles.
         perturb: Perturbations of every episode, as texts such as ``"camera:3"``.
+        trusted: Whether code of the suite may run.
 
     Raises:
         UsageError: An argument names something that does not exist.
@@ -50,9 +51,10 @@ class Episodes:
         prompts: str = "base",
         perturbed_start: bool = False,
         perturb: Sequence[str] = (),
+        trusted: bool = False,
     ) -> None:
         one_of("sort of prompts", prompts, PROMPTS)
-        self._assets, self._perturbed_start = assets, perturbed_start
+        self._assets, self._perturbed_start, self._trusted = assets, perturbed_start, trusted
         self._plan = parse_plan([perturb] if isinstance(perturb, str) else perturb)
         self._folder = find_plus(libero_plus)
         self.suite: Suite = instruct(load_suite(suite), self._folder, prompts)
@@ -76,7 +78,7 @@ class Episodes:
             MachineError: A file is broken.
         """
         check_available(task, self._folder)
-        files = TaskFiles.of_task(task, self._assets, self._folder)
+        files = TaskFiles.of_task(task, self._assets, self._folder, self._trusted)
         own = task_perturbation(task, self._folder, self._perturbed_start)
         drawn = self._plan.draw(seed, self.suite.name, task.index, trial).perturbation
         return Setting(files, composed(own, drawn))

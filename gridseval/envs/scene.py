@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from gridseval.envs.added_objects import added_objects
 from gridseval.envs.init_states import read_init_states
-from gridseval.envs.libero_package import asset_root, import_libero, problem_text
+from gridseval.envs.libero_package import asset_root, problem_text
 from gridseval.envs.model_check import check_model
 from gridseval.envs.perturbations import NOTHING, ModelEditor, Perturbation
 from gridseval.envs.perturbations.own_edits import OwnEdit, touches_model
 from gridseval.envs.simulator import foreign_packages
+from gridseval.envs.suite_code import import_libero_with
 from gridseval.envs.task_files import TaskFiles
 from gridseval.errors import MachineError, UsageError, did_you_mean
 from gridseval.suites import read_bddl
@@ -182,7 +183,7 @@ class Scene:
 
 def _compile(files: TaskFiles) -> tuple[Any, dict[str, Float]]:
     """Construct LIBERO's environment, and copy from the model what placement is about to change."""
-    libero_envs = import_libero()
+    libero_envs = import_libero_with(files.code)
     pristine: dict[str, Float] = {}
     try:
         with (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gridseval.envs.libero_package import package_root
+from gridseval.envs.suite_code import check_trusted
 from gridseval.suites import PlusFolder, Task, Variant, background_of
 
 _FLOOR, _WALL = "texplane", "tex-wall"
@@ -24,6 +25,7 @@ class TaskFiles:
         textures: Names of textures in the arena, each with the file that replaces LIBERO's.
         added: Kinds of objects that LIBERO does not know, each with its XML file.
         roots: Folders beside ``assets`` whose files the model may read.
+        code: A Python file that the user trusts, which registers objects and problems.
     """
 
     bddl: Path
@@ -33,6 +35,7 @@ class TaskFiles:
     textures: tuple[tuple[str, Path], ...] = ()
     added: tuple[tuple[str, Path], ...] = ()
     roots: tuple[Path, ...] = ()
+    code: Path | None = None
 
     @classmethod
     def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:
@@ -45,7 +48,9 @@ class TaskFiles:
         )
 
     @classmethod
-    def of_task(cls, task: Task, assets: Path, folder: PlusFolder) -> TaskFiles:
+    def of_task(
+        cls, task: Task, assets: Path, folder: PlusFolder, trusted: bool = False
+    ) -> TaskFiles:
         """Return the files of any task.
 
         Tasks of LIBERO-Plus that differ in camera, arm, light, noise or instruction have those of
@@ -55,11 +60,17 @@ class TaskFiles:
             task: Of any suite; one of LIBERO-Plus must be available.
             assets: The root of LIBERO's assets.
             folder: LIBERO-Plus's files.
+            trusted: Whether code of the suite may run.
+
+        Raises:
+            UsageError: The suite has code, and it is not trusted.
         """
         variant = task.variant
         if variant is None and task.files is not None:
             known = cls.of(task.folder, task.name, assets).bddl
-            return cls(task.files.bddl or known, task.files.init_states, assets)
+            check_trusted(task.files.code, trusted)
+            own = (task.files.bddl or known, task.files.init_states, assets)
+            return cls(*own, code=task.files.code)
         if variant is None:
             return cls.of(task.folder or task.suite, task.name, assets)
         files = cls.of(variant.suite, variant.base, assets)

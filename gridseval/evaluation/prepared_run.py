@@ -132,6 +132,7 @@ class PreparedRun:
             prompts=self.chosen.prompts,
             perturbed_start=self.chosen.perturbed_start,
             perturb=self.chosen.plan.texts,
+            trust_remote_code=self.config.trust_remote_code,
             backend=None if self.probe is None else self.probe.backend,
         )
 

@@ -13,6 +13,7 @@ from gridseval.envs.own_states import check_own_states
 from gridseval.envs.perturbations.kinds import PERTURBATIONS
 from gridseval.envs.perturbations.plan import PerturbationPlan, parse_plan
 from gridseval.envs.plus import find_plus
+from gridseval.envs.suite_code import check_trusted
 from gridseval.errors import UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.moved import renaming_note
@@ -160,6 +161,8 @@ def choose(config: RunConfig) -> TaskSelection:
         raise none_available(suite, lacking)
     check_problems(tasks, folder)
     check_own_states(suite, tasks, folder)
+    for task in tasks:
+        check_trusted(task.files.code if task.files else None, config.trust_remote_code)
     if tasks[0].variant is None:
         _refuse_plus_options(config, suite)
     notes = tuple(note for text in config.perturb if (note := renaming_note(text)))

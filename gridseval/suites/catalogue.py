@@ -123,7 +123,8 @@ def _own_suite(file: Path) -> Suite:
         raise UsageError(f"{file}: {error}") from error
     of_libero = stored.files.libero is not None or stored.base is not None
     stores = stored.starts == "stored"
-    files = {} if of_libero else own_files(file, stored.name, stored.tasks, stored.files, stores)
+    given = (file, stored.name, stored.tasks, stored.files, stores, stored.code)
+    files = {} if of_libero else own_files(*given)
     return _suite(file, stored, files, file)
 
 
@@ -192,6 +193,7 @@ class _SuiteFile:
     base: str | None = None
     variants: str = ""
     starts: Literal["stored", "fresh"] = "stored"
+    code: str | None = None
     files: FilesKey = field(default_factory=FilesKey)
 
     def listed_tasks(self, files: dict[str, OwnFiles]) -> tuple[Task, ...]:

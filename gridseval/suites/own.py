@@ -107,7 +107,12 @@ def check_name(noun: str, name: str) -> None:
 
 
 def own_files(
-    file: Path, suite: str, tasks: Iterable[str], key: FilesKey, stores: bool = True
+    file: Path,
+    suite: str,
+    tasks: Iterable[str],
+    key: FilesKey,
+    stores: bool = True,
+    code: str | None = None,
 ) -> dict[str, OwnFiles]:
     """Return the files of each task.
 
@@ -118,10 +123,14 @@ def own_files(
         key: Where they lie; without it in ``bddl_files`` and ``init_files`` beside the YAML (or in
             folders of the suite's name below them), or beside it.
         stores: Whether the suite has stored initial states.
+        code: A Python file beside the YAML, or ``None``.
 
     Raises:
         UsageError: A file is missing; names the task.
     """
+    program = None if code is None else file.parent / code
+    if program is not None and not (program.suffix == ".py" and program.is_file()):
+        raise UsageError(f"{file}: code: {program} is not a Python file", _HELP)
     bddl = _folder(file, suite, key.bddl, "bddl_files")
     states = _folder(file, suite, key.init_states, "init_files")
     found = {}
@@ -132,7 +141,7 @@ def own_files(
         for path in (problem, stored) if stores else (problem,):
             if not path.is_file():
                 raise UsageError(f"task {task} of {suite}: {path} is missing", _HELP)
-        found[task] = OwnFiles(problem, stored if stores else None)
+        found[task] = OwnFiles(problem, stored if stores else None, program)
     return found
 
 
@@ -153,7 +162,8 @@ def suite_digest(suite: Suite) -> str | None:
     for task in sorted(suite.tasks, key=lambda task: task.name):
         if task.files is not None:
             states = task.files.init_states
-            parts += [(task.name, path) for path in (task.files.bddl, states) if path is not None]
+            own = (task.files.bddl, states, task.files.code)
+            parts += [(task.name, path) for path in own if path is not None]
         if is_folder:  # where no YAML says what tasks are called
             whole.update(f"{task.name} {task.instruction!r} {task.dimension!r}\n".encode())
     for name, path in parts:

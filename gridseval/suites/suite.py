@@ -22,10 +22,13 @@ class OwnFiles:
     Args:
         bddl: The problem file; ``None`` for LIBERO's, in the task's folder.
         init_states: The stored initial states; ``None`` if there are only fresh starts.
+        code: A Python file that registers objects and problems, which runs only if the user says
+            so; ``None`` without.
     """
 
     bddl: Path | None
     init_states: Path | None
+    code: Path | None = None
 
 
 @dataclass(frozen=True)
