@@ -129,6 +129,7 @@ def test_help_of_run_has_sections_and_fits_one_reading() -> None:
     assert sections == [
         "Episodes",
         "Policy",
+        "Real time",
         "Perturbation",
         "Early stopping",
         "Output",
@@ -148,6 +149,7 @@ def test_every_option_of_run_is_in_a_section() -> None:
     assert {getattr(option, "section", None) for option in command.params} == {
         "Episodes",
         "Policy",
+        "Real time",
         "Perturbation",
         "Early stopping",
         "Output",

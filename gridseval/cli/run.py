@@ -99,13 +99,13 @@ _machine = section_option(MACHINE)
     "--delay",
     type=Text(),
     metavar="STEPS",
-    help="Steps until answers are there: N, N:M, measured, replay:RUN",
+    help="Answers come after N, N:M, measured, replay:RUN steps",
 )
 @_timing(
     "--execution",
     type=Text(),
     metavar="HOW",
-    help="sync, or async: query at a fixed period  [default: sync]",
+    help="sync, or async: a query every --replan  [default: sync]",
 )
 @_timing(
     "--when-late",

@@ -55,7 +55,7 @@ class DemonstrationFile:
         path: The file.
         task: The stem of the BDDL file that they were made in.
         folder: The name of that file's folder, such as ``"libero_goal"``; may be empty.
-        instruction: What the policy is told; may be empty.
+        instruction: For the policy; may be empty.
         demonstrations: In the order of their numbers, at least one.
     """
 

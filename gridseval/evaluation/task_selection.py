@@ -100,7 +100,7 @@ class TaskSelection:
         return variant.base
 
     def instruction(self, episode: Episode, seed: int) -> str:
-        """Return what the policy is told in an episode.
+        """Return the instruction that the policy gets in an episode.
 
         Args:
             episode: Which one.
