@@ -57,7 +57,7 @@ def parse_trials(text: str | int, most: int = MOST_TRIALS) -> EpisodeChoice:
         UsageError: It has another form, runs backwards, or names a trial that no suite can have.
     """
     plain = str(text).strip()
-    if re.fullmatch(r"[+-]?[0-9]{1,9}", plain):
+    if re.fullmatch(r"[+-]?[0-9]{1,300}", plain):
         return EpisodeChoice(int(plain))
     numbers: set[int] = set()
     for part in plain.split(","):

@@ -137,12 +137,12 @@ class PreparedRun:
         )
 
 
-def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
+def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     """Check the arguments and load what they name.
 
     Args:
         config: The arguments.
-        sharing: Has the policy, if the run before had the same one.
+        sharing: Has the policy, if the run before had the same one; ``None`` to load it.
 
     Raises:
         UsageError: An argument names something that does not exist.
@@ -164,7 +164,7 @@ def prepare(config: RunConfig, sharing: Sharing) -> PreparedRun:
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    loaded = _loaded(config, sharing)
+    loaded = _loaded(config, sharing or Sharing())
     starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)

@@ -100,8 +100,7 @@ def load_policy(
         found = (f"{checkpoint} is taken for {name}: {why}",)
     name = warned_target(name)
     loaded = POLICIES.load(name)
-    elsewhere = getattr(loaded, "reads_addresses", False)
-    if repository is None and not elsewhere:
+    if repository is None and not getattr(loaded, "reads_addresses", False):
         repository = _repository(checkpoint)
     path = checkpoint
     own_kind = POLICIES.target(name).startswith("gridseval.")  # other code may read all files

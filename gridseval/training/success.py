@@ -10,7 +10,6 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.evaluation import Progress, RunConfig, evaluate
 from gridseval.evaluation.prepared_run import prepare
-from gridseval.evaluation.sharing import Sharing
 from gridseval.policies.nano.config import NanoConfig
 from gridseval.training.config import TrainConfig
 from gridseval.training.dataset import Dataset
@@ -49,8 +48,7 @@ def check_simulation(config: TrainConfig, datasets: Sequence[Dataset], shape: Na
 
 def _check_run(run: RunConfig, shape: NanoConfig) -> None:
     """Prepare a run of a policy that sees what the model does; the model itself does not exist."""
-    with Sharing() as sharing:
-        prepared = prepare(run, sharing)
+    prepared = prepare(run)
     prepared.acting(replace(prepared.loaded, observation_keys=(*shape.cameras, "state")))
     rendered = prepared.conditions.protocol.image_px
     if shape.image_px > rendered:

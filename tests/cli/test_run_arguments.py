@@ -109,7 +109,7 @@ def test_what_click_refuses_has_the_same_code(cli: Any) -> None:
     said = cli("run")
     assert said.status == 2
     assert "Missing option '--suite'" in said.err
-    said = cli("run", "--suite", "libero_goal", "--trials", "many")
+    said = cli("run", "--suite", "libero_goal", "--replan", "many")
     assert said.status == 2
     assert "'many' is not a valid integer" in said.err
 

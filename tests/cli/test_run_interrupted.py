@@ -104,12 +104,18 @@ def test_somebody_else_s_handler_is_left_alone() -> None:
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_each_signal_has_its_exit_code(number: signal.Signals) -> None:
-    with pytest.raises(Terminated) as raised, signals_raise():
-        os.kill(os.getpid(), number)
-        time.sleep(1)
-    assert raised.value.exit_code == 128 + number
-    assert raised.value.how in ("terminated", f"ended by {number.name}")
-    assert all(signal.getsignal(each) is signal.SIG_DFL for each in ENDING)
+    # What this process ignores, as after nohup, would stay ignored.
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in ENDING}
+    try:
+        with pytest.raises(Terminated) as raised, signals_raise():
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+        assert raised.value.exit_code == 128 + number
+        assert raised.value.how in ("terminated", f"ended by {number.name}")
+        assert all(signal.getsignal(each) is signal.SIG_DFL for each in ENDING)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)

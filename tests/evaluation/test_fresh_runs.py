@@ -22,7 +22,10 @@ Results = Callable[..., dict[tuple[int, int], Any]]
 
 
 def asked(starts: str | None, trials: int | None = None) -> tuple[str | None, int]:
-    return starts_of(RunConfig("libero_object", Path("out"), starts=starts, trials=trials), OBJECT)
+    config = RunConfig("libero_object", Path("out"), starts=starts, trials=trials)
+    kind, choice = starts_of(config, OBJECT)
+    assert choice.numbers is None and choice.pairs is None
+    return kind, choice.trials
 
 
 def test_what_the_option_asks_for() -> None:
@@ -52,12 +55,14 @@ def test_what_the_option_refuses(starts: str, trials: int | None, problem: str) 
 
 def test_recorded_actions_keep_their_starts() -> None:
     recorded = EnvironmentNeeds(strict=True, starts="fresh")
-    assert agreed_starts(None, recorded) == agreed_starts("fresh", recorded) == "fresh"
-    assert agreed_starts(None, EnvironmentNeeds()) == "stored"
+    suite = load_suite("libero_goal")
+    assert agreed_starts(None, recorded, suite) == "fresh"
+    assert agreed_starts("fresh", recorded, suite) == "fresh"
+    assert agreed_starts(None, EnvironmentNeeds(), suite) == "stored"
     with pytest.raises(UsageError, match="from fresh starts, not stored ones"):
-        agreed_starts("stored", recorded)
+        agreed_starts("stored", recorded, suite)
     with pytest.raises(UsageError, match="from stored starts, not fresh ones"):
-        agreed_starts("fresh", EnvironmentNeeds(strict=True))
+        agreed_starts("fresh", EnvironmentNeeds(strict=True), suite)
 
 
 @pytest.fixture(scope="module")

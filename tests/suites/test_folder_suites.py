@@ -194,7 +194,7 @@ def test_paraphrases_run_with_their_axes_in_the_tables(
     assert len(records) == 4
     assert {each.extra["level"] for each in records} == {None}
     # Two scenes are compiled for four tasks.
-    assert sum(each.extra["seconds"]["compile"] > 0.3 for each in records) == 2
+    assert sum(each.extra["seconds"]["compile"] > 0.03 for each in records) == 2
     assert "comp lexical+structural same polarity" in (out / "table.md").read_text()
     run(cli, folder, out, assets)  # resumed: nothing is left to do
     first = sorted(folder.glob("*.bddl"))[0]
