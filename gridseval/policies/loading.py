@@ -91,16 +91,11 @@ def load_policy(
             imported, an argument does not fit, the constructor raises, or the policy asks for an
             environment that there is not.
     """
-    found: tuple[str, ...] = ()
     repository = None if name is not None else _repository(checkpoint)
-    if name is None:
-        if checkpoint is None:
-            raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
-        name, why = _detected(checkpoint, repository)
-        found = (f"{checkpoint} is taken for {name}: {why}",)
-    name = warned_target(name)
+    name, found = _named(name, checkpoint, repository)
     loaded = POLICIES.load(name)
-    if repository is None and not getattr(loaded, "reads_addresses", False):
+    elsewhere = getattr(loaded, "reads_addresses", False)
+    if repository is None and not elsewhere:
         repository = _repository(checkpoint)
     path = checkpoint
     own_kind = POLICIES.target(name).startswith("gridseval.")  # other code may read all files
@@ -165,6 +160,18 @@ def _repository(checkpoint: str | None) -> Repository | None:
 def _check_exists(checkpoint: str) -> None:
     if not Path(checkpoint).exists():
         raise PolicyError(f"checkpoint {checkpoint} does not exist")
+
+
+def _named(
+    name: str | None, checkpoint: str | None, repository: Repository | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the kind's present name, and how it was detected if it was not given."""
+    if name is not None:
+        return warned_target(name), ()
+    if checkpoint is None:
+        raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
+    kind, why = _detected(checkpoint, repository)
+    return warned_target(kind), (f"{checkpoint} is taken for {kind}: {why}",)
 
 
 def _detected(checkpoint: str, repository: Repository | None) -> Detection:
