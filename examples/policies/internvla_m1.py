@@ -35,9 +35,9 @@ from gridseval.errors import PolicyError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, Observations
 from gridseval.policies.cards import load_card
 from gridseval.policies.openvla_kind.normalisation import choose_key, read_bounds, read_statistics
-from gridseval.policies.remote.client import Answer, RemotePolicy, plain
+from gridseval.policies.remote.client import Answer, RemotePolicy
 from gridseval.policies.remote.line import Line, LineError
-from gridseval.policies.remote.received import checked_actions
+from gridseval.policies.remote.received import checked_actions, plain
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
 
