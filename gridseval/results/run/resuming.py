@@ -26,8 +26,8 @@ from gridseval.results.run.protocols import is_before_protocols, with_protocol
 from gridseval.results.run.same_content import says_what_it_serves
 
 _ADDRESS = "policy.checkpoint"
-_PLANNED = ("sequential", "collect")
-"""Keys of runs whose number of episodes is part of what they are: a test, or a dataset."""
+_PLANNED = ("sequential", "collect", "solvable")
+"""Keys of runs whose number of episodes is part of what they are: a test, a dataset, a map."""
 
 
 @dataclass(frozen=True)

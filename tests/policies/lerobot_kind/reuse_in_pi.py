@@ -31,7 +31,7 @@ def films(kind: str) -> list[tuple[dict[str, Any], Any]]:
         images = [image + more for image, more in zip(given["images"], noise, strict=True)]
         made.append(({**given, "images": images}, torch.tensor(pixels)))
         for row in range(ROWS):
-            for _ in range(2 + 6 * row):
+            for _ in range(2 + 12 * row):
                 camera, y, x = rng.integers(0, (2, 4, 4))
                 pixels[row, camera, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2] = rng.uniform()
     return made
