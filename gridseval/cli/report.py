@@ -28,18 +28,19 @@ def command(runs: tuple[str, ...], out: Path | None, force: bool) -> None:
     gridseval report dense=sweeps/dense fastv=sweeps/fastv --out curves.html
     """  # noqa: D301
     from gridseval.output_files import check_outputs
+    from gridseval.results.run.reading import label_and_folder
+    from gridseval.run_names import REPORT
     from gridseval.sweeping import are_sweeps
 
     if are_sweeps(runs):
-        from gridseval.report.sweep_page import SWEEP_REPORT, write_sweep_report
+        from gridseval.report.sweep_page import write_sweep_report
 
-        path = out or Path(runs[0].partition("=")[2] or runs[0]) / SWEEP_REPORT
+        path = out or label_and_folder(runs[0])[1] / REPORT
         check_outputs(path)
         click.echo(write_sweep_report(runs, path))
         return
     from gridseval.report import read_runs, write_report
     from gridseval.results.run.assets_note import check_same_models
-    from gridseval.run_names import REPORT
 
     read = read_runs(runs)
     reports = [path / REPORT for each in read for path in each.run.paths]

@@ -12,12 +12,11 @@ from markupsafe import Markup
 from gridseval import __version__
 from gridseval.files import write_atomically
 from gridseval.report.environment import own_file, template
-from gridseval.sweeping import Curve, curve_of
+from gridseval.sweeping import curve_of
 from gridseval.sweeping.curves import check_one_axis
-from gridseval.sweeping.plot import COLOURS, draw_costs, draw_curves
+from gridseval.sweeping.plot import draw_costs, draw_curves
 from gridseval.sweeping.text import describe_curves
 
-SWEEP_REPORT = "report.html"
 _COSTS = (
     ("tflops", "TFLOPs per query"),
     ("latency_ms", "ms per query"),
@@ -62,7 +61,6 @@ def write_sweep_report(named: Sequence[str], out: Path) -> Path:
         title=title,
         names=", ".join(named),
         drawings=drawings,
-        legend=_legend(curves),
         section=document.sections[0],
         notes=document.notes,
         style=own_file("report.css"),
@@ -71,10 +69,6 @@ def write_sweep_report(named: Sequence[str], out: Path) -> Path:
     )
     write_atomically(out, page)
     return out
-
-
-def _legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
-    return [(curve.label, COLOURS[at % len(COLOURS)]) for at, curve in enumerate(curves)]
 
 
 def _safe(svg: str) -> Markup:

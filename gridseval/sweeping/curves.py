@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridseval.errors import UsageError
-from gridseval.results.run.reading import read_run
+from gridseval.results.run.reading import label_and_folder, read_run
 from gridseval.results.stats.rates import Tally, mean, tally
 from gridseval.results.tables.efficiency import KEPT, LATENCY, TFLOPS, spread
 from gridseval.results.tables.execution import completion
@@ -72,7 +72,7 @@ def are_sweeps(named: Sequence[str]) -> bool:
     Raises:
         UsageError: Some are sweeps, and some are not.
     """
-    found = [(_split(name)[1] / SWEEP).is_file() for name in named]
+    found = [(label_and_folder(name)[1] / SWEEP).is_file() for name in named]
     if any(found) and not all(found):
         other = named[found.index(False)]
         raise UsageError(f"{other} is not a sweep, and others are", "give runs, or sweeps")
@@ -89,7 +89,7 @@ def curve_of(named: str | Path) -> tuple[Curve, ...]:
         UsageError: There is no sweep.
         OutputError: A run's file cannot be read.
     """
-    label, folder = _split(str(named))
+    label, folder = label_and_folder(str(named))
     record = read_sweep(folder)
     axis = record.axes[-1].name
     groups: dict[str, list[CurvePoint]] = {}
@@ -127,13 +127,6 @@ def front(curves: Sequence[Curve]) -> set[tuple[str, str]]:
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
-
-
-def _split(named: str) -> tuple[str, Path]:
-    label, equals, path = named.partition("=")
-    if equals and "/" not in label and not Path(named).exists():
-        return label, Path(path)
-    return "", Path(named)
 
 
 def _point(value: str, state: str, run: Path) -> CurvePoint:

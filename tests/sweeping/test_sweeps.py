@@ -276,6 +276,15 @@ def test_table_and_report_draw_sweeps(tmp_path: Path) -> None:
     assert "text, md or latex" in command("table", first, "--format", "csv", status=2)
 
 
+@pytest.mark.parametrize("label", ["", "fp32/dense="])
+def test_a_report_lies_in_its_sweep_whatever_the_folder_is_called(
+    tmp_path: Path, label: str
+) -> None:
+    folder = written(tmp_path / "delay=0", {"1": (3, 1.0, 9), "4": (8, 2.0, 12)})
+    assert command("report", f"{label}{folder}").strip() == str(folder / "report.html")
+    assert (folder / "report.html").is_file()
+
+
 def _other(tmp_path: Path) -> Path:
     folder = written(tmp_path / "other", {"1": (3, 1.0, 9)})
     text = (folder / SWEEP).read_text()

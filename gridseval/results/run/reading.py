@@ -60,7 +60,7 @@ def read_run(named: str | Path) -> Run:
         OutputError: A file of it cannot be read, or a line of it is broken.
     """
     with os_errors(f"cannot look at {named}"):  # a folder that may not be searched, a long name
-        label, path = _split(str(named))
+        label, path = label_and_folder(str(named))
         if path.name == EPISODES and path.is_file():
             path = path.parent
         if not (path / EPISODES).is_file():
@@ -97,7 +97,8 @@ def with_distinct_labels(runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(distinct)
 
 
-def _split(named: str) -> tuple[str, Path]:
+def label_and_folder(named: str) -> tuple[str, Path]:
+    """Return the parts of ``NAME=DIRECTORY``; the name is empty where only a directory is given."""
     label, equals, path = named.partition("=")
     if equals and label and path and not Path(named).exists():
         return label, Path(path)
