@@ -75,18 +75,37 @@ def played(tmp_path_factory: pytest.TempPathFactory, assets: Path) -> tuple[Floa
     actions = np.load(run / "actions" / f"libero_goal-{INDEX}-3.npy")
     env = LiberoEnv("libero_goal", assets=str(assets), observations=("state",), seed=5)
     env.reset(options={"task": INDEX, "trial": 3})
-    states = []
-    for action in actions:
-        states.append(env.sim_state())
-        env.step(action)
     scene = env._simulation.scene
     bodies = "".join(
         f'<body name="{fixture.root_body}" pos="{_text(scene.model.body_pos, scene, fixture)}" '
         f'quat="{_text(scene.model.body_quat, scene, fixture)}"/>'
         for fixture in scene.env.fixtures_dict.values()
     )
+    begun = env.sim_state()
     env.close()
-    return np.array(states), actions, f"<mujoco><worldbody>{bodies}</worldbody></mujoco>"
+    xml = f"<mujoco><worldbody>{bodies}</worldbody></mujoco>"
+    states, taken = _acted(run.parent / "begun.hdf5", begun, actions, xml, assets)
+    return states, actions[:taken], xml
+
+
+def _acted(path: Path, begun: Float, actions: Any, xml: str, assets: Path) -> tuple[Float, int]:
+    """Return the states in which an episode from a stored state takes each action, up to success.
+
+    A stored state holds no state of a controller, and the expert's episode began steps before it.
+    So LIBERO's ``create_dataset.py``, too, acts again from the first state of what it recorded.
+    """
+    write_file(path, [(begun[None], actions, xml)])
+    env = LiberoEnv(path, assets=str(assets), observations=("state",), seed=5)
+    env.reset(options={"task": 0, "trial": 0})
+    states = []
+    for action in actions:
+        states.append(env.sim_state())
+        *_, info = env.step(action)
+        if info["is_success"]:
+            break
+    env.close()
+    assert info["is_success"]
+    return np.array(states), len(states)
 
 
 def _text(numbers: Any, scene: Any, fixture: Any) -> str:
@@ -119,7 +138,7 @@ def test_a_demonstration_succeeds_again_from_its_stored_state(
     played: tuple[Float, Any, str], tmp_path: Path, assets: Path, cli: Any
 ) -> None:
     states, actions, xml = played
-    idle = np.concatenate([np.zeros((5, 7)), actions])
+    idle = np.concatenate([np.zeros((5, 7)), actions, np.tile(actions[-1], (10, 1))])
     still = np.tile(np.float32([0, 0, 0, 0, 0, 0, -1]), (30, 1))
     file = write_file(
         tmp_path / f"{TASK}_demo.hdf5",
