@@ -13,8 +13,8 @@ from gridseval.errors import UsageError
 from gridseval.evaluation.config import RunConfig
 from gridseval.plain_files import read_regular
 from gridseval.suites import MOST_TRIALS, Episode, Suite, load_suite
+from gridseval.suites.selection import parse_range
 
-_RANGE = re.compile(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?")
 _LINE = re.compile(r"(?:(?P<suite>[^\s:]+):)?(?P<task>[0-9]{1,9}):(?P<trial>[0-9]{1,9})")
 _MOST_BYTES = 64 << 20
 
@@ -61,13 +61,13 @@ def parse_trials(text: str | int, most: int = MOST_TRIALS) -> EpisodeChoice:
         return EpisodeChoice(int(plain))
     numbers: set[int] = set()
     for part in plain.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        if match is None:
+        ends = parse_range(part.strip())
+        if ends is None:
             raise UsageError(
                 f"--trials {plain[:60]!r} is neither a number nor a list of trials",
                 "write 10 for the first ten, or numbers and ranges, such as 0-9,20-29",
             )
-        first, last = int(match[1]), int(match[2] or match[1])
+        first, last = ends
         if first > last:
             raise UsageError(f"the range of trials {part.strip()} runs backwards")
         if last >= most:

@@ -23,7 +23,7 @@ from gridseval.suites.folder import bddl_folder, folder_suite
 from gridseval.suites.own import (
     SUITE_FILE,
     FilesKey,
-    check_name,
+    check_names,
     checked_size,
     is_path,
     own_files,
@@ -75,7 +75,7 @@ def load_suite(name: str | Path) -> Suite:
     if isinstance(name, Path) or is_path(name):
         path = Path(name)
         if path.is_dir() and not (path / SUITE_FILE).is_file() and bddl_folder(path) is not None:
-            return folder_suite(path, {each: load_suite(each) for each in _base_names()})
+            return folder_suite(path, _base)
         if demonstration_files(path) and (path.is_file() or not (path / SUITE_FILE).is_file()):
             return demonstration_suite(path)
         return _own_suite(suite_file(path, _nearest(str(name))))
@@ -116,9 +116,7 @@ def _own_suite(file: Path) -> Suite:
             "give yours another name",
         )
     try:
-        for noun, names in (("suite", (stored.name,)), ("task", stored.tasks)):
-            for name in names:
-                check_name(noun, name)
+        check_names(stored.name, stored.tasks)
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from error
     of_libero = stored.files.libero is not None or stored.base is not None
@@ -144,9 +142,10 @@ def _suite(path: Path, stored: _SuiteFile, files: dict[str, OwnFiles], own: Path
         raise UsageError(f"{path}: {error}") from error
 
 
-def _base_names() -> tuple[str, ...]:
-    """Return the suites that another one may be a perturbation of."""
-    return tuple(name for name in shipped_suites() if not name.startswith("libero_plus"))
+def _base(name: str) -> Suite | None:
+    """Return a suite that a folder may be a perturbation of; ``None`` if there is none."""
+    known = name in shipped_suites() and not name.startswith("libero_plus")
+    return load_suite(name) if known else None
 
 
 @functools.cache

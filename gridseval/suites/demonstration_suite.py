@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gridseval.demonstrations import DemonstrationFile, demonstration_files, read_file
 from gridseval.errors import UsageError
-from gridseval.suites.own import check_name
+from gridseval.suites.own import CAMERAS, check_names
 from gridseval.suites.suite import OwnFiles, Suite, Task, instruction_of
 
 
@@ -28,8 +28,7 @@ def demonstration_suite(path: Path) -> Suite:
         raise UsageError(f"{path} holds no demonstrations")
     name = path.resolve().stem
     try:
-        for noun, each in (("suite", name), *(("task", file.task) for file in found)):
-            check_name(noun, each)
+        check_names(name, (file.task for file in found))
         return Suite(
             name=name,
             title=f"demonstrations {name}",
@@ -37,7 +36,7 @@ def demonstration_suite(path: Path) -> Suite:
             max_steps=max(1, *(each.steps for file in found for each in file.demonstrations)),
             settle_steps=0,
             trials=min(len(file.demonstrations) for file in found),
-            cameras=("agentview", "robot0_eye_in_hand"),
+            cameras=CAMERAS,
             file=path.resolve(),
         )
     except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gridseval.config import read_yaml
@@ -11,7 +11,7 @@ from gridseval.errors import MachineError, UsageError
 from gridseval.plain_files import read_regular
 from gridseval.suites.bddl import MAX_BDDL_BYTES
 from gridseval.suites.layouts import Layout, layout_of
-from gridseval.suites.own import STATES, check_name
+from gridseval.suites.own import CAMERAS, STATES, check_names
 from gridseval.suites.suite import OwnFiles, Suite, Task, instruction_of
 
 LANGUAGE_FILE = "instructions.yaml"
@@ -32,7 +32,7 @@ def bddl_folder(path: Path) -> Path | None:
     return None
 
 
-def folder_suite(path: Path, base_of: Mapping[str, Suite] | None = None) -> Suite:
+def folder_suite(path: Path, base_of: Callable[[str], Suite | None]) -> Suite:
     """Return a folder as a suite: a task for each BDDL file, in the order of their names.
 
     Tasks that differ in their ``:language`` only share one compiled model. Initial states lie in
@@ -41,7 +41,7 @@ def folder_suite(path: Path, base_of: Mapping[str, Suite] | None = None) -> Suit
 
     Args:
         path: Holds BDDL files, or ``bddl_files`` with them.
-        base_of: Suites that a known layout may have as its base, by name.
+        base_of: Returns the suite that a known layout names as its base, if there is one.
 
     Raises:
         UsageError: A name does not fit, a file cannot be read, or only some tasks have states.
@@ -54,12 +54,11 @@ def folder_suite(path: Path, base_of: Mapping[str, Suite] | None = None) -> Suit
     if len(names) > _MOST_TASKS:
         raise UsageError(f"{problems} holds {len(names)} tasks, more than {_MOST_TASKS}")
     try:
-        for noun, each in (("suite", name), *(("task", task) for task in names)):
-            check_name(noun, each)
+        check_names(name, names)
     except ValueError as error:
         raise UsageError(f"{problems}: {error}") from error
     known = layout_of(name)
-    layout, base = (None, None) if known is None else (known[0], (base_of or {}).get(known[1]))
+    layout, base = (None, None) if known is None else (known[0], base_of(known[1]))
     if base is not None:
         names = _in_order(names, [task.name for task in base.tasks])
     told = _instructions(problems)
@@ -83,7 +82,7 @@ def folder_suite(path: Path, base_of: Mapping[str, Suite] | None = None) -> Suit
         max_steps=MAX_STEPS if base is None else base.max_steps,
         settle_steps=10,
         trials=50 if layout is None else layout.trials,
-        cameras=("agentview", "robot0_eye_in_hand"),
+        cameras=CAMERAS,
         file=path.resolve(),
     )
 

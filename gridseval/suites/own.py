@@ -23,6 +23,9 @@ SUITE_FILE = "suite.yaml"
 
 STATES = (".pruned_init", ".init")
 """Endings of files of initial states, LIBERO's first choice first."""
+CAMERAS = ("agentview", "robot0_eye_in_hand")
+"""Of suites without a YAML: LIBERO's."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
 _MAX_BYTES = 64 << 20  # as the reader of initial states
 _MAX_YAML = 4 << 20
@@ -104,6 +107,17 @@ def check_name(noun: str, name: str) -> None:
             f"the {noun} name {shown!r} must begin with a letter or digit and have at most 120 "
             "letters, digits, _, ., + or -"
         )
+
+
+def check_names(suite: str, tasks: Iterable[str]) -> None:
+    """Refuse a suite whose name, or a task's, could not be part of a file's name everywhere.
+
+    Raises:
+        ValueError: As :func:`check_name`.
+    """
+    check_name("suite", suite)
+    for task in tasks:
+        check_name("task", task)
 
 
 def own_files(

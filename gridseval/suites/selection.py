@@ -59,6 +59,16 @@ def list_episodes(
     )
 
 
+def parse_range(text: str) -> tuple[int, int] | None:
+    """Return both ends of a range such as ``"3-5"``, or a number twice.
+
+    Returns:
+        ``None`` if it is neither. The first may be the larger one.
+    """
+    match = _RANGE.fullmatch(text)
+    return None if match is None else (int(match[1]), int(match[2] or match[1]))
+
+
 def _indices(suite: Suite, part: str, text: str) -> range:
     names = [task.name for task in suite.tasks]
     if part in names:
@@ -68,14 +78,14 @@ def _indices(suite: Suite, part: str, text: str) -> range:
         raise UsageError(
             f"no task is named {where}", "give indices, ranges or names, such as 0,3-5"
         )
-    match = _RANGE.fullmatch(part)
-    if match is None:
+    ends = parse_range(part)
+    if ends is None:
         raise UsageError(
             f"{_short(part)} is neither an index, nor a range such as 3-5, "
             f"nor the name of a task in {suite.name}",
             did_you_mean(part[:200], names, at_most=3),
         )
-    first, last = int(match[1]), int(match[2] or match[1])
+    first, last = ends
     if first > last:
         raise UsageError(f"the range {part} runs backwards", f"write {last}-{first}")
     suite.task(last)  # refuses what is beyond the end

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gridseval.errors import UsageError, did_you_mean
-from gridseval.suites.selection import select_tasks
+from gridseval.suites.selection import parse_range, select_tasks
 from gridseval.suites.suite import Suite, Task
 from gridseval.suites.variant import DIMENSIONS, LEVELS
 
@@ -147,12 +146,12 @@ def _stratum(suite: Suite, task: Task, asked: Iterable[str]) -> Stratum:
 def _levels(part: str) -> Iterable[int | None]:
     if part == NO_LEVEL:
         return (None,)
-    match = re.fullmatch(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?", part)
+    ends = parse_range(part)
     names = (*map(str, LEVELS), NO_LEVEL)
-    if match is None:
+    if ends is None:
         hint = f"choose from {', '.join(names)}, or a range such as 3-5"
         raise UsageError(f"{part[:100]!r} is not a level of LIBERO-Plus", hint)
-    first, last = int(match[1]), int(match[2] or match[1])
+    first, last = ends
     for level in (first, last):
         if level not in LEVELS:
             nearest = min(LEVELS, key=lambda known: abs(known - level))

@@ -40,7 +40,7 @@ class _Scale:
         return _LEFT + 12 + (_WIDTH - _LEFT - _RIGHT - 24) * share
 
 
-def draw_curves(curves: Sequence[Curve], title: str = "", standalone: bool = True) -> str:
+def draw_curves(curves: Sequence[Curve], standalone: bool = True) -> str:
     """Return a drawing of success against the option as SVG.
 
     Numbers lie on a line, or on a logarithmic one if they are positive and span a factor of 16;
@@ -48,7 +48,6 @@ def draw_curves(curves: Sequence[Curve], title: str = "", standalone: bool = Tru
 
     Args:
         curves: Of one axis, at least one.
-        title: For readers who cannot see it.
         standalone: Whether the drawing brings its own style and colours, for a file.
     """
     values = list(dict.fromkeys(point.value for curve in curves for point in curve.points))
@@ -73,7 +72,7 @@ def draw_curves(curves: Sequence[Curve], title: str = "", standalone: bool = Tru
     for number, curve in enumerate(curves):
         drawn = [(places[point.value], point) for point in curve.points if point.counts.counted]
         parts += _line(drawn, number)
-    return _svg(parts, title or f"success against {curves[0].axis}", standalone)
+    return _svg(parts, f"success against {curves[0].axis}", standalone)
 
 
 def draw_costs(curves: Sequence[Curve], cost: str, title: str, standalone: bool = True) -> str:

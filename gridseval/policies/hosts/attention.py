@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gridseval.policies.hosts.masks import added_mask
 from gridseval.tokens.pruners.attention_map import AttentionMap
 from gridseval.tokens.pruners.entropy import entropy_of
 from gridseval.tokens.pruners.numerics import widen
@@ -117,12 +118,6 @@ def _normed(given: LayerInput) -> Tensor:
     made = norm(given.states) if condition is None else norm(given.states, cond=condition)
     normed: Tensor = made[0] if isinstance(made, tuple) else made  # LeRobot's give a gate, too
     return normed
-
-
-def added_mask(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what is added to logits: 0 where bool ``seen`` is true, else the lowest number."""
-    zeros = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
-    return zeros.masked_fill(~seen, torch.finfo(dtype).min)
 
 
 def _positions(given: LayerInput) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ from gridseval.policies.hosts.encoder import (
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
-from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
+from gridseval.policies.hosts.segment import Layout, Segment, Segments, segment_of, without_padding
 from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
@@ -110,7 +110,7 @@ class LlamaHooks:
         self.query = Query(self._pruner, self._cameras, context or QueryContext())
         self._layout: Layout | None = None
         self._there: Tensor | None = None
-        self._segments: dict[int, Segment] = {}
+        self._segments = Segments()
         self._keys: dict[int, Tensor] = {}
         self._decoded = 0
         self._text_roles: Tensor | None = None
@@ -194,8 +194,7 @@ class LlamaHooks:
 
     def segment(self, number: int) -> Segment | None:
         """Return what runs through a layer, ``None`` for the whole sequence."""
-        reached = [at for at in self._segments if at <= number]
-        return self._segments[max(reached)] if reached else None
+        return self._segments.at(number)
 
     def _prune(self, number: int, states: Tensor) -> Tensor:
         assert self._layout is not None and self._text_roles is not None

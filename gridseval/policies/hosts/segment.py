@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.attention import added_mask
+from gridseval.policies.hosts.masks import check_mask, like, mask_between, mask_of_others
 from gridseval.tokens.pruners.entries import Running
 from gridseval.tokens.pruners.interface import Pruned
 
@@ -126,13 +126,13 @@ class Segment:
             PolicyError: The layer's mask is of a kind whose rows cannot be taken.
         """
         mask, places = named.get("attention_mask"), self.places
-        _check_mask(mask)
+        check_mask(mask)
         made = _with_positions(named, self.positions, states, rotary)
         if mask is None:
             columns = torch.arange(self.layout.length, device=places.device)
             seen = columns <= places[:, None, :, None]
             seen = torch.ones_like(seen) if self.layout.bidirectional else seen
-            made["attention_mask"] = _like(None, seen, states.dtype)
+            made["attention_mask"] = like(None, seen, states.dtype)
             return made
         if mask.ndim != 4:
             raise PolicyError(f"a pruner that reuses entries cannot slice a {mask.ndim}-d mask")
@@ -159,7 +159,7 @@ class Segment:
         positions = first + torch.arange(new, device=states.device)
         made = _with_positions(named, positions, states, rotary)
         mask = named.get("attention_mask")
-        _check_mask(mask)
+        check_mask(mask)
         if self.there is None and new == 1:
             made["attention_mask"] = None
             return made
@@ -171,7 +171,7 @@ class Segment:
         columns = torch.arange(there.shape[1], device=there.device)
         rows = there.shape[1] - new + torch.arange(new, device=there.device)
         seen = (columns <= rows[:, None])[None, None] & there[:, None, None]
-        made["attention_mask"] = _like(mask, seen, states.dtype)
+        made["attention_mask"] = like(mask, seen, states.dtype)
         return made
 
     def seen_by_others(
@@ -191,14 +191,7 @@ class Segment:
         length = self.layout.length
         if not isinstance(mask, Tensor) or mask.ndim != 4 or mask.shape[3] != length + new:
             raise PolicyError("a pruner needs the action expert's mask over the whole prefix")
-        rows = len(self.places)
-        own = length + torch.arange(new, device=self.places.device).expand(rows, -1)
-        columns = torch.cat([self.places, own], dim=1)[:, None, None].expand(-1, -1, new, -1)
-        sliced = mask.expand(rows, 1, -1, -1).gather(3, columns)
-        if self.there is not None:
-            there = torch.cat([self.there, torch.ones_like(own, dtype=torch.bool)], dim=1)
-            sliced = _hidden(sliced, ~there[:, None, None])
-        made = {**named, "attention_mask": sliced}
+        made = {**named, "attention_mask": mask_of_others(mask, self.places, self.there, length)}
         if self.gone:
             made = _with_positions(made, named["position_ids"] - self.gone, states, rotary)
         return made
@@ -208,7 +201,7 @@ class Segment:
         return spread(states, self.places, self.there, self.layout.length)
 
     def _mask(self, mask: Any, dtype: torch.dtype) -> Tensor | None:
-        _check_mask(mask)
+        check_mask(mask)
         there, places = self.there, self.places
         if mask is None:
             if there is None:
@@ -217,14 +210,20 @@ class Segment:
             if not self.layout.bidirectional:
                 length = places.shape[1]
                 seen = seen & torch.ones_like(places[0], dtype=torch.bool).expand(length, -1).tril()
-            return _like(None, seen, dtype)
+            return like(None, seen, dtype)
         if mask.ndim == 2:
             sliced: Tensor = mask.expand(len(places), -1).gather(1, places)
             return sliced if there is None else sliced & there.to(sliced.dtype)
-        mask = mask.expand(len(places), -1, -1, -1)
-        rows = torch.arange(len(places), device=places.device)[:, None, None]
-        sliced = mask[rows, :, places[:, :, None], places[:, None]].movedim(-1, 1)
-        return sliced if there is None else _hidden(sliced, ~there[:, None, None])
+        return mask_between(mask, places, there)
+
+
+class Segments(dict[int, Segment]):
+    """Segments by the first layer that each runs through."""
+
+    def at(self, number: int) -> Segment | None:
+        """Return what runs through a layer, ``None`` for the whole sequence."""
+        reached = [first for first in self if first <= number]
+        return self[max(reached)] if reached else None
 
 
 def segment_of(layout: Layout, pruned: Pruned) -> Segment:
@@ -270,25 +269,3 @@ def _with_positions(
     if named.get("position_embeddings") is not None:
         made["position_embeddings"] = rotary(states, position_ids=positions)
     return made
-
-
-def _hidden(mask: Tensor, columns: Tensor) -> Tensor:
-    """Return a mask that hides columns where bool ``columns`` is true."""
-    return mask.masked_fill(
-        columns, False if mask.dtype == torch.bool else torch.finfo(mask.dtype).min
-    )
-
-
-def _check_mask(mask: Any) -> None:
-    if mask is not None and not isinstance(mask, Tensor):
-        raise PolicyError(
-            f"a pruner cannot slice a mask of the type {type(mask).__name__}",
-            "load the model with attention by sdpa, eager or flash attention",
-        )
-
-
-def _like(mask: Tensor | None, seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return bool ``seen`` as a mask of the kind of ``mask``; ``None``: one that is added."""
-    if mask is not None and mask.dtype == torch.bool:
-        return seen
-    return added_mask(seen, dtype if mask is None else mask.dtype)

@@ -17,8 +17,9 @@ from torch import Tensor
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import LayerInput, attention_rows
 from gridseval.policies.hosts.llama import host_of
+from gridseval.policies.hosts.masks import mask_between, mask_of_others
 from gridseval.policies.hosts.query import Query, QueryContext
-from gridseval.policies.hosts.segment import Layout, Segment, segment_of, without_padding
+from gridseval.policies.hosts.segment import Layout, Segments, segment_of, without_padding
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid, Role, count_dense
@@ -34,19 +35,16 @@ class SmolVlaHooks:
         parts: LeRobot's ``SmolVLMWithExpertModel``.
         pruner: Keeps or samples tokens.
         cameras: Grids of the visual tokens, in their order; words, the state and padding follow.
-        kind: The kind of policy.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
     """
 
-    def __init__(
-        self, parts: Any, pruner: Pruner, cameras: tuple[CameraGrid, ...], *, kind: str = "lerobot"
-    ) -> None:
+    def __init__(self, parts: Any, pruner: Pruner, cameras: tuple[CameraGrid, ...]) -> None:
         self._parts, self._pruner, self._cameras = parts, pruner, cameras
         self._text = parts.get_vlm_model().text_model
         self._end = count_dense(cameras)
-        pruner.check_host(host_of(self._text, cameras, kind=kind))
+        pruner.check_host(host_of(self._text, cameras))
         check_in_smolvla(pruner)
         self._places = {place.layer for place in pruner.places}
         self._wanted = set(sum(pruner.needs.attention, ()))
@@ -65,7 +63,7 @@ class SmolVlaHooks:
         """Begin a query: everything until :meth:`finish`, all denoising steps."""
         self.query = Query(self._pruner, self._cameras, context or QueryContext())
         self._layout: Layout | None = None
-        self._segments: dict[int, Segment] = {}
+        self._segments = Segments()
         self._roles: Tensor | None = None
 
     def finish(self) -> tuple[TokenTrace, ...]:
@@ -88,16 +86,14 @@ class SmolVlaHooks:
         ) -> Any:
             if embeds[0] is not None:
                 ids, mask = self._prefix(layers, embeds, number, ids, mask)
-            elif (segment := self._segment(number)) is not None:
-                ids, mask = ids - segment.gone, _columns(segment, mask)
-                _forget_suffix(more.get("past_key_values"), number, segment.places.shape[1])
+            elif (segment := self._segments.at(number)) is not None:
+                places, length = segment.places, segment.layout.length
+                ids = ids - segment.gone
+                mask = mask_of_others(mask[:, None], places, segment.there, length)[:, 0]
+                _forget_suffix(more.get("past_key_values"), number, places.shape[1])
             return own(layers, embeds, number, ids, mask, *rest, **more)
 
         return layer
-
-    def _segment(self, number: int) -> Segment | None:
-        reached = [at for at in self._segments if at <= number]
-        return self._segments[max(reached)] if reached else None
 
     def _prefix(
         self, layers: Any, embeds: list[Any], number: int, ids: Tensor, mask: Tensor
@@ -107,9 +103,10 @@ class SmolVlaHooks:
             self._lay_out(embeds[0], ids, mask)
         if number in self._places:
             embeds[0] = self._prune(number, embeds[0])
-        segment = self._segment(number)
+        segment = self._segments.at(number)
         if segment is not None:
-            ids, mask = segment.positions, _square(segment, mask)
+            ids = segment.positions
+            mask = mask_between(mask[:, None], segment.places, segment.there)[:, 0]
         if number in self._wanted:
             self._look(number, layers[0][number], embeds[0], ids, mask)
         return ids, mask
@@ -152,7 +149,7 @@ class SmolVlaHooks:
         weights, _ = attention_rows(given, slice(None), False)
         visual = torch.full((len(weights), end), int(Role.VISUAL), device=weights.device)
         roles = torch.cat([visual, self._roles], dim=1)
-        segment = self._segment(number)
+        segment = self._segments.at(number)
         if segment is not None and segment.there is not None:
             roles = roles.masked_fill(~segment.there, int(Role.PADDING))
         self.query.maps[number] = AttentionMap(weights[..., :end], roles)
@@ -181,26 +178,6 @@ def _forget_suffix(cache: Any, number: int, length: int) -> None:
     for layer in getattr(cache, "layers", ())[number : number + 1]:
         layer.keys = layer.keys[..., :length, :]
         layer.values = layer.values[..., :length, :]
-
-
-def _square(segment: Segment, mask: Tensor) -> Tensor:
-    """Return a bool mask (B, T, T) for the tokens that are left, (B, L, L)."""
-    places = segment.places
-    rows = torch.arange(len(places), device=places.device)[:, None, None]
-    sliced = mask.expand(len(places), -1, -1)[rows, places[:, :, None], places[:, None]]
-    return sliced if segment.there is None else sliced & segment.there[:, None]
-
-
-def _columns(segment: Segment, mask: Tensor) -> Tensor:
-    """Return a bool mask (B, S, T + S) of the expert's tokens for the keys that are left."""
-    rows, length = len(segment.places), segment.layout.length
-    own = torch.arange(length, mask.shape[2], device=mask.device).expand(rows, -1)
-    columns = torch.cat([segment.places, own], dim=1)[:, None].expand(-1, mask.shape[1], -1)
-    sliced = mask.expand(rows, -1, -1).gather(2, columns)
-    if segment.there is None:
-        return sliced
-    there = torch.cat([segment.there, torch.ones_like(own, dtype=torch.bool)], dim=1)
-    return sliced & there[:, None]
 
 
 def _rotation(ids: Tensor, width: int) -> tuple[Tensor, Tensor]:

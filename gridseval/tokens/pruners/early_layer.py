@@ -1,4 +1,4 @@
-"""What FastV and EfficientVLA share: one early decoder layer."""
+"""What FastV, EfficientVLA and FlashVLA share: one early decoder layer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from gridseval.tokens.pruners.layout import Host, Needs, Place
 
 class EarlyLayer(Pruner, abc.ABC):
     """Keeps a number of tokens from one decoder layer on, by the attention of the layer before.
+
+    It needs that attention's weights, unless a subclass sets other :attr:`needs`.
 
     Args:
         layer: The decoder layer, at least 1.
@@ -29,7 +31,7 @@ class EarlyLayer(Pruner, abc.ABC):
 
     @classmethod
     def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layer at the relative depth of FastV's paper: 2 of 32."""
+        """Return the layer at the relative depth of FastV's and FlashVLA's papers: 2 of 32."""
         return {"layer": host.scale_layer(2)}
 
     def check_host(self, host: Host) -> None:

@@ -19,13 +19,14 @@ from gridseval.tokens.pruners.checks import (
     check_flag,
     check_number,
 )
-from gridseval.tokens.pruners.interface import Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import Host, Needs, Place
+from gridseval.tokens.pruners.early_layer import EarlyLayer
+from gridseval.tokens.pruners.interface import Pruned, PrunerInput
+from gridseval.tokens.pruners.layout import Needs
 from gridseval.tokens.pruners.selection import rank_first, select
 from gridseval.tokens.skipping import ChunkReuse
 
 
-class FlashVla(Pruner):
+class FlashVla(EarlyLayer):
     """Keeps the tokens that contribute most to the attention's output, from a layer on.
 
     With T the attention's output (after its output projection) of layer ``layer`` − 1 for the P
@@ -67,9 +68,7 @@ class FlashVla(Pruner):
         overlap: float = 0.8,
         most: int = 1,
     ) -> None:
-        super().__init__()
-        self.budget = Budget(k, keep).or_else(Budget(keep=0.625))
-        self.places = (Place("layer", check_count("layer", layer)),)
+        super().__init__(layer, Budget(k, keep).or_else(Budget(keep=0.625)))
         self.needs = Needs(outputs=(layer - 1,))
         self.skipping = ChunkReuse(
             check_number("angle", angle, 0, 180),
@@ -77,16 +76,6 @@ class FlashVla(Pruner):
             check_count("most", most),
         )
         self.skipping.active = check_flag("reuse", reuse)
-
-    @classmethod
-    def defaults(cls, host: Host) -> dict[str, object]:
-        """Return the layer at the paper's relative depth, 2 of 32."""
-        return {"layer": host.scale_layer(2)}
-
-    def check_host(self, host: Host) -> None:
-        """Refuse a model without the layer, or with too small grids."""
-        super().check_host(host)
-        self.budget.count(host.cameras)
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, K, D), the same number of tokens in each row."""
