@@ -37,11 +37,13 @@ class OneByOne:
             PolicyError: One of the answers is not what a policy returns.
         """
         answers = [self._alone(observations, i) for i in range(len(observations["slots"]))]
+        skipped = tuple(each for answer in answers for each in answer.skipped or (False,))
         steps = min(answer.actions.shape[1] for answer in answers)
         return ActionChunk(
             actions=np.concatenate([answer.actions[:, :steps] for answer in answers]),
             traces=tuple(trace for answer in answers for trace in answer.traces),
             remarks=tuple(remark for answer in answers for remark in answer.remarks or (None,)),
+            skipped=skipped if any(answer.skipped for answer in answers) else None,
             failures={i: answer.failures[0] for i, answer in enumerate(answers) if answer.failures},
         )
 

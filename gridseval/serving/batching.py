@@ -28,12 +28,14 @@ class Answered(NamedTuple):
         trace: What it looked at.
         infer_ms: How long the batch took.
         batch: How many requests it held.
+        skipped: Whether it came without the model; ``None`` of a policy that always asks it.
     """
 
     actions: NDArray[np.float32]
     trace: TokenTrace | None
     infer_ms: float
     batch: int
+    skipped: bool | None = None
 
 
 class Batcher:
@@ -125,14 +127,15 @@ class Batcher:
 
     def _answers(self, requests: Sequence[Asked], began: float) -> list[Answered | PolicyError]:
         checked = check_chunk(self._policy.act(_batched(requests)), len(requests))
-        infer_ms = (time.perf_counter() - began) * 1e3
+        infer_ms, count = (time.perf_counter() - began) * 1e3, len(requests)
+        skipped = checked.skipped or (None,) * count
         return [
             PolicyError(checked.failures[index])
             if index in checked.failures
-            else Answered(actions, trace, infer_ms, len(requests))
-            for index, (actions, trace) in enumerate(
-                zip(checked.actions, checked.traces, strict=True)
+            else Answered(
+                checked.actions[index], checked.traces[index], infer_ms, count, skipped[index]
             )
+            for index in range(count)
         ]
 
 

@@ -26,7 +26,7 @@ from gridseval.serving.session import Session
 from gridseval.serving.vla_eval import PATH, VlaEvalSession, unfollowed
 from gridseval.wire import openpi, vla_eval
 from gridseval.wire.arrays import WireError
-from gridseval.wire.own import CLIENT, ServedPolicy
+from gridseval.wire.own import CLIENT, SKIPPED, ServedPolicy
 from gridseval.wire.traces import trace_to_wire
 
 if TYPE_CHECKING:
@@ -237,6 +237,8 @@ class PolicyServer:
                 "batch": answered.batch,
             },
         }
+        if answered.skipped is not None:
+            reply[SKIPPED] = answered.skipped
         if answered.trace is not None:
             reply["traces"] = trace_to_wire(answered.trace)
             if self._loaded.flops is not None:

@@ -24,6 +24,10 @@ T = TypeVar("T", "ServedPolicy", "Question")
 CLIENT = "X-Gridseval-Client"
 """HTTP header by which gridseval's client says that it speaks openpi's protocol."""
 
+SKIPPED = "skipped"
+"""Key of a reply: whether its actions came without the model. Earlier servers send none, nor do
+those whose policy asks its model every time; earlier clients do not read it."""
+
 _KEYS = {
     "agentview": openpi.IMAGE,
     "wrist": openpi.WRIST_IMAGE,
@@ -147,6 +151,18 @@ def question(observations: Mapping[str, Any], index: int, episode: Episode) -> d
         privileged=observations["privileged"][index] if "privileged" in observations else None,
     )
     return message | {openpi.PROMPT: observations["instruction"][index], OWN: asdict(own)}
+
+
+def skipped_in(reply: Mapping[str, Any]) -> bool | None:
+    """Return whether a reply's actions came without the model; ``None`` where it does not say.
+
+    Raises:
+        WireError: It says something else than yes or no.
+    """
+    value = reply.get(SKIPPED)
+    if value is None or type(value) is bool:
+        return value
+    raise WireError(f"{SKIPPED} is {str(value)[:40]}, expected true or false")
 
 
 def observed(message: Mapping[str, Any], key: str) -> Any:

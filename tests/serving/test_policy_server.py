@@ -26,8 +26,10 @@ from gridseval.data import data_dir
 from gridseval.errors import MachineError, PolicyError, UsageError
 from gridseval.policies import ActionChunk, EnvironmentNeeds, LoadedPolicy, load_policy
 from gridseval.policies.cards import load_card
+from gridseval.policies.skipping import SkippingPolicy
 from gridseval.serving import PolicyServer, ServeSettings
 from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
+from gridseval.tokens.skipping import Actions, Skipping, SlotHistory
 from gridseval.wire import openpi
 from gridseval.wire.own import OWN, ServedPolicy
 
@@ -93,6 +95,37 @@ def test_the_server_says_what_a_query_cost_and_what_is_served() -> None:
     assert client.flops is not None
     assert traces is not None
     assert [client.flops(trace) for trace in traces if trace] == [86e9, 86e9]
+
+
+class SecondAndThird(Skipping):
+    """Skips two queries after each that the model answers."""
+
+    def decide(self, history: SlotHistory) -> Actions | None:
+        return history.chunk if history.skipped < 2 else None
+
+
+def test_queries_without_the_model_are_told() -> None:
+    inner = Looking()
+    skipping = SkippingPolicy(inner, SecondAndThird(6))
+    with policy_server(replace(loaded(inner), policy=skipping)) as address:
+        client = load_policy("openpi", address, {}, 7).policy
+        client.reset([0, 1], EPISODES[:2])
+        told = [client.act(observe([0, 1], 4 * query)).skipped for query in range(4)]
+    assert told == [(False, False), (True, True), (True, True), (False, False)]
+    assert sum(inner.batches) == 4
+
+
+def test_a_policy_that_always_asks_its_model_says_nothing_of_it() -> None:
+    with policy_server(loaded(Looking())) as address:
+        client = load_policy("openpi", address, {}, 7).policy
+        client.reset([0], EPISODES[:1])
+        assert client.act(observe([0])).skipped is None
+        with connect(address, max_size=None) as plain:
+            plain.recv()
+            request = {openpi.PROMPT: "do", openpi.STATE: np.zeros(8, np.float32)}
+            image = np.zeros((8, 8, 3), np.uint8)
+            plain.send(openpi.pack(request | {openpi.IMAGE: image, openpi.WRIST_IMAGE: image}))
+            assert "skipped" not in openpi.unpack(plain.recv())
 
 
 def test_episodes_begin_where_the_client_says() -> None:

@@ -42,10 +42,12 @@ class Answer(NamedTuple):
     Attributes:
         actions: float32 (H, 7), all finite.
         trace: What it looked at.
+        skipped: Whether it came without the model; ``None`` where the server does not say.
     """
 
     actions: NDArray[np.float32]
     trace: TokenTrace | None = None
+    skipped: bool | None = None
 
 
 class RemotePolicy(ABC):
@@ -251,4 +253,6 @@ def _chunk(answers: Sequence[Answer | None], failures: Mapping[int, str]) -> Act
             actions[index] = answer.actions[:steps]
     traces = tuple(None if answer is None else answer.trace for answer in answers)
     known = any(trace is not None for trace in traces)
-    return ActionChunk(actions, traces if known else None, failures)
+    told = [answer is not None and answer.skipped for answer in answers]
+    skipped = None if all(each is None for each in told) else tuple(map(bool, told))
+    return ActionChunk(actions, traces if known else None, failures, skipped=skipped)

@@ -22,7 +22,7 @@ from gridseval.policies.remote.received import checked_actions, plain
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.wire import openpi
 from gridseval.wire.arrays import WireError
-from gridseval.wire.own import CLIENT, OWN, ServedPolicy, question
+from gridseval.wire.own import CLIENT, OWN, ServedPolicy, question, skipped_in
 from gridseval.wire.traces import trace_from_wire
 
 
@@ -101,20 +101,20 @@ class OpenpiPolicy(RemotePolicy):
         return openpi.pack(message)
 
     def answer(self, frame: bytes | str) -> Answer:
-        """Return a reply's actions and trace; a text frame is the server's traceback."""
+        """Return what a reply says; a text frame is the server's traceback."""
         reply = _unpacked(frame)
         if "actions" not in reply:
             raise LineError(f"the server's reply has no actions, only {', '.join(map(str, reply))}")
         actions = checked_actions(reply["actions"])
         try:
-            trace = trace_from_wire(reply.get("traces"))
+            trace, skipped = trace_from_wire(reply.get("traces")), skipped_in(reply)
         except WireError as error:
             raise LineError(f"the server's reply: {error}") from error
         if self._served is None:
-            return Answer(self._card.gripped(actions), trace)
+            return Answer(self._card.gripped(actions), trace, skipped)
         if trace is not None and self._served.flops:
             self._costs[id(trace)] = _checked_cost(reply.get("flops"))
-        return Answer(actions, trace)
+        return Answer(actions, trace, skipped)
 
     def act(self, observations: Observations) -> ActionChunk:
         """Return the server's actions, and which slots got none."""

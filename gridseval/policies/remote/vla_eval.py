@@ -31,6 +31,7 @@ from gridseval.policies.rotations import shortest
 from gridseval.tokens import ImageMapping
 from gridseval.wire import vla_eval
 from gridseval.wire.arrays import WireError
+from gridseval.wire.own import skipped_in
 from gridseval.wire.traces import trace_from_wire
 from gridseval.wire.vla_eval import Message
 
@@ -223,7 +224,8 @@ class VlaEvalPolicy(RemotePolicy):
             raise LineError("the server's answer has no actions")
         actions = self._execution.actions(checked_actions(given))
         try:
-            return Answer(actions, trace_from_wire(reply.payload.get("traces")))
+            trace = trace_from_wire(reply.payload.get("traces"))
+            return Answer(actions, trace, skipped_in(reply.payload))
         except WireError as error:
             raise LineError(f"the server's answer: {error}") from error
 

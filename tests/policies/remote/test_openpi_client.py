@@ -146,6 +146,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
     ),
     "rubbish": (lambda request: b"\xc1\xc1", "does not speak openpi"),
     "a bad trace": (lambda request: good(request) | {"traces": {"left": {}}}, "camera 'left'"),
+    "skipped in words": (lambda request: good(request) | {"skipped": "no"}, "skipped is no"),
     "a lost connection": (lambda request: None, "was lost"),
 }
 
@@ -229,16 +230,22 @@ def test_it_runs_on_a_task(openpi_packing: ModuleType, assets: Path, tmp_path: P
     def answer(request: dict[str, Any]) -> dict[str, Any]:
         points = np.full((4, 2), 0.5, np.float32)
         places = {"grid": [16, 16], "coordinates": points}
-        return good(request) | {"traces": {"agentview": places, "wrist": places}}
+        asked.append(request)
+        traces = {"agentview": places, "wrist": places}
+        return good(request) | {"traces": traces, "skipped": len(asked) == 2}
+
+    asked: list[dict[str, Any]] = []
 
     with scripted_server(handler(openpi_packing, answer)) as address:
         run_a_task(tmp_path, assets, address, card="pi05_grids")
     run = read_run(tmp_path / "run")
     (record,) = run.records
     assert (record.status, record.steps, record.queries) == ("failure", 12, 2)
-    assert record.extra["kept_tokens"] == [8, 8]
-    # π0 takes 1.23 T at 4 of 256 tokens per image, and π0.5 reads a longer text.
-    assert 1.0 < record.extra["tflops"] < 2.5
+    assert record.extra["skipped"] == 0.5
+    assert record.extra["kept_tokens"] == [8]
+    # π0 takes 1.23 T at 4 of 256 tokens per image, and π0.5 reads a longer text; a query without
+    # the model takes 0.
+    assert 0.5 < record.extra["tflops"] < 1.25
     policy = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["policy"]
     assert policy["server"] == {"action_dim": 7}
     assert policy["card"]["name"] == "pi05_grids"
