@@ -40,6 +40,11 @@ class LayerInput:
     made: dict[str, Tensor] = field(default_factory=dict)
 
 
+_BLOCK = 64
+"""Queries at once on a CPU where heads are averaged: their attention stays in its cache, and what
+none of them sees is not computed. A GPU takes all in a few launches."""
+
+
 def after(earlier: Tensor) -> Callable[[Tensor], Tensor]:
     """Return what puts keys after earlier ones, float (B, key heads, E, d)."""
     return lambda keys: torch.cat([earlier, keys], dim=2)
@@ -51,6 +56,8 @@ def attention_rows(
     rows: slice,
     bidirectional: bool,
     complete: Callable[[Tensor], Tensor] | None = None,
+    *,
+    mean: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's attention, and the keys that it looks at.
 
@@ -60,11 +67,34 @@ def attention_rows(
         bidirectional: Whether every token sees all that the last one sees, against the mask.
         complete: From the keys of these tokens, float (B, key heads, T, d), to all N keys that they
             look at; without, N is T.
+        mean: Whether to average the heads, which those of all layers would fill the memory without.
 
     Returns:
-        float32 (B, heads, Q, N), after the softmax over all keys; and the keys with their rotary
-        positions, float (B, key heads, N, d).
+        float32 (B, heads, Q, N), after the softmax over all keys, with one head if ``mean``; and
+        the keys with their rotary positions, float (B, key heads, N, d).
     """
+    queries, keys = _queries_and_keys(given, rows, complete)
+    first, length = rows.indices(given.states.shape[1])[0], queries.shape[2]
+
+    def part(begin: int, end: int) -> Tensor:
+        seen = _seen(given, bidirectional, keys.shape[2], slice(first + begin, first + end))
+        return _softmax(queries[:, :, begin:end], keys, seen, mean)
+
+    if not mean or queries.device.type != "cpu":
+        return part(0, length), keys
+    whole = queries.new_zeros(
+        (len(queries), 1, length, keys.shape[2]), dtype=widen(queries[:0]).dtype
+    )
+    for begin in range(0, length, _BLOCK):
+        made = part(begin, begin + _BLOCK)
+        whole[:, :, begin : begin + _BLOCK, : made.shape[3]] = made
+    return whole, keys
+
+
+def _queries_and_keys(
+    given: LayerInput, rows: slice, complete: Callable[[Tensor], Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    """Return both with their rotary positions, (B, heads, Q, d) and (B, key heads, N, d)."""
     attention = given.layer.self_attn
     cos, sin = _positions(given)
     made = given.made
@@ -75,27 +105,30 @@ def attention_rows(
         asked, own = made["q_proj"][:, rows], made["k_proj"]
     queries = _rotated(_heads(asked, attention), cos[:, rows], sin[:, rows])
     keys = _rotated(_heads(own, attention), cos, sin)
-    if complete is not None:
-        keys = complete(keys)
-    repeated = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)
+    return queries, keys if complete is None else complete(keys)
+
+
+def _softmax(queries: Tensor, keys: Tensor, seen: Tensor | None, mean: bool) -> Tensor:
+    """Return attention, float32 (B, heads, Q, N), or (B, 1, Q, n) where no query sees the rest."""
+    if mean and seen is not None and seen.device.type == "cpu":
+        visible = (seen > torch.finfo(seen.dtype).min / 2).flatten(0, 2).any(0).nonzero()
+        if len(visible):
+            keys, seen = keys[:, :, : visible[-1] + 1], seen[..., : visible[-1] + 1]
+    rows, heads, count, _ = queries.shape
+    # One product per key head, with the queries of all heads that share it.
+    grouped = queries.reshape(rows, keys.shape[1], -1, queries.shape[-1])
     # In place: these are the largest tensors of all, and each new one costs as much as a product.
-    logits = widen(queries @ repeated.mT).div_(keys.shape[-1] ** 0.5)
-    seen = _seen(given, bidirectional, keys.shape[2])
+    logits = widen(grouped @ keys.mT).div_(keys.shape[-1] ** 0.5)
+    logits = logits.view(rows, heads, count, keys.shape[2])
     if seen is not None:
-        logits += seen if seen.shape[2] == 1 else seen[:, :, rows]
+        logits += seen
     weights: Tensor = logits.softmax(-1)
-    return weights, keys
+    return weights.mean(1, keepdim=True) if mean else weights
 
 
-def with_entropy(weights: Tensor, needed: bool) -> tuple[Tensor, Tensor | None]:
-    """Return attention (B, heads, Q, N), and each query's entropy (B, Q) where it is needed.
-
-    Then the heads are averaged, since those of all layers would fill the memory.
-    """
-    if not needed:
-        return weights, None
-    mean = weights.mean(1, keepdim=True)
-    return mean, entropy_of(mean)
+def entropy_where(needed: bool, weights: Tensor) -> Tensor | None:
+    """Return each query's entropy, (B, Q), of attention (B, heads, Q, N) where it is needed."""
+    return entropy_of(weights) if needed else None
 
 
 def joined(first: AttentionMap, second: AttentionMap) -> AttentionMap:
@@ -136,29 +169,30 @@ def _heads(projected: Tensor, attention: Any) -> Tensor:
 def _rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Return heads (B, heads, T, d) turned by their positions, as RoPE with halves does."""
     first, second = heads.chunk(2, dim=-1)
-    return heads * cos[:, None] + torch.cat((-second, first), dim=-1) * sin[:, None]
+    turned = torch.cat((-second, first), dim=-1)
+    return (heads * cos[:, None]).addcmul_(turned, sin[:, None])
 
 
-def _seen(given: LayerInput, bidirectional: bool, keys: int) -> Tensor | None:
-    """Return what is added to the logits, float32 (B or 1, 1, T or 1, keys); ``None``: nothing."""
+def _seen(given: LayerInput, bidirectional: bool, keys: int, rows: slice) -> Tensor | None:
+    """Return what is added to some rows' logits, float32 (B or 1, 1, Q or 1, keys), if anything."""
     mask: Tensor | None = given.named.get("attention_mask")
-    length = given.states.shape[1]
     if mask is not None and mask.ndim == 2:  # flash attention's: which keys are there
         mask = mask[:, None, None].bool()
         if not bidirectional:
-            mask = mask & _causal(length, keys, mask.device)
+            mask = mask & _causal(given, keys, rows)
     elif mask is None and not bidirectional:
-        mask = _causal(length, keys, given.states.device)
+        mask = _causal(given, keys, rows)
+    elif mask is not None:
+        mask = mask[:, :, -1:] if bidirectional else mask[:, :, rows]
     if mask is None:
         return None
     # Some versions of transformers give masks that are longer than the keys.
     mask = mask[..., :keys]
-    if bidirectional:
-        mask = mask[:, :, -1:]
     return added_mask(mask, torch.float32) if mask.dtype == torch.bool else mask.float()
 
 
-def _causal(length: int, keys: int, device: torch.device) -> Tensor:
-    """Return bool (1, 1, length, keys): which keys the last ``length`` tokens see."""
-    ones = torch.ones(length, keys, dtype=torch.bool, device=device)
-    return ones.tril(keys - length)[None, None]
+def _causal(given: LayerInput, keys: int, rows: slice) -> Tensor:
+    """Return bool (1, 1, Q, keys): which keys some of the last T tokens see."""
+    length, device = given.states.shape[1], given.states.device
+    places = torch.arange(length, device=device)[rows] + keys - length
+    return (torch.arange(keys, device=device) <= places[:, None])[None, None]

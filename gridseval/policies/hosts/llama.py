@@ -17,8 +17,8 @@ from gridseval.policies.hosts.attention import (
     LayerInput,
     after,
     attention_rows,
+    entropy_where,
     joined,
-    with_entropy,
 )
 from gridseval.policies.hosts.encoder import (
     EncoderAttention,
@@ -156,7 +156,8 @@ class LlamaHooks:
                 named = segment.decoding(named, states, rotary, past)
             else:
                 named = segment.arguments(named, states, rotary)
-        self._watch.expect(number, LayerInput(layer, states, named), decoding)
+        if not decoding or self._pruner.needs.later:
+            self._watch.expect(number, LayerInput(layer, states, named), decoding)
         if given:
             return (states, *given[1:]), named
         return given, {**named, "hidden_states": states}
@@ -243,9 +244,10 @@ class LlamaHooks:
             end += given.states.shape[1] - self._layout.length
         if not decoding and self._first_query:
             rows = slice(end, None)
-        weights, keys = attention_rows(given, rows, self._bidirectional, complete)
+        needed = self._pruner.needs.entropy
+        weights, keys = attention_rows(given, rows, self._bidirectional, complete, mean=needed)
         self._keys[number] = keys
-        weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
+        entropy = entropy_where(needed, weights)
         there = None if segment is None else segment.there
         roles = whole_roles(self._start, end - self._start, self._text_roles, there)[:, rows]
         if decoding:

@@ -17,8 +17,8 @@ from gridseval.policies.hosts.attention import (
     LayerInput,
     after,
     attention_rows,
+    entropy_where,
     joined,
-    with_entropy,
 )
 from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import Query, QueryContext
@@ -101,15 +101,16 @@ class PaliGemmaHooks:
         segment = self._prefix.segment(number)
         if segment is not None:
             named = segment.seen_by_others(named, states, self._expert.rotary_emb)
-        if number in self._pruner.needs.observed:
+        if number in self._pruner.needs.observed and self._pruner.needs.later:
             self._look(number, LayerInput(layer, states, named))
         return given, named
 
     def _look(self, number: int, given: LayerInput) -> None:
         """Add up what the expert looks at in a layer."""
         keys, visual = self._prefix.keys(number), self._prefix.columns(number)
-        weights, _ = attention_rows(given, slice(None), False, after(keys))
-        weights, entropy = with_entropy(weights, self._pruner.needs.entropy)
+        needed = self._pruner.needs.entropy
+        weights, _ = attention_rows(given, slice(None), False, after(keys), mean=needed)
+        entropy = entropy_where(needed, weights)
         roles = torch.full(weights.shape[::2], int(Role.ACTION), device=weights.device)
         roles[:, : self._state] = int(Role.STATE)
         found = AttentionMap(weights[..., visual], roles, entropy)

@@ -85,6 +85,8 @@ class Needs:
         encoder_attention: Whether it needs the attention within the vision encoder.
         observed: Decoder layers whose attention goes to ``Pruner.observe`` when the query is over.
         entropy: Whether the observed maps need their queries' entropy over all keys.
+        later: Whether the observed maps need the queries that come after the pass over the whole
+            sequence: of tokens that are decoded one by one, or of an action expert.
     """
 
     text: bool = False
@@ -98,6 +100,7 @@ class Needs:
     encoder_attention: bool = False
     observed: tuple[int, ...] = ()
     entropy: bool = False
+    later: bool = True
 
 
 @dataclass(frozen=True)

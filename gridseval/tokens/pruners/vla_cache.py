@@ -116,7 +116,9 @@ class VlaCache(Pruner):
         self.layers = check_count("layers", layers, 2)
         self.growth = check_number("growth", growth, 0, 1)
         self.by_similarity = check_choice("order", order, _ORDERS) == "similarity"
-        self.needs = Needs(pixels=True, slots=True, observed=tuple(range(layers)), entropy=True)
+        self.needs = Needs(
+            pixels=True, slots=True, observed=tuple(range(layers)), entropy=True, later=False
+        )
         if max(*self.locations, self.relevance_layer) >= layers:
             raise PolicyError(
                 f"pruner 'vla_cache' works at layers {max(*self.locations, self.relevance_layer)} "
