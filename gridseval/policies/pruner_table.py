@@ -5,17 +5,15 @@ Each pruner is built for each model's shape, and the checks of that model's hook
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.encoder import check_at_encoder
-from gridseval.policies.hosts.smolvla import check_in_smolvla
 from gridseval.policies.nano import NanoConfig
 from gridseval.tokens.pruners import CameraGrid, Host, argument_names, build_pruner, load_pruner
-from gridseval.tokens.pruners.interface import Pruner
 from gridseval.tokens.pruners.products import FORMULAS
 
 _SIXTEEN = tuple(CameraGrid(camera, 16, 16) for camera in ("agentview", "wrist"))
@@ -29,12 +27,10 @@ class _Column:
     Attributes:
         title: In Markdown.
         host: Its shape.
-        check: Refuses pruners that its hooks cannot serve.
     """
 
     title: str
     host: Host
-    check: Callable[[Pruner], None] = check_at_encoder
 
 
 def _columns() -> tuple[_Column, ...]:
@@ -50,7 +46,7 @@ def _columns() -> tuple[_Column, ...]:
         _Column("`openvla`", Host(cameras=_SIXTEEN[:1], kind="openvla", **llama)),
         _Column("`openvla-oft`, `lightvla`", Host(cameras=_SIXTEEN, kind="openvla-oft", **llama)),
         _Column("`lerobot`: π0, π0.5", Host(2048, 18, _SIXTEEN, 0, "lerobot", 256)),
-        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 0, "lerobot", 64), check_in_smolvla),
+        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 0, "lerobot", 64)),
     )
 
 
@@ -81,7 +77,7 @@ def _cell(name: str, arguments: Mapping[str, Any], column: _Column, reasons: lis
         arguments = {**arguments, "k": 16}
     try:
         pruner = build_pruner(name, column.host, **arguments)
-        column.check(pruner)
+        check_at_encoder(pruner)
     except PolicyError as error:
         reason = error.message.removeprefix(f"pruner {name!r} ")
         if reason not in reasons:

@@ -78,7 +78,7 @@ def attention_rows(
 
     def part(begin: int, end: int) -> Tensor:
         seen = _seen(given, bidirectional, keys.shape[2], slice(first + begin, first + end))
-        return _softmax(queries[:, :, begin:end], keys, seen, mean)
+        return softmax_over(queries[:, :, begin:end], keys, seen, mean=mean)
 
     if not mean or queries.device.type != "cpu":
         return part(0, length), keys
@@ -108,8 +108,15 @@ def _queries_and_keys(
     return queries, keys if complete is None else complete(keys)
 
 
-def _softmax(queries: Tensor, keys: Tensor, seen: Tensor | None, mean: bool) -> Tensor:
-    """Return attention, float32 (B, heads, Q, N), or (B, 1, Q, n) where no query sees the rest."""
+def softmax_over(queries: Tensor, keys: Tensor, seen: Tensor | None, *, mean: bool) -> Tensor:
+    """Return attention, float32 (B, heads, Q, N).
+
+    Args:
+        queries: float (B, heads, Q, d).
+        keys: float (B, key heads, N, d).
+        seen: float32, added to the logits; ``None``: nothing.
+        mean: Whether to average the heads; then the last columns that no query sees may be missing.
+    """
     if mean and seen is not None and seen.device.type == "cpu":
         visible = (seen > torch.finfo(seen.dtype).min / 2).flatten(0, 2).any(0).nonzero()
         if len(visible):

@@ -11,15 +11,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gridseval.policies.hosts.attention import (
     LayerInput,
     after,
     attention_rows,
     entropy_where,
-    joined,
 )
+from gridseval.policies.hosts.later import StepMeans
 from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.tokens import TokenTrace
@@ -78,8 +77,7 @@ class PaliGemmaHooks:
     def begin(self, context: QueryContext | None = None) -> None:
         """Begin a query: everything until :meth:`finish`, all denoising steps."""
         self._prefix.begin(context)
-        self._sums: dict[int, AttentionMap] = {}
-        self._steps: dict[int, int] = {}
+        self._later = StepMeans()
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """End a query: hand later attention to the pruner, and return what each row kept.
@@ -87,13 +85,7 @@ class PaliGemmaHooks:
         Raises:
             PolicyError: There was none, or the pruner misses something.
         """
-        maps = self.query.maps
-        for layer, found in self._sums.items():
-            steps = self._steps[layer]
-            entropy = None if found.entropy is None else found.entropy / steps
-            mean = AttentionMap(found.weights / steps, found.roles, entropy)
-            maps[layer] = joined(maps[layer], mean)
-        self._sums = {}
+        self._later.join(self.query.maps)
         return self._prefix.finish()
 
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
@@ -113,20 +105,9 @@ class PaliGemmaHooks:
         entropy = entropy_where(needed, weights)
         roles = torch.full(weights.shape[::2], int(Role.ACTION), device=weights.device)
         roles[:, : self._state] = int(Role.STATE)
-        found = AttentionMap(weights[..., visual], roles, entropy)
-        before = self._sums.get(number)
-        self._sums[number] = found if before is None else _added(before, found)
-        self._steps[number] = self._steps.get(number, 0) + 1
+        self._later.add(number, AttentionMap(weights[..., visual], roles, entropy))
 
 
 def _words(length: int) -> tuple[Role, ...]:
     """Return the roles of what follows the visual tokens: words, and padding, which is masked."""
     return (Role.INSTRUCTION,) * length
-
-
-def _added(first: AttentionMap, second: AttentionMap) -> AttentionMap:
-    def total(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-        return None if a is None or b is None else a + b
-
-    weights = first.weights + second.weights
-    return AttentionMap(weights, first.roles, total(first.entropy, second.entropy))

@@ -33,10 +33,9 @@ REFUSED: dict[str, tuple[str, dict[str, str]]] = {
     "an argument": ("pi0", {"pruner": "fastv", "kk": "1"}),
     "no pruner": ("pi0", {"k": "1"}),
     "a layer": ("pi0", {"pruner": "fastv", "layer": "2"}),
-    "later attention": ("smolvla", {"pruner": "vla_pruner"}),
     "the encoder": ("pi0", {"pruner": "lightvla_star"}),
     "the encoder's attention": ("pi0", {"pruner": "sp_vla"}),
-    "attention's output": ("smolvla", {"pruner": "flashvla"}),
+    "the encoder of smolvla": ("smolvla", {"pruner": "sp_vla"}),
 }
 
 
@@ -63,8 +62,6 @@ def main(folder: Path) -> None:
     for name in ("pi0", "pi05", "smolvla"):
         _, plain = ask(folder, name, [0, 1])
         for pruner, arguments in ARGUMENTS.items():
-            if name == "smolvla" and (pruner.startswith("vla_") or pruner == "flashvla"):
-                continue  # refused, below
             loaded, chunk = ask(folder, name, [0, 1], pruner=pruner, **arguments)
             _, alone = ask(folder, name, [1], pruner=pruner, **arguments)
             _, batch = ask(folder, name, [0, 1], pruner=pruner, batch="2", **arguments)

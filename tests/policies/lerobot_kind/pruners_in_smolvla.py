@@ -27,6 +27,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "dense": {},
     "efficientvla": {"k": 5, "layer": 2},
     "fastv": {"k": 4, "layer": 2},
+    "flashvla": {"k": 5, "layer": 2},
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 9},
@@ -34,6 +35,8 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "sparsevlm": {"layers": "2,3,5", "k": 3},
     "topk": {"k": 5},
     "uniform": {"k": 4},
+    "vla_cache": {"layers": 6, "locations": "1,3", "relevance_layer": 4},
+    "vla_pruner": {"layer": 2, "action_layer": 4, "k": 4, "window": 1},
 }
 
 
@@ -119,13 +122,51 @@ def masked(parts: Any, ask: Any, pruned: dict[int, Any], visual: int) -> Any:
     return answer
 
 
+def cameras_of(parts: Any) -> tuple[CameraGrid, ...]:
+    with torch.no_grad():
+        count = parts.embed_image(torch.zeros(1, 3, 128, 128)).shape[1]
+    side = round(count**0.5)
+    return tuple(CameraGrid(name, side, side) for name in ("agentview", "wrist"))
+
+
+def expert_attention(parts: Any, ask: Any, layer: int, visual: int) -> Any:
+    """Return what the expert's queries look at in a layer of the dense model, mean over steps."""
+    found: list[Any] = []
+
+    def attended(mask: Any, rows: int, width: int, queries: Any, keys: Any, values: Any) -> Any:
+        if queries.shape[1] == whole_chunk:
+            groups = queries.shape[2] // keys.shape[2]
+            each = keys.repeat_interleave(groups, dim=2).transpose(1, 2)
+            logits = queries.transpose(1, 2) @ each.mT / width**0.5
+            found.append(logits.masked_fill(~mask[:, None], -torch.inf).softmax(-1)[..., :visual])
+        return type(parts).eager_attention_forward(parts, mask, rows, width, queries, keys, values)
+
+    parts.eager_attention_forward = attended
+    ask()
+    del parts.eager_attention_forward
+    return torch.stack(found[layer::LAYERS]).mean(0)
+
+
+def looked_at(query: Any, expected: Any) -> dict[str, Any]:
+    """Return what of later attention a pruner was given, and how far that is from a reference."""
+    told: dict[str, Any] = {"action_rows": [], "finite": True}
+    for number in query.pruner.needs.observed:
+        made = query.maps[number]
+        actions = (made.roles & 8 > 0)[0]
+        told["action_rows"].append(int(actions.sum()))
+        told["finite"] &= bool(made.weights.isfinite().all())
+        if actions.any() and expected is not None:
+            apart = made.weights[:, :, actions] - expected
+            told["attention_apart"] = float(apart.abs().max() / expected.max())
+    return told
+
+
 def main(folder: Path) -> None:
     whole, given = model(folder), inputs()
     parts = whole.vlm_with_expert
     with torch.no_grad():
-        count = parts.embed_image(given["images"][0]).shape[1]
-        side = round(count**0.5)
-        cameras = tuple(CameraGrid(name, side, side) for name in ("agentview", "wrist"))
+        cameras = cameras_of(parts)
+        count, side = cameras[0].count, cameras[0].rows
         text = parts.get_vlm_model().text_model
 
         def ask() -> Any:
@@ -139,11 +180,23 @@ def main(folder: Path) -> None:
             forward = pruner.forward
             pruner.forward = lambda asked, f=forward, n=noted: n.append(f(asked)) or n[-1]
             hooks = SmolVlaHooks(parts, pruner, cameras)
-            drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
-            hooks.begin(QueryContext(range(ROWS), drawn))
-            answer = ask()
-            traces = hooks.finish()
+            generator = torch.Generator().manual_seed(0)
+            pixels = torch.rand(ROWS, 2, 2 * side, 2 * side, 3, generator=generator)
+            looks = []
+            for _ in range(2):  # some methods need a history
+                noted.clear()
+                drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
+                hooks.begin(QueryContext(range(ROWS), drawn, pixels + 0))
+                pixels = 1 - pixels  # nothing is as it was, so that VLA-Cache reuses nothing
+                answer = ask()
+                traces = hooks.finish()
+                looks.append(looked_at(hooks.query, None))
+                if name == "vla_pruner" and len(looks) == 1:
+                    unpruned = hooks.query
             hooks.remove()
+            if name == "vla_pruner":
+                expected = expert_attention(parts, ask, arguments["action_layer"], 2 * count)
+                looks.append(looked_at(unpruned, expected))
             layers = [place.layer for place in pruner.places]
             expected = masked(parts, ask, dict(zip(layers, noted, strict=True)), 2 * count)
             row = {
@@ -154,14 +207,13 @@ def main(folder: Path) -> None:
                 "from_dense": float((answer - dense).abs().max()),
                 "range": float(dense.max() - dense.min()),
                 "restored": bool(torch.equal(ask(), dense)),
+                **looks[-1],
             }
             sys.stdout.write(json.dumps(row) + "\n")
-        for name in ("flashvla", "sp_vla", "vla_cache", "vla_pruner"):
-            try:
-                pruner = build_pruner(name, host_of(text, cameras))
-                SmolVlaHooks(parts, pruner, cameras)
-            except PolicyError as error:  # noqa: PERF203 - four of them
-                sys.stdout.write(json.dumps({"refused": name, "said": str(error)}) + "\n")
+        try:
+            build_pruner("sp_vla", host_of(text, cameras))
+        except PolicyError as error:
+            sys.stdout.write(json.dumps({"refused": "sp_vla", "said": str(error)}) + "\n")
 
 
 if __name__ == "__main__":

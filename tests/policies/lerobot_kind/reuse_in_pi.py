@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,15 @@ def films(kind: str) -> list[tuple[dict[str, Any], Any]]:
     return made
 
 
-def overwritten(whole: Any, given: dict[str, Any], reuse: Any, before: dict[Any, Any]) -> Any:
+def overwritten(layers: Any, ask: Any, reuse: Any, before: dict[Any, Any]) -> Any:
     """Return the answer of a model whose projections of reused tokens are those of ``before``."""
-    layers = whole.paligemma_with_expert.paligemma.model.language_model.layers
-    handles = []
+    handles, visual_tokens = [], reuse.order.shape[1]
     for number, layer in enumerate(layers):
         for name in ("k_proj", "v_proj"):
 
             def put(_: Any, __: Any, made: Any, number: int = number, name: str = name) -> Any:
                 made = made.clone()
-                visual = made[:, :VISUAL]
+                visual = made[:, :visual_tokens]
                 if (number, name) in before:
                     old = before[number, name]
                     visual[:] = torch.where(reuse.entries(number)[..., None], old, visual)
@@ -54,7 +54,7 @@ def overwritten(whole: Any, given: dict[str, Any], reuse: Any, before: dict[Any,
                 return made
 
             handles.append(getattr(layer.self_attn, name).register_forward_hook(put))
-    answer = whole.sample_actions(**given)
+    answer = ask()
     for handle in handles:
         handle.remove()
     return answer
@@ -79,9 +79,12 @@ def main(kind: str) -> None:
             assert hooks.query.pruned is not None
             reuse = hooks.query.pruned.reuse
             assert reuse is not None
-            expected = overwritten(whole, given, reuse, before)
+            expected = overwritten(
+                language.layers, partial(whole.sample_actions, **given), reuse, before
+            )
             told = {
                 "reused": reuse.counts[:, -1].tolist(),
+                "dense": VISUAL,
                 "kept": [trace.kept_count for trace in traces],
                 "ran": [count.tolist() for _, count in hooks.query.counts],
                 "apart": float((answer - expected).abs().max()),

@@ -40,14 +40,19 @@ def test_reuse_is_overwriting_keys_and_values(
     kind: str, lerobot_environment: dict[str, str]
 ) -> None:
     said = run([str(HERE / "reuse_in_pi.py"), kind], lerobot_environment)
-    first, *rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    check_reuse([json.loads(line) for line in said.splitlines() if line.startswith("{")])
+
+
+def check_reuse(told: list[dict[str, Any]]) -> None:
+    first, *rows = told
     assert first["reused"] == [0, 0] and first["from_dense"] == 0
     assert len(rows) == 2
+    dense = first["dense"]
     for row in (first, *rows):
         assert row["apart"] < 1e-4 * row["range"]
         assert row["restored"]
-        assert row["kept"] == [32, 32]
-        assert row["ran"][-1] == [32 - count for count in row["reused"]]
+        assert row["kept"] == [dense, dense]
+        assert row["ran"][-1] == [dense - count for count in row["reused"]]
     for row in rows:
         assert row["reused"][0] != row["reused"][1] and min(row["reused"]) > 0
         assert row["from_dense"] > 1e-3 * row["range"]
@@ -63,8 +68,19 @@ def test_each_equals_masking_in_smolvla(
     for name, row in rows.items():
         assert row["apart"] < 1e-4 * row["range"], name
         assert row["restored"], name
-        assert (row["from_dense"] == 0) == (name == "dense"), name
-        assert (min(row["kept"]) == row["dense"]) == (name == "dense"), name
+        assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
+        assert (min(row["kept"]) == row["dense"]) == (name in KEEPS_ALL), name
+        assert row["finite"]
+        looks = {"vla_cache": [0] * 6, "vla_pruner": [8]}.get(name, [])
+        assert row["action_rows"] == looks, name
+    assert rows["vla_pruner"]["attention_apart"] < 1e-5
+
+
+def test_reuse_is_overwriting_keys_and_values_in_smolvla(
+    lerobot_environment: dict[str, str], tmp_path: Path
+) -> None:
+    said = run([str(HERE / "reuse_in_smolvla.py"), str(tmp_path)], lerobot_environment)
+    check_reuse([json.loads(line) for line in said.splitlines() if line.startswith("{")])
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +107,9 @@ def test_what_does_not_fit_is_refused(pruned: Any) -> None:
     refused = pruned["refused"]
     assert "pruner 'fastv' cannot be put into LeRobot's 'act'" in refused["another type"]
     assert "pruners go into pi0, pi05, smolvla" in refused["another type"]
-    assert "needs attention after the query" in refused["later attention"]
     assert "pruner 'fastv' has no argument 'kk'" in refused["an argument"]
     assert "policy 'lerobot' has no argument 'k'" in refused["no pruner"]
     assert "needs decoder layer 2, the model has 2" in refused["a layer"]
     assert "works on the vision encoder's features" in refused["the encoder"]
     assert "works on the vision encoder's features" in refused["the encoder's attention"]
-    assert "needs the output of a layer's attention" in refused["attention's output"]
+    assert "works on the vision encoder's features" in refused["the encoder of smolvla"]
