@@ -70,9 +70,10 @@ _MAX_WORKERS = 1024
 )
 @click.option(
     "--host",
-    type=click.Choice(["nano", "llama"]),
-    help="With --pruners: the model around them. nano (default), or a small transformers Llama, "
-    "dense and pruned in turns (a minute).",
+    type=click.Choice(["nano", "llama", "full"]),
+    help="With --pruners: the model around them. nano (default); a small transformers Llama, "
+    "dense and pruned in turns (a minute); or OpenVLA, OpenVLA-OFT and π0 at full size, which "
+    "need a GPU of 24 GB (minutes).",
 )
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")
@@ -113,12 +114,14 @@ def command(
         raise UsageError("--pruner says what --pruners times", "give --pruners, too")
     if host is not None and not pruners:
         raise UsageError("--host says where --pruners times them", "give --pruners, too")
-    if host == "llama" and pruner:
-        raise UsageError("--host llama times given rows", "leave --pruner out")
+    if host in ("llama", "full") and pruner:
+        raise UsageError(f"--host {host} times given rows", "leave --pruner out")
     if json_path is not None:
         _check_writable(json_path)
     if host == "llama":
         _time_llama(json_path)
+    elif host == "full":
+        _time_full(json_path)
     elif pruners:
         _time_pruners(json_path, pruner)
     elif noise:
@@ -191,6 +194,18 @@ def _time_llama(json_path: Path | None) -> None:
     click.echo(llama_text(times))
     if json_path is not None:
         _write(json_path, {"llama": llama_json(times)})
+
+
+def _time_full(json_path: Path | None) -> None:
+    from tqdm import tqdm
+
+    from gridseval.bench.full import ROWS, full_json, full_text, measure_full
+
+    with tqdm(total=sum(map(len, ROWS.values())), desc="full", unit="row") as bar:
+        times = measure_full(on_progress=lambda _: _advance(bar))
+    click.echo(full_text(times))
+    if json_path is not None:
+        _write(json_path, {"full": full_json(times)})
 
 
 def _time_noises(json_path: Path | None) -> None:

@@ -97,7 +97,10 @@ class PrunedPolicy:
         """Return the model's input images, float (B, cameras, height, width, 3)."""
         import torch
 
-        images, _ = self._checkpoint.policy._preprocess_images(batch)
+        policy = self._checkpoint.policy
+        # SmolVLA's has another name than π0's.
+        prepare = getattr(policy, "prepare_images", None) or policy._preprocess_images
+        images, _ = prepare(batch)
         shown = images[: len(self._checkpoint.cameras)]
         return torch.stack(shown, dim=1).movedim(2, -1).float()
 
