@@ -61,7 +61,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
             Row("sparsevlm", {"keep": 0.25}),
             Row("vla_cache"),
             Row("flashvla", {"k": 160}),
-            Row("efficientvla", {"k": 56}),
+            Row("efficientvla", {"k": 56, "drop_layers": 10}),
         ),
         "openvla-oft": (
             Row("fastv", {"keep": 1.0}),
@@ -82,6 +82,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = MappingProxyType(
             Row("sparsevlm", {"k": 100}, f"1.09 {_TASKS}"),
             Row("vla_cache", {}, f"1.09 {_TASKS}"),
             Row("vla_pruner", {"keep": 0.25}),
+            Row("efficientvla", {"k": 56, "head_interval": 5}),
             Row("grids", {"k": 16}, f"1.35 {_TASKS}"),
             Row("grids", {"k": 4}, f"1.39 {_TASKS}"),
         ),
@@ -169,11 +170,11 @@ def full_text(times: Sequence[FullTime], device: str = "cuda") -> str:
     card = torch.cuda.get_device_name(0) if cuda else "CPU"
     lines = [
         f"{card}, torch {torch.__version__}: a query's decoder, random weights, batch 1",
-        f"{'model':<13}{'pruner':<28}{'kept':>9}{'dense ms':>10}{'ms':>8}{'speed-up':>10}"
+        f"{'model':<13}{'pruner':<36}{'kept':>9}{'dense ms':>10}{'ms':>8}{'speed-up':>10}"
         f"{'dense MB':>10}{'MB':>8}  published",
     ]
     lines += [
-        f"{each.model:<13}{each.pruner:<28}{f'{each.kept}/{each.visual}':>9}"
+        f"{each.model:<13}{each.pruner:<36}{f'{each.kept}/{each.visual}':>9}"
         f"{each.dense_ms:>10.1f}{each.pruned_ms:>8.1f}{each.speedup:>9.2f}x"
         f"{_number(each.dense_mb):>10}{_number(each.pruned_mb):>8}  {each.published or '–'}"
         for each in times
@@ -223,9 +224,19 @@ def _time(title: str, model: Model, row: Row, repeats: int) -> FullTime:
     for _ in range(_HISTORY if pruner.needs.slots else 0):
         pruned()
     whole, shorter = time_in_turns([dense, pruned], repeats)
-    peaks = [_peak(call) for call in (dense, pruned)]
+    dense_mb, pruned_mb = _peak(dense), _peak(pruned)
     model.tokens.copy_(before)
-    return FullTime(title, row.name, visual, kept, min(whole), min(shorter), *peaks, row.published)
+    return FullTime(
+        title,
+        row.name,
+        visual,
+        kept,
+        min(whole),
+        min(shorter),
+        dense_mb,
+        pruned_mb,
+        row.published,
+    )
 
 
 def _peak(call: Callable[[], None]) -> float | None:

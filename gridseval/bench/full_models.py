@@ -129,7 +129,7 @@ class GemmaWithExpert:
         self._expert = _decoder("Gemma", expert.transformer)
         self._steps = expert.steps
         self.cameras = _cameras(description, min(len(_CAMERAS), description.images))
-        self.host = host_of(self._decoder, self.cameras)
+        self.host = host_of(self._decoder, self.cameras, parts=("head",))
         length = description.visual_tokens + language.tokens
         self.tokens = torch.randn(1, length, self.host.dim)
         self._noisy = torch.randn(1, expert.tokens, expert.transformer.width)

@@ -17,14 +17,14 @@ from gridseval.tokens.accounting import load_model
 from gridseval.tokens.accounting.model import ModelDescription
 from gridseval.tokens.pruners import list_pruners
 
-LAYERS = 6
+LAYERS = {"openvla-7b": 12, "openvla-oft": 6, "pi0": 6}
 
 
 def small(model: ModelDescription) -> ModelDescription:
     """Return a model of few and narrow layers, with the sequence of the full one."""
 
     def shape(transformer: Any) -> Any:
-        few = {"layers": LAYERS, "width": 32, "mlp": 48, "heads": 2, "head_dim": 16}
+        few = {"layers": LAYERS[model.name], "width": 32, "mlp": 48, "heads": 2, "head_dim": 16}
         return replace(transformer, **few, kv_heads=min(2, transformer.kv_heads))
 
     language = replace(model.language, transformer=shape(model.language.transformer))
@@ -51,6 +51,7 @@ def test_every_row_runs_in_the_type_of_full_size() -> None:
     for model, visual in (("OpenVLA", 256), ("OpenVLA-OFT", 512), ("π0", 512)):
         assert kept[model, "fastv keep=1.0"] == visual
     assert kept["OpenVLA", "vla_pruner keep=0.125"] == 32
+    assert kept["OpenVLA", "efficientvla k=56 drop_layers=10"] == 56
     assert kept["OpenVLA", "flashvla k=160"] == 160
     assert 70 <= kept["OpenVLA-OFT", "lightvla"] <= 90
     assert kept["OpenVLA-OFT", "random k=39"] == 78

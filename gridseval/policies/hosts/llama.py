@@ -7,7 +7,7 @@ after it, as OpenVLA's, whose layers then have key-value caches of different len
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -20,12 +20,9 @@ from gridseval.policies.hosts.attention import (
     entropy_where,
     joined,
 )
-from gridseval.policies.hosts.encoder import (
-    EncoderAttention,
-    EncoderPlace,
-    attention_layers,
-    check_at_encoder,
-)
+from gridseval.policies.hosts.depth import LayerDrop
+from gridseval.policies.hosts.encoder import EncoderAttention, EncoderPlace, check_at_encoder
+from gridseval.policies.hosts.host import host_of as host_of
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
@@ -33,7 +30,7 @@ from gridseval.policies.hosts.segment import Layout, Segment, Segments, segment_
 from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
-from gridseval.tokens.pruners.layout import CameraGrid, Host, Role, count_dense
+from gridseval.tokens.pruners.layout import CameraGrid, Role, count_dense
 
 
 class LlamaHooks:
@@ -51,6 +48,7 @@ class LlamaHooks:
         before: Tokens before the visual ones, which are never pruned.
         projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
         vision: The vision encoder, for those that need its attention.
+        parts: What can be left out besides tokens.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -67,12 +65,13 @@ class LlamaHooks:
         before: int = 1,
         projector: Any = None,
         vision: Any = None,
+        parts: tuple[Literal["layers", "head"], ...] = ("layers",),
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles
         self._bidirectional, self._start = bidirectional, before
         self._end = before + count_dense(cameras)
-        pruner.check_host(host_of(language_model, cameras, projector, vision=vision))
+        pruner.check_host(host_of(language_model, cameras, projector, vision=vision, parts=parts))
         needs = pruner.needs
         self._at_encoder = pruner.place.where == "encoder"
         check_at_encoder(pruner)
@@ -92,6 +91,8 @@ class LlamaHooks:
             for number, layer in enumerate(decoder.layers)
         ]
         self._handles.append(decoder.norm.register_forward_pre_hook(self._leave))
+        depth = pruner.layer_drop
+        self._drop = None if depth is None else LayerDrop(decoder.layers, depth, self.segment)
         self._reuse = None if pruner.entries is None else EntryReuse(decoder, pruner.entries)
         if self._reuse is not None:
             self._handles += [
@@ -102,6 +103,8 @@ class LlamaHooks:
 
     def remove(self) -> None:
         """Take the hooks out; the model is as it was."""
+        if self._drop is not None:
+            self._drop.remove()
         for handle in self._handles:
             handle.remove()
 
@@ -116,6 +119,8 @@ class LlamaHooks:
         self._text_roles: Tensor | None = None
         if self._reuse is not None:
             self._reuse.begin()
+        if self._drop is not None:
+            self._drop.begin()
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """End a query: hand later attention to the pruner, and return what each row kept.
@@ -123,6 +128,8 @@ class LlamaHooks:
         Raises:
             PolicyError: There was none, or the pruner misses something.
         """
+        if self._drop is not None:
+            self._drop.finish()
         return self.query.finish()
 
     def _open(self, _: Any, __: Any, named: dict[str, Any]) -> None:
@@ -142,6 +149,8 @@ class LlamaHooks:
             )
         if states.shape[1] <= self._end and number == 0:
             self._decoded += states.shape[1]
+            if self._drop is not None:
+                self._drop.decode()
         decoding = self._decoded > 0
         if not decoding and (number in self._places or (number == 0 and self._at_encoder)):
             states = self._prune(number, states)
@@ -191,6 +200,10 @@ class LlamaHooks:
         if self._layout.there is not None:
             roles = roles.masked_fill(~self._layout.there[:, self._end :], int(Role.PADDING))
         self._text_roles = roles
+        if self._drop is not None:
+            slots = self.query.context.slots
+            self._drop.enter(range(rows) if slots is None else slots)
+            self.query.dropped = self._drop.dropped
         self.query.embedded = (states[:, self._start : self._end], states[:, self._end :])
 
     def segment(self, number: int) -> Segment | None:
@@ -265,36 +278,3 @@ class LlamaHooks:
         if last is None or self._decoded:
             return given
         return (last.spread(given[0]), *given[1:])
-
-
-def host_of(
-    language_model: Any,
-    cameras: tuple[CameraGrid, ...],
-    projector: Any = None,
-    kind: str = "",
-    vision: Any = None,
-) -> Host:
-    """Return what pruners need to know of a transformers Llama.
-
-    Args:
-        language_model: With decoder layers, itself or in ``model``.
-        cameras: Grids of the visual tokens.
-        projector: From features to tokens; its first linear layer tells the features' width.
-        kind: The kind of policy.
-        vision: The vision encoder.
-    """
-    decoder = getattr(language_model, "model", language_model)
-    widths = (
-        module.in_features
-        for module in ([] if projector is None else projector.modules())
-        if isinstance(module, torch.nn.Linear)
-    )
-    return Host(
-        decoder.config.hidden_size,
-        len(decoder.layers),
-        cameras,
-        next(widths, 0),
-        kind,
-        decoder.layers[0].self_attn.head_dim,
-        vision is not None and any(attention_layers(vision)),
-    )

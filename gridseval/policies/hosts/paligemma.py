@@ -18,6 +18,7 @@ from gridseval.policies.hosts.attention import (
     attention_rows,
     entropy_where,
 )
+from gridseval.policies.hosts.depth import HeadCache
 from gridseval.policies.hosts.later import StepMeans
 from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import Query, QueryContext
@@ -54,13 +55,21 @@ class PaliGemmaHooks:
         state_tokens: int,
     ) -> None:
         self._prefix = LlamaHooks(
-            language_model, pruner, cameras, _words, bidirectional=False, before=0
+            language_model,
+            pruner,
+            cameras,
+            _words,
+            bidirectional=False,
+            before=0,
+            parts=("head",),  # each layer of the expert looks at the keys of one of these
         )
         self._expert, self._pruner, self._state = expert, pruner, state_tokens
         self._handles = [
             layer.register_forward_pre_hook(partial(self._enter, number), with_kwargs=True)
             for number, layer in enumerate(expert.layers)
         ]
+        saved = pruner.head_interval
+        self._head = HeadCache(expert.layers, saved) if saved > 1 else None
         self.begin()
 
     @property
@@ -73,11 +82,15 @@ class PaliGemmaHooks:
         self._prefix.remove()
         for handle in self._handles:
             handle.remove()
+        if self._head is not None:
+            self._head.remove()
 
     def begin(self, context: QueryContext | None = None) -> None:
         """Begin a query: everything until :meth:`finish`, all denoising steps."""
         self._prefix.begin(context)
         self._later = StepMeans()
+        if self._head is not None:
+            self._head.begin()
 
     def finish(self) -> tuple[TokenTrace, ...]:
         """End a query: hand later attention to the pruner, and return what each row kept.
@@ -90,6 +103,8 @@ class PaliGemmaHooks:
 
     def _enter(self, number: int, layer: Any, given: Any, named: dict[str, Any]) -> Any:
         states = given[0] if given else named["hidden_states"]
+        if number == 0 and self._head is not None:
+            self._head.step()
         segment = self._prefix.segment(number)
         if segment is not None:
             named = segment.seen_by_others(named, states, self._expert.rotary_emb)

@@ -14,6 +14,7 @@ from gridseval.policies.hosts.stages import Stages
 from gridseval.policies.identity import source_sha256
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.accounting import ModelDescription, stage_flops
+from gridseval.tokens.accounting.model import saving_steps
 from gridseval.tokens.pruners import build_pruner
 from gridseval.tokens.pruners.interface import Pruner
 from gridseval.tokens.pruners.layout import Host
@@ -76,7 +77,8 @@ class PolicyPruner:
             torch.manual_seed(seed)
             pruner = build_pruner(name, host, **arguments)
         self._pruner = pruner.to(device, dtype).eval()
-        self._arguments, self._host, self._model = dict(arguments), host, model
+        self._arguments, self._host = dict(arguments), host
+        self._model = None if model is None else saving_steps(model, pruner.head_interval)
         self._hooks = hook(self._pruner)
         self._draws = EpisodeDraws(seed, device)
         self._device = device
@@ -132,7 +134,7 @@ class PolicyPruner:
         """
         traces = self._hooks.finish()
         self._draws.advance(self._slots)
-        return self._stages.note(traces, self._hooks.query.counts)
+        return self._stages.note(traces, self._hooks.query.counts, self._hooks.query.dropped)
 
     def _count(self, trace: TokenTrace) -> float:
         """Return the operations of a query, by the convention ``full``."""
@@ -148,6 +150,7 @@ class PolicyPruner:
             self._arguments,
             at_encoder=self._pruner.place.where == "encoder",
             reuses=self._pruner.entries is not None,
+            dropped=self._stages.dropped(trace),
         )
 
 

@@ -44,6 +44,7 @@ class Query:
         maps: Attention of layers that the pruner looks at, by layer.
         outputs: What attention adds to the visual tokens, by layer, float (B, P, D).
         encoder_attention: float (B, P), of the vision encoder.
+        dropped: Decoder layers that each row leaves out; empty where none does.
     """
 
     pruner: Pruner
@@ -56,6 +57,7 @@ class Query:
     maps: dict[int, AttentionMap] = field(default_factory=dict)
     outputs: dict[int, Tensor] = field(default_factory=dict)
     encoder_attention: Tensor | None = None
+    dropped: Sequence[frozenset[int]] = ()
 
     def prune(
         self, tokens: Tensor, text: Tensor | None, roles: Tensor | None, layer: int = 0

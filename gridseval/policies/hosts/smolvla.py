@@ -48,7 +48,7 @@ class SmolVlaHooks:
         self._parts, self._pruner, self._cameras = parts, pruner, cameras
         self._text = parts.get_vlm_model().text_model
         self._end = count_dense(cameras)
-        pruner.check_host(host_of(self._text, cameras))
+        pruner.check_host(host_of(self._text, cameras, parts=()))
         self._places = {place.layer for place in pruner.places}
         self._mapped = {*pruner.needs.observed, *sum(pruner.needs.attention, ())}
         self._reuse = None if pruner.entries is None else EntryReuse(self._text, pruner.entries)

@@ -18,20 +18,30 @@ class Stages:
         self._known: WeakKeyDictionary[TokenTrace, tuple[tuple[int, int], ...]] = (
             WeakKeyDictionary()
         )
+        self._dropped: WeakKeyDictionary[TokenTrace, frozenset[int]] = WeakKeyDictionary()
 
     def note(
-        self, traces: Sequence[TokenTrace], counts: Sequence[tuple[int, Tensor]]
+        self,
+        traces: Sequence[TokenTrace],
+        counts: Sequence[tuple[int, Tensor]],
+        dropped: Sequence[frozenset[int]] = (),
     ) -> tuple[TokenTrace, ...]:
         """Note the stages of a batch; return its traces.
 
         Args:
             traces: One per row.
             counts: ``(layer, int64 (B,))``: visual tokens that go on from that layer.
+            dropped: Decoder layers that each row leaves out; empty where none does.
         """
         numbers = [(layer, left.tolist()) for layer, left in counts]
         for row, trace in enumerate(traces):
             self._known[trace] = tuple((layer, left[row]) for layer, left in numbers)
+        self._dropped.update(zip(traces, dropped, strict=False))
         return tuple(traces)
+
+    def dropped(self, trace: TokenTrace) -> frozenset[int]:
+        """Return the decoder layers that a query left out."""
+        return self._dropped.get(trace, frozenset())
 
     def of(self, trace: TokenTrace, pruner: Pruner) -> tuple[tuple[int, int], ...]:
         """Return ``(layer, tokens)``: visual tokens of a query from that layer on.

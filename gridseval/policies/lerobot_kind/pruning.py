@@ -141,7 +141,7 @@ def _put_in(
     return PolicyPruner(
         name,
         arguments,
-        host_of(decoder, cameras, kind="lerobot"),
+        host_of(decoder, cameras, kind="lerobot", parts=() if smol else ("head",)),
         hook,
         seed=seed,
         model=described_checkpoint(checkpoint),

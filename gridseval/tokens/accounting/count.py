@@ -20,6 +20,7 @@ class Schedule:
             ``tokens`` visual tokens are left. Layers before the first stage run on all.
         reuses: Whether the others can still be attended to, by key-value entries of an earlier
             query, or are gone.
+        dropped: Decoder layers that do not run.
 
     Raises:
         UsageError: Layers don't ascend, or a number is below 0.
@@ -27,6 +28,7 @@ class Schedule:
 
     stages: tuple[tuple[int, int], ...] = ()
     reuses: bool = False
+    dropped: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         layers = [layer for layer, _ in self.stages]
@@ -53,13 +55,17 @@ class Schedule:
         return tuple(counts)
 
     def layers(self, dense: int, layers: int) -> tuple[Visual, ...]:
-        """Return what each layer computes and sees.
+        """Return what each layer that runs computes and sees.
 
         Raises:
             UsageError: As :meth:`tokens`.
         """
         computed = self.tokens(dense, layers)
-        return tuple(Visual(left, dense if self.reuses else left) for left in computed)
+        return tuple(
+            Visual(left, dense if self.reuses else left)
+            for layer, left in enumerate(computed)
+            if layer not in self.dropped
+        )
 
 
 class Visual(NamedTuple):

@@ -5,7 +5,8 @@ They lie in ``policies/models/``. A description holds shapes only, and its sourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from gridseval.named_files import NamedFiles
 from gridseval.tokens.accounting.transformer import Convolution, Linear, Transformer
@@ -122,6 +123,21 @@ class ModelDescription:
     def visual_tokens(self) -> int:
         """Visual tokens of a query before pruning, all images."""
         return self.images * self.tokens_per_image
+
+
+def saving_steps(model: ModelDescription, interval: int) -> ModelDescription:
+    """Return a model whose expert's layers run in one of ``interval`` denoising steps only.
+
+    What else a step computes, its projections, is counted as before.
+    """
+    expert = model.expert
+    if expert is None or interval == 1:
+        return model
+    steps = math.ceil(expert.steps / interval)
+    every = tuple(
+        replace(each, times=round(each.times * expert.steps / steps)) for each in expert.linears
+    )
+    return replace(model, expert=replace(expert, steps=steps, linears=every))
 
 
 _MODELS = NamedFiles("model", ModelDescription, ("policies", "models"))

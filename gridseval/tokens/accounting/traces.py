@@ -47,6 +47,7 @@ def stage_flops(
     *,
     at_encoder: bool = False,
     reuses: bool = False,
+    dropped: frozenset[int] = frozenset(),
 ) -> float:
     """Return the floating-point operations of a query that is pruned at several places.
 
@@ -59,6 +60,7 @@ def stage_flops(
         at_encoder: Whether the first place is before the projector, which then runs on fewer
             tokens.
         reuses: Whether the other tokens can still be attended to, by entries that are reused.
+        dropped: Decoder layers that do not run.
 
     Raises:
         UsageError: The model has no such layer.
@@ -76,7 +78,7 @@ def stage_flops(
     )
     macs = macs_of(pruner) if isinstance(pruner, str) else pruner
     choosing = 0 if macs is None else macs(choice)
-    flops = CONVENTIONS["full"].operations(model, Schedule(scaled, reuses), choosing)
+    flops = CONVENTIONS["full"].operations(model, Schedule(scaled, reuses, dropped), choosing)
     if at_encoder:
         projecting = sum(linear.macs for linear in model.projector) * model.images
         flops -= round(FLOPS_PER_MAC * projecting * (1 - kept / model.visual_tokens))

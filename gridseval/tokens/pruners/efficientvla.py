@@ -1,10 +1,12 @@
-"""EfficientVLA's selection of visual tokens: a few key tokens, then relevant and diverse ones.
+"""EfficientVLA: a few key visual tokens, then relevant and diverse ones; fewer layers and steps.
 
-Source: EfficientVLA, arXiv 2506.10100, section on task-relevance and diversity-driven pruning. Its
-dropped layers and its cache in the diffusion head do not select tokens, so they are not here.
+Source: EfficientVLA, arXiv 2506.10100: the sections on layers of the language module, on
+task-relevance and diversity-driven pruning, and on the cache in the diffusion head.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch.nn import functional
 from gridseval.tokens.pruners import products
 from gridseval.tokens.pruners.budget import Budget
 from gridseval.tokens.pruners.checks import check_count, check_finite, check_number
+from gridseval.tokens.pruners.depth import DepthMemory
 from gridseval.tokens.pruners.early_layer import EarlyLayer
 from gridseval.tokens.pruners.interface import Pruned, PrunerInput
 from gridseval.tokens.pruners.layout import Role
@@ -35,6 +38,11 @@ class EfficientVla(EarlyLayer):
         keep: Share of the visual tokens to keep, in (0, 1], instead of ``k``.
         key: Number of key tokens, at least 1 (paper: 4 to 8).
         alpha: Share of the rest that goes by relevance, in [0, 1].
+        drop_layers: Decoder layers to leave out (paper: 10 of 32): those from ``layer`` on with the
+            least 1 − cos(in, out), a mean over the tokens of an episode's first query, which runs
+            through all of them. The paper measures on a data set, and does not say which.
+        head_interval: Denoising steps per one in which the action head computes, at least 1
+            (paper: 5).
 
     Raises:
         PolicyError: A number is out of range, or at the call the attention is missing.
@@ -51,10 +59,20 @@ class EfficientVla(EarlyLayer):
         keep: float | None = None,
         key: int = 4,
         alpha: float = 0.5,
+        drop_layers: int = 0,
+        head_interval: int = 1,
     ) -> None:
         super().__init__(layer, Budget(k, keep).or_else(Budget(k=56)))
+        if check_count("drop_layers", drop_layers, 0):
+            self.layer_drop = DepthMemory(drop_layers, layer)
+        self.head_interval = check_count("head_interval", head_interval)
         self.key = check_count("key", key)
         self.alpha = check_number("alpha", alpha, 0, 1)
+
+    def reset(self, slots: Sequence[int]) -> None:
+        """Forget which layers the slots' earlier episodes left out."""
+        if self.layer_drop is not None:
+            self.layer_drop.forget(slots)
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, M, D), tokens in their order."""

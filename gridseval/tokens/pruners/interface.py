@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gridseval.errors import PolicyError
 from gridseval.tokens.pruners.attention_map import AttentionMap as AttentionMap
 from gridseval.tokens.pruners.checks import check_inputs
+from gridseval.tokens.pruners.depth import DepthMemory
 from gridseval.tokens.pruners.entries import EntryMemory
 from gridseval.tokens.pruners.entries import Reuse as Reuse
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, count_dense
@@ -167,6 +168,9 @@ class Pruner(nn.Module, abc.ABC):
         entries: The key-value entries of earlier queries, of a method that reuses them: the model
             fills it in, and reads what :attr:`Pruned.reuse` names.
         skipping: What decides which queries need no model; ``None``: all need it.
+        layer_drop: Which decoder layers are left out, of a method that leaves out any.
+        head_interval: The denoising steps from one in which the action head computes its attention
+            and MLPs to the next; those between take what they made last. 1: all compute.
     """
 
     name: ClassVar[str]
@@ -174,6 +178,8 @@ class Pruner(nn.Module, abc.ABC):
     needs: Needs = Needs()
     entries: EntryMemory | None = None
     skipping: Skipping | None = None
+    layer_drop: DepthMemory | None = None
+    head_interval: int = 1
 
     def __init_subclass__(cls, **given: object) -> None:
         """Make ``macs`` abstract again where a class chooses in another way than its base."""
@@ -204,6 +210,7 @@ class Pruner(nn.Module, abc.ABC):
                 "gives none",
                 "let it work at a decoder layer, where it can: layer=1",
             )
+        self._check_parts(host)
         wanted = [place.layer for place in self.places if place.where == "layer"]
         wanted += [*self.needs.observed, *(at for layers in self.needs.attention for at in layers)]
         if wanted and max(wanted) >= host.layers:
@@ -211,6 +218,27 @@ class Pruner(nn.Module, abc.ABC):
                 f"pruner {self.name!r} needs decoder layer {max(wanted)}, the model has "
                 f"{host.layers} (0 to {host.layers - 1})",
                 "give it other layers",
+            )
+
+    def _check_parts(self, host: Host) -> None:
+        if self.layer_drop is not None and "layers" not in host.parts:
+            raise PolicyError(
+                f"pruner {self.name!r} leaves out decoder layers, and this model needs all of them",
+                "leave drop_layers out; it works in OpenVLA's family",
+            )
+        if self.head_interval > 1 and "head" not in host.parts:
+            raise PolicyError(
+                f"pruner {self.name!r} saves denoising steps, and this model has none that it can",
+                "leave head_interval out; it works in LeRobot's π0 and π0.5",
+            )
+        if (
+            self.layer_drop is not None
+            and self.layer_drop.first + self.layer_drop.count > host.layers
+        ):
+            raise PolicyError(
+                f"pruner {self.name!r} cannot leave out {self.layer_drop.count} of the "
+                f"{host.layers - self.layer_drop.first} layers from {self.layer_drop.first} on",
+                "give it fewer",
             )
 
     def forward(self, inputs: PrunerInput) -> Pruned:

@@ -116,6 +116,8 @@ class Host:
             model that their authors ported them to. Empty where it does not matter.
         head_dim: Width of a decoder head; 0 where it is not known.
         encoder_attends: Whether the attention within the vision encoder can be had.
+        parts: What can be left out besides tokens: ``"layers"`` of the decoder, or what its action
+            ``"head"`` computes in a denoising step.
     """
 
     dim: int
@@ -125,6 +127,7 @@ class Host:
     kind: str = ""
     head_dim: int = 0
     encoder_attends: bool = False
+    parts: tuple[Literal["layers", "head"], ...] = ()
 
     @property
     def is_oft(self) -> bool:

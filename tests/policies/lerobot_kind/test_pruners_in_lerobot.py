@@ -58,6 +58,15 @@ def check_reuse(told: list[dict[str, Any]]) -> None:
         assert row["from_dense"] > 1e-3 * row["range"]
 
 
+@pytest.mark.parametrize("kind", ["pi0", "pi05"])
+def test_denoising_steps_are_saved(kind: str, lerobot_environment: dict[str, str]) -> None:
+    said = run([str(HERE / "head_in_pi.py"), kind], lerobot_environment)
+    told = json.loads(said.splitlines()[-1])
+    assert told["apart"] < 1e-5 * told["range"] < told["from_dense"]
+    assert told["repeats"] and told["restored"]
+    assert (told["ran"], told["steps"]) == (2, 3)
+
+
 def test_each_equals_masking_in_smolvla(
     lerobot_environment: dict[str, str], tmp_path: Path
 ) -> None:
