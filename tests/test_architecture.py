@@ -152,6 +152,8 @@ def timed(path: Path) -> bool:
         "bench/pruners.py",
         "bench/nano.py",
         "bench/llama.py",
+        "bench/full.py",
+        "bench/full_models.py",
     )
 
 
