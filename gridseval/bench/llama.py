@@ -29,9 +29,6 @@ VISUAL, OTHERS = 512, 90
 MOST_OVERHEAD = 0.03
 """What hooks may add where every token is kept, as a share of the dense pass."""
 _WHOLE = "everything kept"
-_FOCUSED, _FOCUS = (1, 2), 10.0
-"""Layers whose queries are scaled, and by what, so that their attention is focused: with random
-weights it is even in all layers, and then VLA-Cache, which goes by its entropy, reuses nothing."""
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
         _WHOLE: ("fastv", {"layer": 2, "keep": 1.0}),
@@ -42,7 +39,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "sparsevlm 25 %": ("sparsevlm", {"layers": (2, 3, 5), "keep": 0.25}),
         "efficientvla 56": ("efficientvla", {"layer": 2, "k": 56}),
         "random 39": ("random", {"k": 39}),
-        "vla_cache at rest": ("vla_cache", {"locations": _FOCUSED}),
+        "vla_cache at rest": ("vla_cache", {"locations": (1, 2)}),
     }
 )
 """Rows of the table: a pruner and its arguments. 39 tokens per camera are LightVLA's 78;
@@ -144,10 +141,7 @@ def _llama() -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model: Any = LlamaForCausalLM(config)
-    with torch.no_grad():
-        for layer in _FOCUSED:
-            model.model.layers[layer].self_attn.q_proj.weight.mul_(_FOCUS)
-    return model.eval()
+        return model.eval()
 
 
 def _time(model: Any, name: str, repeats: int) -> LlamaTime:
