@@ -49,6 +49,7 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         "renderer": prepared.renderer,
         "versions": {"python": platform.python_version(), **_versions(prepared)},
         "workers": prepared.workers,
+        **({} if prepared.dispatcher is None else {"replicas": list(prepared.dispatcher.names)}),
         "timeout_s": config.timeout_s,
         "retry_errors": config.retry_errors,
         "machine": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
@@ -19,13 +20,15 @@ from gridseval.evaluation.conditions import (
 )
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.episode_choice import EpisodeChoice, with_listed_tasks
-from gridseval.evaluation.sharing import Sharing
+from gridseval.evaluation.replication import replicas_of, request_of, start
+from gridseval.evaluation.sharing import RunPolicy, Sharing
 from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.evaluation.timing import RunTiming, timing_of
-from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.policies import LoadedPolicy
 from gridseval.results.stats.sequential import SequentialRule
+from gridseval.rollout.dispatch import Replica, ReplicaDispatcher
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
 from gridseval.video import VideoChoice
 
@@ -51,6 +54,7 @@ class PreparedRun:
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
         warnings: What the user should know before it starts.
+        dispatcher: Asks the policy's replicas; ``None`` for a policy in this process.
     """
 
     config: RunConfig
@@ -69,6 +73,7 @@ class PreparedRun:
     rule: SequentialRule | None
     probe: Probe | None
     warnings: tuple[str, ...]
+    dispatcher: ReplicaDispatcher | None = None
 
     @property
     def suite(self) -> Suite:
@@ -161,10 +166,11 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
     workers, fewer = _checked_numbers(config)
+    replicas = replicas_of(config)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    loaded = _loaded(config, sharing or Sharing())
+    loaded, dispatcher = _policy(config, replicas, sharing or Sharing())
     starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
@@ -193,16 +199,19 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
         rule=rule,
         probe=probe,
         warnings=tuple(text for text in warnings if text),
+        dispatcher=dispatcher,
     )
 
 
-def _loaded(config: RunConfig, sharing: Sharing) -> LoadedPolicy:
-    arguments = config.policy_arguments
-    named = (config.policy, config.checkpoint)
-    rest = (policy_seed(config), config.trust_remote_code)
-    return sharing.policy(
-        (*named, *rest, *sorted(arguments.items())), lambda: load_policy(*named, arguments, *rest)
-    )
+def _policy(config: RunConfig, replicas: Sequence[Replica], sharing: Sharing) -> RunPolicy:
+    request = request_of(config)
+    named = (request.name, request.checkpoint, request.seed, request.trusted)
+    key = (*named, *sorted(request.arguments.items()), config.policies, config.timeout_s)
+
+    def load() -> RunPolicy:
+        return RunPolicy(*start(config, replicas)) if replicas else RunPolicy(request.load())
+
+    return sharing.policy(key, load)
 
 
 def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:

@@ -132,11 +132,12 @@ class ReplicaDispatcher(Dispatcher):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of replicas that were lost, one line each."""
-        return tuple(
-            f"{place.name} was lost {place.times_lost} times, the last time since {place.reason}"
-            for place in self._places
-            if place.times_lost
-        )
+        return tuple(filter(None, map(_told, self._places)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The replicas' names."""
+        return tuple(place.name for place in self._places)
 
     def ask(self, questions: Sequence[Question], alone: bool) -> None:
         """Hand questions to the replicas that have their episodes."""
@@ -283,3 +284,13 @@ class ReplicaDispatcher(Dispatcher):
             "finished episodes are kept; repair it: the same command resumes, and --retry-errors "
             "reruns the errors",
         )
+
+
+def _told(place: _Place) -> str | None:
+    """Return what the user should know of a replica."""
+    if place.times_lost:
+        times = "once" if place.times_lost == 1 else f"{place.times_lost} times"
+        return f"{place.name} was lost {times}; the last word on it: {one_line(place.reason)}"
+    if place.starts:
+        return f"{place.name} is left out, and tried again later: {one_line(place.reason)}"
+    return None

@@ -147,7 +147,7 @@ def test_a_replica_that_is_lost_costs_its_episodes_an_attempt_and_comes_back(
     other = Threaded("b", noting_policy(), pause_s=0.01)
     with opened(lossy, other) as dispatcher:
         found = list(run_episodes(chosen, fake_pool(slots=4), dispatcher, RolloutPlan()))
-        assert dispatcher.notes == ("a was lost 1 times, the last time since not yet",)
+        assert dispatcher.notes == ("a was lost once; the last word on it: not yet",)
     assert sorted(outcome.episode for outcome in found) == chosen
     assert {outcome.status for outcome in found} == {"success", "failure"}
     assert 1 <= sum(outcome.retries for outcome in found) <= 2  # of 4 slots it had two
@@ -204,6 +204,8 @@ def test_what_is_not_there_at_the_start_is_left_out(
     replicas = [Threaded(name, noting_policy(), says="one") for name in "ab"]
     replicas[lost].starts = ["no route"] * 10_000
     with opened(*replicas) as dispatcher:
+        (note,) = dispatcher.notes
+        assert note == f"{'ab'[lost]} is left out, and tried again later: no route"
         found = list(run_episodes(episodes(1, 4), fake_pool(), dispatcher, RolloutPlan()))
     assert {outcome.retries for outcome in found} == {0}
     assert replicas[lost].asked == []
