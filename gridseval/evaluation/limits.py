@@ -7,15 +7,7 @@ import contextlib
 from gridseval.errors import GridsevalError, OutputError, PolicyError
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.results import RunDirectory, write_tables
-from gridseval.rollout.answer_limit import GRACE_S, AnswerLimit
-
-ANSWER_TIMES = 5
-"""How many times a worker's time a policy has: a first answer may compile, and a batch be large."""
-
-
-def answer_seconds(timeout_s: float) -> float:
-    """Return how many seconds a policy has for an answer, by a worker's time limit."""
-    return ANSWER_TIMES * timeout_s
+from gridseval.rollout.answer_limit import GRACE_S, AnswerLimit, answer_seconds
 
 
 def answer_limit(prepared: PreparedRun, run: RunDirectory, progress: object) -> AnswerLimit | None:

@@ -9,11 +9,11 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.evaluation.conditions import at_least, policy_seed
 from gridseval.evaluation.config import RunConfig
-from gridseval.evaluation.limits import answer_seconds
 from gridseval.policies import LoadedPolicy
 from gridseval.policies.hub import hub_id
 from gridseval.policies.remote.line import SCHEMES
 from gridseval.results.run.manifest import manifest_differences
+from gridseval.rollout.answer_limit import answer_seconds
 from gridseval.rollout.dispatch import Replica, ReplicaDispatcher
 from gridseval.rollout.dispatch.process import ProcessReplica
 from gridseval.rollout.dispatch.request import DEVICE, PolicyRequest, devices_of
