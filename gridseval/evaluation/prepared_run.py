@@ -9,6 +9,7 @@ from gridseval.assets import Assets, find_assets
 from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.rendering.devices import drawing_devices
 from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
@@ -53,6 +54,7 @@ class PreparedRun:
         choice: Which episodes get a video.
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
+        egl_devices: EGL devices over which workers are spread; empty where one draws for all.
         warnings: What the user should know before it starts.
         dispatcher: Asks the policy's replicas; ``None`` for a policy in this process.
     """
@@ -74,6 +76,7 @@ class PreparedRun:
     probe: Probe | None
     warnings: tuple[str, ...]
     dispatcher: ReplicaDispatcher | None = None
+    egl_devices: tuple[int, ...] = ()
 
     @property
     def suite(self) -> Suite:
@@ -139,6 +142,7 @@ class PreparedRun:
             perturb=self.chosen.plan.texts,
             trust_remote_code=self.config.trust_remote_code,
             backend=None if self.probe is None else self.probe.backend,
+            egl_devices=self.egl_devices,
         )
 
 
@@ -200,6 +204,7 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
         probe=probe,
         warnings=tuple(text for text in warnings if text),
         dispatcher=dispatcher,
+        egl_devices=() if probe is None or workers < 2 else drawing_devices(probe),
     )
 
 

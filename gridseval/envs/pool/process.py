@@ -16,6 +16,7 @@ from gridseval.envs.pool.patience import Patience
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
 from gridseval.envs.python_process import BOUND, ending, last_words, module_command
+from gridseval.envs.rendering.devices import EGL_DEVICE, device_of
 from gridseval.errors import MachineError
 from gridseval.os_errors import os_errors
 
@@ -141,7 +142,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env={**os.environ, **_environment(self._settings)},
+                env={**os.environ, **_environment(self._settings, self.slot)},
             )
             unfinished.pop_all()
         theirs.close()
@@ -187,8 +188,8 @@ class WorkerProcess:
         self._stderr.close()
 
 
-def _environment(settings: EnvSettings) -> dict[str, str]:
-    """Return what is different in a worker's environment.
+def _environment(settings: EnvSettings, slot: int) -> dict[str, str]:
+    """Return what is different in the environment of a slot's worker.
 
     One process per core is the plan, so libraries must not start their own threads: small
     matrices in threads cost milliseconds where cores are busy.
@@ -196,4 +197,5 @@ def _environment(settings: EnvSettings) -> dict[str, str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     named = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
     backend = {} if settings.backend is None else dict.fromkeys(named, settings.backend)
-    return {**one, **backend}
+    device = device_of(slot, settings.egl_devices)
+    return {**one, **backend, **({} if device is None else {EGL_DEVICE: str(device)})}

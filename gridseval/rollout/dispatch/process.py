@@ -37,7 +37,7 @@ class ProcessReplica:
         self.name = name
         self._request, self._limit_s = request, min(limit_s, _LONGEST_S)
         self._proven = self._closed = False
-        self._lock = threading.Lock()
+        self._lock, self._thread = threading.Lock(), threading.current_thread()
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes]
         self._connection: Connection[Any, Any]
@@ -56,6 +56,7 @@ class ProcessReplica:
             ReplicaLostError: The process ended while it loaded, though an earlier one did not.
             PolicyError: It cannot be loaded, or the process ended the first time.
         """
+        self._thread = threading.current_thread()
         self._end()
         with os_errors(f"{self.name}: no process can be started", MachineError):
             self._launch()
@@ -82,12 +83,14 @@ class ProcessReplica:
         return answer
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; the thread that asks it closes what it has of it."""
         with self._lock:
             self._closed = True
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
+        if threading.current_thread() is self._thread:
+            self._end()
 
     def _exchange(self, message: Any, limit_s: float | None) -> Any:
         """Return the process's reply to a message."""

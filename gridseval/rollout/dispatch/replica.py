@@ -26,7 +26,8 @@ class ReplicaLostError(Exception):
 class Replica(Protocol):
     """A policy in another process or on another machine.
 
-    One thread calls :meth:`start` and :meth:`ask`; any other one may call :meth:`close` meanwhile.
+    One thread calls :meth:`start` and :meth:`ask`, and in the end :meth:`close`, which any other
+    one may call meanwhile.
 
     Attributes:
         name: For messages, such as ``"replica 1 (cuda:1)"`` or a server's address.
@@ -135,9 +136,11 @@ class Seat(threading.Thread):
 
     def run(self) -> None:
         """Start the replica, and ask it until it is closed."""
-        while self._begin():
-            if not self._serve():
-                return
+        try:
+            while self._begin() and self._serve():
+                pass
+        finally:
+            self.replica.close()
 
     def end(self) -> None:
         """Close the replica; the thread ends soon."""
