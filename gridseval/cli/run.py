@@ -93,7 +93,7 @@ _machine = section_option(MACHINE)
     "--policies",
     type=int,
     metavar="N",
-    help="Replicas of the policy, a process each; device=cuda: a GPU each",
+    help="Replicas of the policy in processes, on a GPU each",
 )
 @_policy(
     "--replan",

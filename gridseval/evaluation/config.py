@@ -30,8 +30,8 @@ class RunConfig:
             from the checkpoint.
         checkpoint: The checkpoint, or ``None``; addresses of several servers of one policy have
             commas between.
-        policies: How many replicas of the policy answer, each in a process of its own; ``None`` for
-            one policy in this process.
+        policies: How many replicas of the policy answer, each in another process; ``None`` for one
+            policy in this process.
         policy_arguments: The policy's constructor arguments, as text.
         replan: Policy steps between queries, or ``None`` for the policy's.
         delay: Policy steps until an answer is there: ``"N"``, ``"N:M"`` to draw it in every query,

@@ -9,7 +9,7 @@ from gridseval.assets import Assets, find_assets
 from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
-from gridseval.envs.rendering.devices import drawing_devices
+from gridseval.envs.rendering.devices import spread
 from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
@@ -54,7 +54,6 @@ class PreparedRun:
         choice: Which episodes get a video.
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
-        egl_devices: EGL devices over which workers are spread; empty where one draws for all.
         warnings: What the user should know before it starts.
         dispatcher: Asks the policy's replicas; ``None`` for a policy in this process.
     """
@@ -76,7 +75,11 @@ class PreparedRun:
     probe: Probe | None
     warnings: tuple[str, ...]
     dispatcher: ReplicaDispatcher | None = None
-    egl_devices: tuple[int, ...] = ()
+
+    @property
+    def egl_devices(self) -> tuple[int, ...]:
+        """EGL devices over which workers are spread; empty where one draws for all."""
+        return () if self.probe is None or self.workers < 2 else self.probe.spread
 
     @property
     def suite(self) -> Suite:
@@ -113,7 +116,8 @@ class PreparedRun:
             MachineError: It sees images, and no OpenGL back end works here.
         """
         sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
-        probe = choose_backend() if self.probe is None and sees_images else self.probe
+        draws = self.probe is None and sees_images
+        probe = spread(choose_backend()) if draws else self.probe
         return replace(self, loaded=loaded, probe=probe)
 
     @property
@@ -169,8 +173,7 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     episodes = selected.of(list_episodes(suite, tasks, selected.trials, asked or likely))
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
-    workers, fewer = _checked_numbers(config)
-    replicas = replicas_of(config)
+    workers, fewer, replicas = _checked_numbers(config)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
@@ -204,7 +207,6 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
         probe=probe,
         warnings=tuple(text for text in warnings if text),
         dispatcher=dispatcher,
-        egl_devices=() if probe is None or workers < 2 else drawing_devices(probe),
     )
 
 
@@ -228,8 +230,12 @@ def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
     return here.workers, () if here.reason is None else (few,)
 
 
-def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
-    """Check the numbers that were asked for; return how many workers to start, and a note on it."""
+def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...], Sequence[Replica]]:
+    """Check the numbers that were asked for.
+
+    Returns:
+        How many workers to start, a note on it, and the policy's replicas, not started.
+    """
     policy_seed(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
@@ -237,7 +243,7 @@ def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
         load_protocol(config.protocol)
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
-    return _workers(config.workers)
+    return *_workers(config.workers), replicas_of(config)
 
 
 def _drawn(
@@ -252,7 +258,7 @@ def _drawn(
     if not choice.recorded and not sees_images:
         return choice, None, ()
     try:
-        return choice, choose_backend(), ()
+        return choice, spread(choose_backend()), ()
     except MachineError as error:
         if sees_images or asked:
             raise

@@ -42,7 +42,7 @@ def request_of(config: RunConfig) -> PolicyRequest:
 
 
 def addresses_of(config: RunConfig) -> tuple[str, ...]:
-    """Return the addresses of a run's servers; empty where its checkpoint is no address.
+    """Return the addresses of a run's servers; empty where its checkpoint is something else.
 
     Raises:
         UsageError: One is given twice, or is not an address as the others are.
@@ -52,7 +52,9 @@ def addresses_of(config: RunConfig) -> tuple[str, ...]:
         return ()
     for part in parts:
         if not _is_address(part):
-            raise UsageError(f"--ckpt names servers, but {part!r} is no address ws://host:port")
+            raise UsageError(
+                f"--ckpt names servers, but {part!r} is not of the form ws://host:port"
+            )
         if parts.count(part) > 1:
             raise UsageError(f"--ckpt names the server {part} twice")
     return tuple(parts)

@@ -33,12 +33,14 @@ class Probe:
         renderer: OpenGL's name of the renderer, or ``None`` if the back end does not work.
         reason: Why not, or ``None``.
         devices: How many devices EGL lists, of which not all need to work.
+        spread: Those over which workers are spread; empty where one draws for all.
     """
 
     backend: str
     renderer: str | None
     reason: str | None
     devices: int = 1
+    spread: tuple[int, ...] = ()
 
 
 def backend_for(asked: str | None, draws: bool) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from gridseval.envs.rendering.backend import Probe, probe_backend
 
@@ -41,6 +42,11 @@ def drawing_devices(
     if len(working) < 2 or (_CUDA_DEVICES in variables and len(visible) != len(working)):
         return ()
     return tuple(working)
+
+
+def spread(found: Probe) -> Probe:
+    """Return the back end of a run, with the EGL devices of its workers."""
+    return replace(found, spread=drawing_devices(found))
 
 
 def device_of(slot: int, devices: Sequence[int]) -> int | None:

@@ -1,4 +1,4 @@
-"""A replica in a process of its own on this machine, as the thread that asks it sees it."""
+"""A replica in another process of this machine, as the thread that asks it sees it."""
 
 from __future__ import annotations
 

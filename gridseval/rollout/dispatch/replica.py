@@ -1,7 +1,7 @@
 """A policy that answers elsewhere, and the thread that talks to it.
 
-Everything a replica does may block: loading, asking, finding out that it is gone. So each has a
-thread of its own in this process, which only waits; the loop goes on meanwhile.
+Everything a replica does may block: loading, asking, finding out that it is gone. So one
+thread of this process waits for each; the loop goes on meanwhile.
 """
 
 from __future__ import annotations

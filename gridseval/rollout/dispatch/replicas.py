@@ -52,7 +52,7 @@ class _Place:
         slots: Whose episodes it has.
         waiting: Questions that wait for it.
         asked: The batch that it works on; ``None`` when it is free.
-        stale: Whether nobody wants the answer any more.
+        stale: Whether the run that asked is over.
         starts: Attempts in a row to bring it back.
         losses: How often it was lost since its last answer.
         reason: Why it was lost last.

@@ -51,7 +51,7 @@ def living(pid: int | None) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-@pytest.mark.parametrize("what", ["kill", "stop", "hang"])
+@pytest.mark.parametrize("what", ["kill", "stop"])
 def test_a_process_that_dies_or_hangs_costs_one_attempt_and_nothing_else(
     episodes: Make, fake_pool: Any, tmp_path: Path, what: str
 ) -> None:
