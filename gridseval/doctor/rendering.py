@@ -48,7 +48,7 @@ def is_software(renderer: str) -> bool:
 
 
 def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Report ``CUDA_VISIBLEEGL_DEVICES``, which does not choose what EGL draws on.
+    """Report ``CUDA_VISIBLE_DEVICES``, which does not choose what EGL draws on.
 
     See trap 7 of docs/explanation/protocol-and-traps.md.
 
@@ -56,14 +56,14 @@ def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator
         environment: Default: the process's.
     """
     variables = os.environ if environment is None else environment
-    visible = variables.get("CUDA_VISIBLEEGL_DEVICES")
+    visible = variables.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return
     if EGL_DEVICE in variables:
-        text = f"CUDA_VISIBLEEGL_DEVICES={visible}, images on EGL device {variables[EGL_DEVICE]}"
+        text = f"CUDA_VISIBLE_DEVICES={visible}, images on EGL device {variables[EGL_DEVICE]}"
         yield Finding("cuda", "ok", text)
         return
-    text = f"CUDA_VISIBLEEGL_DEVICES={visible} does not choose the device that draws images"
+    text = f"CUDA_VISIBLE_DEVICES={visible} does not choose the device that draws images"
     hint = f"set {EGL_DEVICE} for that; plain libero takes {visible!r} for EGL's own device number"
     yield Finding("cuda", "warning", text, hint)
 
