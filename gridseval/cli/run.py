@@ -90,6 +90,12 @@ _machine = section_option(MACHINE)
 )
 @policy_options()
 @_policy(
+    "--policies",
+    type=int,
+    metavar="N",
+    help="Replicas of the policy in processes, on a GPU each",
+)
+@_policy(
     "--replan",
     type=int,
     metavar="N",

@@ -11,11 +11,11 @@ from typing import Any
 from gridseval.doctor.finding import Finding
 from gridseval.envs.python_process import module_command
 from gridseval.envs.rendering import backend as backends
+from gridseval.envs.rendering.devices import EGL_DEVICE
 from gridseval.errors import MachineError
 
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software rasterizer")
 _TIMEOUT_S = 180
-_DEVICE = "MUJOCO_EGL_DEVICE_ID"
 _MAX_QUOTE = 300
 
 
@@ -59,12 +59,12 @@ def check_cuda_devices(environment: Mapping[str, str] | None = None) -> Iterator
     visible = variables.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return
-    if _DEVICE in variables:
-        text = f"CUDA_VISIBLE_DEVICES={visible}, images on EGL device {variables[_DEVICE]}"
+    if EGL_DEVICE in variables:
+        text = f"CUDA_VISIBLE_DEVICES={visible}, images on EGL device {variables[EGL_DEVICE]}"
         yield Finding("cuda", "ok", text)
         return
     text = f"CUDA_VISIBLE_DEVICES={visible} does not choose the device that draws images"
-    hint = f"set {_DEVICE} for that; plain libero takes {visible!r} for EGL's own device number"
+    hint = f"set {EGL_DEVICE} for that; plain libero takes {visible!r} for EGL's own device number"
     yield Finding("cuda", "warning", text, hint)
 
 

@@ -28,7 +28,10 @@ class RunConfig:
             for the policy's or stored ones.
         policy: Registered name, ``module:Class``, ``file.py:Class``, or ``None`` to tell the kind
             from the checkpoint.
-        checkpoint: The checkpoint, or ``None``.
+        checkpoint: The checkpoint, or ``None``; addresses of several servers of one policy have
+            commas between.
+        policies: How many replicas of the policy answer, each in another process; ``None`` for one
+            policy in this process.
         policy_arguments: The policy's constructor arguments, as text.
         replan: Policy steps between queries, or ``None`` for the policy's.
         delay: Policy steps until an answer is there: ``"N"``, ``"N:M"`` to draw it in every query,
@@ -74,6 +77,7 @@ class RunConfig:
     starts: str | None = None
     policy: str | None = None
     checkpoint: str | None = None
+    policies: int | None = None
     policy_arguments: Mapping[str, str] = field(default_factory=dict)
     replan: int | None = None
     delay: str | None = None

@@ -1,4 +1,4 @@
-"""How long a run's policy may take for an answer in this process."""
+"""How long a run's policy may take for an answer."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ import contextlib
 from gridseval.errors import GridsevalError, OutputError, PolicyError
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.results import RunDirectory, write_tables
-from gridseval.rollout.answer_limit import GRACE_S, AnswerLimit
-
-ANSWER_TIMES = 5
-"""How many times a worker's time a policy has: a first answer may compile, and a batch be large."""
+from gridseval.rollout.answer_limit import GRACE_S, AnswerLimit, answer_seconds
 
 
 def answer_limit(prepared: PreparedRun, run: RunDirectory, progress: object) -> AnswerLimit | None:
-    """Return the time limit of a run's policy; ``None`` where its server has one.
+    """Return the time limit of a policy in this process; ``None`` where its server has one.
 
     Args:
         prepared: The run.
         run: Its tables are written where the policy cannot be interrupted.
         progress: Its method ``on_stuck(error)``, if it has one, is called in another thread then.
     """
-    seconds = ANSWER_TIMES * prepared.config.timeout_s
+    seconds = answer_seconds(prepared.config.timeout_s)
     if "server" in prepared.loaded.description:
         return None
     error = PolicyError(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridseval import __version__
+from gridseval.envs.rendering.devices import device_of
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
 from gridseval.versions import imported_versions
@@ -47,8 +48,10 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
         "assets": {"identity": identity, "hash": digest},
         "simulator": prepared.simulator.manifest(),
         "renderer": prepared.renderer,
+        **_egl_devices(prepared),
         "versions": {"python": platform.python_version(), **_versions(prepared)},
         "workers": prepared.workers,
+        **({} if prepared.dispatcher is None else {"replicas": list(prepared.dispatcher.names)}),
         "timeout_s": config.timeout_s,
         "retry_errors": config.retry_errors,
         "machine": {
@@ -66,6 +69,12 @@ def _published(prepared: PreparedRun) -> list[str]:
     card = prepared.loaded.description.get("card")
     name = card.get("name") if isinstance(card, Mapping) else None
     return list(load_card(name).published) if name in list_cards() else []
+
+
+def _egl_devices(prepared: PreparedRun) -> dict[str, Any]:
+    """Return the EGL device of each worker, where they draw on several."""
+    devices = [device_of(slot, prepared.egl_devices) for slot in range(prepared.workers)]
+    return {"egl_devices": devices} if prepared.egl_devices else {}
 
 
 def _versions(prepared: PreparedRun) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
 from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
+from gridseval.envs.rendering.devices import spread
 from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
@@ -19,13 +21,15 @@ from gridseval.evaluation.conditions import (
 )
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.episode_choice import EpisodeChoice, with_listed_tasks
-from gridseval.evaluation.sharing import Sharing
+from gridseval.evaluation.replication import replicas_of, request_of, start
+from gridseval.evaluation.sharing import RunPolicy, Sharing
 from gridseval.evaluation.starts import agreed_starts, starts_of
 from gridseval.evaluation.stopping import stopping_rule
 from gridseval.evaluation.task_selection import TaskSelection, choose
 from gridseval.evaluation.timing import RunTiming, timing_of
-from gridseval.policies import LoadedPolicy, load_policy
+from gridseval.policies import LoadedPolicy
 from gridseval.results.stats.sequential import SequentialRule
+from gridseval.rollout.dispatch import Replica, ReplicaDispatcher
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
 from gridseval.video import VideoChoice
 
@@ -51,6 +55,7 @@ class PreparedRun:
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
         warnings: What the user should know before it starts.
+        dispatcher: Asks the policy's replicas; ``None`` for a policy in this process.
     """
 
     config: RunConfig
@@ -69,6 +74,12 @@ class PreparedRun:
     rule: SequentialRule | None
     probe: Probe | None
     warnings: tuple[str, ...]
+    dispatcher: ReplicaDispatcher | None = None
+
+    @property
+    def egl_devices(self) -> tuple[int, ...]:
+        """EGL devices over which workers are spread; empty where one draws for all."""
+        return () if self.probe is None or self.workers < 2 else self.probe.spread
 
     @property
     def suite(self) -> Suite:
@@ -105,7 +116,8 @@ class PreparedRun:
             MachineError: It sees images, and no OpenGL back end works here.
         """
         sees_images = not CAMERAS.keys().isdisjoint(loaded.observation_keys)
-        probe = choose_backend() if self.probe is None and sees_images else self.probe
+        draws = self.probe is None and sees_images
+        probe = spread(choose_backend()) if draws else self.probe
         return replace(self, loaded=loaded, probe=probe)
 
     @property
@@ -134,6 +146,7 @@ class PreparedRun:
             perturb=self.chosen.plan.texts,
             trust_remote_code=self.config.trust_remote_code,
             backend=None if self.probe is None else self.probe.backend,
+            egl_devices=self.egl_devices,
         )
 
 
@@ -160,11 +173,11 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     episodes = selected.of(list_episodes(suite, tasks, selected.trials, asked or likely))
     if rule is not None:  # trial by trial, so that it sees no task before the others
         episodes = tuple(sorted(episodes, key=lambda each: (each.trial, each.task)))
-    workers, fewer = _checked_numbers(config)
+    workers, fewer, replicas = _checked_numbers(config)
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    loaded = _loaded(config, sharing or Sharing())
+    loaded, dispatcher = _policy(config, replicas, sharing or Sharing())
     starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
@@ -193,16 +206,19 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
         rule=rule,
         probe=probe,
         warnings=tuple(text for text in warnings if text),
+        dispatcher=dispatcher,
     )
 
 
-def _loaded(config: RunConfig, sharing: Sharing) -> LoadedPolicy:
-    arguments = config.policy_arguments
-    named = (config.policy, config.checkpoint)
-    rest = (policy_seed(config), config.trust_remote_code)
-    return sharing.policy(
-        (*named, *rest, *sorted(arguments.items())), lambda: load_policy(*named, arguments, *rest)
-    )
+def _policy(config: RunConfig, replicas: Sequence[Replica], sharing: Sharing) -> RunPolicy:
+    request = request_of(config)
+    named = (request.name, request.checkpoint, request.seed, request.trusted)
+    key = (*named, *sorted(request.arguments.items()), config.policies, config.timeout_s)
+
+    def load() -> RunPolicy:
+        return RunPolicy(*start(config, replicas)) if replicas else RunPolicy(request.load())
+
+    return sharing.policy(key, load)
 
 
 def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
@@ -214,8 +230,12 @@ def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
     return here.workers, () if here.reason is None else (few,)
 
 
-def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
-    """Check the numbers that were asked for; return how many workers to start, and a note on it."""
+def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...], Sequence[Replica]]:
+    """Check the numbers that were asked for.
+
+    Returns:
+        How many workers to start, a note on it, and the policy's replicas, not started.
+    """
     policy_seed(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
@@ -223,7 +243,7 @@ def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
         load_protocol(config.protocol)
     if not config.timeout_s > 0:  # true for nan, too
         raise UsageError(f"--timeout must be above 0, not {config.timeout_s:g}")
-    return _workers(config.workers)
+    return *_workers(config.workers), replicas_of(config)
 
 
 def _drawn(
@@ -238,7 +258,7 @@ def _drawn(
     if not choice.recorded and not sees_images:
         return choice, None, ()
     try:
-        return choice, choose_backend(), ()
+        return choice, spread(choose_backend()), ()
     except MachineError as error:
         if sees_images or asked:
             raise

@@ -103,6 +103,8 @@ def evaluate(
             if remaining and not stop.decided:
                 run.note_mixed()
                 _run(prepared, remaining, run, progress, stop, extension, sharing)
+            for note in () if prepared.dispatcher is None else prepared.dispatcher.notes:
+                run.add_note(note)
             stop.note()
             extension.end(run)
         except BaseException:
@@ -147,7 +149,8 @@ def _run(
         running.callback(sharing.drop_pool)
         pool = sharing.pool(prepared.settings, workers, timeout_s)
         listeners: list[Listener] = [recorder, traces]
-        for outcome in run_episodes(episodes, pool, prepared.loaded.policy, plan, listeners):
+        policy = prepared.dispatcher or prepared.loaded.policy
+        for outcome in run_episodes(episodes, pool, policy, plan, listeners):
             video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:

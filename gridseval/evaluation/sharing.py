@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 from gridseval.envs.pool.pool import Pool, make_pool
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.policies import LoadedPolicy
+from gridseval.rollout.dispatch import ReplicaDispatcher
+
+
+class RunPolicy(NamedTuple):
+    """A run's policy.
+
+    Attributes:
+        loaded: The policy, or what is known of it where replicas answer.
+        dispatcher: Asks the replicas; ``None`` for a policy in this process.
+    """
+
+    loaded: LoadedPolicy
+    dispatcher: ReplicaDispatcher | None = None
 
 
 class Sharing:
@@ -16,7 +30,7 @@ class Sharing:
     """
 
     def __init__(self) -> None:
-        self._policy: tuple[Hashable, LoadedPolicy] | None = None
+        self._policy: tuple[Hashable, RunPolicy] | None = None
         self._pool: tuple[Hashable, Pool] | None = None
 
     def __enter__(self) -> Sharing:
@@ -25,10 +39,10 @@ class Sharing:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def policy(self, key: Hashable, load: Callable[[], LoadedPolicy]) -> LoadedPolicy:
+    def policy(self, key: Hashable, load: Callable[[], RunPolicy]) -> RunPolicy:
         """Return the policy of a key, loaded anew if the last one had another."""
         if self._policy is None or self._policy[0] != key:
-            self._policy = None  # before the next one takes its memory
+            self._drop_policy()  # before the next one takes its memory
             self._policy = (key, load())
         return self._policy[1]
 
@@ -47,6 +61,13 @@ class Sharing:
             pool.close()
 
     def close(self) -> None:
-        """Close the environments and forget the policy."""
-        self.drop_pool()
-        self._policy = None
+        """Close the environments and forget the policy; end its replicas."""
+        try:
+            self.drop_pool()
+        finally:
+            self._drop_policy()
+
+    def _drop_policy(self) -> None:
+        policy, self._policy = self._policy, None
+        if policy is not None and policy[1].dispatcher is not None:
+            policy[1].dispatcher.close()

@@ -19,7 +19,12 @@ from gridseval.errors import PolicyError
 from gridseval.os_errors import os_errors
 from gridseval.policies.elsewhere import FOREIGN
 from gridseval.policies.kinds import KINDS
-from gridseval.policies.remote.line import SCHEMES, checked_address, is_loopback
+from gridseval.policies.remote.line import (
+    SCHEMES,
+    UnreachableError,
+    checked_address,
+    is_loopback,
+)
 from gridseval.policies.signs import read_config
 
 
@@ -103,7 +108,7 @@ def _answers(url: str, address: str) -> bool:
     except queue.Empty:
         found = TimeoutError(f"no whole answer within {_PROBE_S:g} s")
     if isinstance(found, OSError):
-        raise PolicyError(
+        raise UnreachableError(
             f"no server answers at {address}: {getattr(found, 'reason', found)}",
             _unanswered(address),
         ) from found

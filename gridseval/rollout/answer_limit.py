@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterator
 GRACE_S = 10.0
 """Time that code has for ending after the exception, before it counts as stuck."""
 
+ANSWER_TIMES = 5
+"""How many times a worker's time a policy has: a first answer may compile, and a batch be large."""
+
 _LONGEST_S = 1e6  # what a thread can wait for is limited
+
+
+def answer_seconds(timeout_s: float) -> float:
+    """Return how many seconds a policy has for an answer, by a worker's time limit."""
+    return ANSWER_TIMES * timeout_s
 
 
 class OverdueError(Exception):

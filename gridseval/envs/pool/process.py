@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import tempfile
@@ -16,16 +15,13 @@ from gridseval.envs.pool.messages import Close, Refusal, Reply
 from gridseval.envs.pool.patience import Patience
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
-from gridseval.envs.pool.worker import BOUND
-from gridseval.envs.python_process import module_command
+from gridseval.envs.python_process import BOUND, ending, last_words, module_command
+from gridseval.envs.rendering.devices import EGL_DEVICE, device_of
 from gridseval.errors import MachineError
 from gridseval.os_errors import os_errors
 
 _CLOSE_TIMEOUT_S = 5.0
-_MAX_QUOTE = 300
-_TAIL_BYTES = 4096
 _MAX_UNREADY = 2
-_SIGBUS_HINT = " (is the memory of /dev/shm, or of the container, used up?)"
 
 
 class WorkerProcess:
@@ -146,7 +142,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env={**os.environ, **_environment(self._settings)},
+                env={**os.environ, **_environment(self._settings, self.slot)},
             )
             unfinished.pop_all()
         theirs.close()
@@ -160,7 +156,7 @@ class WorkerProcess:
             MachineError: Processes of this slot never get as far as to start an episode.
         """
         if reason is None:
-            reason = f"worker process {self._end()}{self._last_words()}"
+            reason = f"worker process {self._end()}{last_words(self._stderr)}"
         else:
             self._process.kill()
             self._process.wait()
@@ -181,25 +177,19 @@ class WorkerProcess:
     def _end(self) -> str:
         """Say how the process ended; one that hung up and lives on is ended."""
         try:
-            return _ending(self._process.wait(_CLOSE_TIMEOUT_S))
+            return ending(self._process.wait(_CLOSE_TIMEOUT_S))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             return f"hung up, and did not end within {_CLOSE_TIMEOUT_S:g} s"
-
-    def _last_words(self) -> str:
-        size = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, size - _TAIL_BYTES))
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return f": {lines[-1][:_MAX_QUOTE]}" if lines else ""
 
     def _release(self) -> None:
         self.connection.close()
         self._stderr.close()
 
 
-def _environment(settings: EnvSettings) -> dict[str, str]:
-    """Return what is different in a worker's environment.
+def _environment(settings: EnvSettings, slot: int) -> dict[str, str]:
+    """Return what is different in the environment of a slot's worker.
 
     One process per core is the plan, so libraries must not start their own threads: small
     matrices in threads cost milliseconds where cores are busy.
@@ -207,14 +197,5 @@ def _environment(settings: EnvSettings) -> dict[str, str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     named = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
     backend = {} if settings.backend is None else dict.fromkeys(named, settings.backend)
-    return {**one, **backend}
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"ended with status {status}"
-    try:
-        hint = _SIGBUS_HINT if -status == signal.SIGBUS else ""
-        return f"was ended by {signal.Signals(-status).name}{hint}"
-    except ValueError:
-        return f"was ended by signal {-status}"
+    device = device_of(slot, settings.egl_devices)
+    return {**one, **backend, **({} if device is None else {EGL_DEVICE: str(device)})}

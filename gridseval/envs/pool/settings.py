@@ -20,9 +20,12 @@ class EnvSettings(EnvConfig):
     Args:
         suite_sha256: What :func:`~gridseval.suites.suite_digest` returned for a custom suite when
             the run was prepared; ``None`` makes environments of whatever its files say by now.
+        egl_devices: EGL devices over which the workers of a pool are spread; without any, MuJoCo
+            chooses.
     """
 
     suite_sha256: str | None = None
+    egl_devices: tuple[int, ...] = ()
 
     def make(self) -> LiberoEnv:
         """Make the environment in this process, and import what simulates.

@@ -9,11 +9,9 @@ again, so a script needs no ``if __name__ == "__main__"``.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
-import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,14 +19,9 @@ from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Close, Refusal, Reply, Start, Step
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
+from gridseval.envs.python_process import BOUND, end_with_parent
 from gridseval.errors import GridsevalError
 from gridseval.importing import import_fault
-
-BOUND = "bound"
-"""Argument of a worker that ends with the thread that started it."""
-
-_PARENT_POLL_S = 2.0
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(socket: int, memory: int, bound: bool) -> None:
@@ -36,7 +29,7 @@ def main(socket: int, memory: int, bound: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pool decides what Ctrl-C means
     connection: Connection[Any, Any] = Connection(socket)
     slot, settings = connection.recv()
-    _end_with_parent(bound)
+    end_with_parent(bound)
     shared = SharedObservation(settings.observations, settings.image_px, memory)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _serve(connection, slot, settings, shared)
@@ -99,27 +92,6 @@ def handle(
     info["seconds"] = env.seconds
     rest = observation if shared is None else shared.write(observation)
     return Reply(slot, rest, reward, terminated, truncated, info)
-
-
-def _end_with_parent(bound: bool) -> None:
-    """End this process when the parent is gone, even in the middle of a long computation.
-
-    Args:
-        bound: Whether the kernel may do it, which ends a stopped process, too. It looks at the
-            thread that started this process, so that must be one that lives as long as the parent.
-    """
-    parent = os.getppid()
-    if bound:
-        with contextlib.suppress(OSError, AttributeError):  # not on every system
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-
-    def watch() -> None:
-        waiting = threading.Event()
-        while not waiting.wait(_PARENT_POLL_S):
-            if os.getppid() != parent:
-                os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,15 @@ class Probe:
         backend: ``"egl"`` or ``"osmesa"``.
         renderer: OpenGL's name of the renderer, or ``None`` if the back end does not work.
         reason: Why not, or ``None``.
+        devices: How many devices EGL lists, of which not all need to work.
+        spread: Those over which workers are spread; empty where one draws for all.
     """
 
     backend: str
     renderer: str | None
     reason: str | None
+    devices: int = 1
+    spread: tuple[int, ...] = ()
 
 
 def backend_for(asked: str | None, draws: bool) -> str | None:
@@ -80,9 +84,15 @@ def announce_backend(backend: str) -> None:
     os.environ.update(MUJOCO_GL=backend, PYOPENGL_PLATFORM=backend)
 
 
-def probe_backend(backend: str) -> Probe:
-    """Make a context in another process and ask it who draws."""
-    environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+def probe_backend(backend: str, variables: Mapping[str, str] | None = None) -> Probe:
+    """Make a context in another process and ask it who draws.
+
+    Args:
+        backend: ``"egl"`` or ``"osmesa"``.
+        variables: Of that process's environment, beside this one's.
+    """
+    named = {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+    environment = {**os.environ, **named, **(variables or {})}
     try:
         done = subprocess.run(  # noqa: S603
             code_command(_PROBE_CODE.format(backend=backend)),
@@ -94,8 +104,10 @@ def probe_backend(backend: str) -> Probe:
         )
     except subprocess.TimeoutExpired:
         return Probe(backend, None, f"no answer within {_PROBE_TIMEOUT_S} s")
-    if done.returncode == 0 and done.stdout.strip():
-        return Probe(backend, done.stdout.strip().splitlines()[-1], None)
+    said = done.stdout.strip().splitlines()
+    if done.returncode == 0 and said:
+        count = said[-2] if len(said) > 1 else ""
+        return Probe(backend, said[-1], None, int(count) if count.isdecimal() else 1)
     lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
     return Probe(backend, None, lines[-1])
 
@@ -212,6 +224,9 @@ try:
     context = GLContext(16, 16)
     context.make_current()
     from OpenGL import GL
+    if "{backend}" == "egl":
+        from mujoco.egl import egl_ext
+        print(len(egl_ext.eglQueryDevicesEXT()))
     print(GL.glGetString(GL.GL_RENDERER).decode(), flush=True)
     os._exit(0)
 except Exception as error:

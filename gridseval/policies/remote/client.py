@@ -22,7 +22,7 @@ from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
 from gridseval.policies.cards import PolicyCard, list_cards, load_card
 from gridseval.policies.protocol import ACTION_SIZE, ActionChunk, Observations
-from gridseval.policies.remote.line import Line, LineError, checked_address
+from gridseval.policies.remote.line import Line, LineError, UnreachableError, checked_address
 from gridseval.tokens import TokenTrace
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class RemotePolicy(ABC):
         """Return the server's actions, and which slots got none.
 
         Raises:
-            PolicyError: Nothing but failures for a while: the server is given up.
+            UnreachableError: Nothing but failures for a while: the server is given up.
         """
         slots = [int(slot) for slot in observations["slots"]]
         failures = self._ask(slots, observations)
@@ -127,12 +127,26 @@ class RemotePolicy(ABC):
         self._count(failures, len(slots))
         return _chunk(answers, failures)
 
+    def check_reachable(self) -> None:
+        """Try once whether the server still takes connections.
+
+        Raises:
+            UnreachableError: It does not.
+        """
+        line = self._new_line()
+        try:
+            line.open(time.monotonic())
+        except LineError as error:
+            raise UnreachableError(str(error)) from error
+        finally:
+            line.close()
+
     def _first_line(self) -> Line:
         line = self._new_line()
         try:
             line.open()
         except LineError as error:
-            raise PolicyError(
+            raise UnreachableError(
                 str(error),
                 "is the server running, is this its port, and does it speak this protocol "
                 "(--policy openpi or vla-eval)?",
@@ -196,7 +210,7 @@ class RemotePolicy(ABC):
         self._failed_calls += 1
         if self._failures_in_a_row >= FAILURES_IN_A_ROW and self._failed_calls >= FAILED_CALLS:
             last = list(failures.values())[-1]
-            raise PolicyError(
+            raise UnreachableError(
                 f"the last {self._failures_in_a_row} requests failed; the last one: {last}",
                 "repair the server; the same command resumes, and --retry-errors reruns the errors",
             )

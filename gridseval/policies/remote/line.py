@@ -28,6 +28,10 @@ MOST_BYTES = 32 * 2**20
 _TOO_BIG = 1009  # RFC 6455's code of such a close
 
 
+class UnreachableError(PolicyError):
+    """No server answers at an address, or it answers nothing any more: it may be back later."""
+
+
 class LineError(Exception):
     """A connection failed; its text says how. The next attempt may succeed."""
 

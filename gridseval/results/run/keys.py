@@ -46,6 +46,8 @@ KEYS = (
     FreeKey("stopped", resume=True, merge=True, compare=True),
     FreeKey("timeout_s", resume=True, merge=True, compare=True),
     FreeKey("workers", resume=True, merge=True, compare=True),
+    FreeKey("egl_devices", resume=True, merge=True, compare=True),
+    FreeKey("replicas", resume=True, merge=True, compare=True),
     FreeKey("libero_plus", resume=True, merge=True, compare=True),  # a folder; its files are equal
     FreeKey("suite_files.path", resume=True, merge=True, compare=True),  # and suite_files.sha256
     FreeKey("simulator.foreign", resume=True, merge=True, compare=True),  # the hashes are compared

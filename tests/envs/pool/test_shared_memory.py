@@ -15,6 +15,7 @@ from gridseval.envs.pool import process, shared_memory
 from gridseval.envs.pool.process import WorkerProcess
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
+from gridseval.envs.python_process import ending
 from gridseval.errors import MachineError
 
 KEYS = ("agentview", "state")
@@ -113,8 +114,8 @@ def test_a_worker_that_cannot_be_started_is_the_machine_s_fault(
 
 
 def test_a_worker_that_its_memory_kills_says_so() -> None:
-    assert "was ended by SIGBUS (is the memory of /dev/shm" in process._ending(-7)
-    assert process._ending(-9) == "was ended by SIGKILL"
+    assert "was ended by SIGBUS (is the memory of /dev/shm" in ending(-7)
+    assert ending(-9) == "was ended by SIGKILL"
 
 
 def test_the_worker_s_mark_is_seen_by_the_pool() -> None:
