@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridseval.envs.compiler_memory import limit_asset_cache
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.libero_package import import_libero
@@ -20,9 +21,12 @@ class EnvSettings(EnvConfig):
     Args:
         suite_sha256: What :func:`~gridseval.suites.suite_digest` returned for a custom suite when
             the run was prepared; ``None`` makes environments of whatever its files say by now.
+        asset_cache_mb: What MuJoCo may keep of meshes and textures, in 10⁶ bytes, to compile a next
+            scene in a third of the time; ``None`` leaves MuJoCo's limit of 500.
     """
 
     suite_sha256: str | None = None
+    asset_cache_mb: int | None = None
 
     def make(self) -> LiberoEnv:
         """Make the environment in this process, and import what simulates.
@@ -41,4 +45,6 @@ class EnvSettings(EnvConfig):
                 "put its files back as they were, and run the same command again",
             )
         import_libero()  # after the environment has announced its OpenGL back end
+        if self.asset_cache_mb is not None:
+            limit_asset_cache(self.asset_cache_mb)
         return made
