@@ -89,7 +89,7 @@ class SceneRenderer:
         return bool((self._model.light_castshadow & self._model.light_active).any())
 
     def _new_gl(self) -> Any:
-        """Bring the model to OpenGL: with a shadow map, 67 MB of 4096², only if a light needs it."""
+        """Bring the model to OpenGL, with a shadow map (67 MB) only if a light needs it."""
         mujoco, quality = self._mujoco, self._model.vis.quality
         size = quality.shadowsize
         try:

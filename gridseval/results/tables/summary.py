@@ -16,6 +16,7 @@ from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.run.suspicions import suspicion_notes
 from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
 from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
+from gridseval.results.tables.record_group import RecordGroup
 
 _PERTURBED = re.compile(r"_((?:view|language|light|table|tb|add)_\d.*|(?:moved_)?level\d.*)$")
 """What the name of a task of LIBERO-Plus adds to that of its base task."""
@@ -39,7 +40,7 @@ class Row:
     task: int | None
     name: str
     label: str
-    records: tuple[EpisodeRecord, ...]
+    records: RecordGroup
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Summary:
         """LIBERO-Plus's row of the run, worked out once; ``None`` without a record of it."""
         return leaderboard(self.records, self.manifest)
 
-    @property
+    @cached_property
     def records(self) -> tuple[EpisodeRecord, ...]:
         """All records, in order of suite, task and trial."""
         return tuple(record for row in self.suites for record in row.records)
@@ -110,7 +111,7 @@ def _label(value: Any) -> str:
 
 def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
     for (suite, task), group in by_task(ordered).items():
-        records = tuple(group)
+        records = RecordGroup(group)
         first = records[0]
         yield Row(suite, task, first.task_name, _task_label(first), records)
 
@@ -123,7 +124,7 @@ def _task_label(record: EpisodeRecord) -> str:
 
 def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
     for suite, group in by_suite(ordered).items():
-        yield Row(suite, None, "", suite, tuple(group))
+        yield Row(suite, None, "", suite, RecordGroup(group))
 
 
 def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
