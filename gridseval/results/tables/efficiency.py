@@ -23,14 +23,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gridseval.results.run.record import EpisodeRecord
-from gridseval.results.tables.record_group import RecordGroup, grouped, number_of
+from gridseval.results.tables.record_group import DENSE, KEPT, RETENTION, grouped
 
-KEPT = "kept_tokens"
-DENSE = "dense_tokens"
-RETENTION = "retention"
 TFLOPS = "tflops"
 LATENCY = "latency_ms"
 
@@ -80,16 +77,9 @@ def spread(records: Iterable[EpisodeRecord], key: str) -> Spread:
     known = group.numbers.cached
     name = f"spread of {key}"
     if name not in known:
-        known[name] = _spread(_values(group, key))
+        known[name] = _spread(group.numbers.extra.get(key, ()))
     found: Spread = known[name]
     return found
-
-
-def _values(group: RecordGroup, key: str) -> Sequence[float]:
-    if key != RETENTION:
-        return group.numbers.extra.get(key, ())
-    given = (value_of(record.extra, key) for record in group if record.status != "error")
-    return [value for value in given if value is not None]
 
 
 def _spread(values: Sequence[float]) -> Spread:
@@ -99,15 +89,6 @@ def _spread(values: Sequence[float]) -> Spread:
     # Not statistics.stdev, whose exact fractions take seconds for a long run.
     squares = math.fsum((value - mean) ** 2 for value in values)
     return Spread(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None)
-
-
-def value_of(extra: Mapping[str, Any], key: str) -> float | None:
-    """Return an episode's figure, or ``None`` if it has none that is a finite number."""
-    value = number_of(extra[key]) if key in extra else None
-    if value is None and key == RETENTION:
-        kept, dense = number_of(extra.get(KEPT)), number_of(extra.get(DENSE))
-        return kept / dense if kept is not None and dense else None
-    return value
 
 
 def title_of(key: str) -> str:

@@ -6,6 +6,7 @@ every record once for each of them would take a minute for 100,000 episodes.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from gridseval.results.run.record import EpisodeRecord
+
+KEPT = "kept_tokens"
+DENSE = "dense_tokens"
+RETENTION = "retention"
+"""What follows from the other two, where a record does not say it."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,35 @@ class Numbers:
     completion_s: list[float] = field(default_factory=list)
     cached: dict[str, Any] = field(default_factory=dict)
 
+    def add(self, other: Numbers) -> None:
+        """Take in the numbers of other records."""
+        for name in ("extra", "motion", "motion_solved"):
+            mine = getattr(self, name)
+            for key, values in getattr(other, name).items():
+                mine.setdefault(key, []).extend(values)
+        self.completion_s.extend(other.completion_s)
+
 
 class RecordGroup(tuple[EpisodeRecord, ...]):
     """Records whose numbers are gathered once, when a figure first asks for them."""
+
+    parts: tuple[RecordGroup, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[RecordGroup]) -> RecordGroup:
+        """Return all records of some groups, whose numbers it takes over."""
+        given = tuple(parts)
+        group = cls(record for part in given for record in part)
+        group.parts = given
+        return group
 
     @cached_property
     def numbers(self) -> Numbers:
         """The numbers of all records."""
         found = Numbers()
-        for record in self:
+        for part in self.parts:
+            found.add(part.numbers)
+        for record in () if self.parts else self:
             if record.status != "error":
                 _gather(record, found)
         return found
@@ -57,9 +83,12 @@ def number_of(value: object) -> float | None:
     if type(value) is float:
         return value if math.isfinite(value) else None
     numbers: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
-    if not _PLAIN.issuperset(map(type, numbers)) or not numbers:
-        numbers = [each for each in numbers if _is_number(each)]
-    finite = [float(number) for number in numbers if math.isfinite(number)]  # type: ignore[arg-type]
+    if numbers and _PLAIN.issuperset(map(type, numbers)):
+        with contextlib.suppress(OverflowError, ValueError):
+            total = math.fsum(numbers)  # type: ignore[arg-type]
+            if math.isfinite(total):
+                return total / len(numbers)
+    finite = [float(each) for each in numbers if _is_number(each) and math.isfinite(each)]  # type: ignore[arg-type]
     return math.fsum(finite) / len(finite) if finite else None
 
 
@@ -72,9 +101,14 @@ def plain_number(value: object) -> float | None:
 
 def _gather(record: EpisodeRecord, found: Numbers) -> None:
     extra, solved = record.extra, record.status == "success"
+    own: dict[str, float] = {}
     for key, value in extra.items():
         if type(value) not in _WITHOUT and (number := number_of(value)) is not None:
-            found.extra.setdefault(key, []).append(number)
+            own[key] = number
+    if RETENTION not in own and KEPT in own and own.get(DENSE):
+        own[RETENTION] = own[KEPT] / own[DENSE]
+    for key, number in own.items():
+        found.extra.setdefault(key, []).append(number)
     motion = extra.get("motion")
     if type(motion) is dict or isinstance(motion, Mapping):
         for name, value in motion.items():
