@@ -77,6 +77,13 @@ _MAX_WORKERS = 1024
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")
 @click.option("--images", is_flag=True, help="Time the policies' image chains instead.")
+@click.option(
+    "--scale",
+    is_flag=True,
+    help="Measure the driver with simulated workers instead: 256 and 100,000 records, unless "
+    "--workers and --trials (per task, of ten) say otherwise.",
+)
+@click.option("--memory", is_flag=True, help="Show where a worker's memory goes instead.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -89,6 +96,8 @@ def command(
     noise: bool,
     plus: bool,
     images: bool,
+    scale: bool,
+    memory: bool,
     **arguments: Any,
 ) -> None:
     """Measure speed against the plain LIBERO loop.
@@ -105,9 +114,10 @@ def command(
     model, 20 steps each unless you give --steps. It also compiles six of them
     anew. Then it runs fewer of them with images, and in the plain loop.
     """
-    if pruners + noise + plus + images > 1:
+    if pruners + noise + plus + images + scale + memory > 1:
         raise UsageError(
-            "--pruners, --noise, --plus and --images exclude each other", "give one of them"
+            "--pruners, --noise, --plus, --images, --scale and --memory exclude each other",
+            "give one of them",
         )
     if pruner and not pruners:
         raise UsageError("--pruner says what --pruners times", "give --pruners, too")
@@ -125,12 +135,12 @@ def command(
         _time_noises(json_path)
     elif images:
         _time_images(json_path)
+    elif scale:
+        _drive_simulated(json_path, workers, _given(ctx, arguments, "trials"), arguments["seed"])
+    elif memory:
+        _weigh_worker(json_path, arguments)
     elif plus:
-        given = {
-            name: arguments[name]
-            for name in ("suite", "tasks", "steps")
-            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-        }
+        given = _given(ctx, arguments, "suite", "tasks", "steps")
         same = {name: arguments[name] for name in ("assets", "seed")}
         if not _share_models(json_path, given | same):
             ctx.exit(_BUG)
@@ -236,6 +246,46 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
         content = {name: plus_json(plan, measured[name]) for name, plan in plans.items()}
         _write(json_path, {"schema": 1, **content})
     return all(each.bits_equal for each in measured.values())
+
+
+def _given(ctx: click.Context, arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return those options that have no default value."""
+    default = ParameterSource.DEFAULT
+    return {name: arguments[name] for name in names if ctx.get_parameter_source(name) != default}
+
+
+def _drive_simulated(
+    json_path: Path | None, workers: int | None, given: dict[str, Any], seed: int
+) -> None:
+    from tqdm import tqdm
+
+    from gridseval.bench.scale import TASKS, ScalePlan, measure_scale, scale_json, scale_text
+
+    records = TASKS * given["trials"] if "trials" in given else ScalePlan.records
+    if (workers is not None and workers < 1) or records < TASKS:
+        raise UsageError("--scale needs at least one worker and one trial")
+    episodes = min(records, ScalePlan.episodes)
+    plan = ScalePlan(workers or ScalePlan.workers, episodes, records, seed)
+    with tqdm(total=3, desc="scale", unit="part") as bar:
+        measured = measure_scale(plan, lambda _: _advance(bar))
+    click.echo(scale_text(plan, measured))
+    if json_path is not None:
+        _write(json_path, scale_json(plan, measured))
+
+
+def _weigh_worker(json_path: Path | None, arguments: dict[str, Any]) -> None:
+    from tqdm import tqdm
+
+    from gridseval.bench.memory import measure_memory, memory_json, memory_text
+
+    measured = {}
+    with tqdm(total=2, desc="memory", unit="worker") as bar:
+        for name, images in (("without images", False), ("with images", True)):
+            measured[name] = measure_memory(arguments["suite"], arguments["assets"], images)
+            _advance(bar)
+    click.echo(memory_text(measured))
+    if json_path is not None:
+        _write(json_path, memory_json(measured))
 
 
 def _advance(bar: tqdm[Any]) -> None:
