@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gridseval.cli.bench_process import drive_simulated, weigh_worker
 from gridseval.cli.options import HELP, SEED, FilePath, Text, assets_option
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
@@ -136,9 +137,10 @@ def command(
     elif images:
         _time_images(json_path)
     elif scale:
-        _drive_simulated(json_path, workers, _given(ctx, arguments, "trials"), arguments["seed"])
+        given = _given(ctx, arguments, "trials")
+        _keep(json_path, drive_simulated(workers, given.get("trials"), arguments["seed"]))
     elif memory:
-        _weigh_worker(json_path, arguments)
+        _keep(json_path, weigh_worker(arguments["suite"], arguments["assets"]))
     elif plus:
         given = _given(ctx, arguments, "suite", "tasks", "steps")
         same = {name: arguments[name] for name in ("assets", "seed")}
@@ -254,40 +256,6 @@ def _given(ctx: click.Context, arguments: dict[str, Any], *names: str) -> dict[s
     return {name: arguments[name] for name in names if ctx.get_parameter_source(name) != default}
 
 
-def _drive_simulated(
-    json_path: Path | None, workers: int | None, given: dict[str, Any], seed: int
-) -> None:
-    from tqdm import tqdm
-
-    from gridseval.bench.scale import TASKS, ScalePlan, measure_scale, scale_json, scale_text
-
-    records = TASKS * given["trials"] if "trials" in given else ScalePlan.records
-    if (workers is not None and workers < 1) or records < TASKS:
-        raise UsageError("--scale needs at least one worker and one trial")
-    episodes = min(records, ScalePlan.episodes)
-    plan = ScalePlan(workers or ScalePlan.workers, episodes, records, seed)
-    with tqdm(total=3, desc="scale", unit="part") as bar:
-        measured = measure_scale(plan, lambda _: _advance(bar))
-    click.echo(scale_text(plan, measured))
-    if json_path is not None:
-        _write(json_path, scale_json(plan, measured))
-
-
-def _weigh_worker(json_path: Path | None, arguments: dict[str, Any]) -> None:
-    from tqdm import tqdm
-
-    from gridseval.bench.memory import measure_memory, memory_json, memory_text
-
-    measured = {}
-    with tqdm(total=2, desc="memory", unit="worker") as bar:
-        for name, images in (("without images", False), ("with images", True)):
-            measured[name] = measure_memory(arguments["suite"], arguments["assets"], images)
-            _advance(bar)
-    click.echo(memory_text(measured))
-    if json_path is not None:
-        _write(json_path, memory_json(measured))
-
-
 def _advance(bar: tqdm[Any]) -> None:
     bar.update()
 
@@ -304,6 +272,11 @@ def _check_writable(path: Path) -> None:
         target.open("a", encoding="utf8").close()
         if not existed:
             target.unlink()
+
+
+def _keep(path: Path | None, content: dict[str, Any]) -> None:
+    if path is not None:
+        _write(path, content)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
