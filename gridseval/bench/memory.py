@@ -1,4 +1,4 @@
-"""What a worker process keeps in memory, stage by stage, measured in a process of its own."""
+"""What a worker process keeps in memory, stage by stage, measured in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that only exist as times: each answers a drawn time after it was told what to do."""
+"""Workers that only exist as times: each answers a drawn time after its message."""
 
 from __future__ import annotations
 

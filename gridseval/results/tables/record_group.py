@@ -30,7 +30,7 @@ class Numbers:
         motion: How the arm moved, in all episodes.
         motion_solved: The same in those that succeeded.
         completion_s: Completion times of those that succeeded.
-        cached: What was computed from these, by whoever computed it.
+        cached: What figures have been computed from these, by name.
     """
 
     extra: dict[str, list[float]] = field(default_factory=dict)
