@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gridseval.cli.bench_process import drive_simulated, weigh_worker
 from gridseval.cli.options import HELP, SEED, FilePath, Text, assets_option
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
@@ -78,6 +79,13 @@ _MAX_WORKERS = 1024
 @click.option("--noise", is_flag=True, help="Time the sensor noises instead (seconds).")
 @click.option("--plus", is_flag=True, help="Time perturbed tasks instead (a minute).")
 @click.option("--images", is_flag=True, help="Time the policies' image chains instead.")
+@click.option(
+    "--scale",
+    is_flag=True,
+    help="Measure the driver with simulated workers instead: 256 and 100,000 records, unless "
+    "--workers and --trials (per task, of ten) say otherwise.",
+)
+@click.option("--memory", is_flag=True, help="Show where a worker's memory goes instead.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -90,6 +98,8 @@ def command(
     noise: bool,
     plus: bool,
     images: bool,
+    scale: bool,
+    memory: bool,
     **arguments: Any,
 ) -> None:
     """Measure speed against the plain LIBERO loop.
@@ -106,9 +116,10 @@ def command(
     model, 20 steps each unless you give --steps. It also compiles six of them
     anew. Then it runs fewer of them with images, and in the plain loop.
     """
-    if pruners + noise + plus + images > 1:
+    if pruners + noise + plus + images + scale + memory > 1:
         raise UsageError(
-            "--pruners, --noise, --plus and --images exclude each other", "give one of them"
+            "--pruners, --noise, --plus, --images, --scale and --memory exclude each other",
+            "give one of them",
         )
     if pruner and not pruners:
         raise UsageError("--pruner says what --pruners times", "give --pruners, too")
@@ -128,12 +139,13 @@ def command(
         _time_noises(json_path)
     elif images:
         _time_images(json_path)
+    elif scale:
+        given = _given(ctx, arguments, "trials")
+        _keep(json_path, drive_simulated(workers, given.get("trials"), arguments["seed"]))
+    elif memory:
+        _keep(json_path, weigh_worker(arguments["suite"], arguments["assets"]))
     elif plus:
-        given = {
-            name: arguments[name]
-            for name in ("suite", "tasks", "steps")
-            if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-        }
+        given = _given(ctx, arguments, "suite", "tasks", "steps")
         same = {name: arguments[name] for name in ("assets", "seed")}
         if not _share_models(json_path, given | same):
             ctx.exit(_BUG)
@@ -253,6 +265,12 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
     return all(each.bits_equal for each in measured.values())
 
 
+def _given(ctx: click.Context, arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return those options that have no default value."""
+    default = ParameterSource.DEFAULT
+    return {name: arguments[name] for name in names if ctx.get_parameter_source(name) != default}
+
+
 def _advance(bar: tqdm[Any]) -> None:
     bar.update()
 
@@ -269,6 +287,11 @@ def _check_writable(path: Path) -> None:
         target.open("a", encoding="utf8").close()
         if not existed:
             target.unlink()
+
+
+def _keep(path: Path | None, content: dict[str, Any]) -> None:
+    if path is not None:
+        _write(path, content)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

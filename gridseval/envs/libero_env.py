@@ -142,7 +142,8 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             checked_seed(self._seed + self._trial)
         self._record_every = chosen.record_every
         self._seconds = dict.fromkeys(("compile", "reset", "physics"), 0.0)
-        self._running = None  # a failure below leaves no half-started episode
+        # A failure below leaves no half-started episode, and nothing holds a scene that is dropped.
+        self._running = self._motion = None
         episode = Episode(self.suite.name, self._task.index, self._trial)
         setting = self._episodes.setting(self._task, self._trial, self._seed)
         self._instruction = setting.perturbation.spoken(self._task.instruction)

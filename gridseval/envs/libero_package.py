@@ -24,6 +24,7 @@ from typing import Any
 
 from gridseval.assets.layout import cache_dir as user_cache_dir
 from gridseval.assets.layout import temporary_cache_dir
+from gridseval.envs.deferred_imports import UNUSED, deferred
 from gridseval.envs.rendering.backend import BACKENDS
 from gridseval.errors import MachineError
 from gridseval.importing import import_fault
@@ -70,7 +71,7 @@ def import_libero() -> types.ModuleType:
     if "libero.libero.envs" in sys.modules:
         return sys.modules["libero.libero.envs"]
     _write_config()
-    with _quiet_import(), without_device_variables():
+    with _quiet_import(), without_device_variables(), deferred(*UNUSED):
         loaded = set(sys.modules)
         try:
             return _import_envs()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.compiler_memory import release_description
 from gridseval.envs.perturbations import NOTHING, Perturbation
 from gridseval.envs.perturbations.images import perturbed_image
 from gridseval.envs.perturbations.own_edits import touches_model
@@ -173,6 +174,7 @@ class SceneCache:
                 # collect late: it counts objects, and these are few and large.
                 gc.collect()
             self._tasks[files] = CompiledTask(Simulation(Scene(files)))
+            release_description()
         self._tasks.move_to_end(files)
         return self._tasks[files]
 

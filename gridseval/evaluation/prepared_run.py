@@ -33,6 +33,9 @@ from gridseval.rollout.dispatch import Replica, ReplicaDispatcher
 from gridseval.suites import Episode, Starts, Suite, Task, list_episodes, load_protocol
 from gridseval.video import VideoChoice
 
+_FEW_EPISODES = 4
+"""Episodes of a scene, a minute of simulation: what is saved in compiling is one second."""
+
 
 @dataclass(frozen=True)
 class PreparedRun:
@@ -121,6 +124,12 @@ class PreparedRun:
         return replace(self, loaded=loaded, probe=probe)
 
     @property
+    def _compiles_often(self) -> bool:
+        """Whether workers change scenes every few episodes, so that compiling has to be fast."""
+        scenes = len(set(map(self.chosen.scene, self.episodes)))
+        return self.rule is not None or _FEW_EPISODES * scenes > len(self.episodes)
+
+    @property
     def settings(self) -> EnvSettings:
         """The environments' settings."""
         protocol = self.conditions.protocol
@@ -140,6 +149,8 @@ class PreparedRun:
             settle_steps=self.conditions.settle_steps,
             draw_last=False,
             motion=True,
+            max_scenes=1 if self.rule is None else 2,
+            asset_cache_mb=None if self._compiles_often else 0,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),
             prompts=self.chosen.prompts,
             perturbed_start=self.chosen.perturbed_start,

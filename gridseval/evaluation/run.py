@@ -168,12 +168,13 @@ def _run(
 
 def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> EpisodeRecord:
     task = prepared.suite.tasks[outcome.episode.task]
+    told = prepared.chosen.told(outcome.episode, prepared.conditions.env_seed)
     return EpisodeRecord(
         suite=outcome.episode.suite,
         task=task.index,
         task_name=task.name,
         trial=outcome.episode.trial,
-        instruction=prepared.chosen.instruction(outcome.episode, prepared.conditions.env_seed),
+        instruction=told.instruction,
         status=outcome.status,
         success=SUCCESS_OF[outcome.status],
         steps=outcome.steps,
@@ -185,7 +186,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
         video=None if video is None else f"videos/{video.name}",
         extra={
             "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
-            **prepared.chosen.describe(outcome.episode, prepared.conditions.env_seed),
+            **told.extra,
             **outcome.figures,
             **({"motion": dict(outcome.motion)} if outcome.motion else {}),
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gridseval.envs.arguments import one_of
 from gridseval.envs.own_states import check_own_states
@@ -39,6 +39,18 @@ from gridseval.suites.recorded import suite_files
 
 _OWN_SCENES = ("background", "layout")
 """Dimensions whose tasks do not share compiled models."""
+
+
+class EpisodeText(NamedTuple):
+    """What an episode's record says of it.
+
+    Attributes:
+        instruction: That the policy gets.
+        extra: Its perturbations, for the record's ``extra``; empty without any.
+    """
+
+    instruction: str
+    extra: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,18 +111,14 @@ class TaskSelection:
             return episode.task
         return variant.base
 
-    def instruction(self, episode: Episode, seed: int) -> str:
-        """Return the instruction that the policy gets in an episode.
+    def told(self, episode: Episode, seed: int) -> EpisodeText:
+        """Return what an episode's record says of it.
 
         Args:
             episode: Which one.
             seed: LIBERO's, by which perturbations are drawn.
         """
         drawn = self.plan.draw(seed, episode.suite, episode.task, episode.trial)
-        return drawn.perturbation.spoken(self.suite.tasks[episode.task].instruction)
-
-    def describe(self, episode: Episode, seed: int) -> dict[str, Any]:
-        """Return the perturbations for an episode's record; empty without any."""
         task = self.suite.tasks[episode.task]
         variant = task.variant
         extra: dict[str, Any] = {"dimension": task.dimension} if task.dimension else {}
@@ -121,8 +129,9 @@ class TaskSelection:
             real = self.perturbed_start and variant.dimension == "robot"
             extra["dimension"] = "perturbed_start" if real else variant.dimension
             extra["level"] = variant.level
-        record = self.plan.draw(seed, episode.suite, episode.task, episode.trial).record
-        return {**extra, "perturb": record} if record else extra
+        if drawn.record:
+            extra["perturb"] = drawn.record
+        return EpisodeText(drawn.perturbation.spoken(task.instruction), extra)
 
     def manifest(self) -> dict[str, Any]:
         """Return what ``run.yaml`` says about it, of plain values."""

@@ -24,6 +24,9 @@ from gridseval.report.source import ReportRun
 from gridseval.report.tokens import HEIGHT, WIDTH, TokenStatistics, token_statistics
 from gridseval.run_names import REPORT
 
+ROWS_AT_ONCE = 500
+"""A browser takes seconds to lay out tens of thousands of rows."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -56,6 +59,11 @@ class Page:
     provenance: tuple[Entry, ...]
     version: str
     made: str
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows of a group the page shows until the reader asks for more."""
+        return ROWS_AT_ONCE
 
     @property
     def several(self) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 from gridseval.errors import UsageError
 from gridseval.results.run.reading import label_and_folder, read_run
 from gridseval.results.stats.rates import Tally, mean, tally
-from gridseval.results.tables.efficiency import KEPT, LATENCY, TFLOPS, spread
+from gridseval.results.tables.efficiency import LATENCY, TFLOPS, spread
 from gridseval.results.tables.execution import completion
+from gridseval.results.tables.record_group import KEPT
 from gridseval.run_names import EPISODES
 from gridseval.sweeping.record import SWEEP, read_sweep
 

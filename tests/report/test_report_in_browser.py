@@ -220,3 +220,22 @@ def test_what_is_smuggled_in_does_not_run(open_page: Open, make_run: MakeRun) ->
     page = open_page(write_report(read_runs([make_run("run", [record])])))
     assert page.evaluate("window.hit") is None
     assert "<script>" in page.locator("details.group .name").first.inner_text()
+
+
+def test_a_long_task_is_shown_in_parts(make_run: MakeRun, open_page: Open) -> None:
+    path = write_report(read_runs([make_run("long", lines(tasks=2, trials=2500))]))
+    page = open_page(path)
+    output = page.locator(".filter output")
+    assert output.text_content() == "5,000 of 5,000 episodes"
+    assert page.locator("table.episodes tbody tr").count() == 0
+    page.locator("details.group > summary").first.click()
+    wait_for(page, "document.querySelectorAll('table.episodes tbody tr[data-status]').length > 0")
+    assert page.locator("tr[data-status]:visible").count() == 500
+    button = page.locator("button.more-rows")
+    assert button.text_content() == "Show more (2,000 are left)"
+    button.click()
+    assert page.locator("tr[data-status]:visible").count() == 1000
+    page.locator("select[name=status]").select_option("error")
+    assert output.text_content() == "50 of 5,000 episodes"
+    wait_for(page, "document.querySelectorAll('table.episodes tbody tr[data-status]').length == 50")
+    assert page.locator("button.more-rows").count() == 0

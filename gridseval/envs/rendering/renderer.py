@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridseval.envs.compiler_memory import trim_heap
 from gridseval.envs.rendering.backend import GLContext
 from gridseval.envs.rendering.culling import Culler
 from gridseval.envs.scene import Scene
@@ -56,8 +57,8 @@ class SceneRenderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._scene = mujoco.MjvScene(model, maxgeom=_MAX_GEOMS)
         model.vis.global_.offwidth = model.vis.global_.offheight = image_px
-        with context.current():
-            self._gl = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
+        self._shadows = self._casts_shadows()
+        self._gl: Any = self._new_gl()
 
     def render(self, view: View, camera: str) -> Image:
         """Return an image as policies are trained on it.
@@ -84,9 +85,28 @@ class SceneRenderer:
             model.geom_group[:] = present_groups
         return image[::-1, ::-1].copy()
 
+    def _casts_shadows(self) -> bool:
+        return bool((self._model.light_castshadow & self._model.light_active).any())
+
+    def _new_gl(self) -> Any:
+        """Bring the model to OpenGL, with a shadow map (67 MB) only if a light needs it."""
+        mujoco, quality = self._mujoco, self._model.vis.quality
+        size = quality.shadowsize
+        try:
+            quality.shadowsize = size if self._shadows else 0
+            with self._context.current():
+                return mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_150)
+        finally:
+            quality.shadowsize = size
+            trim_heap()
+
     def _draw(self, camera: int) -> Image:
         """Return the image with its rows from the bottom, as OpenGL gives it."""
         mujoco, size = self._mujoco, self._image_px
+        if not self._shadows and self._casts_shadows():  # a perturbation has changed a light
+            self._shadows = True
+            self.close()
+            self._gl = self._new_gl()
         if self._culler is not None:
             self._model.geom_group[self._culler.hidden(self._data, camera)] = _HIDDEN_GROUP
         self._camera.fixedcamid = camera

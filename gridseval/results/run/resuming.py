@@ -74,7 +74,8 @@ def settle_manifest(
     stored = read_manifest(path)
     # Through YAML and back, so that a tuple and the list it was stored as are the same.
     given = plain_yaml(text)
-    resumption = _Resumption(stored, given, (*free_keys, *_extended(stored, given)))
+    more = _extended(stored, given)
+    resumption = _Resumption(stored, given, (*free_keys, *more))
     refused = [] if anyway else resumption.anyway
     if resumption.others or refused:
         shown = "".join(f"\n  {line}" for line in sorted((*resumption.others, *refused)))
@@ -82,7 +83,7 @@ def settle_manifest(
             f"{path.parent} holds another run (stored -> given):{shown}",
             _hint(resumption),
         )
-    extended = _with_more(stored, given)
+    extended = _with_more(stored, given, more)
     if extended != stored:
         write_manifest(path, extended)
     return Settled(extended, resumption.mixed, tuple(resumption.notes()))
@@ -174,13 +175,12 @@ def _extended(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str,
     return EXTENDS if more and chosen[1] in (None, chosen[0]) else ()
 
 
-def _with_more(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _with_more(
+    stored: Mapping[str, Any], given: Mapping[str, Any], more: Collection[str]
+) -> dict[str, Any]:
     """Return the stored manifest with the given one's episodes, if these are more or the same."""
-    free = _extended(stored, given)
-    if not free:
-        return dict(stored)
-    kept = {key: value for key, value in stored.items() if key not in free or key in given}
-    return kept | {key: given[key] for key in free if key in given}
+    kept = {key: value for key, value in stored.items() if key not in more or key in given}
+    return kept | {key: given[key] for key in more if key in given}
 
 
 def _filled(stored: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:

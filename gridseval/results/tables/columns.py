@@ -14,6 +14,7 @@ from gridseval.results.tables.column import Column, Figure, Records
 from gridseval.results.tables.document import MISSING
 from gridseval.results.tables.efficiency import efficiency_keys, spread, title_of
 from gridseval.results.tables.execution import COMPLETION_COLUMNS, motion_columns
+from gridseval.results.tables.record_group import grouped
 
 __all__ = ["COLUMNS", "Column", "Figure", "columns_of", "figures", "shown_columns"]
 
@@ -29,7 +30,8 @@ def figures(
     records: Sequence[EpisodeRecord], columns: Sequence[Column] | None = None
 ) -> dict[str, Figure]:
     """Return the figures of ``columns`` by name; default: those of COLUMNS."""
-    return {column.name: column.value(records) for column in columns or COLUMNS}
+    group = grouped(records)  # once for all columns
+    return {column.name: column.value(group) for column in columns or COLUMNS}
 
 
 def shown_columns() -> tuple[Column, ...]:

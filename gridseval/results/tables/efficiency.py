@@ -23,13 +23,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.tables.record_group import DENSE, KEPT, RETENTION, grouped
 
-KEPT = "kept_tokens"
-DENSE = "dense_tokens"
-RETENTION = "retention"
 TFLOPS = "tflops"
 LATENCY = "latency_ms"
 
@@ -75,23 +73,22 @@ def spread(records: Iterable[EpisodeRecord], key: str) -> Spread:
 
     Episodes that ended in an error are left out, as they are of the success rate.
     """
-    given = (value_of(record.extra, key) for record in records if record.status != "error")
-    values = [value for value in given if value is not None]
+    group = grouped(records)
+    known = group.numbers.cached
+    name = f"spread of {key}"
+    if name not in known:
+        known[name] = _spread(group.numbers.extra.get(key, ()))
+    found: Spread = known[name]
+    return found
+
+
+def _spread(values: Sequence[float]) -> Spread:
     if not values:
         return Spread(None, None)
     mean = math.fsum(values) / len(values)
     # Not statistics.stdev, whose exact fractions take seconds for a long run.
     squares = math.fsum((value - mean) ** 2 for value in values)
     return Spread(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None)
-
-
-def value_of(extra: Mapping[str, Any], key: str) -> float | None:
-    """Return an episode's figure, or ``None`` if it has none that is a finite number."""
-    value = _mean(extra[key]) if key in extra else None
-    if value is None and key == RETENTION:
-        kept, dense = _mean(extra.get(KEPT)), _mean(extra.get(DENSE))
-        return kept / dense if kept is not None and dense else None
-    return value
 
 
 def title_of(key: str) -> str:
@@ -123,17 +120,3 @@ def _order(key: str) -> int:
     """Return a key's place: known ones first, then kept ones that are not."""
     known = tuple(_TITLES)
     return known.index(key) if key in known else len(known)
-
-
-def _mean(value: object) -> float | None:
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    numbers: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
-    finite = [
-        float(number)
-        for number in numbers
-        if isinstance(number, (int, float))
-        and not isinstance(number, bool)
-        and math.isfinite(number)
-    ]
-    return math.fsum(finite) / len(finite) if finite else None

@@ -8,10 +8,7 @@ from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.stats.rates import tally
 from gridseval.results.tables.document import MISSING, Section
 from gridseval.results.tables.efficiency import (
-    DENSE,
-    KEPT,
     LATENCY,
-    RETENTION,
     TFLOPS,
     efficiency_keys,
     is_detail,
@@ -19,6 +16,7 @@ from gridseval.results.tables.efficiency import (
     text_of,
     title_of,
 )
+from gridseval.results.tables.record_group import DENSE, KEPT, RETENTION
 from gridseval.results.tables.sections import rate_text
 from gridseval.results.tables.summary import Row, Summary
 

@@ -6,8 +6,7 @@ still meanwhile. Source: GridS's table, after VLASH.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gridseval.errors import UsageError, did_you_mean
 from gridseval.motion.table import FIGURES, MotionFigure
@@ -16,6 +15,7 @@ from gridseval.results.stats.means import Mean, mean_of
 from gridseval.results.stats.rates import mean
 from gridseval.results.tables.column import Column, Records
 from gridseval.results.tables.document import MISSING, Section
+from gridseval.results.tables.record_group import grouped, plain_number
 from gridseval.results.tables.summary import Summary
 
 DEFAULT_FIGURES = ("path_m", "ldlj", "seam_jump")
@@ -24,18 +24,18 @@ DEFAULT_FIGURES = ("path_m", "ldlj", "seam_jump")
 
 def completion_of(record: EpisodeRecord) -> float | None:
     """Return an episode's completion time in s; ``None`` if its record does not say it."""
-    return _number(record.extra.get("completion_s"))
+    return plain_number(record.extra.get("completion_s"))
 
 
 def motion_of(record: EpisodeRecord, name: str) -> float | None:
     """Return a figure of an episode's motion; ``None`` if its record does not say it."""
     motion = record.extra.get("motion")
-    return _number(motion.get(name)) if isinstance(motion, Mapping) else None
+    return plain_number(motion.get(name)) if isinstance(motion, Mapping) else None
 
 
 def completion(records: Iterable[EpisodeRecord]) -> Mean | None:
     """Return the mean completion time of the successful episodes, in s."""
-    return mean_of(_of_successes(records, completion_of))
+    return mean_of(grouped(records).numbers.completion_s)
 
 
 COMPLETION_COLUMNS: tuple[Column, ...] = (
@@ -134,7 +134,7 @@ def _figures(names: Sequence[str]) -> tuple[MotionFigure, ...]:
 
 
 def _motion_text(records: Records, figure: MotionFigure) -> str:
-    found = _of_successes(records, lambda record: motion_of(record, figure.name))
+    found = grouped(records).numbers.motion_solved.get(figure.name, ())
     return mean_text(mean_of(found), figure.digits)
 
 
@@ -148,35 +148,19 @@ def _known_figures(records: Iterable[EpisodeRecord]) -> tuple[MotionFigure, ...]
 
 
 def _columns_of_figure(figure: MotionFigure) -> tuple[Column, Column]:
-    def over(status: tuple[str, ...]) -> Callable[[Records], float | None]:
-        def value(records: Records) -> float | None:
-            given = (motion_of(each, figure.name) for each in records if each.status in status)
-            return mean(number for number in given if number is not None)
+    def of_solved(records: Records) -> float | None:
+        return mean(grouped(records).numbers.motion_solved.get(figure.name, ()))
 
-        return value
+    def of_all(records: Records) -> float | None:
+        return mean(grouped(records).numbers.motion.get(figure.name, ()))
 
     name, unit = f"motion_{figure.name}", figure.unit
     return (
-        Column(name, over(("success",)), unit, f"{figure.description}: mean of successes"),
-        Column(
-            f"{name}_all", over(("success", "failure")), unit, f"{figure.description}: mean of all"
-        ),
+        Column(name, of_solved, unit, f"{figure.description}: mean of successes"),
+        Column(f"{name}_all", of_all, unit, f"{figure.description}: mean of all"),
     )
-
-
-def _of_successes(
-    records: Iterable[EpisodeRecord], value: Callable[[EpisodeRecord], float | None]
-) -> list[float]:
-    found = (value(record) for record in records if record.status == "success")
-    return [number for number in found if number is not None]
 
 
 def _part(records: Records, name: str) -> float | None:
     found = completion(records)
     return None if found is None else getattr(found, name)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if math.isfinite(value) else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.tables.record_group import RecordGroup
 
 NO_LEVEL = "none"
 """The level of tasks that a suite grades at none, as ``--level`` and ``run.yaml`` have it."""
@@ -33,7 +34,7 @@ class Pivot:
 
     dimensions: tuple[str, ...]
     levels: tuple[Level, ...]
-    cells: dict[Key, tuple[EpisodeRecord, ...]]
+    cells: dict[Key, RecordGroup]
     unavailable: dict[Key, int]
 
 
@@ -60,7 +61,7 @@ def pivot(
     return Pivot(
         dimensions=tuple(sorted({name for name, _ in keys if name is not None}, key=_rank)),
         levels=tuple(sorted({level for _, level in keys if level is not None}, key=_height)),
-        cells={key: tuple(group) for key, group in groups.items()},
+        cells={key: RecordGroup(group) for key, group in groups.items()},
         unavailable=unavailable,
     )
 

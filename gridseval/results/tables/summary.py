@@ -14,8 +14,9 @@ from gridseval.results.run.assets_note import measured_notes
 from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.record import EpisodeRecord
 from gridseval.results.run.suspicions import suspicion_notes
-from gridseval.results.stats.rates import Tally, by_suite, by_task, mean_over_tasks, tally
+from gridseval.results.stats.rates import Tally, by_task, mean_over_tasks, tally
 from gridseval.results.tables.leaderboard import Leaderboard, leaderboard
+from gridseval.results.tables.record_group import RecordGroup
 
 _PERTURBED = re.compile(r"_((?:view|language|light|table|tb|add)_\d.*|(?:moved_)?level\d.*)$")
 """What the name of a task of LIBERO-Plus adds to that of its base task."""
@@ -39,7 +40,7 @@ class Row:
     task: int | None
     name: str
     label: str
-    records: tuple[EpisodeRecord, ...]
+    records: RecordGroup
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Summary:
         """LIBERO-Plus's row of the run, worked out once; ``None`` without a record of it."""
         return leaderboard(self.records, self.manifest)
 
-    @property
+    @cached_property
     def records(self) -> tuple[EpisodeRecord, ...]:
         """All records, in order of suite, task and trial."""
         return tuple(record for row in self.suites for record in row.records)
@@ -91,14 +92,15 @@ def summarise(records: Iterable[EpisodeRecord], manifest: Mapping[str, Any]) -> 
     ordered = sorted(records, key=attrgetter("suite", "task", "trial"))
     expected = manifest.get("episodes")
     counts = tally(ordered)
-    suites = tuple(_suite_rows(ordered))
+    tasks = tuple(_task_rows(ordered))
+    suites = tuple(_suite_rows(tasks))
     return Summary(
         title=" · ".join(_label(manifest[key]) for key in ("suite", "policy") if manifest.get(key))
         or "run",
         manifest=manifest,
         expected=expected if isinstance(expected, int) else None,
         tally=counts,
-        tasks=tuple(_task_rows(ordered)),
+        tasks=tasks,
         suites=suites,
         notes=(*_manifest_notes(manifest), *_record_notes(counts, suites)),
     )
@@ -110,7 +112,7 @@ def _label(value: Any) -> str:
 
 def _task_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
     for (suite, task), group in by_task(ordered).items():
-        records = tuple(group)
+        records = RecordGroup(group)
         first = records[0]
         yield Row(suite, task, first.task_name, _task_label(first), records)
 
@@ -121,9 +123,12 @@ def _task_label(record: EpisodeRecord) -> str:
     return told if changed is None else f"{told} · {changed[1].replace('_', ' ')}"
 
 
-def _suite_rows(ordered: Sequence[EpisodeRecord]) -> Iterator[Row]:
-    for suite, group in by_suite(ordered).items():
-        yield Row(suite, None, "", suite, tuple(group))
+def _suite_rows(tasks: Sequence[Row]) -> Iterator[Row]:
+    groups: dict[str, list[RecordGroup]] = {}
+    for row in tasks:
+        groups.setdefault(row.suite, []).append(row.records)
+    for suite, parts in groups.items():
+        yield Row(suite, None, "", suite, RecordGroup.joined(parts))
 
 
 def _manifest_notes(manifest: Mapping[str, Any]) -> Iterator[str]:
