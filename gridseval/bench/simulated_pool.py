@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -63,8 +65,12 @@ class SimulatedPool:
         due_s = self.elapsed_s + took * float(self._rng.lognormal(0.0, 0.3))
         heapq.heappush(self._due, (due_s, slot))
 
-    def wait(self) -> list[Reply]:
-        """Return all answers that are there, at least one if any worker is busy."""
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
+        """Return all answers that are there, at least one if any worker is busy.
+
+        Args:
+            wakes: Not looked at: the policy answers in this process.
+        """
         if not self._due:
             return []
         self._jumped_s += max(0.0, self._due[0][0] - self.elapsed_s)
