@@ -22,14 +22,13 @@ from gridseval.suites import read_bddl
 
 KINDS = (
     "alphabet_soup",
+    "bbq_sauce",
     "butter",
     "chocolate_pudding",
     "cookies",
     "cream_cheese",
-    "glazed_rim_porcelain_ramekin",
-    "macaroni_and_cheese",
+    "moka_pot",
     "popcorn",
-    "red_coffee_mug",
     "tomato_sauce",
 )
 """Small things of LIBERO's that stand by themselves."""

@@ -31,6 +31,9 @@ _APART_M = 0.03
 _AROUND_M = 0.15
 _DROP_M = 0.002
 _SLIP_M = 0.012
+_FALL_M = 0.03
+"""How far added objects may fall: boxes around round things reach below them."""
+
 _TILT_RAD = math.radians(8)
 
 
@@ -113,17 +116,18 @@ class _Search:
         now = _Still.of(self._scene)
         if now.holds != self._still.holds or self._touches_anew(now):
             return False
-        intended = {}
         for thing in self._things:
             move = moves.fixtures.get(thing.body, Planar())
             move = move if thing.joint is None else moves.objects.get(thing.joint, Planar())
-            intended[thing.body] = move.pose(self._still.poses[thing.body])
+            if not _near(now.poses[thing.body], move.pose(self._still.poses[thing.body])):
+                return False
         for name in self._added:
-            body = self._scene.env.obj_body_id[name]
-            intended[body] = moves.placed[_joint(self._scene, name)]
-            if (intended[body] == self._aside.placed[_joint(self._scene, name)]).all():
-                del intended[body]  # it found no room, and falls where nobody sees it
-        return all(_near(now.poses[body], pose) for body, pose in intended.items())
+            pose = moves.placed[_joint(self._scene, name)]
+            # One that has found no room falls where nobody sees it.
+            is_seen = (pose != self._aside.placed[_joint(self._scene, name)]).any()
+            if is_seen and not _near(now.poses[self._scene.env.obj_body_id[name]], pose, _FALL_M):
+                return False
+        return True
 
     def _touches_anew(self, now: _Still) -> bool:
         together = {
@@ -220,10 +224,11 @@ def _pose(scene: Any, body: int) -> Float:
     return np.concatenate([scene.data.xpos[body], scene.data.xquat[body]])
 
 
-def _near(pose: Float, intended: Float) -> bool:
+def _near(pose: Float, intended: Float, fall: float = _SLIP_M) -> bool:
     cosine = min(1.0, abs(float(pose[3:] @ intended[3:])))
-    slipped = float(np.linalg.norm(pose[:3] - intended[:3]))
-    return slipped <= _SLIP_M and 2 * math.acos(cosine) <= _TILT_RAD
+    slipped = float(np.linalg.norm((pose - intended)[:2]))
+    fallen = abs(float(pose[2] - intended[2]))
+    return slipped <= _SLIP_M and fallen <= fall and 2 * math.acos(cosine) <= _TILT_RAD
 
 
 def _joint(scene: Any, name: str) -> str:
