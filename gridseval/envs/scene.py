@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gridseval.envs.added_objects import added_objects
 from gridseval.envs.arrangement import distractor_joint, problem_with
+from gridseval.envs.contact_check import ContactCheck
 from gridseval.envs.init_states import read_init_states
 from gridseval.envs.libero_package import asset_root, problem_text
 from gridseval.envs.model_check import check_model
@@ -74,7 +75,7 @@ class Scene:
                 "use LIBERO's own assets: --assets PATH",
             )
         _disable_sensors(self.model)
-        self.env.check_contact = _ContactCheck(self)
+        self.env.check_contact = ContactCheck(self)
         self._editor = ModelEditor(self.model)
         self._edited: dict[str, Float] = {}
 
@@ -297,31 +298,3 @@ def _disable_sensors(model: Any) -> None:
     import mujoco
 
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
-
-
-class _ContactCheck:
-    """robosuite's ``check_contact`` on sets of geom ids instead of a Python loop over names."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._sim = scene.env.sim
-        self._data = scene.data
-        self._ids: dict[int, NDArray[np.bool_]] = {}
-
-    def __call__(self, first: Any, second: Any) -> bool:
-        in_first, in_second = self._member(first), self._member(second)
-        geom = self._data.contact.geom[: self._data.ncon]
-        if not len(geom):
-            return False
-        one, two = geom[:, 0], geom[:, 1]
-        hit = (in_first[one] & in_second[two]) | (in_second[one] & in_first[two])
-        return bool(hit.any())
-
-    def _member(self, thing: Any) -> NDArray[np.bool_]:
-        """Return bool (ngeom,): which geoms are contact geoms of an object."""
-        if id(thing) not in self._ids:
-            model = self._sim.model
-            names = set(thing.contact_geoms)
-            self._ids[id(thing)] = np.array(
-                [model.geom_id2name(geom) in names for geom in range(model.ngeom)]
-            )
-        return self._ids[id(thing)]

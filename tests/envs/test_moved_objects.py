@@ -35,7 +35,7 @@ def test_things_move_as_far_as_asked_and_stay_upright(assets: Path) -> None:
     assert max(shifts) < 0.06 + 0.02
     for name in before:
         assert abs(after[name][2] - before[name][2]) < 0.015  # on what it stood on
-    again, same = started(assets, "libero_object", 0, "objects:3")
+    _, same = started(assets, "libero_object", 0, "objects:3")
     assert (state == same).all()
     _, other = started(assets, "libero_object", 0, "objects:3", trial=1)
     assert (state != other).any()
