@@ -135,8 +135,8 @@ def group_things(
     for thing in things:
         for landmark in landmarks(thing, things):
             union.join(thing.name, landmark.name)
-    for one, other in _told_apart_by_order(scene, things, stacked):
-        union.join(one.name, other.name)
+    for first, second in _told_apart_by_order(scene, things, stacked):
+        union.join(first.name, second.name)
     fixed = {thing.name for thing in _beside_goal(scene, things)}
     members: dict[str, list[Thing]] = {}
     for thing in things:
