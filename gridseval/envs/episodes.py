@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gridseval.envs.arguments import one_of
+from gridseval.envs.arrangement import with_distractors
 from gridseval.envs.own_states import check_liberos_tasks
 from gridseval.envs.perturbations import Perturbation
 from gridseval.envs.perturbations.plan import parse_plan
@@ -81,4 +82,6 @@ class Episodes:
         files = TaskFiles.of_task(task, self._assets, self._folder, self._trusted)
         own = task_perturbation(task, self._folder, self._perturbed_start)
         drawn = self._plan.draw(seed, self.suite.name, task.index, trial).perturbation
-        return Setting(files, composed(own, drawn))
+        made = composed(own, drawn)
+        files = with_distractors(files, made.objects, seed, self.suite.name, task.index)
+        return Setting(files, made)

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.envs.added_objects import added_objects
+from gridseval.envs.arrangement import distractor_joint, problem_with
+from gridseval.envs.contact_check import ContactCheck
 from gridseval.envs.init_states import read_init_states
 from gridseval.envs.libero_package import asset_root, problem_text
 from gridseval.envs.model_check import check_model
@@ -64,18 +66,16 @@ class Scene:
         self.env, self._pristine = _compile(files)
         self.model: Any = self.env.sim.model._model
         self.data: Any = self.env.sim.data._data
-        if (
-            self.init_states is not None
-            and self.init_states.shape[1] != 1 + self.model.nq + self.model.nv
-        ):
+        self._stored = _stored_numbers(self.model)
+        needed = int(self._stored.sum())
+        if self.init_states is not None and self.init_states.shape[1] != needed:
             raise MachineError(
                 f"the assets in {files.assets} do not fit the initial states of {files.bddl.stem}: "
-                f"{self.init_states.shape[1]} numbers stored, {1 + self.model.nq + self.model.nv} "
-                "needed",
+                f"{self.init_states.shape[1]} numbers stored, {needed} needed",
                 "use LIBERO's own assets: --assets PATH",
             )
         _disable_sensors(self.model)
-        self.env.check_contact = _ContactCheck(self)
+        self.env.check_contact = ContactCheck(self)
         self._editor = ModelEditor(self.model)
         self._edited: dict[str, Float] = {}
 
@@ -83,6 +83,22 @@ class Scene:
     def robot(self) -> Any:
         """The robot object of robosuite, for its indices into the model."""
         return self.env.robots[0]
+
+    @property
+    def robot_body(self) -> int:
+        """Id of the robot's root body."""
+        return int(self.env.sim.model.body_name2id(self.robot.robot_model.root_body))
+
+    @property
+    def robot_base(self) -> Float:
+        """Where the robot stands, float64 (3,), m."""
+        base: Float = self.data.xpos[self.robot_body]
+        return base
+
+    @property
+    def nominal_camera(self) -> tuple[Float, Float, float]:
+        """The agent camera as compiled: position (m), rotation (3, 3), tangent of half its view."""
+        return self._editor.nominal_camera()
 
     @property
     def goal(self) -> tuple[tuple[str, ...], ...]:
@@ -104,7 +120,8 @@ class Scene:
                 f"{self.files.init_states} stores {len(self.init_states)} initial states, so that "
                 f"there is no trial {trial}"
             )
-        state: Float = self.init_states[trial]
+        state = np.concatenate([[0.0], self.model.qpos0, np.zeros(self.model.nv)])
+        state[self._stored] = self.init_states[trial]
         return state
 
     def restore_fresh_model(self) -> None:
@@ -237,7 +254,7 @@ def _construct(libero_envs: Any, files: TaskFiles, pristine: dict[str, Float]) -
 
     env._initialize_sim = types.MethodType(initialize_sim, env)
     env._setup_camera = types.MethodType(setup_camera, env)
-    with problem_text(problem.text) as name:
+    with problem_text(problem_with(problem.text, files.distractors)) as name:
         env.__init__(name, **_arguments(files))
     return env
 
@@ -265,36 +282,19 @@ def _arguments(files: TaskFiles) -> dict[str, Any]:
     }
 
 
+def _stored_numbers(model: Any) -> NDArray[np.bool_]:
+    """Return which of time, qpos and qvel initial states store: not those of added objects."""
+    stored = np.ones(1 + model.nq + model.nv, dtype=bool)
+    for joint in range(model.njnt):
+        if distractor_joint(model.joint(joint).name):
+            position, speed = model.jnt_qposadr[joint], model.jnt_dofadr[joint]
+            stored[1 + position : 8 + position] = False
+            stored[1 + model.nq + speed : 7 + model.nq + speed] = False
+    return stored
+
+
 def _disable_sensors(model: Any) -> None:
     """Switch off force and torque sensors: they feed no dynamics, and no observation shows them."""
     import mujoco
 
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
-
-
-class _ContactCheck:
-    """robosuite's ``check_contact`` on sets of geom ids instead of a Python loop over names."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._sim = scene.env.sim
-        self._data = scene.data
-        self._ids: dict[int, NDArray[np.bool_]] = {}
-
-    def __call__(self, first: Any, second: Any) -> bool:
-        in_first, in_second = self._member(first), self._member(second)
-        geom = self._data.contact.geom[: self._data.ncon]
-        if not len(geom):
-            return False
-        one, two = geom[:, 0], geom[:, 1]
-        hit = (in_first[one] & in_second[two]) | (in_second[one] & in_first[two])
-        return bool(hit.any())
-
-    def _member(self, thing: Any) -> NDArray[np.bool_]:
-        """Return bool (ngeom,): which geoms are contact geoms of an object."""
-        if id(thing) not in self._ids:
-            model = self._sim.model
-            names = set(thing.contact_geoms)
-            self._ids[id(thing)] = np.array(
-                [model.geom_id2name(geom) in names for geom in range(model.ngeom)]
-            )
-        return self._ids[id(thing)]

@@ -135,7 +135,10 @@ class SceneCache:
         compiled = time.perf_counter()
         changed = perturbation.joints, perturbation.joints_true, perturbation.extra
         task.simulation.start(
-            episode.trial, seed, settle_steps, *changed, seeding=seeding, starts=starts
+            *(episode.trial, seed, settle_steps, *changed),
+            seeding=seeding,
+            starts=starts,
+            objects=perturbation.objects,
         )
         key = (seed, episode.suite, episode.task, episode.trial)
         cameras = EpisodeCameras(self, task, perturbation, key)

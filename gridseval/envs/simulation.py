@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from gridseval.envs.arm import SUBSTEPS, Arm
+from gridseval.envs.arrangement import NO_MOVES, Moves, arranged_start
 from gridseval.envs.draws import ResetDraw, ResetDraws
+from gridseval.envs.perturbations.objects import ObjectsEdit
 from gridseval.envs.perturbations.own_edits import OwnEdit, own_edits
 from gridseval.envs.scene import Float, Scene
 from gridseval.envs.stored_fixtures import StoredFixtures
@@ -79,6 +81,7 @@ class Simulation:
         extra: Mapping[str, Any] = MappingProxyType({}),
         seeding: Seeding = "task",
         starts: Starts = "stored",
+        objects: ObjectsEdit | None = None,
     ) -> bool:
         """Start an episode and let it settle.
 
@@ -96,6 +99,7 @@ class Simulation:
                 reset once, then seeded with ``seed + trial`` and reset again.
             starts: ``"stored"`` as above; ``"fresh"`` leaves objects and arm where that reset has
                 put them, so that ``trial`` numbers the resets after the seed.
+            objects: How far objects and fixtures may stand from there.
 
         Returns:
             Whether the goal holds after settling.
@@ -106,16 +110,27 @@ class Simulation:
         if starts == "stored":
             stood = self._fixtures.of(trial)
             draw = replace(draw, fixtures={**draw.fixtures, **stood}) if stood else draw
-        self._reset(draw, angles)
         self._sensed_substep = _SENSED_SUBSTEP[starts]
-        if starts == "stored":
-            self._set_state(self.scene.stored_state(trial))
-        if joints_true:
-            self._move_arm(angles)
-        for edit in own_edits(extra, "edit_start"):
-            self._edit_start(edit)
+
+        def begin(moves: Moves, settle_steps: int) -> bool:
+            self._reset(draw, angles, moves)
+            if starts == "stored":
+                self._set_state(self.scene.stored_state(trial))
+            if moves is not NO_MOVES:
+                self._move_objects(moves)
+            if joints_true:
+                self._move_arm(angles)
+            for edit in own_edits(extra, "edit_start"):
+                self._edit_start(edit)
+            return self._settle(settle_steps, stored=starts == "stored")
+
+        if objects is None:
+            return begin(NO_MOVES, settle_steps)
+        return arranged_start(self.scene, objects, begin, settle_steps, set(draw.fixtures))
+
+    def _settle(self, settle_steps: int, stored: bool) -> bool:
         done = self.scene.is_success()
-        if starts == "stored":  # after a reset LIBERO does so in the first step only
+        if stored:  # after a reset LIBERO does so in the first step only
             self.scene.post_process()
         self._look()
         for _ in range(settle_steps):
@@ -160,7 +175,7 @@ class Simulation:
             self._draws[seed] = ResetDraws(self.scene, seed)
         return self._draws[seed][trial]
 
-    def _reset(self, draw: ResetDraw, joints: Float) -> None:
+    def _reset(self, draw: ResetDraw, joints: Float, moves: Moves) -> None:
         """Do what a hard reset does to the data, except for compiling the same model again."""
         import mujoco
 
@@ -175,7 +190,7 @@ class Simulation:
         data.qpos[arm.gripper_qpos_index] = arm.gripper_init_qpos
         for name, position in (*draw.joints.items(), *draw.objects.items()):
             scene.env.sim.data.set_joint_qpos(name, position)
-        for body, (position, quaternion) in draw.fixtures.items():
+        for body, (position, quaternion) in moves.moved_fixtures(draw.fixtures).items():
             model.body_pos[body], model.body_quat[body] = position, quaternion
         mujoco.mj_forward(model, data)
 
@@ -185,6 +200,16 @@ class Simulation:
         data, nq = self.scene.data, self.scene.model.nq
         data.time, data.qpos[:], data.qvel[:] = flat[0], flat[1 : 1 + nq], flat[1 + nq :]
         mujoco.mj_forward(self.scene.model, data)
+
+    def _move_objects(self, moves: Moves) -> None:
+        import mujoco
+
+        data = self.scene.env.sim.data
+        for name, move in moves.objects.items():
+            data.set_joint_qpos(name, move.pose(data.get_joint_qpos(name)))
+        for name, pose in moves.placed.items():
+            data.set_joint_qpos(name, pose)
+        mujoco.mj_forward(self.scene.model, self.scene.data)
 
     def _move_arm(self, joints: Float) -> None:
         import mujoco

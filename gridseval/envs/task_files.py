@@ -26,6 +26,7 @@ class TaskFiles:
         added: Kinds of objects that LIBERO does not know, each with its XML file.
         roots: Folders beside ``assets`` whose files the model may read.
         code: A Python file that the user trusts, which registers objects and problems.
+        distractors: Kinds of LIBERO's objects that are added to those of the problem.
     """
 
     bddl: Path
@@ -36,6 +37,7 @@ class TaskFiles:
     added: tuple[tuple[str, Path], ...] = ()
     roots: tuple[Path, ...] = ()
     code: Path | None = None
+    distractors: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, suite: str, task_name: str, assets: Path) -> TaskFiles:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gridseval.assets import find_assets
+from gridseval.envs.arrangement import with_distractors
 from gridseval.envs.config import DEFAULT_SEED
 from gridseval.envs.perturbations import NOTHING
 from gridseval.envs.perturbations.kinds import PERTURBATIONS, STRENGTHS, find_kind
@@ -104,7 +105,8 @@ def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told, on_note: Tol
     for reason in left_out:
         on_note(reason)
     task = suite.task(_key(gallery.task))
-    episode = Episode(suite.name, task.index, 0)
+    of_task = suite.name, task.index
+    episode = Episode(*of_task, 0)
     files = TaskFiles.of_task(task, find_assets(gallery.assets).root, PlusFolder(None))
     rows = []
     with Studio() as studio:
@@ -114,8 +116,9 @@ def _kinds_sheet(gallery: Gallery, suite: Suite, on_progress: Told, on_note: Tol
             cells = []
             for strength in range(1, STRENGTHS + 1):
                 plan = parse_plan([f"{kind}:{strength}"])
-                draw = plan.draw(gallery.seed, suite.name, task.index, 0)
-                after = studio.picture(files, draw.perturbation, episode, *settled)
+                draw = plan.draw(gallery.seed, *of_task, 0)
+                more = with_distractors(files, draw.perturbation.objects, gallery.seed, *of_task)
+                after = studio.picture(more, draw.perturbation, episode, *settled)
                 drawn = {name: draw.record[kind][name] for name in draw.record[kind]}
                 drawn.pop("strength")
                 words = ", ".join(f"{name} {value}" for name, value in drawn.items())

@@ -42,7 +42,7 @@ class Twins:
     def key(self, task: Task) -> Hashable:
         """Return a key that is equal only where an episode's states are equal to the bit."""
         files, _ = self._episodes.setting(task, 0, self._seed)
-        return self._content(task), files.assets, files.arena, files.added
+        return self._content(task), files.assets, files.arena, files.added, files.distractors
 
     def digest(self, tasks: Iterable[Task]) -> str:
         """Return a hash of the problems, states and joints of tasks, wherever their files lie."""
@@ -56,6 +56,7 @@ class Twins:
             self._states(files.init_states),
             repr(changed.joints),
             repr(changed.joints_true),
+            repr(changed.objects),
             # A kind's own edit may change anything.
             json.dumps(changed.extra, sort_keys=True),
         )

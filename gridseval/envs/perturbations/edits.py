@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -86,6 +87,15 @@ class ModelEditor:
     def without_edits(self) -> AbstractContextManager[None]:
         """Show the model without the kinds' own edits for a while."""
         return self._own.undone()
+
+    def nominal_camera(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Return position (m), rotation (3, 3) and tangent of half the view, as compiled."""
+        import mujoco
+
+        turned, index = np.empty(9), self._camera
+        mujoco.mju_quat2Mat(turned, self._pristine["cam_quat"][index])
+        half = math.tan(math.radians(float(self._model.cam_fovy[index])) / 2)
+        return self._pristine["cam_pos"][index], turned.reshape(3, 3), half
 
     def _move_camera(self, perturbation: Perturbation) -> None:
         assert perturbation.camera is not None

@@ -12,6 +12,7 @@ from gridseval.config import build
 from gridseval.envs.perturbations.camera import CameraMove
 from gridseval.envs.perturbations.language import LanguageEdit
 from gridseval.envs.perturbations.noise import NOISES
+from gridseval.envs.perturbations.objects import ObjectsEdit
 
 Colour: TypeAlias = tuple[float, ...]
 Part: TypeAlias = Literal["table", "floor", "wall"]
@@ -112,6 +113,7 @@ class Perturbation:
         noise: Number of a sensor noise, 1 to 50, on the agent camera's images.
         true_swap: Whether glass blur swaps pixels; LIBERO-Plus's copies one over the other.
         language: In which other words the instruction is said.
+        objects: How far objects and fixtures may be moved, and how many are added.
         extra: Kinds of perturbation with their own edit, each with its data for JSON.
 
     Raises:
@@ -126,6 +128,7 @@ class Perturbation:
     noise: int | None = None
     true_swap: bool = False
     language: LanguageEdit | None = None
+    objects: ObjectsEdit | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridseval.envs.perturbations.kinds import STRENGTHS, Kind, Values, find_kind
-from gridseval.envs.perturbations.own_edits import code_of
+from gridseval.envs.perturbations.own_edits import code_of, own_edits
 from gridseval.envs.perturbations.parameters import Value
 from gridseval.envs.perturbations.perturbation import Perturbation
 from gridseval.envs.perturbations.seeding import generator
@@ -113,6 +113,7 @@ class PerturbationPlan:
             given = {} if item.strength is None else {"strength": item.strength}
             record[item.kind] = {**given, **values}
         perturbation = Perturbation(**fields, extra=extra)
+        _check_starts(perturbation)
         if record:
             record["applied"] = perturbation.to_json()
         return Draw(perturbation, record)
@@ -130,6 +131,15 @@ def _made(item: Item, kind: Kind, rng: np.random.Generator) -> tuple[Values, Any
             return values, json.loads(json.dumps(made))  # as a record says it
         Perturbation(**made)
         return values, made
+
+
+def _check_starts(perturbation: Perturbation) -> None:
+    """Refuse two kinds that change the start: an arrangement is tried in several starts."""
+    starts = own_edits(perturbation.extra, "edit_start")
+    if perturbation.objects is not None and starts:
+        raise UsageError(
+            f"perturbations objects and {starts[0].kind} both change the start", "give one of them"
+        )
 
 
 def _claim(owners: dict[str, str], kind: str, made: Mapping[str, Any]) -> None:

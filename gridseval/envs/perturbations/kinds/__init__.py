@@ -8,6 +8,8 @@
 | noise | any family, severity 2n − 1 or 2n |
 | light | see ``strengths.LIGHT`` |
 | background | see ``strengths.BACKGROUND`` |
+| language | one more rule at each strength |
+| objects | objects moved by up to 2n cm and turned by up to 10n°, fixtures by n cm and 2n°; 2 more objects at 4, 3 at 5 |
 """  # noqa: E501
 
 from gridseval.envs.perturbations.kinds.kind import STRENGTHS, Kind, Values, rounded

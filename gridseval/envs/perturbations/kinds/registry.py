@@ -24,6 +24,7 @@ PERTURBATIONS: Registry[Kind] = Registry(
         "noise": f"{_ROOM}.noise:KIND",
         "background": f"{_ROOM}.background:KIND",
         "language": f"{_ROOM}.language:KIND",
+        "objects": f"{_ROOM}.objects:KIND",
     },
     Interface("perturbation", instance_of=f"{_ROOM}.kind:Kind", by_path=False),
 )
