@@ -65,7 +65,7 @@ class SimulatedPool:
         due_s = self.elapsed_s + took * float(self._rng.lognormal(0.0, 0.3))
         heapq.heappush(self._due, (due_s, slot))
 
-    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:  # noqa: ARG002
         """Return all answers that are there, at least one if any worker is busy.
 
         Args:
