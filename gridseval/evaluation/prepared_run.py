@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
+from gridseval.envs.pool.ray_nodes import RayNodes
 from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
 from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.cluster_options import check_cluster_options
 from gridseval.evaluation.conditions import (
     Conditions,
     at_least,
@@ -51,6 +53,7 @@ class PreparedRun:
         rule: When to stop early, or ``None``.
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
         warnings: What the user should know before it starts.
+        nodes: The nodes of a cluster that run its environments, or ``None``.
     """
 
     config: RunConfig
@@ -69,6 +72,7 @@ class PreparedRun:
     rule: SequentialRule | None
     probe: Probe | None
     warnings: tuple[str, ...]
+    nodes: RayNodes | None = None
 
     @property
     def suite(self) -> Suite:
@@ -164,7 +168,10 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    loaded = _loaded(config, sharing or Sharing())
+    sharing = sharing or Sharing()
+    if config.ray is not None:
+        sharing.cluster(config.ray)  # before a policy is loaded, which may take minutes
+    loaded = _loaded(config, sharing)
     starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
@@ -217,6 +224,7 @@ def _workers(asked: int | None) -> tuple[int, tuple[str, ...]]:
 def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...]]:
     """Check the numbers that were asked for; return how many workers to start, and a note on it."""
     policy_seed(config)
+    check_cluster_options(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
     if config.protocol is not None:

@@ -108,22 +108,30 @@ class _Rollout:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Run until every episode has an outcome."""
-        for slot in range(self._pool.slots):
-            self._start_next(slot)
-        while self._running:
+        self._start_idle()
+        while self._running or len(self._queue):
             waiting: list[Reply] = []
             for reply in self._pool.wait():
                 outcome = self._take_in(reply)
                 if outcome is not None:
                     yield outcome
-                if reply.slot not in self._running:
-                    self._start_next(reply.slot)
-                else:
+                if reply.slot in self._running:
                     waiting.append(reply)
+                elif reply.slot in self._pool.slots:
+                    self._start_next(reply.slot)
+            self._start_idle()
             # What counts may be the time of a query by itself, not that of a batch.
             apart = self._plan.timing.alone
             for asked in [[reply] for reply in waiting] if apart else filter(None, [waiting]):
                 yield from self._query(asked)
+
+    def _start_idle(self) -> None:
+        """Start an episode in each slot that has none, as long as there are any."""
+        slots = self._pool.slots
+        if len(self._running) < len(slots) and len(self._queue):
+            for slot in slots:
+                if slot not in self._running:
+                    self._start_next(slot)
 
     def _start_next(self, slot: int) -> None:
         episode = self._queue.take(slot)
@@ -288,5 +296,6 @@ def _outcome(
         motion=motion,
         remark=attempt.remark,
         error=error,
+        host=info.get("host"),
         seen=attempt.seen if attempt.seen.queries else None,
     )

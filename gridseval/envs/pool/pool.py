@@ -1,9 +1,13 @@
-"""A pool of environments in separate processes, one per slot, each at its own pace."""
+"""Pools of environments, one per slot, each at its own pace: in processes of this machine, or here.
+
+:class:`~gridseval.envs.pool.ray_pool.RayPool` is one on a cluster.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Protocol
@@ -24,13 +28,18 @@ _MAX_WAIT_S = 3600.0  # the system call counts milliseconds in 32 bits
 class Pool(Protocol):
     """Environments in numbered slots that take messages and reply when they are done."""
 
-    slots: int
+    @property
+    def slots(self) -> Collection[int]:
+        """The numbers of the slots that there are; on a cluster they come and go, in ``wait``."""
 
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""
 
     def wait(self) -> list[Reply]:
-        """Wait until at least one busy slot is done, and return all replies that are there."""
+        """Wait until at least one busy slot is done, and return all replies that are there.
+
+        Returns none where slots have come or gone instead. A slot that is gone has replied.
+        """
 
     def close(self) -> None:
         """End all environments."""
@@ -52,7 +61,7 @@ class LocalPool:
         settings: The environment to make.
     """
 
-    slots = 1
+    slots = range(1)
 
     def __init__(self, settings: EnvSettings) -> None:
         self._env: LiberoEnv = settings.make()
@@ -91,7 +100,7 @@ class WorkerPool:
     def __init__(
         self, settings: EnvSettings, workers: int, timeout_s: float = DEFAULT_TIMEOUT_S
     ) -> None:
-        self.slots = workers
+        self.slots = range(workers)
         settings = _with_backend(settings)
         self._workers: list[WorkerProcess] = []
         try:

@@ -1,0 +1,215 @@
+"""A pool of environments on a Ray cluster: an actor each, on all nodes that there are.
+
+Slots come with nodes that join and go with nodes that die. Ray places nothing itself: each actor is
+pinned to a node, because its folders are that node's.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gridseval.cluster.connection import Actor, Node
+from gridseval.envs.pool.messages import Refusal, Reply, Start, Step
+from gridseval.envs.pool.ray_actor import EnvActor
+from gridseval.envs.pool.ray_nodes import ENV_CPUS, RayNodes
+from gridseval.errors import GridsevalError, MachineError
+from gridseval.foreign_text import one_line
+
+_LOOK_S = 2.0
+_MAX_UNOPENED = 3
+
+
+@dataclass
+class _Worker:
+    """An actor, and what it does."""
+
+    slot: int
+    node: Node
+    actor: Actor
+    is_busy: bool = False
+
+
+class RayPool:
+    """Environments on the nodes of a Ray cluster.
+
+    A worker that is lost, alone or with its node, replies with a ``failure``, and its slot is gone;
+    another one opens as soon as a node has room.
+
+    Args:
+        nodes: The nodes that may be used, and the environments' settings.
+        most: Workers at most.
+        timeout_s: How long one message may take, without what is imported or compiled for it; how
+            long there may be no worker at all.
+    """
+
+    def __init__(self, nodes: RayNodes, most: int, timeout_s: float) -> None:
+        self._nodes, self._most, self._timeout_s = nodes, most, timeout_s
+        self._workers: dict[int, _Worker] = {}
+        self._open: dict[int, _Worker] = {}
+        self._events: queue.SimpleQueue[tuple[_Worker, Future[Any]]] = queue.SimpleQueue()
+        self._unopened: Counter[Node] = Counter()
+        self._proven = False
+        self._replies: list[Reply] = []
+        self._changed = False
+        self._manned_s = time.monotonic()
+        self._look_at_s = self._manned_s + _LOOK_S
+        self._fill()
+
+    @property
+    def slots(self) -> Collection[int]:
+        """The slots whose workers have started; they change in :meth:`wait` only."""
+        return self._open.keys()
+
+    def send(self, slot: int, message: Start | Step) -> None:
+        """Tell an idle slot what to do."""
+        worker = self._workers[slot]
+        worker.is_busy = True
+        self._call(worker, "exchange", message)
+
+    def wait(self) -> list[Reply]:
+        """Wait until a busy slot is done or slots have changed; return all replies there are.
+
+        Raises:
+            GridsevalError: A worker met a user's error, or no node has had room for a worker.
+        """
+        while not (self._replies or self._changed):
+            left_s = self._look_at_s - time.monotonic()
+            if left_s <= 0:
+                self._look()
+                continue
+            try:
+                self._take_in(*self._events.get(timeout=left_s))
+                while True:
+                    self._take_in(*self._events.get_nowait())
+            except queue.Empty:
+                continue
+        replies, self._replies, self._changed = self._replies, [], False
+        return replies
+
+    def close(self) -> None:
+        """End all actors."""
+        for worker in self._workers.values():
+            worker.actor.kill()
+        self._workers.clear()
+        self._open.clear()
+
+    def _call(self, worker: _Worker, method: str, *arguments: Any) -> None:
+        call = worker.actor.call(method, *arguments)
+        call.add_done_callback(lambda done: self._events.put((worker, done)))
+
+    def _look(self) -> None:
+        """Look which nodes there are, and use what room they have."""
+        self._nodes.look()
+        for worker in list(self._workers.values()):
+            if not self._nodes.is_alive(worker.node):
+                self._lose(worker, "the node is gone")
+        self._fill()
+        now_s = time.monotonic()
+        self._look_at_s = now_s + _LOOK_S
+        if self._open:
+            self._manned_s = now_s
+        elif now_s - self._manned_s > self._timeout_s:
+            raise MachineError(
+                f"no worker has started on the Ray cluster within {self._timeout_s:g} s: its "
+                "cores are taken, or its nodes are gone",
+                "ray status shows who has them; finished episodes are kept, and the same command "
+                "resumes; a longer --timeout waits longer",
+            )
+
+    def _fill(self) -> None:
+        """Start actors where there is most room, as many as are wanted and fit."""
+        used = Counter(worker.node for worker in self._workers.values())
+        left = {node: self._nodes.room(node) - used[node] for node in self._nodes.usable}
+        while len(self._workers) < self._most and left:
+            node = max(left, key=lambda each: left[each])
+            if left[node] <= 0:
+                return
+            left[node] -= 1
+            self._start(node)
+
+    def _start(self, node: Node) -> None:
+        slot = next(each for each in range(self._most) if each not in self._workers)
+        settings, gpus = self._nodes.usable[node].settings, self._nodes.env_gpus
+        actor = self._nodes.cluster.actor(
+            *(node, EnvActor, ENV_CPUS, gpus), settings, self._timeout_s, gpus > 0
+        )
+        worker = self._workers[slot] = _Worker(slot, node, actor)
+        self._call(worker, "open")
+
+    def _take_in(self, worker: _Worker, done: Future[Any]) -> None:
+        if self._workers.get(worker.slot) is not worker:
+            return  # lost already
+        error = done.exception()
+        if error is not None:
+            self._lose(worker, one_line(str(error) or type(error).__name__))
+        elif isinstance(answer := done.result(), Refusal):
+            self._refuse(worker, answer.error)
+        elif worker.slot not in self._open:
+            self._open[worker.slot] = worker
+            self._changed = True
+        else:
+            worker.is_busy = False
+            self._proven = True
+            self._unopened.pop(worker.node, None)
+            self._replies.append(_received(worker, answer))
+
+    def _lose(self, worker: _Worker, reason: str) -> None:
+        """Forget a worker; its episode has failed."""
+        del self._workers[worker.slot]
+        was_open = self._open.pop(worker.slot, None) is not None
+        worker.actor.kill()
+        self._changed = True
+        if worker.is_busy:
+            self._replies.append(Reply(worker.slot, failure=f"node {worker.node.name}: {reason}"))
+        elif not was_open and self._nodes.is_alive(worker.node):
+            self._unopened[worker.node] += 1
+            if self._unopened[worker.node] >= _MAX_UNOPENED:
+                self._nodes.leave_out(worker.node, f"workers do not start there: {reason}")
+
+    def _refuse(self, worker: _Worker, error: Exception) -> None:
+        """End the run over a user's error, unless only this node lacks something.
+
+        Raises:
+            GridsevalError: The error, with the node's name.
+        """
+        if self._proven and isinstance(error, MachineError):
+            self._nodes.leave_out(worker.node, error.message)  # its other workers go on
+            self._lose(worker, error.message)
+            return
+        if isinstance(error, GridsevalError):
+            raise type(error)(f"node {worker.node.name}: {error.message}", error.hint) from error
+        raise error
+
+
+def _received(worker: _Worker, reply: Reply) -> Reply:
+    """Return a reply under its slot's number, with arrays of its own.
+
+    As received, they are read-only, and hold Ray's memory as long as anyone holds them.
+    """
+    if reply.failure is not None:
+        failure = f"node {worker.node.name}: {reply.failure}"
+        return replace(reply, slot=worker.slot, failure=failure)
+    return replace(
+        reply,
+        slot=worker.slot,
+        observation=_copied(reply.observation),
+        info={**_copied(reply.info), "host": worker.node.name},
+    )
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_copied(each) for each in value)
+    return value
