@@ -66,7 +66,7 @@ class Cluster:
     """
 
     def __init__(self, address: str) -> None:
-        with _signals_kept():
+        with _signals_kept(), _silence():
             self._ray = _import_ray()
             self._ours = not self._ray.is_initialized()
             if self._ours:
@@ -191,6 +191,20 @@ def _node(told: dict[str, Any]) -> Node:
     name = f"{host} ({address})" if named == address else named
     resources = told["Resources"]
     return Node(told["NodeID"], name, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what is written to standard error: Ray tells there that it is told to be quiet."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from gridseval.policies.chunk_check import CheckedChunk, check_actions, check_chunk
 from gridseval.policies.loading import LoadedPolicy, load_policy
 from gridseval.policies.protocol import (
+    ACTION_SIZE,
     DEFAULT_OBSERVATION_KEYS,
     ActionChunk,
     EnvironmentNeeds,
@@ -13,6 +14,7 @@ from gridseval.policies.registry import list_policies, register
 from gridseval.registry import Registry
 
 __all__ = [
+    "ACTION_SIZE",
     "DEFAULT_OBSERVATION_KEYS",
     "ActionChunk",
     "CheckedChunk",

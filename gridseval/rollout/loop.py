@@ -1,12 +1,12 @@
 """Run episodes: reset, settle, query, step, report.
 
-Every slot goes at its own pace. The policy gets all waiting slots in one batch. Results, videos and
-the progress bar follow the episodes as listeners.
+Every slot goes at its own pace. A policy gets the slots that wait for it in one batch; where there
+are several policies, environments go on meanwhile. Results, videos and the progress bar follow the
+episodes as listeners.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,22 +17,19 @@ from numpy.typing import NDArray
 
 from gridseval.envs.pool.messages import Reply, Start, Step
 from gridseval.envs.pool.pool import Pool
-from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
 from gridseval.motion.figures import motion_of_actions
-from gridseval.observations import stacked
-from gridseval.policies import CheckedChunk, Policy, check_chunk
-from gridseval.rollout.answer_limit import OverdueError
+from gridseval.policies import Policy
+from gridseval.rollout.dispatch import Answer, Dispatcher, LocalDispatcher, Question
 from gridseval.rollout.episode_queue import EpisodeQueue
 from gridseval.rollout.outcome import Outcome
 from gridseval.rollout.plan import MAX_ATTEMPTS, RolloutPlan
-from gridseval.rollout.queries import Call, QueryLog
+from gridseval.rollout.queries import QueryLog
 from gridseval.rollout.seen_states import SeenStates
 from gridseval.rollout.timing import Schedule
 from gridseval.status import Status
 from gridseval.suites import Episode
 from gridseval.tokens import TokenTrace
-from gridseval.tokens.accounting.memory import PeakMemory
 
 
 class Listener(Protocol):
@@ -62,6 +59,7 @@ class _Attempt:
     schedule: Schedule
     began_s: float = field(default_factory=time.perf_counter)
     policy_s: float = 0.0
+    begun: bool = False
     queries: int = 0
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
@@ -72,7 +70,7 @@ class _Attempt:
 def run_episodes(
     episodes: Sequence[Episode],
     pool: Pool,
-    policy: Policy,
+    policy: Policy | Dispatcher,
     plan: RolloutPlan,
     listeners: Sequence[Listener] = (),
 ) -> Iterator[Outcome]:
@@ -81,7 +79,8 @@ def run_episodes(
     Args:
         episodes: All of one suite; each runs once.
         pool: Environments; closed by the caller.
-        policy: Who acts.
+        policy: Who acts: a policy of this process, or what asks several elsewhere. For these the
+            plan's ``flops`` and ``limit`` do not count: they have their own.
         plan: How.
         listeners: Who gets frames.
 
@@ -89,6 +88,8 @@ def run_episodes(
         PolicyError: The policy raised, or returned what cannot be executed.
         GridsevalError: A user's error arose in an environment.
     """
+    if not isinstance(policy, Dispatcher):
+        policy = LocalDispatcher(policy, plan.flops, plan.limit)
     yield from _Rollout(episodes, pool, policy, plan, listeners).outcomes()
 
 
@@ -97,33 +98,41 @@ class _Rollout:
         self,
         episodes: Sequence[Episode],
         pool: Pool,
-        policy: Policy,
+        dispatcher: Dispatcher,
         plan: RolloutPlan,
         listeners: Sequence[Listener],
     ) -> None:
         self._queue = EpisodeQueue(episodes, plan.spread, plan.scene)
-        self._pool, self._policy, self._plan, self._listeners = pool, policy, plan, listeners
+        self._pool, self._dispatcher = pool, dispatcher
+        self._plan, self._listeners = plan, listeners
         self._running: dict[int, _Attempt] = {}
         self._failures: dict[Episode, int] = {}
 
     def outcomes(self) -> Iterator[Outcome]:
         """Run until every episode has an outcome."""
-        self._start_idle()
-        while self._running or len(self._queue):
-            waiting: list[Reply] = []
-            for reply in self._pool.wait():
-                outcome = self._take_in(reply)
-                if outcome is not None:
-                    yield outcome
-                if reply.slot in self._running:
-                    waiting.append(reply)
-                elif reply.slot in self._pool.slots:
-                    self._start_next(reply.slot)
+        try:
             self._start_idle()
-            # What counts may be the time of a query by itself, not that of a batch.
-            apart = self._plan.timing.alone
-            for asked in [[reply] for reply in waiting] if apart else filter(None, [waiting]):
-                yield from self._query(asked)
+            while self._running or len(self._queue):
+                yield from self._go_on()
+        finally:
+            self._dispatcher.forget()
+
+    def _go_on(self) -> Iterator[Outcome]:
+        """Wait for environments and answers, and give each what it waits for."""
+        waiting: list[Question] = []
+        for reply in self._pool.wait(self._dispatcher.wakes):
+            outcome = self._take_in(reply)
+            if outcome is not None:
+                yield outcome
+            if reply.slot in self._running:
+                waiting.append(self._asked_of(reply))
+            else:
+                self._start_next(reply.slot)
+        self._start_idle()
+        # What counts may be the time of a query by itself, not that of a batch.
+        self._dispatcher.ask(waiting, self._plan.timing.alone)
+        for questions, answer in self._dispatcher.answers():
+            yield from self._act_on(questions, answer)
 
     def _start_idle(self) -> None:
         """Start an episode in each slot that has none, as long as there are any."""
@@ -134,13 +143,13 @@ class _Rollout:
                     self._start_next(slot)
 
     def _start_next(self, slot: int) -> None:
-        episode = self._queue.take(slot)
+        episode = self._queue.take(slot) if slot in self._pool.slots else None
         if episode is None:
             return
         self._running[slot] = _Attempt(
             episode,
             self._failures.get(episode, 0),
-            QueryLog(self._plan.flops),
+            QueryLog(),
             Schedule(self._plan.timing, self._plan.replan),
         )
         for listener in self._listeners:
@@ -161,12 +170,14 @@ class _Rollout:
         if not (reply.terminated or reply.truncated):
             return None
         del self._running[reply.slot]
+        self._dispatcher.release(reply.slot)
         status: Status = "success" if reply.terminated else "failure"
         return _outcome(attempt, status, reply.info)
 
     def _fail(self, slot: int, reason: str) -> Outcome | None:
         """Put an episode back whose worker or policy server failed, or give it up."""
         attempt = self._running.pop(slot)
+        self._dispatcher.release(slot)
         episode = attempt.episode
         self._failures[episode] = attempt.retries + 1
         if self._failures[episode] < MAX_ATTEMPTS:
@@ -174,38 +185,39 @@ class _Rollout:
             return None
         return _outcome(attempt, "error", {}, one_line(reason))
 
-    def _query(self, replies: Sequence[Reply]) -> Iterator[Outcome]:
-        """Ask the policy about these slots in one batch and send them its actions.
+    def _asked_of(self, reply: Reply) -> Question:
+        """Return what the policy is asked about a slot."""
+        attempt, observation = self._running[reply.slot], reply.observation
+        if "state" in observation:
+            attempt.seen.see(observation["state"])
+        privileged = reply.info.get("privileged")
+        begins, attempt.begun = not attempt.begun, True
+        return Question(reply.slot, attempt.episode, attempt.steps, begins, observation, privileged)
+
+    def _act_on(self, questions: Sequence[Question], answer: Answer) -> Iterator[Outcome]:
+        """Send slots the policy's actions.
 
         Yields the outcomes of episodes that it gave up, because it has failed them too often.
         """
-        attempts = [self._running[reply.slot] for reply in replies]
-        for reply, attempt in zip(replies, attempts, strict=True):
-            if "state" in reply.observation:
-                attempt.seen.see(reply.observation["state"])
-        memory = PeakMemory()
-        began = time.perf_counter()
-        chunk = self._ask(replies, attempts)
-        elapsed = time.perf_counter() - began
-        call = Call(elapsed, len(replies), memory.peak_mb())
-        for index, (reply, attempt) in enumerate(zip(replies, attempts, strict=True)):
+        attempts = [self._running[question.slot] for question in questions]
+        chunk = answer.chunk
+        for index, (question, attempt) in enumerate(zip(questions, attempts, strict=True)):
             if index not in chunk.failures:
-                self._execute(reply.slot, attempt, chunk, index, call)
+                self._execute(question.slot, attempt, answer, index)
         # After all are sent: environments step while listeners work.
         for index, attempt in enumerate(attempts):
             if index not in chunk.failures:
                 for listener in self._listeners:
                     listener.on_query(attempt.episode, attempt.steps, chunk.traces[index])
         for index, reason in chunk.failures.items():
-            outcome = self._fail(replies[index].slot, reason)
+            outcome = self._fail(questions[index].slot, reason)
             if outcome is not None:
                 yield outcome
-            self._start_next(replies[index].slot)
+            self._start_next(questions[index].slot)
 
-    def _execute(
-        self, slot: int, attempt: _Attempt, chunk: CheckedChunk, index: int, call: Call
-    ) -> None:
+    def _execute(self, slot: int, attempt: _Attempt, answer: Answer, index: int) -> None:
         """Send a slot its actions, and note what they cost."""
+        chunk, call = answer.chunk, answer.call
         delays = self._plan.timing.delays
         delay = None
         if delays is not None:
@@ -215,65 +227,10 @@ class _Rollout:
         attempt.policy_s += call.elapsed_s / call.slots
         attempt.actions.append(executed)
         skipped = chunk.skipped[index] if chunk.skipped else None
-        attempt.log.note(call, chunk.traces[index], skipped, delay)
+        attempt.log.note(call, chunk.traces[index], skipped, delay, answer.flops[index])
         if chunk.remarks and chunk.remarks[index] is not None:
             attempt.remark = chunk.remarks[index]
         self._pool.send(slot, Step(executed))
-
-    def _ask(self, replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> CheckedChunk:
-        """Return the policy's actions, float32 (B, H, 7), and traces."""
-        fresh = [
-            (reply.slot, attempt.episode)
-            for reply, attempt in zip(replies, attempts, strict=True)
-            if attempt.queries == 0
-        ]
-        limit = self._plan.limit
-        try:
-            with contextlib.nullcontext() if limit is None else limit.watching():
-                if fresh:
-                    slots, episodes = zip(*fresh, strict=True)
-                    self._policy.reset(list(slots), list(episodes))
-                chunk = self._policy.act(_batch(replies, attempts))
-        except GridsevalError:
-            raise
-        except OverdueError as error:
-            assert limit is not None
-            raise overdue(self._policy, limit.seconds, _where(attempts)) from error
-        except (Exception, SystemExit) as error:
-            name = type(self._policy).__name__
-            raise PolicyError(
-                f"the policy {name} failed at {_where(attempts)}: {type(error).__name__}: {error}",
-                "--debug shows the traceback",
-            ) from error
-        try:
-            return check_chunk(chunk, len(replies))
-        except PolicyError as error:
-            raise PolicyError(f"{error.message}, at {_where(attempts)}", error.hint) from error
-
-
-def overdue(policy: Policy, seconds: float, where: str) -> PolicyError:
-    """Return what to say of a policy that has not answered in time."""
-    return PolicyError(
-        f"the policy {type(policy).__name__} did not answer within {seconds:g} s at {where}",
-        "finished episodes are kept; a longer --timeout gives it more time, inf any",
-    )
-
-
-def _where(attempts: Sequence[_Attempt]) -> str:
-    """Return the episodes of a batch, in its order."""
-    return ", ".join(f"task {a.episode.task} trial {a.episode.trial}" for a in attempts)
-
-
-def _batch(replies: Sequence[Reply], attempts: Sequence[_Attempt]) -> dict[str, Any]:
-    """Return observations as policies get them; see :class:`gridseval.policies.Policy`."""
-    batch: dict[str, Any] = {
-        "slots": np.array([reply.slot for reply in replies]),
-        "steps": np.array([attempt.steps for attempt in attempts]),
-        **stacked([reply.observation for reply in replies]),
-    }
-    if "privileged" in replies[0].info:
-        batch["privileged"] = tuple(reply.info["privileged"] for reply in replies)
-    return batch
 
 
 def _outcome(

@@ -6,7 +6,7 @@ would fill the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,8 +15,6 @@ import numpy as np
 from gridseval.envs.scene import CONTROL_HZ
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.diagnostics import border_share, duplicate_share, movement, turnover
-
-Flops = Callable[[TokenTrace], float]
 
 
 class Call(NamedTuple):
@@ -35,13 +33,8 @@ class Call(NamedTuple):
 
 @dataclass
 class QueryLog:
-    """Figures of an attempt's queries, in their order.
+    """Figures of an attempt's queries, in their order."""
 
-    Args:
-        flops: Function from a query's trace to its floating-point operations; ``None`` if unknown.
-    """
-
-    flops: Flops | None = None
     _calls: list[Call] = field(default_factory=list)
     _values: dict[str, list[float]] = field(default_factory=dict)
     _last: TokenTrace | None = None
@@ -65,6 +58,7 @@ class QueryLog:
         trace: TokenTrace | None,
         skipped: bool | None = None,
         delay: int | None = None,
+        flops: float | None = None,
     ) -> None:
         """Add the figures of a query.
 
@@ -73,15 +67,15 @@ class QueryLog:
             trace: What the policy looked at, if it says so.
             skipped: Whether it was answered without the model; ``None`` of a policy that cannot.
             delay: Policy steps until its answer was there; ``None`` where the world stood still.
+            flops: Its floating-point operations; ``None`` if unknown.
         """
         self._calls.append(call)
         if delay is not None:
             self._delays.append(delay)
         if skipped is not None:
             self._add("skipped", skipped)
-        if skipped and self.flops is not None:
-            self._add("tflops", 0)
         if skipped:
+            self._add("tflops", None if flops is None else 0)
             return  # the next query that is asked compares with the last one that was
         if trace is None:
             self._last = None  # the next query has no neighbour to compare with
@@ -95,7 +89,7 @@ class QueryLog:
         if self._last is not None:
             self._add("kept_movement", movement(self._last, trace))
             self._add("kept_turnover", turnover(self._last, trace))
-        self._add("tflops", None if self.flops is None else self.flops(trace) / 1e12)
+        self._add("tflops", None if flops is None else flops / 1e12)
         self._last = trace
 
     def figures(self) -> dict[str, Any]:

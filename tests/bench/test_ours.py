@@ -35,7 +35,7 @@ class PretendedPool:
         info = {"steps": self._done[slot], "seconds": seconds, "sim_state": np.zeros(1)}
         self._replies.append(Reply(slot, info=info, truncated=self._done[slot] == STEPS))
 
-    def wait(self) -> list[Reply]:
+    def wait(self, wakes: Any = ()) -> list[Reply]:
         until = time.process_time() + BUSY_S
         while time.process_time() < until:
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ class FakePool:
         self._pending[slot] = message
         self.largest = max(self.largest, len(self._pending))
 
-    def wait(self) -> list[Reply]:
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
+        if not self._pending and wakes:
+            wait(wakes)
+            return []
         assert self._pending, "nobody would ever answer"
         count = self._random.randint(1, len(self._pending))
         chosen = self._random.sample(sorted(self._pending), count)

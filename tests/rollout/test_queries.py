@@ -153,9 +153,9 @@ def test_what_changed_across_a_silent_query_is_not_between_two() -> None:
 
 
 def test_skipped_queries_cost_nothing_and_look_at_nothing() -> None:
-    log = QueryLog(lambda trace: trace.kept_count * 1e12)
+    log = QueryLog()
     for kept, skipped in ((2, False), (2, True), (6, False), (6, True), (6, True)):
-        log.note(Call(0.001 if skipped else 0.1, 1), trace_of(kept), skipped)
+        log.note(Call(0.001 if skipped else 0.1, 1), trace_of(kept), skipped, flops=kept * 1e12)
     found = log.figures()
     assert found["skipped"] == 0.6
     assert found["kept_tokens"] == [2, 6]

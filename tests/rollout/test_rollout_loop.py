@@ -61,7 +61,7 @@ def test_slots_that_wait_together_are_asked_together(
     episodes: Make, fake_pool: Any, noting_policy: Any
 ) -> None:
     class AllAtOnce(fake_pool):  # type: ignore[misc]
-        def wait(self) -> list[Reply]:
+        def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
             return [self._answer(slot, self._pending.pop(slot)) for slot in sorted(self._pending)]
 
     policy = noting_policy()

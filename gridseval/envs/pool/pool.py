@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
-from typing import Protocol
+from typing import Any, Protocol
 
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Reply, Start, Step
@@ -35,10 +35,13 @@ class Pool(Protocol):
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""
 
-    def wait(self) -> list[Reply]:
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
         """Wait until at least one busy slot is done, and return all replies that are there.
 
-        Returns none where slots have come or gone instead. A slot that is gone has replied.
+        Args:
+            wakes: What :func:`multiprocessing.connection.wait` can wait for: as soon as one of them
+                is ready, waiting ends, maybe without a reply. So it does when slots have come or
+                gone; one that goes in the middle of an episode replies to its last message.
         """
 
     def close(self) -> None:
@@ -71,8 +74,10 @@ class LocalPool:
         """Execute the message at once."""
         self._replies.append(handle(self._env, slot, message))
 
-    def wait(self) -> list[Reply]:
-        """Return the reply."""
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
+        """Return the reply, or nothing once one of ``wakes`` is ready."""
+        if not self._replies and wakes:
+            wait(wakes)
         replies = list(self._replies)
         self._replies.clear()
         return replies
@@ -114,18 +119,21 @@ class WorkerPool:
         """Tell an idle slot what to do."""
         self._workers[slot].send(message)
 
-    def wait(self) -> list[Reply]:
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
         """Wait until at least one busy slot is done, and return all replies that are there.
+
+        Args:
+            wakes: Waiting ends as soon as one of them is ready.
 
         Raises:
             GridsevalError: A worker met a user's error, such as missing assets.
         """
-        while busy := [worker for worker in self._workers if worker.busy]:
-            patience = min(worker.look_again_s for worker in busy)
+        while (busy := [worker for worker in self._workers if worker.busy]) or wakes:
+            patience = min((worker.look_again_s for worker in busy), default=_MAX_WAIT_S)
             connections = [worker.connection for worker in busy]
-            ready = wait(connections, min(max(0.0, patience), _MAX_WAIT_S))
+            ready = wait([*connections, *wakes], min(max(0.0, patience), _MAX_WAIT_S))
             done = [w for w in busy if w.connection in ready or w.seconds_left <= 0]
-            if done:
+            if done or any(wake in ready for wake in wakes):
                 return [worker.receive() for worker in done]
         return []
 

@@ -6,12 +6,16 @@ pinned to a node, because its folders are that node's.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import queue
+import socket
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from multiprocessing import connection
 from typing import Any
 
 import numpy as np
@@ -29,12 +33,23 @@ _MAX_UNOPENED = 3
 
 @dataclass
 class _Worker:
-    """An actor, and what it does."""
+    """An actor, and what it does.
+
+    Attributes:
+        slot: Its number.
+        node: Where it is.
+        actor: The connection to it.
+        is_busy: Whether it owes a reply.
+        has_episode: Whether an episode runs in it.
+        lost: Why it is gone, while the loop does not know yet: it waits for a policy's answer.
+    """
 
     slot: int
     node: Node
     actor: Actor
     is_busy: bool = False
+    has_episode: bool = False
+    lost: str | None = None
 
 
 class RayPool:
@@ -55,6 +70,9 @@ class RayPool:
         self._workers: dict[int, _Worker] = {}
         self._open: dict[int, _Worker] = {}
         self._events: queue.SimpleQueue[tuple[_Worker, Future[Any]]] = queue.SimpleQueue()
+        self._here, self._there = socket.socketpair()
+        self._here.setblocking(False)
+        self._there.setblocking(False)
         self._unopened: Counter[Node] = Counter()
         self._proven = False
         self._replies: list[Reply] = []
@@ -71,26 +89,29 @@ class RayPool:
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""
         worker = self._workers[slot]
-        worker.is_busy = True
+        worker.is_busy = worker.has_episode = True
+        if worker.lost is not None:
+            self._lose(worker, worker.lost)
+            return
         self._call(worker, "exchange", message)
 
-    def wait(self) -> list[Reply]:
+    def wait(self, wakes: Sequence[Any] = ()) -> list[Reply]:
         """Wait until a busy slot is done or slots have changed; return all replies there are.
+
+        Args:
+            wakes: Waiting ends as soon as one of them is ready, too.
 
         Raises:
             GridsevalError: A worker met a user's error, or no node has had room for a worker.
         """
         while not (self._replies or self._changed):
-            left_s = self._look_at_s - time.monotonic()
-            if left_s <= 0:
+            left_s = max(0.0, self._look_at_s - time.monotonic())
+            ready = connection.wait([self._here, *wakes], left_s)
+            self._take_events()
+            if time.monotonic() >= self._look_at_s:
                 self._look()
-                continue
-            try:
-                self._take_in(*self._events.get(timeout=left_s))
-                while True:
-                    self._take_in(*self._events.get_nowait())
-            except queue.Empty:
-                continue
+            if any(wake in ready for wake in wakes):
+                break
         replies, self._replies, self._changed = self._replies, [], False
         return replies
 
@@ -100,10 +121,26 @@ class RayPool:
             worker.actor.kill()
         self._workers.clear()
         self._open.clear()
+        self._here.close()
+        self._there.close()
 
     def _call(self, worker: _Worker, method: str, *arguments: Any) -> None:
         call = worker.actor.call(method, *arguments)
-        call.add_done_callback(lambda done: self._events.put((worker, done)))
+        call.add_done_callback(lambda done: self._post(worker, done))
+
+    def _post(self, worker: _Worker, done: Future[Any]) -> None:
+        """Take an answer, in one of Ray's threads."""
+        self._events.put((worker, done))
+        with contextlib.suppress(OSError):  # it is closed, or full: then it is ready anyhow
+            self._there.send(b"!")
+
+    def _take_events(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._here.recv(4096):
+                pass
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take_in(*self._events.get_nowait())
 
     def _look(self) -> None:
         """Look which nodes there are, and use what room they have."""
@@ -126,9 +163,9 @@ class RayPool:
 
     def _fill(self) -> None:
         """Start actors where there is most room, as many as are wanted and fit."""
-        used = Counter(worker.node for worker in self._workers.values())
+        used = Counter(each.node for each in self._workers.values() if each.lost is None)
         left = {node: self._nodes.room(node) - used[node] for node in self._nodes.usable}
-        while len(self._workers) < self._most and left:
+        for _ in range(self._most - sum(used.values()) if left else 0):
             node = max(left, key=lambda each: left[each])
             if left[node] <= 0:
                 return
@@ -136,7 +173,7 @@ class RayPool:
             self._start(node)
 
     def _start(self, node: Node) -> None:
-        slot = next(each for each in range(self._most) if each not in self._workers)
+        slot = next(each for each in itertools.count() if each not in self._workers)
         settings, gpus = self._nodes.usable[node].settings, self._nodes.env_gpus
         actor = self._nodes.cluster.actor(
             *(node, EnvActor, ENV_CPUS, gpus), settings, self._timeout_s, gpus > 0
@@ -145,8 +182,8 @@ class RayPool:
         self._call(worker, "open")
 
     def _take_in(self, worker: _Worker, done: Future[Any]) -> None:
-        if self._workers.get(worker.slot) is not worker:
-            return  # lost already
+        if self._workers.get(worker.slot) is not worker or worker.lost is not None:
+            return
         error = done.exception()
         if error is not None:
             self._lose(worker, one_line(str(error) or type(error).__name__))
@@ -157,16 +194,20 @@ class RayPool:
             self._changed = True
         else:
             worker.is_busy = False
+            worker.has_episode = not (answer.failure or answer.terminated or answer.truncated)
             self._proven = True
             self._unopened.pop(worker.node, None)
             self._replies.append(_received(worker, answer))
 
     def _lose(self, worker: _Worker, reason: str) -> None:
-        """Forget a worker; its episode has failed."""
-        del self._workers[worker.slot]
+        """Forget a worker; its episode has failed, which its next reply says."""
         was_open = self._open.pop(worker.slot, None) is not None
         worker.actor.kill()
         self._changed = True
+        if worker.has_episode and not worker.is_busy:
+            worker.lost = reason
+            return
+        del self._workers[worker.slot]
         if worker.is_busy:
             self._replies.append(Reply(worker.slot, failure=f"node {worker.node.name}: {reason}"))
         elif not was_open and self._nodes.is_alive(worker.node):
