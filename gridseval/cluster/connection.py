@@ -45,7 +45,7 @@ class Node:
         id: Ray's name of it, hexadecimal; another one each time that it joins.
         name: What people call it.
         cpus: Cores that Ray may hand out, whether they are taken or not.
-        gpus: Graphics cards, likewise.
+        gpus: Graphics cards that Ray may hand out.
     """
 
     id: str
@@ -66,6 +66,7 @@ class Cluster:
     """
 
     def __init__(self, address: str) -> None:
+        _check_address(address)
         with _signals_kept(), _silence():
             self._ray = _import_ray()
             self._ours = not self._ray.is_initialized()
@@ -78,7 +79,7 @@ class Cluster:
         return tuple(sorted(map(_node, alive), key=lambda node: (node.name, node.id)))
 
     def call(self, node: Node, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Call a function of an importable module on a node, at once, whatever runs there."""
+        """Call a function of an importable module on a node, at once: it takes no core."""
         remote = self._ray.remote(function).options(num_cpus=0, max_retries=0, **_pinned(node))
         return _future(remote.remote(*arguments))
 
@@ -140,9 +141,6 @@ def _import_ray() -> Any:
 
 
 def _connect(ray: Any, address: str) -> None:
-    known = os.environ.get("RAY_ADDRESS", "") if address == AUTO else address
-    if known not in ("", AUTO, LOCAL):
-        _check_answers(known)
     started = {"include_dashboard": False} if address == LOCAL else {}
     try:
         ray.init(address, log_to_driver=False, logging_level="CRITICAL", **started)
@@ -156,12 +154,16 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
 
 
-def _check_answers(address: str) -> None:
+def _check_address(asked: str) -> None:
     """Find out in seconds what Ray itself finds out in minutes."""
+    address = os.environ.get("RAY_ADDRESS", "") if asked == AUTO else asked
+    if address in ("", AUTO, LOCAL):
+        return
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and int(port) < 1 << 16) or "/" in host:
         raise UsageError(
-            f"--ray {address!r} is no address of a Ray cluster", "auto, local, or HOST:PORT"
+            f"--ray takes auto, local or HOST:PORT, not {address!r}",
+            "start gridseval on a node of the cluster",
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT_S).close()
@@ -179,7 +181,7 @@ def _pinned(node: Node) -> dict[str, Any]:
 def _future(reference: Any) -> Future[Any]:
     """Return a future: waiting for it is Python's, so that each signal does what it should.
 
-    Ray's own waiting makes a KeyboardInterrupt of whatever a signal's handler raises.
+    Ray's own waiting turns all that a signal's handler raises into a KeyboardInterrupt.
     """
     future: Future[Any] = reference.future()
     return future

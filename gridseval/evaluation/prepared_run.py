@@ -168,10 +168,7 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
     choice = VideoChoice.of(config.video or str(chosen.bases), episodes)  # one per base task
     simulator = check_simulator(config.force)
     assets = find_assets(config.assets)
-    sharing = sharing or Sharing()
-    if config.ray is not None:
-        sharing.cluster(config.ray)  # before a policy is loaded, which may take minutes
-    loaded = _loaded(config, sharing)
+    loaded = _loaded(config, sharing or Sharing())
     starts = agreed_starts(asked, loaded.needs, suite)
     list_episodes(suite, tasks, selected.trials, starts)  # refuses what it cannot have
     conditions = Conditions.of(config, loaded.needs, suite)
@@ -204,6 +201,8 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
 
 
 def _loaded(config: RunConfig, sharing: Sharing) -> LoadedPolicy:
+    if config.ray is not None:
+        sharing.cluster(config.ray)  # first, as loading a policy may take minutes
     arguments = config.policy_arguments
     named = (config.policy, config.checkpoint)
     rest = (policy_seed(config), config.trust_remote_code)

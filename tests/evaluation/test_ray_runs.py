@@ -150,5 +150,6 @@ def test_nodes_die_and_join_and_the_driver_is_killed(
     finish(run, "Paced", *words, "--ray", cluster.address)
     assert (run / "episodes.jsonl").read_text().startswith(before)
     assert lines_of(run, ("retries",)) == lines_of(tmp_path / "one", ("retries",))
-    retries = [json.loads(line)["retries"] for line in (run / "episodes.jsonl").open()]
+    lines = (run / "episodes.jsonl").read_text().splitlines()
+    retries = [json.loads(line)["retries"] for line in lines]
     assert sum(retries) <= 1

@@ -93,7 +93,7 @@ class RayNodes:
         try:
             self._judge(node)
         except MachineError as error:
-            if node in self._alive:  # else nobody needs to hear of it
+            if node in self._alive:
                 _LOG.warning("left out: %s", error)
             self._left_out.add(node)
 

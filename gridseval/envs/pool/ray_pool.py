@@ -62,7 +62,7 @@ class RayPool:
         nodes: The nodes that may be used, and the environments' settings.
         most: Workers at most.
         timeout_s: How long one message may take, without what is imported or compiled for it; how
-            long there may be no worker at all.
+            long the pool waits while it has no worker.
     """
 
     def __init__(self, nodes: RayNodes, most: int, timeout_s: float) -> None:
@@ -231,7 +231,7 @@ class RayPool:
 
 
 def _received(worker: _Worker, reply: Reply) -> Reply:
-    """Return a reply under its slot's number, with arrays of its own.
+    """Return a reply under its slot's number, with arrays that are copies.
 
     As received, they are read-only, and hold Ray's memory as long as anyone holds them.
     """
