@@ -84,7 +84,7 @@ class Cluster:
         return _future(remote.remote(*arguments))
 
     def actor(self, node: Node, made: type, cpus: float, gpus: float, *arguments: Any) -> Actor:
-        """Make an object of an importable class in a process of its own on a node.
+        """Make an object of an importable class in a separate process on a node.
 
         It waits there until that many cores and graphics cards are free.
         """
@@ -197,7 +197,7 @@ def _node(told: dict[str, Any]) -> Node:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Drop what is written to standard error: Ray tells there that it is told to be quiet."""
+    """Drop what is written to standard error: Ray writes there how its logs are set."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
