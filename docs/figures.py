@@ -46,6 +46,7 @@ BOXES = (
     Box("collecting", 760, 422, 120, ("datasets", "to train on")),
     Box("motion", 20, 538, 150, ("how well", "an arm moves")),
     Box("demonstrations", 190, 538, 160, ("LIBERO's HDF5 files,", "read safely")),
+    Box("cluster", 370, 538, 150, ("a connection to Ray,", "its nodes")),
     Box("training", 760, 538, 120, ("datasets to", "checkpoints")),
 )
 ARROWS = (

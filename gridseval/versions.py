@@ -23,6 +23,9 @@ SERVE_PACKAGE = "gridseval-serve"
 
 MUJOCO_HINT = 'pip install "mujoco>=3.2.3,<3.3.3"'
 
+SIMULATION_PACKAGES = ("mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
+"""Packages that take part in a simulation: a run records their versions."""
+
 _MODULES = {"hf-libero": "libero"}
 """Distributions whose package has another name."""
 

@@ -22,12 +22,12 @@ def warm_up(pool: WorkerPool, task: int, action: NDArray[np.float32]) -> float:
         Median seconds of compilation.
     """
     compile_s = []
-    for slot in range(pool.slots):
+    for slot in pool.slots:
         pool.send(slot, Start(task, 0))
-    for reply in _replies(pool, pool.slots):
+    for reply in _replies(pool, len(pool.slots)):
         compile_s.append(reply.info["seconds"]["compile"])
         pool.send(reply.slot, Step(action[None]))
-    _replies(pool, pool.slots)
+    _replies(pool, len(pool.slots))
     return float(np.median(compile_s))
 
 

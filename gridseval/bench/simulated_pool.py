@@ -40,7 +40,7 @@ class SimulatedPool:
     """
 
     def __init__(self, slots: int, step_s: float, steps: int, seed: int = 0) -> None:
-        self.slots = slots
+        self.slots = range(slots)
         self._step_s, self._steps = step_s, steps
         self._rng = np.random.default_rng(seed)
         self._due: list[tuple[float, int]] = []

@@ -168,6 +168,19 @@ _machine = section_option(MACHINE)
 @resume_anyway_option()
 @workers_option()
 @_machine(
+    "--ray",
+    type=Text(),
+    metavar="ADDRESS",
+    help="Workers on a Ray cluster: auto, local, HOST:PORT",
+)
+@_machine(
+    "--env-gpus",
+    type=float,
+    default=0.0,
+    metavar="X",
+    help="With --ray: each worker's share of a GPU  [default: 0]",
+)
+@_machine(
     "--timeout",
     "timeout_s",
     type=float,

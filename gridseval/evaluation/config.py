@@ -57,6 +57,9 @@ class RunConfig:
         retry_errors: Whether a resumed run runs episodes again that ended as error.
         resume_anyway: Whether a run may be resumed with other versions, another renderer and the
             like; every table names them.
+        ray: Address of the Ray cluster whose nodes run the environments (``"auto"``, ``"local"``,
+            ``HOST:PORT``), or ``None`` for this machine.
+        env_gpus: Share of a graphics card that each environment takes on that cluster.
         timeout_s: How long a worker may take for one reset or chunk.
         stop_when_decided: Whether to end the run as soon as a sequential test has decided.
         min_success: Success rate that is good enough, for that test.
@@ -99,6 +102,8 @@ class RunConfig:
     record_actions: bool = False
     retry_errors: bool = False
     resume_anyway: bool = False
+    ray: str | None = None
+    env_gpus: float = 0.0
     timeout_s: float = 180.0
     stop_when_decided: bool = False
     min_success: float | None = None

@@ -13,12 +13,10 @@ from gridseval import __version__
 from gridseval.envs.rendering.devices import device_of
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.policies.cards import list_cards, load_card
-from gridseval.versions import imported_versions
+from gridseval.versions import SIMULATION_PACKAGES, imported_versions
 
 MANIFEST_SCHEMA = 1
 DEFAULT_VIDEO = "default"
-
-_PACKAGES = ("mujoco", "robosuite", "hf-libero", "gymnasium", "numpy", "numba")
 
 
 def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
@@ -58,10 +56,17 @@ def manifest_of(prepared: PreparedRun) -> dict[str, Any]:
             "name": platform.node(),
             "system": platform.platform(),
             "cpu_cores": os.cpu_count(),
+            **_cluster(prepared),
         },
         "command": config.command,
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def _cluster(prepared: PreparedRun) -> dict[str, Any]:
+    """Return the nodes of a cluster, and how many environments each has room for."""
+    nodes = prepared.nodes
+    return {} if nodes is None else {"ray": {each.name: nodes.room(each) for each in nodes.usable}}
 
 
 def _published(prepared: PreparedRun) -> list[str]:
@@ -79,7 +84,8 @@ def _egl_devices(prepared: PreparedRun) -> dict[str, Any]:
 
 def _versions(prepared: PreparedRun) -> dict[str, str]:
     # An installation in place keeps the number it was installed with; the code has its own.
-    installed = dict.fromkeys(_PACKAGES, "not installed") | imported_versions(*_PACKAGES)
+    packages = SIMULATION_PACKAGES
+    installed = dict.fromkeys(packages, "not installed") | imported_versions(*packages)
     versions = {"gridseval": __version__, **installed}
     torch = prepared.loaded.description.get("torch")
     return versions if torch is None else {**versions, "torch": str(torch)}

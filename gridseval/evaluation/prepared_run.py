@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gridseval.assets import Assets, find_assets
+from gridseval.envs.pool.ray_nodes import RayNodes
 from gridseval.envs.pool.resources import MOST_WORKERS, Resources
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.rendering.backend import Probe, choose_backend
@@ -13,6 +14,7 @@ from gridseval.envs.rendering.devices import spread
 from gridseval.envs.simulator import Simulator, check_simulator
 from gridseval.envs.spaces import ALL_OBSERVATION_KEYS, CAMERAS
 from gridseval.errors import MachineError, UsageError
+from gridseval.evaluation.cluster_options import check_cluster_options
 from gridseval.evaluation.conditions import (
     Conditions,
     at_least,
@@ -59,6 +61,7 @@ class PreparedRun:
         probe: The OpenGL back end, or ``None`` if nothing is drawn.
         warnings: What the user should know before it starts.
         dispatcher: Asks the policy's replicas; ``None`` for a policy in this process.
+        nodes: The nodes of a cluster that run its environments, or ``None``.
     """
 
     config: RunConfig
@@ -78,11 +81,14 @@ class PreparedRun:
     probe: Probe | None
     warnings: tuple[str, ...]
     dispatcher: ReplicaDispatcher | None = None
+    nodes: RayNodes | None = None
 
     @property
     def egl_devices(self) -> tuple[int, ...]:
         """EGL devices over which workers are spread; empty where one draws for all."""
-        return () if self.probe is None or self.workers < 2 else self.probe.spread
+        if self.probe is None or self.workers < 2 or self.config.ray is not None:
+            return ()
+        return self.probe.spread
 
     @property
     def suite(self) -> Suite:
@@ -222,6 +228,8 @@ def prepare(config: RunConfig, sharing: Sharing | None = None) -> PreparedRun:
 
 
 def _policy(config: RunConfig, replicas: Sequence[Replica], sharing: Sharing) -> RunPolicy:
+    if config.ray is not None:
+        sharing.cluster(config.ray)  # first, as loading a policy may take minutes
     request = request_of(config)
     named = (request.name, request.checkpoint, request.seed, request.trusted)
     key = (*named, *sorted(request.arguments.items()), config.policies, config.timeout_s)
@@ -248,6 +256,7 @@ def _checked_numbers(config: RunConfig) -> tuple[int, tuple[str, ...], Sequence[
         How many workers to start, a note on it, and the policy's replicas, not started.
     """
     policy_seed(config)
+    check_cluster_options(config)
     if config.max_steps is not None:
         checked_max_steps(config.max_steps)
     if config.protocol is not None:

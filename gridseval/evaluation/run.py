@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from gridseval.errors import OutputError
+from gridseval.evaluation.cluster import most_workers, on_cluster
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
 from gridseval.evaluation.extension import Extension, NoExtension
@@ -82,7 +83,7 @@ def evaluate(
             return evaluate(config, progress, extension, own)
     config, notes = as_begun(config)
     extension, progress = extension or NoExtension(), progress or Silent()
-    prepared = extension.prepare(prepare(config, sharing))
+    prepared = on_cluster(extension.prepare(prepare(config, sharing)), sharing)
     manifest = {**manifest_of(prepared), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME, config.resume_anyway) as run:
@@ -139,7 +140,7 @@ def _run(
         timing=prepared.timing.timing,
         limit=limit,
     )
-    workers = min(prepared.workers, len(episodes))
+    workers = most_workers(prepared, len(episodes))
     live = LiveTables(lambda: write_tables(run))
     with contextlib.ExitStack() as opened:
         opened.callback(recorder.close)
@@ -147,7 +148,7 @@ def _run(
         timeout_s = min(prepared.config.timeout_s, _LONGEST_WAIT_S)
         running = opened.enter_context(contextlib.ExitStack())
         running.callback(sharing.drop_pool)
-        pool = sharing.pool(prepared.settings, workers, timeout_s)
+        pool = sharing.pool(prepared.settings, workers, timeout_s, prepared.nodes)
         listeners: list[Listener] = [recorder, traces]
         policy = prepared.dispatcher or prepared.loaded.policy
         for outcome in run_episodes(episodes, pool, policy, plan, listeners):
@@ -188,6 +189,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             "seconds": {key: round(value, 3) for key, value in outcome.seconds.items()},
             **told.extra,
             **outcome.figures,
+            **({} if outcome.host is None else {"host": outcome.host}),
             **({"motion": dict(outcome.motion)} if outcome.motion else {}),
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
             **({KEY: signs} if (signs := signs_of(prepared, outcome)) else {}),

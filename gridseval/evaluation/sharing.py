@@ -1,11 +1,14 @@
-"""What runs that follow each other in one process share: a loaded policy, and environments."""
+"""What runs that follow each other in one process share: policy, environments, a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
+from gridseval.cluster.connection import Cluster
 from gridseval.envs.pool.pool import Pool, make_pool
+from gridseval.envs.pool.ray_nodes import RayNodes
+from gridseval.envs.pool.ray_pool import RayPool
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.policies import LoadedPolicy
 from gridseval.rollout.dispatch import ReplicaDispatcher
@@ -32,6 +35,8 @@ class Sharing:
     def __init__(self) -> None:
         self._policy: tuple[Hashable, RunPolicy] | None = None
         self._pool: tuple[Hashable, Pool] | None = None
+        self._cluster: tuple[str, Cluster] | None = None
+        self._nodes: tuple[Hashable, RayNodes] | None = None
 
     def __enter__(self) -> Sharing:
         return self
@@ -46,12 +51,51 @@ class Sharing:
             self._policy = (key, load())
         return self._policy[1]
 
-    def pool(self, settings: EnvSettings, workers: int, timeout_s: float) -> Pool:
-        """Return environments with these settings, in which no episode runs."""
-        key = (settings, workers, timeout_s)
+    def cluster(self, address: str) -> Cluster:
+        """Return the connection to the Ray cluster at an address.
+
+        Raises:
+            GridsevalError: There is none; see :class:`~gridseval.cluster.connection.Cluster`.
+        """
+        if self._cluster is None or self._cluster[0] != address:
+            self._leave_cluster()
+            self._cluster = (address, Cluster(address))
+        return self._cluster[1]
+
+    def nodes(self, address: str, settings: EnvSettings, env_gpus: float) -> RayNodes:
+        """Return the nodes of that cluster, checked for environments with these settings.
+
+        Raises:
+            MachineError: A node differs from this machine, or none has room.
+        """
+        key = (address, settings, env_gpus)
+        if self._nodes is None or self._nodes[0] != key:
+            self._nodes = (key, RayNodes(self.cluster(address), settings, env_gpus))
+        return self._nodes[1]
+
+    def pool(
+        self,
+        settings: EnvSettings,
+        workers: int,
+        timeout_s: float,
+        nodes: RayNodes | None = None,
+    ) -> Pool:
+        """Return environments with these settings, in which no episode runs.
+
+        Args:
+            settings: The environments' settings.
+            workers: How many; at most as many on a cluster.
+            timeout_s: How long one message may take.
+            nodes: Nodes of a cluster, or ``None`` for this machine.
+        """
+        key = (settings, workers, timeout_s, nodes)
         if self._pool is None or self._pool[0] != key:
             self.drop_pool()
-            self._pool = (key, make_pool(settings, workers, timeout_s))
+            if nodes is None:
+                made: Pool = make_pool(settings, workers, timeout_s)
+            else:
+                made = RayPool(nodes, workers, timeout_s)
+            self._pool = (key, made)
         return self._pool[1]
 
     def drop_pool(self) -> None:
@@ -61,9 +105,9 @@ class Sharing:
             pool.close()
 
     def close(self) -> None:
-        """Close the environments and forget the policy; end its replicas."""
+        """Close the environments, end the policy's replicas, and leave the cluster."""
         try:
-            self.drop_pool()
+            self._leave_cluster()
         finally:
             self._drop_policy()
 
@@ -71,3 +115,10 @@ class Sharing:
         policy, self._policy = self._policy, None
         if policy is not None and policy[1].dispatcher is not None:
             policy[1].dispatcher.close()
+
+    def _leave_cluster(self) -> None:
+        self.drop_pool()
+        self._nodes = None
+        if self._cluster is not None:
+            (_, cluster), self._cluster = self._cluster, None
+            cluster.close()

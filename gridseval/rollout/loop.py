@@ -111,9 +111,8 @@ class _Rollout:
     def outcomes(self) -> Iterator[Outcome]:
         """Run until every episode has an outcome."""
         try:
-            for slot in range(self._pool.slots):
-                self._start_next(slot)
-            while self._running:
+            self._start_idle()
+            while self._running or len(self._queue):
                 yield from self._go_on()
         finally:
             self._dispatcher.forget()
@@ -125,17 +124,26 @@ class _Rollout:
             outcome = self._take_in(reply)
             if outcome is not None:
                 yield outcome
-            if reply.slot not in self._running:
-                self._start_next(reply.slot)
-            else:
+            if reply.slot in self._running:
                 waiting.append(self._asked_of(reply))
+            else:
+                self._start_next(reply.slot)
+        self._start_idle()
         # What counts may be the time of a query by itself, not that of a batch.
         self._dispatcher.ask(waiting, self._plan.timing.alone)
         for questions, answer in self._dispatcher.answers():
             yield from self._act_on(questions, answer)
 
+    def _start_idle(self) -> None:
+        """Start an episode in each slot that has none, as long as there are any."""
+        slots = self._pool.slots
+        if len(self._running) < len(slots) and len(self._queue):
+            for slot in slots:
+                if slot not in self._running:
+                    self._start_next(slot)
+
     def _start_next(self, slot: int) -> None:
-        episode = self._queue.take(slot)
+        episode = self._queue.take(slot) if slot in self._pool.slots else None
         if episode is None:
             return
         self._running[slot] = _Attempt(
@@ -245,5 +253,6 @@ def _outcome(
         motion=motion,
         remark=attempt.remark,
         error=error,
+        host=info.get("host"),
         seen=attempt.seen if attempt.seen.queries else None,
     )

@@ -32,6 +32,7 @@ class Outcome:
         remark: What the policy last said of the episode, for the record's ``extra``; see
             :class:`gridseval.policies.ActionChunk`.
         error: Why, for ``"error"``.
+        host: The node of a cluster on which it ran; ``None`` on this machine.
         seen: Which states the policy was shown, where it looks at them.
     """
 
@@ -47,4 +48,5 @@ class Outcome:
     motion: Mapping[str, float] = field(default_factory=dict)
     remark: Mapping[str, Any] | None = None
     error: str | None = None
+    host: str | None = None
     seen: SeenStates | None = None

@@ -21,12 +21,12 @@ class PretendedPool:
     """Replies at once; its "workers" use no processor time, but taking a reply in uses some."""
 
     def __init__(self, slots: int) -> None:
-        self.slots = slots
+        self.slots = range(slots)
         self._done: dict[int, int] = {}
         self._replies: list[Reply] = []
 
     def pids(self) -> list[int]:
-        return [os.getppid()] * self.slots
+        return [os.getppid()] * len(self.slots)
 
     def send(self, slot: int, message: Start | Step) -> None:
         taken = len(message.actions) if isinstance(message, Step) else 0

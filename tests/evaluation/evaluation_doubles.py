@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,29 @@ def workers_of(parent: int) -> list[int]:
         if int(above) == parent and state != "Z" and b"gridseval.envs.pool.worker" in command:
             found.append(int(stat.parent.name))
     return found
+
+
+class Onlooker(RandomPolicy):
+    """Does what its images say: one other pixel, and other actions follow."""
+
+    observation_keys = ("agentview", "wrist", "state")
+
+    def __init__(self) -> None:
+        super().__init__(seed=3, chunk=4)
+
+    def act(self, observations: Any) -> ActionChunk:
+        drawn = super().act(observations).actions
+        seen = [observations[key].reshape(len(drawn), -1) for key in ("agentview", "wrist")]
+        sums = np.concatenate(seen, axis=1).sum(axis=1, dtype=np.int64) % 1000
+        return ActionChunk(np.clip(drawn * (sums[:, None, None] / 1000), -1, 1).astype(np.float32))
+
+
+class Paced(RandomPolicy):
+    """Thinks for as many seconds as the environment variable PACE_S says."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed, chunk=4)
+
+    def act(self, observations: Any) -> ActionChunk:
+        time.sleep(float(os.environ.get("PACE_S", "0")))
+        return super().act(observations)

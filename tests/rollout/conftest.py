@@ -32,13 +32,13 @@ class FakePool:
     """Counts steps instead of simulating them, and answers in a random order.
 
     Attributes:
-        slots: Number of slots.
+        slots: Number of slots; then their numbers, as of any pool.
         steps: Policy steps that each episode takes; even tasks succeed, odd ones are cut off.
         failures: How often an episode's worker is lost, and in which of its messages (0: Start).
         seed: Of the order of replies.
     """
 
-    slots: int = 2
+    slots: Any = 2
     steps: Callable[[int, int], int] = lambda task, trial: 5
     failures: dict[Key, tuple[int, int]] = field(default_factory=dict)
     seed: int = 0
@@ -46,6 +46,7 @@ class FakePool:
     largest: int = 0
 
     def __post_init__(self) -> None:
+        self.slots = range(self.slots)
         self._random = random.Random(self.seed)
         self._at: dict[int, list[int]] = {}  # slot: task, trial, steps, messages
         self._pending: dict[int, Start | Step] = {}

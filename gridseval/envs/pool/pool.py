@@ -1,10 +1,13 @@
-"""A pool of environments in separate processes, one per slot, each at its own pace."""
+"""Pools of environments, one per slot, each at its own pace: in processes of this machine, or here.
+
+:class:`~gridseval.envs.pool.ray_pool.RayPool` is one on a cluster.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any, Protocol
@@ -25,7 +28,9 @@ _MAX_WAIT_S = 3600.0  # the system call counts milliseconds in 32 bits
 class Pool(Protocol):
     """Environments in numbered slots that take messages and reply when they are done."""
 
-    slots: int
+    @property
+    def slots(self) -> Collection[int]:
+        """The numbers of the slots that there are; on a cluster they come and go, in ``wait``."""
 
     def send(self, slot: int, message: Start | Step) -> None:
         """Tell an idle slot what to do."""
@@ -35,7 +40,8 @@ class Pool(Protocol):
 
         Args:
             wakes: What :func:`multiprocessing.connection.wait` can wait for: as soon as one of them
-                is ready, waiting ends, maybe without a reply.
+                is ready, waiting ends, maybe without a reply. So it does when slots have come or
+                gone; one that goes in the middle of an episode replies to its last message.
         """
 
     def close(self) -> None:
@@ -58,7 +64,7 @@ class LocalPool:
         settings: The environment to make.
     """
 
-    slots = 1
+    slots = range(1)
 
     def __init__(self, settings: EnvSettings) -> None:
         self._env: LiberoEnv = settings.make()
@@ -99,7 +105,7 @@ class WorkerPool:
     def __init__(
         self, settings: EnvSettings, workers: int, timeout_s: float = DEFAULT_TIMEOUT_S
     ) -> None:
-        self.slots = workers
+        self.slots = range(workers)
         settings = _with_backend(settings)
         self._workers: list[WorkerProcess] = []
         try:
