@@ -123,7 +123,7 @@ class _Search:
                 return False
         for name in self._added:
             pose = moves.placed[_joint(self._scene, name)]
-            # One that has found no room falls where nobody sees it.
+            # One that has found no room falls out of sight.
             is_seen = (pose != self._aside.placed[_joint(self._scene, name)]).any()
             if is_seen and not _near(now.poses[self._scene.env.obj_body_id[name]], pose, _FALL_M):
                 return False
@@ -198,7 +198,7 @@ class _Search:
 
 
 def _standing(scene: Any, name: str) -> tuple[Float, Float]:
-    """Return an added object's corners as it stands at the origin, and its orientation."""
+    """Return an added object's corners when it stands at the origin, and its orientation."""
     import mujoco
 
     body = scene.env.obj_body_id[name]

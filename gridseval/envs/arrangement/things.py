@@ -85,7 +85,7 @@ class Group:
 
 
 def list_things(scene: Any) -> list[Thing]:
-    """Return a scene's things as they stand now, without those that are added."""
+    """Return a scene's things where they stand now, without those that are added."""
     added = set(distractor_names(scene.files.distractors))
     env = scene.env
     regions = {state[1]: state[2] for state in env.parsed_problem["initial_state"] if state[2:]}
