@@ -136,7 +136,11 @@ def _stage(name: str) -> Stage:
     return Stage(name, round(resident, 1), round(proportional, 1), round(time.process_time(), 2))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Return the largest resident set of this process, 10⁶ bytes.
+
+    Not ``getrusage``'s, which counts the process that started this one, too.
+    """
     told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
     return round(int(told["VmHWM"].split()[0]) * 1024 / 1e6, 1)
 
@@ -145,7 +149,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure this process; prints JSON for the one that started it."""
     suite, assets, images = arguments
     stages = _stages(suite, assets or None, bool(images))
-    told = {"stages": [asdict(stage) for stage in stages], "peak_mb": _peak_mb()}
+    told = {"stages": [asdict(stage) for stage in stages], "peak_mb": peak_mb()}
     sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gridseval.bench.memory import peak_mb
 from gridseval.bench.simulated_pool import SimulatedPool
 from gridseval.envs.python_process import module_command
 from gridseval.errors import MachineError
@@ -185,8 +185,7 @@ def main(arguments: Sequence[str]) -> None:
         read_s = time.process_time() - began_s
         write_tables(run)
         tables_s = time.process_time() - began_s - read_s
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    told = {"read_s": read_s, "tables_s": tables_s, "peak_mb": peak_mb}
+    told = {"read_s": read_s, "tables_s": tables_s, "peak_mb": peak_mb()}
     sys.stdout.write(json.dumps({key: round(value, 3) for key, value in told.items()}) + "\n")
 
 

@@ -42,6 +42,7 @@ class RayCluster:
         self.address = self._cluster.address
 
     def add(self, name: str, cpus: int = 1, **options: Any) -> None:
+        before = signal.getsignal(signal.SIGTERM)  # Ray's handler would stay in this process
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.nodes[name] = self._cluster.add_node(
@@ -53,6 +54,7 @@ class RayCluster:
                 **{port: _free_port() for port in _PORTS},
                 **options,
             )
+        signal.signal(signal.SIGTERM, before)
 
     def kill(self, name: str) -> None:
         """End a node as a power cut does, then what is left of it."""

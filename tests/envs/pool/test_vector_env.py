@@ -238,7 +238,7 @@ def test_all_arguments_of_an_environment_reach_the_workers(make_env: MakeEnv) ->
     assert list(inspect.signature(LiberoEnv).parameters) == ["suite", "render_mode", "options"]
     own = fields(EnvSettings)[len(fields(EnvConfig)) :]
     assert fields(EnvSettings) == fields(EnvConfig) + own, "one table of options for both"
-    assert [field.name for field in own] == ["suite_sha256"]
+    assert [field.name for field in own] == ["suite_sha256", "egl_devices", "asset_cache_mb"]
 
 
 def test_closed_environments_say_so(make_env: MakeEnv) -> None:
