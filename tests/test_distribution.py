@@ -34,6 +34,7 @@ BROUGHT_ALONG = {
     "matplotlib": "the extra plot; asked for by name where it is missing",
     "orbax": "the extra of this name; asked for by name where it is missing",
     "pyarrow": "the extra train; asked for by name where it is missing",
+    "ray": "the extra of this name; asked for by name where it is missing",
     "transformers": "hf-libero; asked for by name where it is missing",
 }
 """Packages that are imported without being declared, and what brings them."""
