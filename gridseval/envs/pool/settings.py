@@ -23,8 +23,8 @@ class EnvSettings(EnvConfig):
         egl_devices: EGL devices over which the workers of a pool are spread; without any, MuJoCo
             chooses.
         asset_cache_mb: What MuJoCo may keep of meshes and textures, in 10⁶ bytes, to compile a next
-            scene in a third of the time; ``None`` leaves MuJoCo's limit of 500. Only a worker process
-            takes it.
+            scene in a third of the time; ``None`` leaves MuJoCo's limit of 500. Processes of a pool
+            heed it, this one does not.
     """
 
     suite_sha256: str | None = None
