@@ -17,8 +17,19 @@ from outcome import Ordeal
 from tqdm import tqdm, trange
 
 COMMON = ("run", "--suite", "libero_object", "--policy", "random", "--tasks", "0-2")
-REST = ("--trials", "10", "--max-steps", "10", "--workers", "2", "--video", "none")
-_TIMES = ("wall_s", "seconds", "latency_ms", "host", "worker", "query_s", "peak_memory_mb")
+REST = (
+    "--trials",
+    "10",
+    "--max-steps",
+    "10",
+    "--workers",
+    "2",
+    "--video",
+    "none",
+    "--record-actions",
+)
+_SAME = ("task_name", "instruction", "status", "success", "steps", "queries", "seed", "motion")
+"""Of a record; the rest says how long things took, where, and how often they were tried."""
 _SOON_S, _LATE_S, _ORPHAN_S = 0.5, 8.0, 15.0
 _FULL_PAGES = (0, 40)
 _PAGE = 4096
@@ -133,8 +144,9 @@ def _records(out: Path) -> tuple[dict[tuple[int, int], Any], int]:
         record = json.loads(line)
         key = record["task"], record["trial"]
         settled = found.get(key)
-        doubled += settled is not None and settled["status"] != "error"
-        found[key] = {name: value for name, value in record.items() if name not in _TIMES}
+        doubled += settled is not None and settled[_SAME.index("status")] != "error"
+        actions = out / "actions" / f"{record['suite']}-{key[0]}-{key[1]}.npy"
+        found[key] = [record[name] for name in _SAME] + [actions.read_bytes()]
     return found, doubled
 
 
