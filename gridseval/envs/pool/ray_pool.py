@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from gridseval.cluster.connection import Actor, Node
-from gridseval.envs.mailbox import Mailbox
 from gridseval.envs.pool.messages import Refusal, Reply, Start, Step
 from gridseval.envs.pool.ray_actor import EnvActor
 from gridseval.envs.pool.ray_nodes import ENV_CPUS, RayNodes
+from gridseval.envs.thread_mailbox import Mailbox
 from gridseval.errors import GridsevalError, MachineError
 from gridseval.foreign_text import one_line
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gridseval.envs.mailbox import Mailbox
+from gridseval.envs.thread_mailbox import Mailbox
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
 from gridseval.policies import LoadedPolicy
