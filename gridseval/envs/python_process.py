@@ -137,7 +137,7 @@ def start_module(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            env={**os.environ, **(variables or {})},
+            env=None if variables is None else {**os.environ, **variables},
         )
         unfinished.pop_all()
     theirs.close()
