@@ -1,4 +1,4 @@
-"""Measurements of a process of their own, which has loaded and kept nothing else."""
+"""Measurements in another process, which has loaded and kept nothing else."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ def peak_resident_mb() -> float:
 
     Raises:
         OSError: The system has no ``/proc``.
-        LookupError: Or tells something else there.
-        ValueError: Likewise.
+        LookupError: It has one that does not say it.
+        ValueError: It has one that says something else there.
     """
     told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
     return int(told["VmHWM"].split()[0]) * 1024 / _MB
