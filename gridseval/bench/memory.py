@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure this process; prints JSON for the one that started it."""
     suite, assets, images = arguments
     stages = _stages(suite, assets or None, bool(images))
-    # Only now: it loads numpy, which is part of a later stage.
+    # Only now: it loads numpy, which belongs to a later stage.
     from gridseval.tokens.accounting.memory import peak_resident_mb
 
     told = {"stages": [asdict(stage) for stage in stages], "peak_mb": round(peak_resident_mb(), 1)}
