@@ -13,6 +13,7 @@ REPORT = "report.html"
 VIDEOS = "videos"
 ACTIONS = "actions"
 TRACES = "traces"
+START_STATES = "starts"
 MAP = "map.jsonl"
 MAP_MARKDOWN = "map.md"
 
@@ -20,5 +21,5 @@ OWN_FILES = frozenset(
     {MANIFEST, EPISODES, CUT, LOCK, TABLE_MARKDOWN, TABLE_CSV, SUMMARY, REPORT, MAP, MAP_MARKDOWN}
 )
 """Files of a run that no other output may replace."""
-OWN_FOLDERS = frozenset({VIDEOS, ACTIONS, TRACES})
+OWN_FOLDERS = frozenset({VIDEOS, ACTIONS, TRACES, START_STATES})
 """Folders of a run whose files no other output may replace."""

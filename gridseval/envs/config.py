@@ -51,6 +51,8 @@ class EnvConfig:
             rollout repeats the images before.
         motion: Whether the info that ends an episode has ``motion``: figures of how the arm moved;
             see ``gridseval.motion``.
+        report_start: Whether the info that ends an episode has ``start_state``: the flat state,
+            float64 (1 + nq + nv,), in which it began to settle.
         max_scenes: Compiled tasks to keep.
         libero_plus: Folder of LIBERO-Plus's data, for its tasks that need any; ``None`` is that of
             the environment variable ``GRIDSEVAL_LIBERO_PLUS``.
@@ -80,6 +82,7 @@ class EnvConfig:
     settle_steps: int | None = None
     draw_last: bool = True
     motion: bool = False
+    report_start: bool = False
     max_scenes: int = 2
     libero_plus: str | None = None
     prompts: str = "base"

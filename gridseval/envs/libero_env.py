@@ -278,6 +278,10 @@ class LiberoEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             info["privileged"] = privileged_state(self._simulation)
         if self._motion is not None and self._ended:
             info["motion"] = self._motion.figures()
+        if self._simulation.arranged is not None:
+            info["arranged"] = self._simulation.arranged
+        if self.config.report_start and self._ended:
+            info["start_state"] = self._simulation.start_state
         if self._record_every:
             info["frames"] = frames
         return info

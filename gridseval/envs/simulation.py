@@ -70,6 +70,8 @@ class Simulation:
         self._fixtures = StoredFixtures(scene)
         self._sensed_substep = _SENSED_SUBSTEP["stored"]
         self.on_substep: Callable[[], None] | None = None
+        self.arranged: Mapping[str, Any] | None = None
+        self.start_state: Float = np.zeros(0)
 
     def start(
         self,
@@ -122,11 +124,15 @@ class Simulation:
                 self._move_arm(angles)
             for edit in own_edits(extra, "edit_start"):
                 self._edit_start(edit)
+            self.start_state = self.state()
             return self._settle(settle_steps, stored=starts == "stored")
 
+        self.arranged = None
         if objects is None:
             return begin(NO_MOVES, settle_steps)
-        return arranged_start(self.scene, objects, begin, settle_steps, set(draw.fixtures))
+        placed = set(draw.fixtures)
+        done, self.arranged = arranged_start(self.scene, objects, begin, settle_steps, placed)
+        return done
 
     def _settle(self, settle_steps: int, stored: bool) -> bool:
         done = self.scene.is_success()

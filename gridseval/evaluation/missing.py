@@ -39,5 +39,5 @@ def says_what_was_kept(record: EpisodeRecord) -> bool:
 
 
 def actions_name(suite: str, task: int, trial: int) -> str:
-    """Return the name of the file with an episode's executed actions."""
+    """Return the name of the file of an episode's executed actions, or of its start."""
     return f"{suite}-{task}-{trial}.npy"

@@ -155,6 +155,7 @@ class PreparedRun:
             settle_steps=self.conditions.settle_steps,
             draw_last=False,
             motion=True,
+            report_start=not self.suite.has_states,
             max_scenes=1 if self.rule is None else 2,
             asset_cache_mb=None if self._compiles_often else 0,
             libero_plus=None if self.chosen.folder.root is None else str(self.chosen.folder.root),

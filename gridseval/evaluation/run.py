@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridseval.errors import OutputError
 from gridseval.evaluation.cluster import most_workers, on_cluster
@@ -30,7 +31,7 @@ from gridseval.results.run.keys import RESUME
 from gridseval.results.run.record import SUCCESS_OF
 from gridseval.results.run.suspicions import KEY
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
-from gridseval.run_names import ACTIONS, TRACES, VIDEOS
+from gridseval.run_names import ACTIONS, START_STATES, TRACES, VIDEOS
 from gridseval.suites import Episode
 from gridseval.video import VideoRecorder
 
@@ -155,7 +156,9 @@ def _run(
             video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
-                _save_actions(run.folder(ACTIONS), outcome)
+                _save(run.folder(ACTIONS), outcome.episode, outcome.actions)
+            if outcome.start_state is not None:
+                _save(run.folder(START_STATES), outcome.episode, outcome.start_state)
             extension.finish(outcome)
             record = _record(prepared, outcome, video)
             run.append(record)
@@ -190,6 +193,7 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             **told.extra,
             **outcome.figures,
             **({} if outcome.host is None else {"host": outcome.host}),
+            **({} if outcome.arranged is None else {"arranged": dict(outcome.arranged)}),
             **({"motion": dict(outcome.motion)} if outcome.motion else {}),
             **({} if outcome.remark is None else {"remark": dict(outcome.remark)}),
             **({KEY: signs} if (signs := signs_of(prepared, outcome)) else {}),
@@ -197,14 +201,13 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
     )
 
 
-def _save_actions(folder: Path, outcome: Outcome) -> None:
-    """Write the executed actions, float32 (steps, 7), for the policy ``replay``."""
-    episode = outcome.episode
+def _save(folder: Path, episode: Episode, array: NDArray[Any]) -> None:
+    """Write an episode's executed actions, float32 (steps, 7), or its start's flat state."""
     path = folder / actions_name(episode.suite, episode.task, episode.trial)
     part = path.with_suffix(".part.npy")
     try:
         with os_errors(f"cannot write {path}", hint=RUN_HINTS):
-            np.save(part, outcome.actions, allow_pickle=False)
+            np.save(part, array, allow_pickle=False)
             part.replace(path)
     finally:
         with contextlib.suppress(OSError):

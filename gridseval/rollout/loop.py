@@ -254,4 +254,6 @@ def _outcome(
         error=error,
         host=info.get("host"),
         seen=attempt.seen if attempt.seen.queries else None,
+        arranged=info.get("arranged"),
+        start_state=info.get("start_state"),
     )

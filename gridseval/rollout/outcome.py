@@ -34,6 +34,10 @@ class Outcome:
         error: Why, for ``"error"``.
         host: The node of a cluster on which it ran; ``None`` on this machine.
         seen: Which states the policy was shown, where it looks at them.
+        arranged: What stood elsewhere, where a perturbation moves things; see
+            :func:`gridseval.envs.arrangement.arranged_start`.
+        start_state: float64 (1 + nq + nv,), where the environment tells it: the flat state before
+            the simulator settled.
     """
 
     episode: Episode
@@ -50,3 +54,5 @@ class Outcome:
     error: str | None = None
     host: str | None = None
     seen: SeenStates | None = None
+    arranged: Mapping[str, Any] | None = None
+    start_state: NDArray[np.float64] | None = None

@@ -40,7 +40,7 @@ _TILT_RAD = math.radians(8)
 
 def arranged_start(
     scene: Any, edit: ObjectsEdit, begin: Begin, settle_steps: int, placed: set[int]
-) -> bool:
+) -> tuple[bool, dict[str, Any]]:
     """Start an episode in another arrangement.
 
     Args:
@@ -51,7 +51,9 @@ def arranged_start(
         placed: Bodies of the fixtures that a reset places.
 
     Returns:
-        Whether the goal holds after settling.
+        Whether the goal holds after settling, and what was arranged, for records: ``found``,
+        whether any arrangement was; ``moved``, by the thing's name, its shift in x and y (cm) and
+        its turn (degrees, anticlockwise from above); ``added``, names of added objects.
     """
     names = distractor_names(scene.files.distractors)
     aside = Moves(placed={_joint(scene, name): parked(i) for i, name in enumerate(names)})
@@ -61,8 +63,8 @@ def arranged_start(
     for moves in search.arrangements():
         done = begin(moves, settle_steps if enough else _SETTLE)
         if search.settled(moves):
-            return done if enough else begin(moves, settle_steps)
-    return begin(aside, settle_steps)
+            return done if enough else begin(moves, settle_steps), search.told(moves)
+    return begin(aside, settle_steps), {"found": False, "moved": {}, "added": []}
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,24 @@ class _Search:
             if is_seen and not _near(now.poses[self._scene.env.obj_body_id[name]], pose, _FALL_M):
                 return False
         return True
+
+    def told(self, moves: Moves) -> dict[str, Any]:
+        """Return what moves do, of plain values."""
+        moved = {}
+        for thing in self._things:
+            move = moves.fixtures.get(thing.body)
+            move = move if thing.joint is None else moves.objects.get(thing.joint)
+            if move is not None and move != Planar():
+                before = self._still.poses[thing.body]
+                shift = (move.pose(before) - before)[:2] * 100
+                moved[thing.name] = [*shift.round(2).tolist(), round(math.degrees(move.angle), 1)]
+        joints = {name: _joint(self._scene, name) for name in self._added}
+        added = [
+            name
+            for name, joint in joints.items()
+            if (moves.placed[joint] != self._aside.placed[joint]).any()
+        ]
+        return {"found": True, "moved": moved, "added": added}
 
     def _touches_anew(self, now: _Still) -> bool:
         together = {
