@@ -48,7 +48,7 @@ _machine = section_option(MACHINE)
 
 
 @click.command(name="run", cls=SectionedCommand, context_settings=HELP)
-@suite_option()
+@suite_option(several=True)
 @tasks_option()
 @_episodes(
     "--trials",
@@ -245,4 +245,5 @@ def _default_out(options: dict[str, Any]) -> Path:
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
     who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)[:60]  # a file's name has 255 bytes at most
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{file_stem(options['suite'])[:120]}-{who}-{now}"
+    suites = "+".join(map(file_stem, options["suite"].split(",")))
+    return Path("runs") / f"{suites[:120]}-{who}-{now}"

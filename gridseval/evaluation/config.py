@@ -16,6 +16,7 @@ class RunConfig:
 
     Attributes:
         suite: Name or path of the suite; a path is a folder with ``suite.yaml``, or a YAML file.
+            Several have commas between; ``"libero"`` and ``"libero_plus"`` stand for four each.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
