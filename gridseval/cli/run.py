@@ -34,6 +34,7 @@ from gridseval.cli.options import (
 from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
+from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
     from gridseval.evaluation import RunConfig
@@ -166,6 +167,7 @@ _machine = section_option(MACHINE)
 @_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
 @resume_anyway_option()
+@_machine("--shard", type=Text(), metavar="I/N", help="One of N parts, or slurm; then merge.")
 @workers_option()
 @_machine(
     "--ray",
@@ -203,12 +205,17 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     from gridseval.evaluation import evaluate
     from gridseval.results import render_terminal
 
+    if options["shard"] is not None and out is None:
+        raise UsageError("--shard needs --out", "give the same directory to all shards")
     given = {**options, "policy_arguments": policy_arguments}
     config = config_of(given, out or _default_out(options), sys.argv[1:])
     with resumable(config.out, make_progress()) as bar:
         summary = evaluate(config, bar)
     click.echo(render_terminal(summary))
-    click.echo(f"\nrun: {config.out}")
+    if config.shard is None:
+        click.echo(f"\nrun: {config.out}")
+    else:
+        click.echo(f"\nshard {config.shard} of {config.out}; see gridseval merge")
     if not summary.tally.errors:
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")

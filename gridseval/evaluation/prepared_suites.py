@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gridseval.errors import UsageError
@@ -11,6 +11,7 @@ from gridseval.evaluation.cluster import on_cluster
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
+from gridseval.evaluation.sharding import Shard, in_shard
 from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.task_selection import choose
 from gridseval.results.run.keys import OF_SUITE, RESUME
@@ -28,10 +29,14 @@ class PreparedSuites:
     Attributes:
         runs: One per suite, in order; all have the same policy.
         warnings: What the user should know before it starts.
+        planned: Episodes of each suite in all shards of the run.
+        shard: The part of the run that this is, or ``None`` for the whole.
     """
 
     runs: tuple[PreparedRun, ...]
     warnings: tuple[str, ...]
+    planned: tuple[int, ...] = ()
+    shard: Shard | None = None
 
     @property
     def first(self) -> PreparedRun:
@@ -68,6 +73,12 @@ class PreparedSuites:
             UsageError: Suites differ in a value that a run has once.
         """
         parts = [manifest_of(run) for run in self.runs]
+        if self.shard is not None:
+            shard = {"shard": asdict(self.shard)}
+            parts = [
+                {**part, "planned": planned, **shard}
+                for part, planned in zip(parts, self.planned, strict=True)
+            ]
         for part in parts[1:]:
             lines = list(manifest_differences(parts[0], part, (*OF_SUITE, *RESUME)))
             if lines:
@@ -81,6 +92,7 @@ class PreparedSuites:
 def prepare_suites(
     config: RunConfig,
     sharing: Sharing,
+    shard: Shard | None = None,
     extend: Callable[[PreparedRun], PreparedRun] = lambda prepared: prepared,
 ) -> PreparedSuites:
     """Check a run's arguments and load what they name.
@@ -88,6 +100,7 @@ def prepare_suites(
     Args:
         config: The arguments.
         sharing: Keeps the policy from suite to suite.
+        shard: The part of the run to prepare, or ``None`` for the whole.
         extend: What a command changes in a prepared run.
 
     Raises:
@@ -105,5 +118,13 @@ def prepare_suites(
         if each.episodes is None:
             choose(each)  # before the checkpoint takes minutes
     runs = tuple(on_cluster(extend(prepare(each, sharing)), sharing) for each in configs)
-    said = dict.fromkeys(warning for run in runs for warning in run.warnings)
-    return PreparedSuites(runs, tuple(said))
+    planned = tuple(len(run.episodes) for run in runs)
+    said = [warning for run in runs for warning in run.warnings]
+    if shard is not None:
+        runs = in_shard(runs, shard)
+        if not any(run.episodes for run in runs):
+            said.append(
+                f"shard {shard.index} of {shard.count} has no episode: the run has fewer compiled "
+                "models than shards"
+            )
+    return PreparedSuites(runs, tuple(dict.fromkeys(said)), planned, shard)

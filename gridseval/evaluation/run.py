@@ -20,6 +20,7 @@ from gridseval.evaluation.live import LiveTables
 from gridseval.evaluation.missing import actions_name, missing_files
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.evaluation.prepared_suites import PreparedSuites, prepare_suites
+from gridseval.evaluation.sharding import shard_of
 from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.suspicions import signs_of, turned_images
@@ -27,6 +28,7 @@ from gridseval.evaluation.traces import TraceRecorder
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
+from gridseval.results.run.ownership import refuse_busy
 from gridseval.results.run.record import SUCCESS_OF
 from gridseval.results.run.suspicions import KEY
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
@@ -81,9 +83,13 @@ def evaluate(
     if sharing is None:
         with Sharing() as own:
             return evaluate(config, progress, extension, own)
+    if (shard := shard_of(config)) is not None:
+        config = dataclasses.replace(config, out=shard.folder(config.out))
+    with os_errors(f"cannot look at {config.out}", hint=RUN_HINTS):
+        refuse_busy(config.out)
     config, notes = as_begun(config)
     extension, progress = extension or NoExtension(), progress or Silent()
-    prepared = prepare_suites(config, sharing, extension.prepare)
+    prepared = prepare_suites(config, sharing, shard, extension.prepare)
     manifest = {**prepared.manifest(), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME, config.resume_anyway) as run:
@@ -95,7 +101,7 @@ def evaluate(
         goes_on = any(remaining) and not stop.decided
         mixed = version_note(run.manifest) if kept and goes_on else None
         notes = (*notes, *run.notes)
-        said = (*prepared.warnings, *run.warnings, *notes, *missing)
+        said = (*prepared.warnings, *notes, *missing)
         turned = turned_images(prepared.first)
         warnings = (*said, *filter(None, [mixed, turned]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)

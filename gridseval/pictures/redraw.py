@@ -39,7 +39,8 @@ class Redrawing:
 
     Attributes:
         run: The run directory.
-        episodes: Texts ``TASK:TRIAL``, or ``SUITE:TASK:TRIAL`` of a run of several suites; empty for those that ``tasks`` and ``trials`` choose.
+        episodes: Texts ``TASK:TRIAL``, or ``SUITE:TASK:TRIAL`` of a run of several suites; empty
+            for those that ``tasks`` and ``trials`` choose.
         tasks: Indices, ranges and names, or ``None`` for all.
         trials: Number of trials per task, or ``None`` for the first that was run.
         form: Kind of video.

@@ -43,10 +43,9 @@ def run_differences(before: Run, after: Run, fewer_steps_count: bool = False) ->
         free.add("max_steps")
     if None in (before.manifest.get("renderer"), after.manifest.get("renderer")):
         free.add("renderer")  # a policy that sees no images does not depend on who draws them
-    manifests = [_compared(run.manifest) for run in (before, after)]
-    if both := _in_both(before, after):  # as with tasks, those that one lacks are not compared
-        manifests = [dict(of_suites(each, both)) for each in manifests]
-    lines = manifest_differences(*manifests, free)
+    both = _in_both(before, after)  # as with tasks, those that one lacks are not compared
+    one, other = (of_suites(_compared(run.manifest), both) for run in (before, after))
+    lines = manifest_differences(one, other, free)
     return (*lines, *_other_instructions(before, after))
 
 

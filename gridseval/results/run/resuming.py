@@ -76,7 +76,7 @@ def settle_manifest(
     # Through YAML and back, so that a tuple and the list it was stored as are the same.
     given = plain_yaml(text)
     more = _extended(stored, given)
-    resumption = _Resumption(stored, given, (*free_keys, *more))
+    resumption = Resumption(stored, given, (*free_keys, *more))
     refused = [] if anyway else resumption.anyway
     if resumption.others or refused:
         shown = "".join(f"\n  {line}" for line in sorted((*resumption.others, *refused)))
@@ -90,7 +90,7 @@ def settle_manifest(
     return Settled(extended, resumption.mixed, tuple(resumption.notes()))
 
 
-class _Resumption:
+class Resumption:
     """How the given manifest differs from the stored one.
 
     Attributes:
@@ -147,7 +147,7 @@ def _is_server(manifest: Mapping[str, Any]) -> bool:
     return isinstance(policy, Mapping) and "server" in policy
 
 
-def _hint(resumption: _Resumption) -> str:
+def _hint(resumption: Resumption) -> str:
     if not resumption.others:
         return (
             "give the stored values to resume it; --resume-anyway goes on with these, and every "

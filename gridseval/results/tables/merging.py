@@ -139,12 +139,10 @@ def _check_one_run(first: Run, second: Run, pool: bool, force: bool) -> None:
 def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
     names, others = suites_of(first.manifest), suites_of(second.manifest)
     both = [name for name in names if name in others]
-    parts = (
-        of_suites(first.manifest, both or names[:1]),
-        of_suites(second.manifest, both or others[:1]),
-    )
+    one = with_protocol(of_suites(first.manifest, both or names[:1]))
+    other = with_protocol(of_suites(second.manifest, both or others[:1]))
     free = merge_keys(not both and names != others, pool)
-    return list(manifest_differences(*map(with_protocol, parts), free))
+    return list(manifest_differences(one, other, free))
 
 
 def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:

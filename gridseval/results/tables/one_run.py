@@ -48,7 +48,8 @@ def render_csv(summary: Summary) -> str:
 
     Columns: ``level`` (``task``, ``suite``, ``mean`` over suites or ``dimension``), ``suite``,
     ``task`` (index, else empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for
-    all, ``none`` for tasks without one), then those of ``COLUMNS`` and of the efficiency figures that records have.
+    all, ``none`` for tasks without one), then those of ``COLUMNS`` and of the efficiency figures
+    that records have.
 
     A run of LIBERO-Plus has rows of level ``leaderboard``, weighted by tasks, one per dimension and
     one for the total (whose ``dimension`` is empty), and of level ``published``; their
