@@ -129,7 +129,7 @@ class _Process(NamedTuple):
         boot, numbered = platform.node(), ""
         with contextlib.suppress(OSError):
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            numbered = os.readlink("/proc/self/ns/pid")
+            numbered = str(Path("/proc/self/ns/pid").readlink())
         return cls(os.getpid(), platform.node(), boot, numbered, _began(os.getpid()) or "")
 
     def told(self) -> dict[str, Any]:

@@ -62,12 +62,15 @@ def merge_shards(out: Path, anyway: bool = False) -> Merged:
     """
     shards = read_shards(out)
     manifest = whole_manifest(shards, anyway)
-    told = {key: manifest.pop(key) for key in (MIXED, "notes") if key in manifest}
+    mixed, notes = manifest.pop(MIXED, None), manifest.pop("notes", ())
     with RunDirectory.open(out, manifest, RESUME, anyway, beside=(SHARDS,)) as run:
         run.rewrite(_records(run, shards))
         for name in (VIDEOS, ACTIONS, TRACES):
             _link_files(run, [shard.path / name for shard in shards], name)
-        run.annotate(**told)
+        if mixed is not None:
+            run.annotate(**{MIXED: mixed})
+        for note in notes:
+            run.add_note(note)
         summary = write_tables(run)
     begun = {shard.index for shard in shards}
     count = shards[0].count
