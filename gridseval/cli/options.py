@@ -81,7 +81,7 @@ def suite_option(several: bool = False) -> Decorator:
     Args:
         several: Whether it may name several suites.
     """
-    more = "Names with commas, libero, libero_plus, a folder."
+    more = "Names, libero, libero_plus, a folder."
     return section_option(EPISODES)(
         "--suite",
         required=True,

@@ -64,7 +64,7 @@ class RecordedEpisode:
 
 
 def parts_of(run: Run, named: Sequence[str]) -> Iterator[tuple[Run, tuple[str, ...]]]:
-    """Yield the suites of a run, each as a run of its own, and the episodes named of it.
+    """Yield the suites of a run, each as a run of one suite, and the episodes named of it.
 
     Args:
         run: The run.

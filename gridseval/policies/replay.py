@@ -191,7 +191,7 @@ def _settle_steps(run: Mapping[str, Any]) -> Any:
     if len(found) > 1:
         raise PolicyError(
             f"its suites were recorded with different settle steps: {', '.join(sorted(found))}",
-            "record each suite in a run of its own",
+            "record each suite in another run",
         )
     return next(iter(found.values())).get("settle_steps")
 

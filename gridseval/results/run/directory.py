@@ -66,7 +66,7 @@ class RunDirectory:
             manifest: What is needed to repeat the run, of plain values.
             free_keys: Dotted keys of the manifest that may differ when resuming.
             anyway: Whether settings may differ that make the run a mixed one.
-            beside: What may lie in a directory that is no run yet.
+            beside: What may lie in a directory before it is a run.
 
         Raises:
             OutputError: The directory holds another run (shows each difference) or something

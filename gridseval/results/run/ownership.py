@@ -87,7 +87,7 @@ class Ownership:
 
     def _renew(self) -> None:
         while not self._released.wait(RENEWED_EVERY_S):
-            # A file system that cannot be reached for a while is no reason to stop.
+            # A file system that cannot be reached for a while does not stop the run.
             with contextlib.suppress(OSError):
                 if _token(self._folder / OWNER) != self._token:
                     self._lost = True
@@ -149,7 +149,7 @@ def _made(path: Path, told: Mapping[str, Any]) -> bool:
             file.write(json.dumps(told) + "\n")
             file.flush()
             os.fsync(descriptor)
-    except BaseException:  # such as a full disk, after which nobody owns it
+    except BaseException:  # such as a full disk
         with contextlib.suppress(OSError):
             path.unlink()
         raise

@@ -39,7 +39,7 @@ class Merged:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every episode has a record that is no error."""
+        """Whether every episode has a record, and none is an error."""
         summary = self.summary
         return summary.done == summary.expected and not summary.tally.errors
 
