@@ -113,7 +113,7 @@ def test_an_owner_says_that_it_lives_and_writes_nothing_once_it_was_taken_for_de
         run.rewrite([])
         owner(tmp_path, 0, boot="another")
         assert _within(lambda: run._owner._lost)
-        with pytest.raises(OutputError, match="another process writes the run .* now"):
+        with pytest.raises(OutputError, match=r"another process writes the run .* now"):
             run.rewrite([])
     assert json.loads((tmp_path / ".owner").read_text())["token"] == "other"
 

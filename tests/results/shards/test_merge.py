@@ -114,7 +114,7 @@ def test_a_folder_with_another_run_is_refused(make_shard: MakeShard, tmp_path: P
     with pytest.raises(UsageError, match="is not shard 0 of a run"):
         merge_shards(tmp_path / "run")
     moved.with_name("0").rename(moved)
-    with pytest.raises(OutputError, match="gridseval merge .* makes one run of its shards"):
+    with pytest.raises(OutputError, match=r"gridseval merge .* makes one run of its shards"):
         RunDirectory.open(tmp_path / "run", MANIFEST)
     write_run(tmp_path / "other", [], MANIFEST | {"seed": 8})
     (tmp_path / "other" / "shards").mkdir()
