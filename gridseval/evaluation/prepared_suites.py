@@ -9,6 +9,7 @@ from typing import Any
 from gridseval.errors import UsageError
 from gridseval.evaluation.cluster import on_cluster
 from gridseval.evaluation.config import RunConfig
+from gridseval.evaluation.episode_choice import with_listed_tasks
 from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.prepared_run import PreparedRun, prepare
 from gridseval.evaluation.sharding import Shard, in_shard
@@ -115,8 +116,7 @@ def prepare_suites(
         )
     configs = [replace(config, suite=name) for name in names]
     for each in configs[1:]:
-        if each.episodes is None:
-            choose(each)  # before the checkpoint takes minutes
+        choose(with_listed_tasks(each)[0])  # before the checkpoint takes minutes
     runs = tuple(on_cluster(extend(prepare(each, sharing)), sharing) for each in configs)
     planned = tuple(len(run.episodes) for run in runs)
     said = [warning for run in runs for warning in run.warnings]

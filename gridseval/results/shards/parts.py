@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gridseval.errors import UsageError
 from gridseval.os_errors import os_errors
@@ -21,7 +22,8 @@ _OWN = ("episodes", "shard.index")
 """Keys of ``run.yaml`` in which shards of one run differ, beside those that resuming may change."""
 
 
-class ShardRun(NamedTuple):
+@dataclass(frozen=True)
+class ShardRun:
     """A shard that has begun.
 
     Attributes:
