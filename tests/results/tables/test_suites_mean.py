@@ -14,6 +14,7 @@ from run_files import MANIFEST, write_run
 
 from gridseval.report.page import render_report
 from gridseval.report.source import read_runs
+from gridseval.report.text import percent
 from gridseval.results import EpisodeRecord, arrange_runs, read_run, tabulate
 from gridseval.results.run.several_suites import join_suites
 from gridseval.results.stats.task_means import mean_over_suites
@@ -42,9 +43,8 @@ def test_a_run_of_two_suites_has_it(run: Path) -> None:
     records = read_run(run).records
     mean = mean_over_suites(records)
     assert mean is not None
-    said = (
-        f"{100 * mean.rate:.1f} ({100 * mean.interval.lower:.1f}–{100 * mean.interval.upper:.1f})"
-    )
+    rate, lower, upper = (100 * x for x in (mean.rate, mean.interval.lower, mean.interval.upper))
+    said = f"{rate:.1f} ({lower:.1f}–{upper:.1f})"
     lines = table_text(table_of(run)).splitlines()
     at = lines.index("mean over suites: success in %, with 95 % interval")
     assert lines[at + 1].split() == ["run", "libero_goal", "libero_10", "mean"]
@@ -62,7 +62,7 @@ def test_a_run_of_two_suites_has_it(run: Path) -> None:
     }
     page = render_report(read_runs([run]), run)
     assert "mean of 2 suites" in page
-    assert f"{100 * mean.rate:.1f} %" in page
+    assert percent(mean.rate) in page
 
 
 def test_a_run_that_lacks_a_suite_has_a_dash(
