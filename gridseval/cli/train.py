@@ -40,7 +40,7 @@ MODELS = ("nano",)
     metavar="K=V",
     help="Give the pruner the argument K=V; repeatable.",
 )
-@_model("--init", type=FilePath(), metavar="DIR", help="Start from a checkpoint.")
+@_model("--init", type=FilePath(), metavar="CKPT", help="Start from a checkpoint.")
 @_model("--shape", type=FilePath(), metavar="FILE", help="A config.json  [default: nano's own]")
 @_training("--out", required=True, type=FilePath(), metavar="DIR", help="Resumed if it exists.")
 @_training("--steps", type=int, metavar="N", help="Train for N steps: repeatable to the bit.")
@@ -67,7 +67,9 @@ MODELS = ("nano",)
 @_machine("--cache", type=FilePath(), metavar="DIR", help="Decoded images  [default: DATASET]")
 @assets_option()
 @libero_plus_option()
-def command(model: str, datasets: tuple[Path, ...], shape: Path | None, **options: Any) -> None:
+def command(
+    model: str, datasets: tuple[Path, ...], shape: Path | None, init: Path | None, **options: Any
+) -> None:
     """Train MODEL (nano) on datasets of gridseval collect.
 
     \b
@@ -78,6 +80,7 @@ def command(model: str, datasets: tuple[Path, ...], shape: Path | None, **option
     from gridseval.cli.training_progress import make_training_progress
     from gridseval.errors import UsageError, did_you_mean
     from gridseval.policies.nano.config import read_config
+    from gridseval.policies.reference import reference_folder
     from gridseval.training import TrainConfig, train
 
     if model not in MODELS:
@@ -86,6 +89,7 @@ def command(model: str, datasets: tuple[Path, ...], shape: Path | None, **option
     config = TrainConfig(
         datasets=datasets,
         shape=None if shape is None else read_config(shape),
+        init=reference_folder(init) or init,
         pruner_arguments=parsed_policy_arguments(given.pop("pruner_arguments")),
         command=shlex.join(["gridseval", *sys.argv[1:]]),
         **given,

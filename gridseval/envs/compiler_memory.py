@@ -27,6 +27,9 @@ def release_description() -> None:
 def limit_asset_cache(megabytes: int) -> bool:
     """Limit what MuJoCo keeps of meshes and textures for later compilations in this process.
 
+    Only for a process that has compiled no model yet: up to 3.3.2, MuJoCo changes the counts that
+    its set of assets is ordered by, so a limit below what is there can end in a segmentation fault.
+
     Args:
         megabytes: 10⁶ bytes, at least 0. MuJoCo's own limit is 500.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import GridsevalError, PolicyError, UsageError
+from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
 from gridseval.moved import warned_target
 from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.declared import (
@@ -27,10 +27,13 @@ from gridseval.policies.identity import checkpoint_sha256, named_files, source_s
 from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import EnvironmentNeeds, Policy
+from gridseval.policies.reference import list_references, reference_folder
 from gridseval.policies.registry import POLICIES
 from gridseval.policies.skipping import SkippingPolicy
 from gridseval.tokens import ImageMapping, TokenTrace
 from gridseval.tokens.skipping import Skipping
+
+_MODEL_CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ def load_policy(
     Args:
         name: A registered name, ``module:Class`` or ``path/to/file.py:Class``; ``None`` tells the
             kind from the checkpoint.
-        checkpoint: A file or directory, a hub id (``owner/name[@revision]``) if nothing with that
-            name is here, or an address (``scheme://…``) for policies that take one.
+        checkpoint: A file or directory; if nothing with that name is here, one that ships
+            (:mod:`gridseval.policies.reference`) or a hub id (``owner/name[@revision]``); or an
+            address (``scheme://…``) for policies that take one.
         arguments: Further constructor arguments as texts.
         seed: The run's seed, for constructors with an argument ``seed``.
         trusted: Whether code in the checkpoint may run.
@@ -92,17 +96,18 @@ def load_policy(
             environment that there is not.
     """
     repository = None if name is not None else _repository(checkpoint)
-    name, found = _named(name, checkpoint, repository)
+    shipped = reference_folder(checkpoint)
+    name, found = _named(name, checkpoint, shipped, repository)
     loaded = POLICIES.load(name)
     elsewhere = getattr(loaded, "reads_addresses", False)
     if repository is None and not elsewhere:
         repository = _repository(checkpoint)
-    path = checkpoint
+    path = checkpoint if shipped is None else str(shipped)
     own_kind = POLICIES.target(name).startswith("gridseval.")  # other code may read all files
     if repository is not None:
         found += (repository.note,) if repository.note else ()
         path = str(repository.download(everything=not own_kind))
-    elif checkpoint is not None and not (elsewhere or "://" in checkpoint):
+    elif checkpoint is not None and shipped is None and not (elsewhere or "://" in checkpoint):
         _check_exists(checkpoint)
     given = convert_arguments(loaded, arguments, name)
     provided = {
@@ -159,17 +164,21 @@ def _repository(checkpoint: str | None) -> Repository | None:
 
 def _check_exists(checkpoint: str) -> None:
     if not Path(checkpoint).exists():
-        raise PolicyError(f"checkpoint {checkpoint} does not exist")
+        meant = did_you_mean(checkpoint, list_references()) if "nano" in checkpoint else None
+        raise PolicyError(f"checkpoint {checkpoint} does not exist", meant)
 
 
 def _named(
-    name: str | None, checkpoint: str | None, repository: Repository | None
+    name: str | None, checkpoint: str | None, shipped: Path | None, repository: Repository | None
 ) -> tuple[str, tuple[str, ...]]:
     """Return the kind's present name, and how it was detected if it was not given."""
     if name is not None:
         return warned_target(name), ()
     if checkpoint is None:
         raise UsageError("no policy is given", "name one with --policy, or a file with --ckpt")
+    if shipped is not None:
+        kind, _ = detect(str(shipped))
+        return kind, (f"{checkpoint} ships with gridseval; its card is {shipped / _MODEL_CARD}",)
     kind, why = _detected(checkpoint, repository)
     return warned_target(kind), (f"{checkpoint} is taken for {kind}: {why}",)
 

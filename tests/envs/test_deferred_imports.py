@@ -25,3 +25,24 @@ def test_a_worker_imports_neither_opencv_nor_matplotlib() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[]", "resize", "True matplotlib.cm", "True"]
+
+
+LATE = """
+from gridseval.envs.libero_env import LiberoEnv
+from gridseval.envs.pool.pool import make_pool
+from gridseval.envs.pool.settings import EnvSettings
+env = LiberoEnv("libero_object", observations=("state",), max_scenes=1)
+for task in (0, 1, 0):
+    env.reset(options={"task": task, "trial": 0})
+env.close()
+make_pool(EnvSettings("libero_object", observations=("state",), asset_cache_mb=0), 0).close()
+print("made")
+"""
+
+
+def test_a_pool_in_a_process_that_compiled_scenes_leaves_the_asset_cache_alone() -> None:
+    """MuJoCo ends with a segmentation fault when a used cache is limited."""
+    done = subprocess.run(
+        code_command(LATE), capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.splitlines() == ["made"], done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gridseval.envs.compiler_memory import limit_asset_cache
 from gridseval.envs.config import EnvConfig
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.libero_package import import_libero
@@ -24,7 +23,8 @@ class EnvSettings(EnvConfig):
         egl_devices: EGL devices over which the workers of a pool are spread; without any, MuJoCo
             chooses.
         asset_cache_mb: What MuJoCo may keep of meshes and textures, in 10⁶ bytes, to compile a next
-            scene in a third of the time; ``None`` leaves MuJoCo's limit of 500.
+            scene in a third of the time; ``None`` leaves MuJoCo's limit of 500. Processes of a pool
+            heed it, this one does not.
     """
 
     suite_sha256: str | None = None
@@ -48,6 +48,4 @@ class EnvSettings(EnvConfig):
                 "put its files back as they were, and run the same command again",
             )
         import_libero()  # after the environment has announced its OpenGL back end
-        if self.asset_cache_mb is not None:
-            limit_asset_cache(self.asset_cache_mb)
         return made

@@ -15,6 +15,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gridseval.envs.compiler_memory import limit_asset_cache
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.envs.pool.messages import Close, Refusal, Reply, Start, Step
 from gridseval.envs.pool.settings import EnvSettings
@@ -51,6 +52,9 @@ def _serve(
         try:
             if env is None:
                 env = settings.make()
+                # Here, not where the environment is made: this process has compiled nothing yet.
+                if settings.asset_cache_mb is not None:
+                    limit_asset_cache(settings.asset_cache_mb)
                 shared.mark(ready=True)
             shared.prepare(isinstance(message, Start) and _compiles(env, message))
             answer = handle(env, slot, message, shared)
