@@ -203,6 +203,7 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera
     """  # noqa: D301
     from gridseval.evaluation import evaluate
+    from gridseval.evaluation.sharding import shard_of
     from gridseval.results import render_terminal
 
     if options["shard"] is not None and out is None:
@@ -212,10 +213,10 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     with resumable(config.out, make_progress()) as bar:
         summary = evaluate(config, bar)
     click.echo(render_terminal(summary))
-    if config.shard is None:
-        click.echo(f"\nrun: {config.out}")
-    else:
-        click.echo(f"\nshard {config.shard} of {config.out}; see gridseval merge")
+    shard = shard_of(config)
+    click.echo(f"\nrun: {config.out if shard is None else shard.folder(config.out)}")
+    if shard is not None:
+        click.echo(f"gridseval merge {config.out} makes one run of the shards")
     if not summary.tally.errors:
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")

@@ -26,11 +26,13 @@ from typing import Any, NamedTuple
 
 from gridseval.errors import OutputError
 from gridseval.locking import try_flock
+from gridseval.plain_files import read_regular
 from gridseval.run_names import LOCK, OWNER
 
 RENEWED_EVERY_S = 10.0
 STALE_S = 60.0
 
+_MOST_BYTES = 1 << 16
 _WAIT = "wait for it, or name another directory"
 
 
@@ -199,12 +201,12 @@ def _began(pid: Any) -> str | None:
     if not Path("/proc/self/stat").exists():  # not Linux
         try:
             os.kill(int(pid), 0)
-        except (OSError, TypeError, ValueError):
+        except (OSError, TypeError, ValueError, OverflowError):
             return None
         return ""
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, TypeError, ValueError):
+    except (OSError, TypeError, ValueError, OverflowError):
         return None
     return None if fields[0] in "ZX" else fields[19]
 
@@ -212,19 +214,24 @@ def _began(pid: Any) -> str | None:
 def _age_s(path: Path, beside: Path) -> float:
     """Return for how long a file was not renewed, by the clock that both files have."""
     os.utime(beside)
-    # Opened, since a network file system may answer from memory otherwise.
-    times = []
-    for each in (beside, path):
-        with each.open("rb") as file:
-            times.append(os.fstat(file.fileno()).st_mtime)
-    return times[0] - times[1]
+    now_s, renewed_s = map(_changed_s, (beside, path))
+    return now_s - renewed_s
+
+
+def _changed_s(path: Path) -> float:
+    """Return when a file was changed; opened, as a network file system may remember the time."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Return what the owner's file says; nothing where it was not written to its end."""
+    """Return what the owner's file says; nothing where it is damaged or not written to its end."""
     try:
-        said = json.loads(path.read_bytes())
-    except ValueError:
+        said = json.loads(read_regular(path, _MOST_BYTES))
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
