@@ -7,7 +7,7 @@ after it, as OpenVLA's, whose layers then have key-value caches of different len
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from gridseval.policies.hosts.attention import (
 )
 from gridseval.policies.hosts.depth import LayerDrop
 from gridseval.policies.hosts.encoder import EncoderAttention, EncoderPlace, check_at_encoder
-from gridseval.policies.hosts.host import host_of as host_of
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
@@ -30,7 +30,7 @@ from gridseval.policies.hosts.segment import Layout, Segment, Segments, segment_
 from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
-from gridseval.tokens.pruners.layout import CameraGrid, Role, count_dense
+from gridseval.tokens.pruners.layout import CameraGrid, Parts, Role, count_dense
 
 
 class LlamaHooks:
@@ -65,7 +65,7 @@ class LlamaHooks:
         before: int = 1,
         projector: Any = None,
         vision: Any = None,
-        parts: tuple[Literal["layers", "head"], ...] = ("layers",),
+        parts: Parts = ("layers",),
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import entropy_where, softmax_over
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.later import StepMeans
-from gridseval.policies.hosts.llama import host_of
 from gridseval.policies.hosts.masks import added_mask, mask_between, mask_of_others
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse

@@ -12,8 +12,9 @@ from torch import nn
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.encoder import EncoderAttention
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles
-from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.tokens.pruners import build_pruner
 
