@@ -6,6 +6,8 @@ MANIFEST = "run.yaml"
 EPISODES = "episodes.jsonl"
 CUT = "episodes.jsonl.cut"
 LOCK = ".lock"
+OWNER = ".owner"
+SHARDS = "shards"
 TABLE_MARKDOWN = "table.md"
 TABLE_CSV = "table.csv"
 SUMMARY = "summary.json"
@@ -18,8 +20,11 @@ MAP = "map.jsonl"
 MAP_MARKDOWN = "map.md"
 
 OWN_FILES = frozenset(
-    {MANIFEST, EPISODES, CUT, LOCK, TABLE_MARKDOWN, TABLE_CSV, SUMMARY, REPORT, MAP, MAP_MARKDOWN}
+    {
+        *(MANIFEST, EPISODES, CUT, LOCK, OWNER, TABLE_MARKDOWN, TABLE_CSV, SUMMARY, REPORT),
+        *(MAP, MAP_MARKDOWN),
+    }
 )
 """Files of a run that no other output may replace."""
-OWN_FOLDERS = frozenset({VIDEOS, ACTIONS, TRACES, START_STATES})
+OWN_FOLDERS = frozenset({VIDEOS, ACTIONS, TRACES, START_STATES, SHARDS})
 """Folders of a run whose files no other output may replace."""

@@ -1,4 +1,4 @@
-"""File systems without locks: one warning that nothing guards, and go on."""
+"""File systems without locks: a file guards a run, and other things go on with a warning."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from gridseval.assets.pull import _alone
+from gridseval.errors import OutputError
 from gridseval.locking import try_acquire, try_flock, unguarded
 from gridseval.results import RunDirectory
 
@@ -31,11 +32,11 @@ def no_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return number
 
 
-def test_a_run_goes_on_and_says_so(no_locks: int, tmp_path: Path) -> None:
+def test_a_run_goes_on_and_is_guarded_all_the_same(no_locks: int, tmp_path: Path) -> None:
     for _ in range(2):  # begun and resumed
-        with RunDirectory.open(tmp_path / "run", {"suite": "s"}) as run:
-            assert run.warnings == (unguarded(tmp_path / "run"),)
-    assert "nothing guards it" in unguarded(tmp_path)
+        begun = RunDirectory.open(tmp_path / "run", {"suite": "s"})
+        with begun, pytest.raises(OutputError, match="another process"):
+            RunDirectory.open(tmp_path / "run", {"suite": "s"})
 
 
 def test_a_pull_goes_on_and_says_so(
@@ -62,10 +63,10 @@ def test_other_errors_are_told(
 
 
 def test_a_second_process_is_refused_where_there_are_locks(tmp_path: Path) -> None:
-    with RunDirectory.open(tmp_path / "run", {"suite": "s"}) as run:
-        assert run.warnings == ()
-        with (tmp_path / "run" / ".lock").open("r+") as file, pytest.raises(BlockingIOError):
-            try_flock(file.fileno())
+    run = RunDirectory.open(tmp_path / "run", {"suite": "s"})
+    lock = tmp_path / "run" / ".lock"
+    with run, lock.open("r+") as file, pytest.raises(BlockingIOError):
+        try_flock(file.fileno())
     first, second = (FileLock(tmp_path / ".lock", thread_local=False) for _ in range(2))
     assert try_acquire(first, 0)
     with pytest.raises(Timeout):

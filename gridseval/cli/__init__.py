@@ -30,6 +30,7 @@ _COMMANDS = {
     "flops": "Count the operations of one query.",
     "gallery": "Draw perturbations as one picture.",
     "gate": "Decide whether a run is worse: for a CI.",
+    "merge": "Make one run of its shards.",
     "policies": "List policy kinds and cards.",
     "report": "Write one HTML file about runs.",
     "run": "Evaluate a policy on a suite.",
@@ -41,7 +42,17 @@ _COMMANDS = {
     "train": "Train a small policy on datasets.",
     "video": "Make videos of a run's episodes.",
 }
-_KEEPS_RESULTS = {"collect", "dataset", "report", "run", "solvable", "sweep", "train", "video"}
+_KEEPS_RESULTS = {
+    "collect",
+    "dataset",
+    "merge",
+    "report",
+    "run",
+    "solvable",
+    "sweep",
+    "train",
+    "video",
+}
 """Commands whose results are in files: what they print is not all there is."""
 _BUG, _INTERRUPTED = 1, 130
 _WHERE = "--debug shows the traceback"

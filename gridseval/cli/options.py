@@ -75,14 +75,19 @@ def file_stem(suite: str) -> str:
     return path.stem or path.resolve().name or "suite"
 
 
-def suite_option() -> Decorator:
-    """Return the option ``--suite``."""
+def suite_option(several: bool = False) -> Decorator:
+    """Return the option ``--suite``.
+
+    Args:
+        several: Whether it may name several suites.
+    """
+    more = "Names, libero, libero_plus, a folder."
     return section_option(EPISODES)(
         "--suite",
         required=True,
         type=Text(),
         metavar="NAME",
-        help="Name or folder; see gridseval suites.",
+        help=more if several else "Name or folder; see gridseval suites.",
     )
 
 

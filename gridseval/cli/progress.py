@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from gridseval.errors import GridsevalError
-    from gridseval.evaluation.prepared_run import PreparedRun
+    from gridseval.evaluation.prepared_suites import PreparedSuites
     from gridseval.results import EpisodeRecord
 
 LINE_EVERY_S = 30.0
@@ -24,7 +24,7 @@ _BAR = "{desc} {bar:12} {n_fmt}/{total_fmt}{postfix}, {rate_hour}, {remaining} l
 class ClosableProgress(Protocol):
     """A ``Progress`` that can be closed."""
 
-    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedSuites, done: Sequence[EpisodeRecord]) -> None:
         """See ``Progress``."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -46,7 +46,7 @@ class ProgressBar:
         self._bar: Any = None
         self._running, self._watch = RunningRate(), SuspicionWatch()
 
-    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedSuites, done: Sequence[EpisodeRecord]) -> None:
         """Show what an earlier start has done already."""
         from tqdm import tqdm
 
@@ -57,7 +57,7 @@ class ProgressBar:
         self._bar = _hourly_bar(tqdm)(
             total=len(prepared.episodes),
             initial=len(done),
-            desc=prepared.suite.name,
+            desc=prepared.title,
             mininterval=0.2,
             bar_format=_BAR,
             **_width(),
@@ -103,13 +103,13 @@ class ProgressLines:
         self._began_s = self._written_s = 0.0
         self._unsaid = False
 
-    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedSuites, done: Sequence[EpisodeRecord]) -> None:
         """Say what an earlier start has done already."""
         _warn(prepared)
         for record in done:
             self._running.add(record)
             self._watch.take(record)
-        self._suite, self._total = prepared.suite.name, len(prepared.episodes)
+        self._suite, self._total = prepared.title, len(prepared.episodes)
         self._before = self._done = len(done)
         self._began_s = self._clock()
         self._say()
@@ -199,7 +199,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _warn(prepared: PreparedRun) -> None:
+def _warn(prepared: PreparedSuites) -> None:
     for warning in prepared.warnings:
         click.echo(f"gridseval: warning: {warning}", err=True)
 

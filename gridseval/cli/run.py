@@ -34,6 +34,7 @@ from gridseval.cli.options import (
 from gridseval.cli.progress import make_progress
 from gridseval.cli.resumable import resumable
 from gridseval.cli.sections import SectionedCommand, section_option
+from gridseval.errors import UsageError
 
 if TYPE_CHECKING:
     from gridseval.evaluation import RunConfig
@@ -48,7 +49,7 @@ _machine = section_option(MACHINE)
 
 
 @click.command(name="run", cls=SectionedCommand, context_settings=HELP)
-@suite_option()
+@suite_option(several=True)
 @tasks_option()
 @_episodes(
     "--trials",
@@ -166,6 +167,7 @@ _machine = section_option(MACHINE)
 @_output("--record-actions", is_flag=True, help="Keep the actions: for video and --policy replay.")
 @_output("--retry-errors", is_flag=True, help="Rerun episodes that ended in an error.")
 @resume_anyway_option()
+@_machine("--shard", type=Text(), metavar="I/N", help="One of N parts, or slurm; then merge.")
 @workers_option()
 @_machine(
     "--ray",
@@ -201,14 +203,20 @@ def command(out: Path | None, policy_arguments: tuple[str, ...], **options: Any)
     gridseval run --suite libero_plus_10 --ckpt policy.pt --dimension camera
     """  # noqa: D301
     from gridseval.evaluation import evaluate
+    from gridseval.evaluation.sharding import shard_of
     from gridseval.results import render_terminal
 
+    if options["shard"] is not None and out is None:
+        raise UsageError("--shard needs --out", "give the same directory to all shards")
     given = {**options, "policy_arguments": policy_arguments}
     config = config_of(given, out or _default_out(options), sys.argv[1:])
     with resumable(config.out, make_progress()) as bar:
         summary = evaluate(config, bar)
     click.echo(render_terminal(summary))
-    click.echo(f"\nrun: {config.out}")
+    shard = shard_of(config)
+    click.echo(f"\nrun: {config.out if shard is None else shard.folder(config.out)}")
+    if shard is not None:
+        click.echo(f"gridseval merge {config.out} makes one run of the shards")
     if not summary.tally.errors:
         return 0
     click.echo(f"the same command with --out {config.out} --retry-errors reruns the errors")
@@ -245,4 +253,5 @@ def _default_out(options: dict[str, Any]) -> Path:
     who = options["policy"] or Path(options["checkpoint"] or "policy").stem
     who = re.sub(r"[^A-Za-z0-9_.]+", "_", who)[:60]  # a file's name has 255 bytes at most
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{file_stem(options['suite'])[:120]}-{who}-{now}"
+    suites = "+".join(map(file_stem, options["suite"].split(",")))
+    return Path("runs") / f"{suites[:120]}-{who}-{now}"

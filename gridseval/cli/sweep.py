@@ -78,6 +78,8 @@ def _config(point: Point, out: Path) -> RunConfig:
     with run_command.make_context("run", list(words)) as context:
         given = dict(context.params)
     given.pop("out")
+    if given["shard"] is not None:
+        raise UsageError("--shard is for run, and sweep makes whole runs", "leave it out")
     return config_of(given, out, ["run", *words])
 
 

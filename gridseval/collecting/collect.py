@@ -21,6 +21,7 @@ from gridseval.evaluation import PreparedRun, Progress, evaluate
 from gridseval.os_errors import os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary
 from gridseval.rollout import Outcome
+from gridseval.suites import suite_names
 
 _STAGED = "staged"
 _ABOUT = (
@@ -57,6 +58,11 @@ def collect(config: CollectConfig, progress: Progress | None = None) -> tuple[Su
         GridsevalError: Something a user can mend.
     """
     pyarrow()  # before an hour of simulation
+    if len(suite_names(config.run.suite)) > 1:
+        raise UsageError(
+            f"a dataset is of one suite, and --suite is {config.run.suite}",
+            "collect each suite; gridseval train takes several datasets",
+        )
     recording = _Recording(config)
     run = dataclasses.replace(config.run, retry_errors=True)
     summary = evaluate(run, progress, recording)

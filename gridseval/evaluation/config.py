@@ -16,6 +16,7 @@ class RunConfig:
 
     Attributes:
         suite: Name or path of the suite; a path is a folder with ``suite.yaml``, or a YAML file.
+            Several have commas between; ``"libero"`` and ``"libero_plus"`` stand for four each.
         out: The run directory.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
@@ -57,6 +58,8 @@ class RunConfig:
         retry_errors: Whether a resumed run runs episodes again that ended as error.
         resume_anyway: Whether a run may be resumed with other versions, another renderer and the
             like; every table names them.
+        shard: ``"I/N"`` for the I-th of N parts of the run, which goes to ``out/shards/I``;
+            ``"slurm"`` in a job array; ``None`` for the whole run.
         ray: Address of the Ray cluster whose nodes run the environments (``"auto"``, ``"local"``,
             ``HOST:PORT``), or ``None`` for this machine.
         env_gpus: Share of a graphics card that each environment takes on that cluster.
@@ -102,6 +105,7 @@ class RunConfig:
     record_actions: bool = False
     retry_errors: bool = False
     resume_anyway: bool = False
+    shard: str | None = None
     ray: str | None = None
     env_gpus: float = 0.0
     timeout_s: float = 180.0

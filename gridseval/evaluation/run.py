@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridseval.errors import OutputError
-from gridseval.evaluation.cluster import most_workers, on_cluster
+from gridseval.evaluation.cluster import most_workers
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
 from gridseval.evaluation.extension import Extension, NoExtension
 from gridseval.evaluation.limits import answer_limit
 from gridseval.evaluation.live import LiveTables
-from gridseval.evaluation.manifest import manifest_of
 from gridseval.evaluation.missing import actions_name, missing_files
-from gridseval.evaluation.prepared_run import PreparedRun, prepare
+from gridseval.evaluation.prepared_run import PreparedRun
+from gridseval.evaluation.prepared_suites import PreparedSuites, prepare_suites
+from gridseval.evaluation.sharding import shard_of
 from gridseval.evaluation.sharing import Sharing
 from gridseval.evaluation.stopping import EarlyStop
 from gridseval.evaluation.suspicions import signs_of, turned_images
@@ -28,6 +29,7 @@ from gridseval.evaluation.traces import TraceRecorder
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.results import EpisodeRecord, RunDirectory, Summary, write_tables
 from gridseval.results.run.keys import RESUME
+from gridseval.results.run.ownership import refuse_busy
 from gridseval.results.run.record import SUCCESS_OF
 from gridseval.results.run.suspicions import KEY
 from gridseval.rollout import Listener, Outcome, RolloutPlan, run_episodes
@@ -41,7 +43,7 @@ _LONGEST_WAIT_S = 1e6  # poll(2) counts milliseconds in an int, which is 24 days
 class Progress(Protocol):
     """Shows how far a run is."""
 
-    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedSuites, done: Sequence[EpisodeRecord]) -> None:
         """Learn what is going to be run, and which records an earlier start left."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -51,7 +53,7 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def on_begin(self, prepared: PreparedRun, done: Sequence[EpisodeRecord]) -> None:
+    def on_begin(self, prepared: PreparedSuites, done: Sequence[EpisodeRecord]) -> None:
         """Show nothing."""
 
     def on_record(self, record: EpisodeRecord) -> None:
@@ -82,29 +84,36 @@ def evaluate(
     if sharing is None:
         with Sharing() as own:
             return evaluate(config, progress, extension, own)
+    if (shard := shard_of(config)) is not None:
+        config = dataclasses.replace(config, out=shard.folder(config.out))
+    with os_errors(f"cannot look at {config.out}", hint=RUN_HINTS):
+        refuse_busy(config.out)
     config, notes = as_begun(config)
     extension, progress = extension or NoExtension(), progress or Silent()
-    prepared = on_cluster(extension.prepare(prepare(config, sharing)), sharing)
-    manifest = {**manifest_of(prepared), **extension.manifest()}
+    prepared = prepare_suites(config, sharing, shard, extension.prepare)
+    manifest = {**prepared.manifest(), **extension.manifest()}
     refuse_other_policy(config.out, manifest)
     with RunDirectory.open(config.out, manifest, RESUME, config.resume_anyway) as run:
         done = run.done(retry_errors=config.retry_errors)
         kept = [record for record in run.records() if record.key in done]
         missing = missing_files(run.path, kept, config.record_actions)
-        stop = EarlyStop.of(prepared.rule, prepared.episodes, run)
-        remaining = [e for e in prepared.episodes if (e.suite, e.task, e.trial) not in done]
-        mixed = version_note(run.manifest) if kept and remaining and not stop.decided else None
+        stop = EarlyStop.of(prepared.first.rule, prepared.episodes, run)
+        remaining = prepared.remaining(done)
+        goes_on = any(remaining) and not stop.decided
+        mixed = version_note(run.manifest) if kept and goes_on else None
         notes = (*notes, *run.notes)
-        said = (*prepared.warnings, *run.warnings, *notes, *missing)
-        turned = turned_images(prepared)
+        said = (*prepared.warnings, *notes, *missing)
+        turned = turned_images(prepared.first)
         warnings = (*said, *filter(None, [mixed, turned]))
         progress.on_begin(dataclasses.replace(prepared, warnings=warnings), kept)
         try:
             for note in filter(None, [mixed, turned]):
                 run.add_note(note)
-            if remaining and not stop.decided:
+            if goes_on:
                 run.note_mixed()
-                _run(prepared, remaining, run, progress, stop, extension, sharing)
+            for part, episodes in zip(prepared.runs, remaining, strict=True):
+                if episodes and goes_on:
+                    _run(part, episodes, run, progress, stop, extension, sharing)
             for note in () if prepared.dispatcher is None else prepared.dispatcher.notes:
                 run.add_note(note)
             stop.note()

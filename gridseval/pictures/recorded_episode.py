@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gridseval.errors import OutputError, UsageError
 from gridseval.evaluation.missing import says_what_was_kept
 from gridseval.results.run.reading import Run
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.run.several_suites import of_suite, suites_of
 from gridseval.results.run.trajectories import actions_of, read_actions
 from gridseval.run_names import TRACES
 from gridseval.suites import Suite, select_tasks
@@ -60,6 +61,36 @@ class RecordedEpisode:
         if (traces.suite, traces.task, traces.trial) != self.record.key:
             raise OutputError(f"{self.traces} is of another episode")
         return traces
+
+
+def parts_of(run: Run, named: Sequence[str]) -> Iterator[tuple[Run, tuple[str, ...]]]:
+    """Yield the suites of a run, each as a run of one suite, and the episodes named of it.
+
+    Args:
+        run: The run.
+        named: Texts ``TASK:TRIAL``; of a run of several suites, ``SUITE:TASK:TRIAL``. Suites of
+            which none is named are left out, if there are any.
+
+    Raises:
+        UsageError: A text does not name a suite of several.
+    """
+    suites = suites_of(run.manifest)
+    if len(suites) < 2:
+        yield run, tuple(named)
+        return
+    by_suite: dict[str, list[str]] = {}
+    for text in named:
+        suite, _, rest = text.partition(":")
+        if suite not in suites:
+            raise UsageError(
+                f"--episode {text!r} names none of the run's suites: {', '.join(suites)}",
+                f"for example {suites[0]}:0:3",
+            )
+        by_suite.setdefault(suite, []).append(rest)
+    for suite in by_suite or suites:
+        records = tuple(record for record in run.records if record.suite == suite)
+        part = replace(run, manifest=of_suite(run.manifest, suite), records=records)
+        yield part, tuple(by_suite.get(suite, ()))
 
 
 def choose_records(

@@ -8,19 +8,24 @@ the policy.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gridseval.assets import find_assets
 from gridseval.envs.libero_env import LiberoEnv
 from gridseval.errors import OutputError
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.output_files import check_outputs
-from gridseval.pictures.recorded_episode import RecordedEpisode, choose_records, find_recorded
+from gridseval.pictures.recorded_episode import (
+    RecordedEpisode,
+    choose_records,
+    find_recorded,
+    parts_of,
+)
 from gridseval.pictures.replay import check_same_machine, replay, replay_settings
-from gridseval.results.run.reading import read_run
+from gridseval.results.run.reading import Run, read_run
 from gridseval.run_names import VIDEOS
 from gridseval.suites import Suite
 from gridseval.suites.recorded import recorded_suite
@@ -34,7 +39,8 @@ class Redrawing:
 
     Attributes:
         run: The run directory.
-        episodes: Texts ``TASK:TRIAL``; empty for those that ``tasks`` and ``trials`` choose.
+        episodes: Texts ``TASK:TRIAL``, or ``SUITE:TASK:TRIAL`` of a run of several suites; empty
+            for those that ``tasks`` and ``trials`` choose.
         tasks: Indices, ranges and names, or ``None`` for all.
         trials: Number of trials per task, or ``None`` for the first that was run.
         form: Kind of video.
@@ -73,21 +79,34 @@ def redraw(
     run = read_run(asked.run)
     if not run.manifest:
         raise OutputError(f"{asked.run} has no run.yaml, so that it cannot be played again")
-    suite = recorded_suite(run.manifest)
-    records = choose_records(run, suite, asked.episodes, asked.tasks, asked.trials)
-    chosen = [find_recorded(run, record) for record in records]
+    parts = [_chosen(part, named, asked) for part, named in parts_of(run, asked.episodes)]
     assets = find_assets(asked.assets)
     check_same_machine(run, assets)
     folder = asked.run / VIDEOS if asked.out is None else asked.out
     with os_errors(f"cannot create {folder}", hint=RUN_HINTS):
         folder.mkdir(parents=True, exist_ok=True)
-    env = replay_settings(run, suite, assets, asked.libero_plus).make()
-    before, total = 0, sum(record.steps for record in records)
-    with contextlib.closing(env):
-        for recorded in chosen:
-            on_step = _add(before, total, on_progress)
-            yield from _draw(env, suite, recorded, folder, asked, on_step)
-            before += recorded.record.steps
+    before, total = 0, sum(each.record.steps for part in parts for each in part.episodes)
+    for part in parts:
+        env = replay_settings(part.run, part.suite, assets, asked.libero_plus).make()
+        with contextlib.closing(env):
+            for recorded in part.episodes:
+                on_step = _add(before, total, on_progress)
+                yield from _draw(env, part.suite, recorded, folder, asked, on_step)
+                before += recorded.record.steps
+
+
+class _Part(NamedTuple):
+    """The episodes to draw of one suite."""
+
+    run: Run
+    suite: Suite
+    episodes: tuple[RecordedEpisode, ...]
+
+
+def _chosen(run: Run, named: Sequence[str], asked: Redrawing) -> _Part:
+    suite = recorded_suite(run.manifest)
+    records = choose_records(run, suite, named, asked.tasks, asked.trials)
+    return _Part(run, suite, tuple(find_recorded(run, record) for record in records))
 
 
 def _add(before: int, total: int, on_progress: Callable[[int, int], None]) -> Callable[[int], None]:

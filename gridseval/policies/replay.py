@@ -84,7 +84,7 @@ class ReplayPolicy:
                 its file is not float32 (T, 7) of finite numbers.
         """
         for slot, episode in zip(slots, episodes, strict=True):
-            self._compare("suite", episode.suite, f"--suite {self._run.get('suite')}")
+            self._check_suite(episode.suite)
             self._recordings[int(slot)] = self._read(episode)
 
     def act(self, observations: Observations) -> ActionChunk:
@@ -96,13 +96,14 @@ class ReplayPolicy:
         ]
         return ActionChunk(np.stack(chunks))
 
-    def _compare(self, key: str, now: Any, option: str) -> None:
-        """Refuse a recording that was made otherwise; what its ``run.yaml`` leaves out may be."""
-        recorded = self._run.get(key, now)
-        if recorded != now:
+    def _check_suite(self, now: str) -> None:
+        """Refuse a recording of other suites; what its ``run.yaml`` leaves out may be."""
+        recorded = [str(name) for name in _suites(self._run)] or [now]
+        if now not in recorded:
+            told = ",".join(recorded)
             raise PolicyError(
-                f"{self._checkpoint} was recorded with {key} {recorded}, but this run has {now}",
-                f"replay it with {option}",
+                f"{self._checkpoint} was recorded with suite {told}, but this run has {now}",
+                f"replay it with --suite {told}",
             )
 
     def _read(self, episode: Episode) -> NDArray[np.float32]:
@@ -164,7 +165,7 @@ def _read_manifest(file: Path) -> dict[str, Any]:
 def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
     """Return what a run's environments were like; before protocols one seed served for all."""
     seed, protocol = run.get("env_seed", run.get("seed")), run.get("protocol")
-    image_px, settle_steps = run.get("image_px"), run.get("settle_steps")
+    image_px, settle_steps = run.get("image_px"), _settle_steps(run)
     return EnvironmentNeeds(
         protocol=protocol if isinstance(protocol, str) else None,
         env_seed=seed if isinstance(seed, int) else None,
@@ -175,6 +176,24 @@ def _needs(run: Mapping[str, Any]) -> EnvironmentNeeds:
         image_px=image_px if isinstance(image_px, int) else None,
         settle_steps=settle_steps if isinstance(settle_steps, int) else None,
     )
+
+
+def _suites(run: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what a run says of each of its suites, as far as it says it by suite."""
+    several = run.get("suites")
+    if isinstance(several, Mapping):
+        return several
+    return {run["suite"]: run} if "suite" in run else {}
+
+
+def _settle_steps(run: Mapping[str, Any]) -> Any:
+    found = {str(each.get("settle_steps")): each for each in (_suites(run) or {"": run}).values()}
+    if len(found) > 1:
+        raise PolicyError(
+            f"its suites were recorded with different settle steps: {', '.join(sorted(found))}",
+            "record each suite in another run",
+        )
+    return next(iter(found.values())).get("settle_steps")
 
 
 def _cut(

@@ -16,11 +16,12 @@ from gridseval.results.stats.paired import (
 )
 from gridseval.results.stats.task_means import suite_interval
 from gridseval.results.tables.columns import COLUMNS, Column
+from gridseval.results.tables.suites_mean import in_papers_order, suites_mean
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One suite of one run.
+    """One suite of one run, or the mean of its suites.
 
     Args:
         letter: The run's.
@@ -40,7 +41,9 @@ class Headline:
 
 
 def headlines(run: ReportRun, first: ReportRun) -> tuple[Headline, ...]:
-    """Return one headline per suite of a run; without an episode yet, one without numbers.
+    """Return one headline per suite of a run, and one of their mean.
+
+    Without an episode yet, there is one without numbers.
 
     Args:
         run: The run.
@@ -49,7 +52,20 @@ def headlines(run: ReportRun, first: ReportRun) -> tuple[Headline, ...]:
     groups: Sequence[tuple[str, tuple[EpisodeRecord, ...]]]
     groups = [(row.suite, row.records) for row in run.summary.suites] or [("", ())]
     others = () if run is first else first.records
-    return tuple(_headline(run, suite, records, others) for suite, records in groups)
+    shown = [_headline(run, suite, records, others) for suite, records in groups]
+    return (*shown, *_mean_of(run))
+
+
+def _mean_of(run: ReportRun) -> Iterator[Headline]:
+    """Yield the mean over the suites of a run, if it has several."""
+    mean = suites_mean(run.summary)
+    if mean is None:
+        return
+    rates = {row.suite: percent(tally(row.records).rate) for row in run.summary.suites}
+    names = in_papers_order(mean.suites)
+    title = f"{run.title}: mean of {len(names)} suites"
+    facts = tuple((name, rates[name]) for name in names)
+    yield Headline(run.letter, run.name, title, percent(mean.rate), bounds(mean.interval), facts)
 
 
 def _headline(

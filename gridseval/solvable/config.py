@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridseval.errors import UsageError
-
-ALL_PLUS = "libero_plus"
-"""Stands for the four suites of LIBERO-Plus."""
-
-_PLUS_SUITES = tuple(f"libero_plus_{part}" for part in ("spatial", "object", "goal", "10"))
+from gridseval.suites.groups import GROUPS
 
 
 @dataclass(frozen=True)
@@ -18,7 +14,7 @@ class SolvableConfig:
     """The arguments of ``gridseval solvable``.
 
     Attributes:
-        suites: Names or paths; ``"libero_plus"`` stands for its four suites.
+        suites: Names or paths; groups stand for their suites, as in ``--suite``.
         out: The folder of the map; each suite's run has a folder in it.
         tasks: Indices, ranges and names, or ``None`` for all.
         dimension: Dimensions of LIBERO-Plus joined by commas, or ``None`` for all.
@@ -64,9 +60,5 @@ class SolvableConfig:
     @property
     def all_suites(self) -> tuple[str, ...]:
         """Every suite once, in the order given."""
-        named = [
-            one
-            for suite in self.suites
-            for one in (_PLUS_SUITES if suite == ALL_PLUS else (suite,))
-        ]
+        named = [one for suite in self.suites for one in GROUPS.get(suite, (suite,))]
         return tuple(dict.fromkeys(named))

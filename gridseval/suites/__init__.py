@@ -15,6 +15,7 @@ from gridseval.suites.background import Background, background_of
 from gridseval.suites.bddl import BddlFile, read_bddl
 from gridseval.suites.bounds import BOUNDS, MOST_PX, MOST_SEED, MOST_STEPS, MOST_TRIALS
 from gridseval.suites.catalogue import list_suites, load_suite, read_suite, shipped_suites
+from gridseval.suites.groups import suite_names
 from gridseval.suites.own import suite_digest
 from gridseval.suites.plus_folder import PlusFolder
 from gridseval.suites.protocols import (
@@ -78,4 +79,5 @@ __all__ = [
     "shipped_suites",
     "split_available",
     "suite_digest",
+    "suite_names",
 ]

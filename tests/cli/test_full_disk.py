@@ -71,8 +71,8 @@ def _assert_full(done: subprocess.CompletedProcess[str], disk: Disk) -> None:
 def test_no_space_for_records(disk: Disk, run_words: Callable[..., list[object]]) -> None:
     run = disk.folder / "run"
     short = ("--trials", 12, "--max-steps", 1, "--video", "none", "--out", run)
-    # Space for the lock, the manifest and a page of records.
-    done = disk.run(run_words("zero", *short), free_pages=3)
+    # Space for the lock, the owner, the manifest and a page of records.
+    done = disk.run(run_words("zero", *short), free_pages=4)
     _assert_full(done, disk)
     reason = "No space left on device" if disk.mounted else "File too large"
     assert reason in done.stderr

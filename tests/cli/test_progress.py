@@ -28,8 +28,8 @@ def record(trial: int, status: str = "success") -> EpisodeRecord:
 
 
 def prepared(episodes: int) -> Any:
-    suite = SimpleNamespace(name="libero_object")
-    return SimpleNamespace(suite=suite, episodes=range(episodes), warnings=("mind the floor",))
+    title = "libero_object"
+    return SimpleNamespace(title=title, episodes=range(episodes), warnings=("mind the floor",))
 
 
 class Terminal(io.StringIO):

@@ -119,3 +119,18 @@ class Paced(RandomPolicy):
     def act(self, observations: Any) -> ActionChunk:
         time.sleep(float(os.environ.get("PACE_S", "0")))
         return super().act(observations)
+
+
+class Preempted(RandomPolicy):
+    """Ends its process with SIGKILL in trial 1, where PREEMPTED says so, and lists who was made."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        if "MADE" in os.environ:
+            with Path(os.environ["MADE"]).open("a") as file:
+                file.write("made\n")
+
+    def reset(self, slots: Sequence[int], episodes: Sequence[Episode]) -> None:
+        super().reset(slots, episodes)
+        if "PREEMPTED" in os.environ and 1 in [episode.trial for episode in episodes]:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -143,7 +143,7 @@ def test_a_note_is_said_once_while_the_run_goes_on() -> None:
     lines: list[str] = []
     shown = ProgressLines(lines.append, clock=lambda: 0.0)
     shown.on_begin(
-        SimpleNamespace(warnings=(), suite=SimpleNamespace(name="s"), episodes=[0] * 9),  # type: ignore[arg-type]
+        SimpleNamespace(warnings=(), title="s", episodes=[0] * 9),  # type: ignore[arg-type]
         [],
     )
     for trial in range(5):

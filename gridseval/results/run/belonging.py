@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.run.several_suites import of_suite, suites_of
 from gridseval.run_names import EPISODES, MANIFEST
 
 
@@ -21,19 +22,41 @@ def own_records(
     Returns:
         The run's own records, and a sentence about the others if there are any.
     """
-    suite, tasks, trials = (manifest.get(key) for key in ("suite", "tasks", "trials"))
-    listed: frozenset[Any] | None = frozenset(tasks) if _are_numbers(tasks) else None
-    most = trials if type(trials) is int else None
+    parts = {suite: _Part.of(of_suite(manifest, suite)) for suite in suites_of(manifest)}
+    unnamed = None if parts else _Part.of(manifest)
     own: list[EpisodeRecord] = []
     foreign: list[EpisodeRecord] = []
     for record in records:
-        belongs = (
-            (not isinstance(suite, str) or record.suite == suite)
-            and (listed is None or record.task in listed)
-            and (most is None or record.trial < most)
-        )
-        (own if belongs else foreign).append(record)
+        part = parts.get(record.suite, unnamed)
+        (own if part is not None and part.has(record) else foreign).append(record)
     return tuple(own), _note(foreign) if foreign else None
+
+
+class _Part(NamedTuple):
+    """Tasks and trials of one suite.
+
+    Attributes:
+        tasks: Their indices; ``None`` where the manifest does not say.
+        trials: All trials are below this; ``None`` where the manifest does not say.
+    """
+
+    tasks: frozenset[int] | None
+    trials: int | None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> _Part:
+        """Return what the manifest of one suite says."""
+        tasks, trials = manifest.get("tasks"), manifest.get("trials")
+        return cls(
+            frozenset(tasks) if _are_numbers(tasks) else None,
+            trials if type(trials) is int else None,
+        )
+
+    def has(self, record: EpisodeRecord) -> bool:
+        """Return whether a record of the suite is of these."""
+        return (self.tasks is None or record.task in self.tasks) and (
+            self.trials is None or record.trial < self.trials
+        )
 
 
 def _are_numbers(tasks: Any) -> TypeGuard[list[int]]:

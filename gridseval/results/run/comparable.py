@@ -17,6 +17,7 @@ from gridseval.results.run.protocols import (
 )
 from gridseval.results.run.published import PublishedRow
 from gridseval.results.run.reading import Run
+from gridseval.results.run.several_suites import of_suite, of_suites, suites_of
 from gridseval.suites import load_suite
 
 DECIDING_VERSIONS = ("mujoco", "robosuite", "hf-libero")
@@ -42,16 +43,30 @@ def run_differences(before: Run, after: Run, fewer_steps_count: bool = False) ->
         free.add("max_steps")
     if None in (before.manifest.get("renderer"), after.manifest.get("renderer")):
         free.add("renderer")  # a policy that sees no images does not depend on who draws them
-    lines = manifest_differences(_compared(before.manifest), _compared(after.manifest), free)
+    both = _in_both(before, after)  # as with tasks, those that one lacks are not compared
+    one, other = (of_suites(_compared(run.manifest), both) for run in (before, after))
+    lines = manifest_differences(one, other, free)
     return (*lines, *_other_instructions(before, after))
 
 
 def fewer_steps(before: Run, after: Run) -> str | None:
     """Return that the later run had fewer policy steps per episode, if it had."""
-    old, new = before.manifest.get("max_steps"), after.manifest.get("max_steps")
-    if not (isinstance(old, int) and isinstance(new, int) and new < old):
+    steps = [
+        tuple(of_suite(run.manifest, suite).get("max_steps") for run in (before, after))
+        for suite in _in_both(before, after)
+    ]
+    if not all(isinstance(old, int) and isinstance(new, int) and new <= old for old, new in steps):
         return None
-    return f"max_steps: {old} -> {new}: with fewer steps the run can only look worse"
+    fewer = next((pair for pair in steps if pair[0] != pair[1]), None)
+    if fewer is None:
+        return None
+    return f"max_steps: {fewer[0]} -> {fewer[1]}: with fewer steps the run can only look worse"
+
+
+def _in_both(before: Run, after: Run) -> tuple[str, ...]:
+    """Return the suites that two runs have; one without a name where neither names any."""
+    own, others = suites_of(before.manifest), suites_of(after.manifest)
+    return tuple(suite for suite in own if suite in others) if own or others else ("",)
 
 
 def published_differences(

@@ -1,9 +1,8 @@
 """The directory of a run: ``run.yaml``, ``episodes.jsonl``, and what is derived from them.
 
 A run may be killed at any moment and resumed by the same command, and two processes must never
-write one run. So a lock of the operating system guards the directory (it is released even on
-SIGKILL; a lock file with a process id would outlive it), every episode is one appended line that
-is on the disk before the next begins, and everything else is replaced atomically.
+write one run. So one process owns the directory, every episode is one appended line that is on the
+disk before the next begins, and everything else is replaced atomically.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from typing import Any
 
 from gridseval.errors import OutputError
 from gridseval.files import write_atomically
-from gridseval.locking import try_flock, unguarded
 from gridseval.os_errors import RUN_HINTS, os_errors
 from gridseval.output_files import temporary_name
 from gridseval.results.run.belonging import own_records
@@ -25,9 +23,10 @@ from gridseval.results.run.files import append_line
 from gridseval.results.run.jsonl import EpisodeLog, read_log
 from gridseval.results.run.manifest import MIXED, write_manifest
 from gridseval.results.run.notes import stored_notes
+from gridseval.results.run.ownership import Ownership
 from gridseval.results.run.record import EpisodeKey, EpisodeRecord
 from gridseval.results.run.resuming import Settled, settle_manifest
-from gridseval.run_names import CUT, EPISODES, LOCK, MANIFEST
+from gridseval.run_names import CUT, EPISODES, LOCK, MANIFEST, OWNER, SHARDS
 
 
 class RunDirectory:
@@ -38,16 +37,14 @@ class RunDirectory:
     Attributes:
         path: The directory.
         manifest: The stored ``run.yaml``.
-        warnings: What the user should know of the directory.
         notes: What opening it left out, cut or accepted, one sentence each.
     """
 
-    def __init__(self, path: Path, settled: Settled, lock: int, episodes: int) -> None:
+    def __init__(self, path: Path, settled: Settled, owner: Ownership, episodes: int) -> None:
         self.path = path
         self.manifest: Mapping[str, Any] = settled.manifest
         self._mixed = settled.mixed
-        self.warnings: tuple[str, ...] = ()
-        self._lock = lock
+        self._owner = owner
         self._episodes = episodes
         self._records: dict[EpisodeKey, EpisodeRecord] = {}
         self._maybe_torn = True
@@ -60,6 +57,7 @@ class RunDirectory:
         manifest: Mapping[str, Any],
         free_keys: Collection[str] = (),
         anyway: bool = False,
+        beside: Collection[str] = (),
     ) -> RunDirectory:
         """Create a run, or resume the one that is there.
 
@@ -68,6 +66,7 @@ class RunDirectory:
             manifest: What is needed to repeat the run, of plain values.
             free_keys: Dotted keys of the manifest that may differ when resuming.
             anyway: Whether settings may differ that make the run a mixed one.
+            beside: What may lie in a directory before it is a run.
 
         Raises:
             OutputError: The directory holds another run (shows each difference) or something
@@ -75,17 +74,15 @@ class RunDirectory:
         """
         with contextlib.ExitStack() as opened:
             with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
-                _refuse_foreign(path)
+                _refuse_foreign(path, beside)
                 path.mkdir(parents=True, exist_ok=True)
-                lock, guarded = _locked(path / LOCK)
-                opened.callback(os.close, lock)
+                owner = Ownership.take(path)
+                opened.callback(owner.release)
             settled = settle_manifest(path / MANIFEST, manifest, free_keys, anyway)
             with os_errors(f"cannot write to {path / EPISODES}", hint=RUN_HINTS):
-                flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-                episodes = os.open(path / EPISODES, flags, 0o666)
+                episodes = _opened(path / EPISODES)
                 opened.callback(os.close, episodes)
-            run = cls(path, settled, lock, episodes)
-            run.warnings = () if guarded else (unguarded(path),)
+            run = cls(path, settled, owner, episodes)
             opened.pop_all()
         return run
 
@@ -93,9 +90,10 @@ class RunDirectory:
         """Add an episode, or replace its error; when this returns, it is on the disk.
 
         Raises:
-            OutputError: The episode is recorded already, or the line could not be written whole;
-                earlier lines are as they were.
+            OutputError: The episode is recorded already, the line could not be written whole, or
+                another process has taken the directory; earlier lines are as they were.
         """
+        self._owner.check()
         if self._maybe_torn:
             self._mend_end()
         earlier = self._records.get(record.key)
@@ -110,6 +108,23 @@ class RunDirectory:
         self._maybe_torn = False
         self._records.pop(record.key, None)
         self._records[record.key] = record
+
+    def rewrite(self, records: Collection[EpisodeRecord]) -> None:
+        """Replace all records, in the given order; those that are there already stay untouched.
+
+        Raises:
+            OutputError: They cannot be written; the old ones are kept.
+        """
+        self._owner.check()
+        if list(records) == list(self._records.values()):
+            return
+        path = self.path / EPISODES
+        write_atomically(path, "".join(f"{record.to_json()}\n" for record in records))
+        with os_errors(f"cannot write to {path}", hint=RUN_HINTS):
+            new = _opened(path)
+        os.close(self._episodes)
+        self._episodes, self._maybe_torn = new, True
+        self._records = {record.key: record for record in records}
 
     def records(self) -> tuple[EpisodeRecord, ...]:
         """Return the records in the order in which the episodes finished."""
@@ -167,10 +182,10 @@ class RunDirectory:
 
     def close(self) -> None:
         """Give the directory back to other processes; closing twice does nothing."""
-        for descriptor in (self._episodes, self._lock):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._episodes = self._lock = -1
+        if self._episodes >= 0:
+            os.close(self._episodes)
+            self._episodes = -1
+        self._owner.release()
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -201,42 +216,30 @@ class RunDirectory:
         return (*notes, *([foreign] if foreign else []))
 
 
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+
+
 def _cut_note(log: EpisodeLog, path: Path) -> str:
     cut = f"the last line of {path} is not a whole record: it is cut, and its episode runs again"
     return cut if log.torn_by_kill else f"{cut} (its {len(log.torn)} bytes are kept in {CUT})"
 
 
-def _refuse_foreign(path: Path) -> None:
+def _refuse_foreign(path: Path, beside: Collection[str]) -> None:
     """Refuse a folder that is not a run, so that its files do not mix with a run's."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"cannot write to {path}: it is a file", "name a directory")
     if not path.exists() or (path / MANIFEST).exists():
         return
     # A run that was killed before its manifest was in place has left no more than these.
-    found = sorted({entry.name for entry in path.iterdir()} - {LOCK, temporary_name(MANIFEST)})
+    own = {LOCK, temporary_name(MANIFEST), *beside}
+    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(OWNER)}
+    found = sorted(names - own)
     if found:
         raise OutputError(
             f"{path} is not empty and has no {MANIFEST} (it has {', '.join(found[:3])}"
             + (", …)" if len(found) > 3 else ")"),
-            "name a new or empty directory",
+            f"gridseval merge {path} makes one run of its shards"
+            if found == [SHARDS]
+            else "name a new or empty directory",
         )
-
-
-def _locked(path: Path) -> tuple[int, bool]:
-    """Return the open lock file, and whether it is locked: not every file system can."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        guarded = try_flock(descriptor)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-    except BlockingIOError:
-        owner = os.read(descriptor, 32).decode(errors="replace").strip()
-        os.close(descriptor)
-        raise OutputError(
-            f"another process ({owner or 'unknown'}) is writing the run {path.parent}",
-            "wait for it, or name another directory",
-        ) from None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor, guarded

@@ -56,11 +56,12 @@ KEYS = (
     FreeKey("versions.gridseval", resume=True, merge=True),
     # How much was run, and what was kept of it.
     FreeKey("episodes", merge=True, compare=True, extends=True),
+    FreeKey("planned", merge=True, compare=True, extends=True),  # with the other shards'
     FreeKey("record_actions", merge=True, compare=True, anyway=True),
     FreeKey("schema", merge=True, compare=True),
     FreeKey("selection", merge=True, compare=True, extends=True),
     FreeKey("sequential", merge=True, compare=True),
-    FreeKey("shard", merge=True),
+    FreeKey("shard", merge=True, compare=True),
     FreeKey("solvable", merge=True, compare=True),
     FreeKey("tasks", merge=True, compare=True, extends=True),
     FreeKey("trials", merge=True, compare=True, extends=True),
@@ -102,6 +103,8 @@ RESUME = tuple(key.name for key in KEYS if key.resume)
 COMPARE = tuple(key.name for key in KEYS if key.compare)
 ANYWAY = tuple(key.name for key in KEYS if key.anyway)
 EXTENDS = tuple(key.name for key in KEYS if key.extends)
+OF_SUITE = tuple(key.name for key in KEYS if (key.by_suite or key.extends) and "." not in key.name)
+"""Keys that each suite of a run has for itself."""
 
 
 def is_below(key: str, names: Collection[str]) -> bool:

@@ -15,6 +15,7 @@ from gridseval.moved import current_manifest, present_target
 from gridseval.results.run.keys import is_below
 from gridseval.results.run.manifest_shape import check_manifest
 from gridseval.results.run.same_content import renamed_keys
+from gridseval.results.run.several_suites import SUITES, in_one_form, plain_key, suites_of
 
 ABSENT = "(absent)"
 MIXED = "mixed"
@@ -78,14 +79,18 @@ def manifest_differences(
         stored: Nested mappings of plain values.
         given: As ``stored``. A run from before the simulator was recorded counts as one of pip's;
             a key of a mixed run has all its values.
-        free_keys: Dotted keys to leave out, with all below them, as are names of equal content.
+        free_keys: Dotted keys to leave out, with all below them, as are names of equal content. A
+            key of a suite is free in each suite that both have; other suites are not compared.
     """
+    stored, given = in_one_form(stored, given)
+    both = [name for name in suites_of(stored) if name in suites_of(given)]
     free = (MIXED, *free_keys, *renamed_keys(stored, given))
     if _unsaid_simulator(stored, given):
         free = (*free, _SIMULATOR)
     before, after = _flat_mixed(stored), _flat_mixed(given)
     for key in sorted(before | after):
-        if is_below(key, free):
+        plain = plain_key(key, both)
+        if is_below(plain, free) or is_below(plain, (SUITES,)):
             continue
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if old != new:

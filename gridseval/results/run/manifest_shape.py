@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gridseval.config import build
+from gridseval.results.run.several_suites import SUITES, of_suite
 
 _MOST_EPISODES = 10_000_000
 
@@ -54,6 +55,9 @@ class _Shape:
     perturb: tuple[str, ...] | None = None
     prompts: str | None = None
     perturbed_start: bool | None = None
+    suites: Mapping[str, Mapping[str, Any]] | None = None
+    planned: int | None = None
+    shard: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         planned = len(self.tasks or ()) * (self.trials or 0)
@@ -73,3 +77,6 @@ def check_manifest(manifest: Mapping[Any, Any], source: str) -> None:
     """
     known = {each.name for each in fields(_Shape)}
     build(_Shape, {key: value for key, value in manifest.items() if key in known}, source)
+    for suite in manifest.get(SUITES) or ():
+        own = of_suite(manifest, suite)
+        build(_Shape, {key: own[key] for key in own if key in known}, f"{source}: {SUITES}.{suite}")

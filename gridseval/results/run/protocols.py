@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridseval.errors import UsageError
 from gridseval.results.run.published import PublishedRow
+from gridseval.results.run.several_suites import of_suite, suites_of
 
 if TYPE_CHECKING:
     from gridseval.suites import EvaluationProtocol
@@ -17,16 +18,26 @@ if TYPE_CHECKING:
 BEFORE_PROTOCOLS: Mapping[str, Any] = {"seeding": "task", "image_px": 256, "actions": "delta"}
 """What runs had before ``run.yaml`` had these keys."""
 
+_STEPS = ("settle_steps", "max_steps")
+
 
 def protocol_values(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run's ``run.yaml`` says about its protocol, by key.
 
     Keys: ``env_seed``, ``seeding``, ``image_px``, ``settle_steps``, ``max_steps``, ``actions``. Of
-    runs from before there were protocols, which had one seed for all, these are filled in.
+    runs from before there were protocols, which had one seed for all, these are filled in. Where
+    suites of a run have different steps, these are a text with all of them.
     """
-    keys = ("env_seed", *BEFORE_PROTOCOLS, "settle_steps", "max_steps")
-    known = {**BEFORE_PROTOCOLS, "env_seed": manifest.get("seed"), **manifest}
+    keys = ("env_seed", *BEFORE_PROTOCOLS, *_STEPS)
+    known = {**BEFORE_PROTOCOLS, "env_seed": manifest.get("seed"), **manifest, **_steps(manifest)}
     return {key: known.get(key) for key in keys}
+
+
+def _steps(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the steps of all suites of a run, by key."""
+    parts = [of_suite(manifest, suite) for suite in suites_of(manifest)] or [manifest]
+    found = {key: list(dict.fromkeys(part.get(key) for part in parts)) for key in _STEPS}
+    return {k: v[0] if len(v) == 1 else ", ".join(map(str, v)) for k, v in found.items()}
 
 
 def is_before_protocols(manifest: Mapping[str, Any]) -> bool:
@@ -63,6 +74,8 @@ def suite_differences(
     Actions are not compared: whether they are absolute is the policy's own.
     """
     from gridseval.suites import load_suite
+
+    manifest = of_suite(manifest, suite)
 
     theirs = {
         "starts": "stored",

@@ -10,7 +10,7 @@ from typing import Any
 from gridseval.errors import OutputError
 from gridseval.files import write_atomically
 from gridseval.plain_files import plain_yaml
-from gridseval.results.run.keys import ANYWAY, EXTENDS, is_below
+from gridseval.results.run.keys import ANYWAY, EXTENDS, OF_SUITE, is_below
 from gridseval.results.run.manifest import (
     ABSENT,
     MIXED,
@@ -24,6 +24,7 @@ from gridseval.results.run.manifest import (
 )
 from gridseval.results.run.protocols import is_before_protocols, with_protocol
 from gridseval.results.run.same_content import says_what_it_serves
+from gridseval.results.run.several_suites import SUITES, of_suite, suites_of
 
 _ADDRESS = "policy.checkpoint"
 _PLANNED = ("sequential", "collect", "solvable")
@@ -55,7 +56,7 @@ def settle_manifest(
 ) -> Settled:
     """Store the manifest of a new run, or check that an existing one may go on with it.
 
-    More tasks and trials extend a run: the stored manifest gets them.
+    More suites, tasks and trials extend a run: the stored manifest gets them.
 
     Args:
         path: The ``run.yaml``.
@@ -75,7 +76,7 @@ def settle_manifest(
     # Through YAML and back, so that a tuple and the list it was stored as are the same.
     given = plain_yaml(text)
     more = _extended(stored, given)
-    resumption = _Resumption(stored, given, (*free_keys, *more))
+    resumption = Resumption(stored, given, (*free_keys, *more))
     refused = [] if anyway else resumption.anyway
     if resumption.others or refused:
         shown = "".join(f"\n  {line}" for line in sorted((*resumption.others, *refused)))
@@ -89,7 +90,7 @@ def settle_manifest(
     return Settled(extended, resumption.mixed, tuple(resumption.notes()))
 
 
-class _Resumption:
+class Resumption:
     """How the given manifest differs from the stored one.
 
     Attributes:
@@ -146,7 +147,7 @@ def _is_server(manifest: Mapping[str, Any]) -> bool:
     return isinstance(policy, Mapping) and "server" in policy
 
 
-def _hint(resumption: _Resumption) -> str:
+def _hint(resumption: Resumption) -> str:
     if not resumption.others:
         return (
             "give the stored values to resume it; --resume-anyway goes on with these, and every "
@@ -162,23 +163,35 @@ def _extended(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str,
     """
     if any(key in manifest for key in _PLANNED for manifest in (stored, given)):
         return ()
+    before, after = suites_of(stored), suites_of(given)
+    if not set(before) <= set(after):
+        return ()
+    parts = before or ("",)  # a run that does not name its suite has one all the same
+    if not all(_has_more(of_suite(stored, suite), of_suite(given, suite)) for suite in parts):
+        return ()
+    return (*EXTENDS, "suite") if len(after) > len(before) else EXTENDS
+
+
+def _has_more(stored: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Return whether a run of one suite has all episodes of another, or more."""
     (old, before), (new, after) = (
         (each.get("tasks"), each.get("trials")) for each in (stored, given)
     )
     if not (isinstance(old, list) and isinstance(new, list)):
-        return ()
+        return False
     if not (isinstance(before, int) and isinstance(after, int)):
-        return ()
+        return False
     # All of a task's first trials hold any choice of fewer; two choices are two runs.
     chosen = [each.get("selected") for each in (stored, given)]
-    more = set(old) <= set(new) and before <= after
-    return EXTENDS if more and chosen[1] in (None, chosen[0]) else ()
+    return set(old) <= set(new) and before <= after and chosen[1] in (None, chosen[0])
 
 
 def _with_more(
     stored: Mapping[str, Any], given: Mapping[str, Any], more: Collection[str]
 ) -> dict[str, Any]:
     """Return the stored manifest with the given one's episodes, if these are more or the same."""
+    if more and SUITES in given:
+        more = (*OF_SUITE, SUITES)
     kept = {key: value for key, value in stored.items() if key not in more or key in given}
     return kept | {key: given[key] for key in more if key in given}
 

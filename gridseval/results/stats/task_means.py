@@ -42,6 +42,21 @@ class RunsMean:
     interval: Interval
 
 
+@dataclass(frozen=True)
+class SuitesMean:
+    """The mean of several suites' success rates.
+
+    Args:
+        suites: Those that have a counted episode.
+        rate: The mean, in [0, 1].
+        interval: Its interval.
+    """
+
+    suites: tuple[str, ...]
+    rate: float
+    interval: Interval
+
+
 def suite_interval(records: Iterable[EpisodeRecord], confidence: float = 0.95) -> Interval | None:
     """Return the interval of ``mean_over_tasks``; see ``task_mean_interval``.
 
@@ -52,9 +67,12 @@ def suite_interval(records: Iterable[EpisodeRecord], confidence: float = 0.95) -
 
 
 def task_mean_interval(
-    successes: Sequence[int], trials: Sequence[int], confidence: float = 0.95
+    successes: Sequence[int],
+    trials: Sequence[int],
+    confidence: float = 0.95,
+    weights: Sequence[float] | None = None,
 ) -> Interval | None:
-    """Return a score interval of the unweighted mean of the tasks' success rates.
+    """Return a score interval of the mean of the tasks' success rates.
 
     It holds every mean that a score test does not reject; the variance under a tested mean is
     that of the most likely task rates which have this mean (the construction of Miettinen and
@@ -70,6 +88,7 @@ def task_mean_interval(
         successes: Of each task.
         trials: Of each task; tasks with 0 are left out.
         confidence: Two-sided, within (0, 1).
+        weights: Of each task, above 0, of any sum; ``None`` for equal ones.
 
     Returns:
         ``None`` if no task has a trial.
@@ -81,28 +100,35 @@ def task_mean_interval(
         raise ValueError(f"confidence must be within 0 and 1, not {confidence}")
     if any(not 0 <= s <= n for s, n in zip(successes, trials, strict=True)):
         raise ValueError("successes must be within 0 and the number of trials")
-    pairs = [(s, n) for s, n in zip(successes, trials, strict=True) if n]
-    if not pairs:
+    given = [1.0] * len(trials) if weights is None else weights
+    rows = [row for row in zip(successes, trials, given, strict=True) if row[1]]
+    if not rows:
         return None
-    counts = np.array(pairs, dtype=np.float64).T
-    lower, upper = score_bounds(counts[0], counts[1], NormalDist().inv_cdf((1 + confidence) / 2))
+    counts = np.array(rows, dtype=np.float64).T
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    lower, upper = score_bounds(counts[0], counts[1], z, counts[2] / counts[2].sum())
     return Interval(float(lower), float(upper))
 
 
-def score_bounds(successes: Floats, trials: Floats, z: float) -> tuple[Floats, Floats]:
+def score_bounds(
+    successes: Floats, trials: Floats, z: float, weights: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Return both ends of the interval for many samples at once.
 
     Args:
         successes: float64 (…, tasks).
         trials: float64 (…, tasks), above 0; broadcasts against ``successes``.
         z: Normal quantile.
+        weights: float64 (tasks,), of sum 1; ``None`` for equal ones.
 
     Returns:
         Lower and upper ends, float64 (…).
     """
     trials = np.broadcast_to(trials, successes.shape)
-    lower = _lower_bound(successes, trials, z)
-    upper = 1.0 - _lower_bound(trials - successes, trials, z)
+    count = successes.shape[-1]
+    weights = np.full(count, 1.0 / count) if weights is None else weights
+    lower = _lower_bound(successes, trials, z, weights)
+    upper = 1.0 - _lower_bound(trials - successes, trials, z, weights)
     return lower, np.maximum(upper, lower)
 
 
@@ -144,6 +170,36 @@ def mean_of_runs(
     return RunsMean(tuple(rates), centre, sd, Interval(lower, upper))
 
 
+def mean_over_suites(
+    records: Iterable[EpisodeRecord], confidence: float = 0.95
+) -> SuitesMean | None:
+    """Return the mean of the suites' success rates, as papers report it, with its interval.
+
+    A suite's rate is its successes per counted episode. The interval is that of
+    ``task_mean_interval``, in which a task weighs as much as its episodes do in that mean.
+
+    Args:
+        records: Of any suites; errors do not enter.
+        confidence: Two-sided, within (0, 1).
+
+    Returns:
+        ``None`` with fewer than two suites that have a counted episode.
+    """
+    counts = _counts_by_task(records)
+    totals: dict[str, tuple[int, int]] = {}
+    for (suite, _), (s, n) in counts.items():
+        before = totals.get(suite, (0, 0))
+        totals[suite] = (before[0] + s, before[1] + n)
+    if len(totals) < 2:
+        return None
+    weights = [n / totals[suite][1] for (suite, _), (_, n) in counts.items()]
+    successes, trials = zip(*counts.values(), strict=True)
+    interval = task_mean_interval(successes, trials, confidence, weights)
+    rates = [s / n for s, n in totals.values()]
+    assert interval is not None
+    return SuitesMean(tuple(totals), math.fsum(rates) / len(rates), interval)
+
+
 def _counts_by_task(records: Iterable[EpisodeRecord]) -> dict[tuple[str, int], tuple[int, int]]:
     """Return successes and counted episodes of every task that has any."""
     tallies = {key: tally(group) for key, group in by_task(records).items()}
@@ -156,7 +212,7 @@ def _student_quantile(confidence: float, degrees: int) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
 
-def _lower_bound(successes: Floats, trials: Floats, z: float) -> Floats:
+def _lower_bound(successes: Floats, trials: Floats, z: float, weight: Floats) -> Floats:
     """Return the smallest mean that the score test does not reject.
 
     Task rates p that are most likely, given that their mean is some value below the observed one,
@@ -164,7 +220,6 @@ def _lower_bound(successes: Floats, trials: Floats, z: float) -> Floats:
     that mean to the observed one is m·V, V = Σ w² p (1 − p) / n, and the end of the interval,
     where distance² = z²·V, is where m²·V = z². That grows with m: bisection finds it.
     """
-    weight = 1.0 / successes.shape[-1]
     few = np.any(trials < FEW_TRIALS, axis=-1)
     low = np.full(successes.shape[:-1], math.log(1e-9))
     high = np.full(successes.shape[:-1], math.log(1e15))
@@ -176,8 +231,8 @@ def _lower_bound(successes: Floats, trials: Floats, z: float) -> Floats:
         below = multiplier**2 * variance < z * z
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     rates = _restricted_rates(successes, trials, np.exp(low)[..., None] * weight)
-    score = weight * rates.sum(axis=-1)
-    bound: Any = np.where(few, _wilson_lower(successes, trials, z), score)
+    score = (weight * rates).sum(axis=-1)
+    bound: Any = np.where(few, _wilson_lower(successes, trials, z, weight), score)
     # Without a success the bound is exactly 0; the search would miss it by a rounding error.
     return np.asarray(np.where(successes.sum(axis=-1) == 0, 0.0, bound), dtype=np.float64)
 
@@ -188,10 +243,10 @@ def _restricted_rates(successes: Floats, trials: Floats, pull: Floats) -> Floats
     return np.asarray(2 * successes / (half + root))
 
 
-def _wilson_lower(successes: Floats, trials: Floats, z: float) -> Floats:
+def _wilson_lower(successes: Floats, trials: Floats, z: float, weight: Floats) -> Floats:
     """Return Wilson's lower end at the mean of the rates, with the size that equal tasks imply."""
-    rate = (successes / trials).mean(axis=-1)
-    size = trials.shape[-1] ** 2 / (1.0 / trials).sum(axis=-1)
+    rate = (weight * successes / trials).sum(axis=-1)
+    size = 1.0 / (weight**2 / trials).sum(axis=-1)
     centre = rate + z * z / (2 * size)
     spread = z * np.sqrt(rate * (1 - rate) / size + z * z / (4 * size * size))
     return np.asarray((centre - spread) / (1 + z * z / size))

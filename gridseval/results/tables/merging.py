@@ -21,10 +21,12 @@ from gridseval.results.run.notes import Note, stored_notes
 from gridseval.results.run.protocols import BEFORE_PROTOCOLS, with_protocol
 from gridseval.results.run.reading import Run, with_distinct_labels
 from gridseval.results.run.record import EpisodeRecord
+from gridseval.results.run.several_suites import join_suites, of_suite, of_suites, suites_of
 from gridseval.results.stats.rates import tally
 
 _SUITE = "suite_files.sha256"
-_SETTINGS = ("seed", "env_seed", "starts", *BEFORE_PROTOCOLS)
+_SEEDS = ("seed", "env_seed")
+_SETTINGS = (*_SEEDS, "starts", *BEFORE_PROTOCOLS)
 _MEASURED_ON = (
     "assets",
     *("simulator.libero", "simulator.robosuite", "simulator.mujoco"),
@@ -67,36 +69,36 @@ def arrange_runs(runs: Sequence[Run], pool: bool = False, force: bool = False) -
     return (replace(arranged[0], notes=(*notes, *arranged[0].notes)), *arranged[1:])
 
 
-def measured_differences(first: Run, second: Run) -> list[str]:
-    """Return how assets and versions of two runs differ; empty where one has no ``run.yaml``."""
-    if not first.manifest or not second.manifest:
-        return []
-    same_suite = first.manifest.get("suite") == second.manifest.get("suite")
-    keys = (*_MEASURED_ON, *([_SUITE] if same_suite else []))
-    return [
-        line
-        for line in manifest_differences(first.manifest, second.manifest)
-        if is_below(line.partition(": ")[0], keys)
-    ]
-
-
 def _mixed(runs: Sequence[Run]) -> list[str]:
     known = [run for run in runs if run.manifest]
     of_suite: dict[str, Run] = {}
     notes: list[str] = []
     for run in known:
-        first = of_suite.setdefault(str(run.manifest.get("suite")), run)
-        compared = {known[0].paths: measured_differences(known[0], run)}
-        if first is not known[0]:
-            # Assets and versions were compared already, the files of one suite only here.
-            files = measured_differences(first, run)
-            compared[first.paths] = [line for line in files if line.startswith(_SUITE)]
-        for paths, differences in compared.items():
+        lines = {known[0].paths: _measured_differences(known[0].manifest, run.manifest)}
+        for suite in suites_of(run.manifest):
+            first = of_suite.setdefault(suite, run)
+            lines[first.paths] = [*lines.get(first.paths, ()), *_other_files(first, run, suite)]
+        for paths, differences in lines.items():
             if differences:
                 shown = "".join(f"\n  {line}" for line in differences)
                 sentence = f"{run.paths[0]} was not measured on what {paths[0]} was:{shown}"
                 notes.append(Note(sentence, "measured on"))
     return notes
+
+
+def _measured_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Return how assets and versions of two runs differ."""
+    return [
+        line
+        for line in manifest_differences(first, second)
+        if is_below(line.partition(": ")[0], _MEASURED_ON)
+    ]
+
+
+def _other_files(first: Run, second: Run, suite: str) -> list[str]:
+    """Return how the files of a suite differ between two runs."""
+    parts = (of_suite(run.manifest, suite) for run in (first, second))
+    return [line for line in manifest_differences(*parts) if line.startswith(f"{_SUITE}: ")]
 
 
 def _apart_notes(runs: Sequence[Run]) -> Iterator[str]:
@@ -135,10 +137,12 @@ def _check_one_run(first: Run, second: Run, pool: bool, force: bool) -> None:
 
 
 def _settings_differ(first: Run, second: Run, pool: bool) -> list[str]:
-    other_suite = first.manifest.get("suite") != second.manifest.get("suite")
-    free = merge_keys(other_suite, pool)
-    manifests = with_protocol(first.manifest), with_protocol(second.manifest)
-    return list(manifest_differences(*manifests, free))
+    names, others = suites_of(first.manifest), suites_of(second.manifest)
+    both = [name for name in names if name in others]
+    one = with_protocol(of_suites(first.manifest, both or names[:1]))
+    other = with_protocol(of_suites(second.manifest, both or others[:1]))
+    free = merge_keys(not both and names != others, pool)
+    return list(manifest_differences(one, other, free))
 
 
 def _keyed(run: Run, pool: bool) -> dict[Hashable, EpisodeRecord]:
@@ -179,24 +183,26 @@ def _versions(group: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _common_manifest(group: Sequence[Run]) -> dict[str, Any]:
-    """Keep the number of expected episodes only where it is surely that of the whole."""
-    manifest = dict(group[0].manifest)
-    if any(
-        manifest.get(key) != run.manifest.get(key)
-        for run in group
-        for key in ("suite", "tasks", "trials", "seed", "env_seed", "episodes")
-    ):
-        manifest.pop("episodes", None)
-    suites = sorted({str(run.manifest["suite"]) for run in group if "suite" in run.manifest})
-    lacking = _unavailable(group)
+    """Return what holds for all parts of a run."""
+    parts: dict[str, list[Mapping[str, Any]]] = {}
+    for run in group:
+        for suite in suites_of(run.manifest):
+            parts.setdefault(suite, []).append(of_suite(run.manifest, suite))
+    joined = join_suites([_of_one_suite(each) for each in parts.values()] or [group[0].manifest])
+    if any(joined.get(key) != run.manifest.get(key) for run in group for key in _SEEDS):
+        joined.pop("episodes", None)
     notes = dict.fromkeys(note for run in group for note in stored_notes(run.manifest))
-    return (
-        manifest
-        | _several_values(group)
-        | ({"notes": list(notes)} if notes else {})
-        | ({"suite": ", ".join(suites)} if suites else {})
-        | ({"unavailable": lacking} if lacking else {})
-    )
+    return joined | _several_values(group) | ({"notes": list(notes)} if notes else {})
+
+
+def _of_one_suite(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Keep the number of expected episodes only where it is surely that of the whole."""
+    manifest = dict(parts[0])
+    keys = ("tasks", "trials", "episodes")
+    if any(manifest.get(key) != part.get(key) for part in parts for key in keys):
+        manifest.pop("episodes", None)
+    lacking = _unavailable(parts)
+    return manifest | ({"unavailable": lacking} if lacking else {})
 
 
 def _several_values(group: Sequence[Run]) -> dict[str, str]:
@@ -209,19 +215,15 @@ def _several_values(group: Sequence[Run]) -> dict[str, str]:
     return {key: ", ".join(sorted(found)) for key, found in values.items() if len(found) > 1}
 
 
-def _unavailable(group: Sequence[Run]) -> dict[str, dict[str, int]]:
-    """Add up over suites what could not be run; shards of one suite may say the same twice."""
-    cells: dict[tuple[str, str, str], int] = {}
-    for run in group:
-        for dimension, levels in (run.manifest.get("unavailable") or {}).items():
+def _unavailable(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return what parts of a suite could not run; several may say the same."""
+    most: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for dimension, levels in (part.get("unavailable") or {}).items():
+            counts = most.setdefault(dimension, {})
             for level, count in levels.items():
-                cell = str(run.manifest.get("suite")), dimension, level
-                cells[cell] = max(count, cells.get(cell, 0))
-    total: dict[str, dict[str, int]] = {}
-    for (_, dimension, level), count in cells.items():
-        sums = total.setdefault(dimension, {})
-        sums[level] = sums.get(level, 0) + count
-    return total
+                counts[level] = max(count, counts.get(level, 0))
+    return most
 
 
 def _seed_notes(run: Run) -> list[str]:

@@ -23,6 +23,7 @@ from gridseval.results.tables.sections import (
     pivot_section,
     success_of_one,
 )
+from gridseval.results.tables.suites_mean import suites_mean_lines, suites_mean_section
 from gridseval.results.tables.summary import Row, Summary
 from gridseval.results.tables.text import as_text
 
@@ -45,9 +46,10 @@ def render_terminal(summary: Summary) -> str:
 def render_csv(summary: Summary) -> str:
     """Return ``table.csv``: rates as fractions, empty where there is no value.
 
-    Columns: ``level`` (``task``, ``suite`` or ``dimension``), ``suite``, ``task`` (index, else
-    empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for all, ``none`` for tasks
-    without one), then those of ``COLUMNS`` and of the efficiency figures that records have.
+    Columns: ``level`` (``task``, ``suite``, ``mean`` over suites or ``dimension``), ``suite``,
+    ``task`` (index, else empty), ``task_name``, ``dimension`` and ``dimension_level`` (empty for
+    all, ``none`` for tasks without one), then those of ``COLUMNS`` and of the efficiency figures
+    that records have.
 
     A run of LIBERO-Plus has rows of level ``leaderboard``, weighted by tasks, one per dimension and
     one for the total (whose ``dimension`` is empty), and of level ``published``; their
@@ -82,7 +84,8 @@ def describe(summary: Summary) -> Document:
     one = {"": summary}
     tasks = len(summary.tasks) <= MOST_TASK_ROWS
     many = () if tasks else (f"table.csv has a row for each of the {len(summary.tasks)} tasks",)
-    sections = [success_of_one(summary, tasks), pivot_section(summary), leaderboard_section(one)]
+    sections = [success_of_one(summary, tasks), suites_mean_section(one)]
+    sections += [pivot_section(summary), leaderboard_section(one)]
     sections += [*efficiency_sections(one, tasks), execution_section(one)]
     return Document(
         title=summary.title,
@@ -117,6 +120,7 @@ def _csv_rows(summary: Summary, columns: Sequence[Column]) -> Iterator[list[obje
         level = "suite" if row.task is None else "task"
         place = [level, row.suite, row.task, row.name, "", ""]
         yield [*place, *figures(row.records, columns).values()]
+    yield from suites_mean_lines(summary, _names(columns))
     for row in summary.suites:
         yield from _dimension_rows(row, columns)
 

@@ -29,10 +29,11 @@ _SAID = ("success_rate", "success_lower", "successes")
 def success_of_one(summary: Summary, tasks: bool = True) -> Section:
     """Return a row per task, unless ``tasks`` is false, and one per suite."""
     rows = [*(summary.tasks if tasks else ()), *summary.suites]
+    several_suites = len(summary.suites) > 1
     return Section(
         title="",
         header=("#", "task", *(column.header or "" for column in shown_columns())),
-        rows=tuple(map(_cells, rows)),
+        rows=tuple(_cells(row, several_suites) for row in rows),
         emphasised=len(summary.suites) if tasks else 0,
         stub=2,
         text_column=1,
@@ -50,9 +51,7 @@ def success_of_several(runs: Mapping[str, Summary], tasks: bool = True) -> Secti
     ]
     rows = []
     for place, row in (*task_rows.items(), *suite_rows.items()):
-        index, label = ("", row.label) if row.task is None else (str(row.task), row.label)
-        if several_suites and row.task is not None:
-            label = f"{row.suite}: {label}"
+        index, label = _place(row, several_suites)
         cells = [rate_text(tally(of[place].records if place in of else ())) for of in by_run]
         rows.append((index, label, *cells))
     return Section(
@@ -174,9 +173,16 @@ def _narrow_rate(counts: Tally) -> str:
     return f"{100 * rate:.1f}\n({lower}–{upper})"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    index = "" if row.task is None else str(row.task)
-    return (index, row.label, *(column.cell(row.records) for column in shown_columns()))
+def _cells(row: Row, several_suites: bool) -> tuple[str, ...]:
+    index, label = _place(row, several_suites)
+    return (index, label, *(column.cell(row.records) for column in shown_columns()))
+
+
+def _place(row: Row, several_suites: bool) -> tuple[str, str]:
+    """Return number and name of a row."""
+    if row.task is None:
+        return "", row.label
+    return str(row.task), f"{row.suite}: {row.label}" if several_suites else row.label
 
 
 def _rows_by_place(

@@ -26,6 +26,7 @@ from gridseval.results.tables.sections import (
     success_of_one,
     success_of_several,
 )
+from gridseval.results.tables.suites_mean import suites_mean_section
 from gridseval.results.tables.summary import Summary, summarise
 from gridseval.results.tables.summary_json import summary_data, to_json
 from gridseval.results.tables.text import as_text
@@ -133,6 +134,7 @@ def describe_runs(table: RunsTable, rows: Rows | None = None, motion: Motion = N
         for label, summary in table.summaries.items()
     ]
     sections = [] if rows == "dimension" else [_success(table, rows == "task")]
+    sections += [] if rows == "dimension" else [suites_mean_section(labelled)]
     sections += [*pivots, leaderboard_section(labelled)]
     if rows != "dimension":
         sections += [

@@ -17,6 +17,7 @@ and ``null`` stands where there is nothing to compute from::
     suites[].dimensions   list of: dimension, level (null: all of them; "none": tasks that have
                no level), and the same figures; empty for a suite that perturbs nothing
     unavailable   chosen tasks that lacked files: {dimension: {level: number}}
+    mean_over_suites  null, or of several suites: suites, success_rate, success_lower, success_upper
     leaderboard   null, or LIBERO-Plus's row: suites, tasks (of these), tasks_run, counted, complete
                (all tasks of all four suites), label, dimensions ({dimension: null or
                success_rate, success_lower, success_upper, counted, tasks, tasks_represented,
@@ -37,6 +38,7 @@ from typing import Any
 from gridseval.results.tables.columns import Column, columns_of, figures
 from gridseval.results.tables.leaderboard_text import leaderboard_data
 from gridseval.results.tables.pivot import pivot
+from gridseval.results.tables.suites_mean import suites_mean_data
 from gridseval.results.tables.summary import Row, Summary
 
 SUMMARY_SCHEMA = 1
@@ -57,6 +59,7 @@ def summary_data(summary: Summary) -> dict[str, Any]:
         "episodes": _counts(summary),
         "unavailable": plain(summary.manifest.get("unavailable") or {}),
         "suites": [_suite_data(row, summary.tasks, columns) for row in summary.suites],
+        "mean_over_suites": suites_mean_data(summary),
         "leaderboard": leaderboard_data(summary),
         "notes": list(summary.notes),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from gridseval.results import EpisodeRecord, mean_over_tasks, wilson_interval
 from gridseval.results.stats.task_means import (
     mean_of_runs,
+    mean_over_suites,
     score_bounds,
     suite_interval,
     task_mean_interval,
@@ -86,6 +88,54 @@ def _most_likely(successes: list[int], n: int, mean: float) -> np.ndarray:
         options={"maxiter": 500, "ftol": 1e-12},
     )
     return np.asarray(found.x)
+
+
+SUITES = {"a": [(9, 10)], "b": [(30, 40), (2, 20)], "c": [(25, 25), (40, 80), (11, 16)]}
+
+
+def of_suites(make_record: MakeRecord, suites: dict[str, list[tuple[int, int]]]) -> list[Any]:
+    return [
+        make_record("success" if trial < solved else "failure", suite=suite, task=task, trial=trial)
+        for suite, tasks in suites.items()
+        for task, (solved, trials) in enumerate(tasks)
+        for trial in range(trials)
+    ]
+
+
+def test_the_mean_over_suites_is_that_of_their_rates(make_record: MakeRecord) -> None:
+    """The rates and the interval's equation, written out anew."""
+    records = of_suites(make_record, SUITES)
+    mean = mean_over_suites([*records, make_record("error", suite="a"), make_record("error")])
+    assert mean is not None
+    assert mean.suites == ("a", "b", "c")
+    observed = (9 / 10 + 32 / 60 + 76 / 121) / 3
+    assert mean.rate == pytest.approx(observed)
+    x = np.array([solved for tasks in SUITES.values() for solved, _ in tasks], float)
+    n = np.array([trials for tasks in SUITES.values() for _, trials in tasks], float)
+    w = n / np.array([10, 60, 60, 121, 121, 121]) / 3
+    for end in (mean.interval.lower, mean.interval.upper):
+        p = optimize.minimize(
+            lambda p: -float(np.sum(x * np.log(p) + (n - x) * np.log1p(-p))),
+            np.full(len(x), end),
+            bounds=[(1e-7, 1 - 1e-7)] * len(x),
+            constraints=[{"type": "eq", "fun": lambda p, end=end: w @ p - end}],
+            options={"maxiter": 500, "ftol": 1e-12},
+        ).x
+        sd = math.sqrt(float(w**2 @ (p * (1 - p) / n)))
+        assert abs(observed - end) == pytest.approx(Z * sd, abs=2e-3)
+
+
+def test_the_mean_over_suites_of_few_trials_has_wilsons_interval(make_record: MakeRecord) -> None:
+    suites = {"a": [(3, 4), (4, 4)], "b": [(1, 2)], "c": [(2, 6)]}
+    mean = mean_over_suites(of_suites(make_record, suites))
+    assert mean is not None
+    rate, size = (7 / 8 + 1 / 2 + 1 / 3) / 3, 9 / (1 / 8 + 1 / 2 + 1 / 6)
+    expected = wilson_interval(rate * size, size)
+    assert expected is not None
+    assert mean.rate == pytest.approx(rate)
+    assert mean.interval.lower == pytest.approx(expected.lower)
+    assert mean.interval.upper == pytest.approx(expected.upper)
+    assert mean_over_suites(of_suites(make_record, {"a": [(3, 4)]})) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12))

@@ -90,7 +90,8 @@ def test_the_suites_of_one_policy_are_one_run(make_run: MakeRun) -> None:
     )
     assert run.suites == ("libero_10", "libero_goal")
     assert run.manifest["suite"] == "libero_10, libero_goal"
-    assert "episodes" not in run.manifest
+    assert run.manifest["episodes"] == 20
+    assert run.manifest["suites"]["libero_10"]["max_steps"] == 520
     text = table_text(tabulate([run]))
     assert text.startswith("libero_10, libero_goal · oracle\n")
 

@@ -1,0 +1,1 @@
+"""The shards of a run, and one run directory of them."""
