@@ -45,8 +45,8 @@ def _columns() -> tuple[_Column, ...]:
         _Column("`nano`", NanoConfig().host),
         _Column("`openvla`", Host(cameras=_SIXTEEN[:1], kind="openvla", **llama)),
         _Column("`openvla-oft`, `lightvla`", Host(cameras=_SIXTEEN, kind="openvla-oft", **llama)),
-        _Column("`lerobot`: π0, π0.5", Host(2048, 18, _SIXTEEN, 0, "lerobot", 256)),
-        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 0, "lerobot", 64)),
+        _Column("`lerobot`: π0, π0.5", Host(2048, 18, _SIXTEEN, 1152, "lerobot", 256, True)),
+        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 12288, "lerobot", 64, True)),
     )
 
 

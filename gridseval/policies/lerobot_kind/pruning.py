@@ -94,7 +94,11 @@ class PrunedPolicy:
         return tuple(traces)
 
     def _pixels(self, batch: Mapping[str, Any]) -> Any:
-        """Return the model's input images, float (B, cameras, height, width, 3)."""
+        """Return the model's input images, float (B, cameras, height, width, 3) in [0, 255].
+
+        That is the range of the frames that VLA-Cache compares and SP-VLA looks for edges in; the
+        model's own, [-1, 1], makes other cosines of the same patches.
+        """
         import torch
 
         policy = self._checkpoint.policy
@@ -102,7 +106,7 @@ class PrunedPolicy:
         prepare = getattr(policy, "prepare_images", None) or policy._preprocess_images
         images, _ = prepare(batch)
         shown = images[: len(self._checkpoint.cameras)]
-        return torch.stack(shown, dim=1).movedim(2, -1).float()
+        return 127.5 * (torch.stack(shown, dim=1).movedim(2, -1).float() + 1)
 
 
 def _put_in(
@@ -120,9 +124,12 @@ def _put_in(
     smol = config.type == "smolvla"
     parts = model.vlm_with_expert if smol else model.paligemma_with_expert
     if smol:
-        decoder = parts.get_vlm_model().text_model
+        vlm = parts.get_vlm_model()
+        decoder, vision = vlm.text_model, vlm.vision_model
+        projector = vlm.connector.modality_projection
     else:
-        decoder = getattr(parts.paligemma, "model", parts.paligemma).language_model
+        vlm = getattr(parts.paligemma, "model", parts.paligemma)
+        decoder, vision, projector = vlm.language_model, vlm.vision_tower, vlm.multi_modal_projector
     weight = next(decoder.parameters())
     with torch.no_grad():
         size = config.resize_imgs_with_padding if smol else config.image_resolution
@@ -136,15 +143,21 @@ def _put_in(
         if smol:
             return SmolVlaHooks(parts, pruner, cameras)
         expert, state = parts.gemma_expert.model, _STATE_TOKENS[config.type]
-        return PaliGemmaHooks(decoder, expert, pruner, cameras, state_tokens=state)
+        return PaliGemmaHooks(
+            *(decoder, expert, pruner, cameras),
+            state_tokens=state,
+            projector=projector,
+            vision=vision,
+        )
 
     return PolicyPruner(
         name,
         arguments,
-        host_of(decoder, cameras, kind="lerobot", parts=() if smol else ("head",)),
+        host_of(decoder, cameras, projector, "lerobot", vision, () if smol else ("head",)),
         hook,
         seed=seed,
         model=described_checkpoint(checkpoint),
         device=str(weight.device),
         dtype=weight.dtype,
+        projects_all=True,
     )

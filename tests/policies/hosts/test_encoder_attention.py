@@ -11,7 +11,7 @@ from llama_reference import CAMERAS, LAYERS, VISUAL, WIDTH, answer, embeddings, 
 from torch import nn
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.encoder import EncoderAttention
+from gridseval.policies.hosts.encoder_attention import EncoderAttention
 from gridseval.policies.hosts.layouts import oft_roles
 from gridseval.policies.hosts.llama import LlamaHooks, host_of
 from gridseval.policies.hosts.query import QueryContext

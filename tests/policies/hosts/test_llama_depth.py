@@ -162,7 +162,7 @@ class OldCache:
 
 
 def old_layers(count: int) -> list[Any]:
-    """Return layers that answer as those of transformers 4.40.1: in a tuple, the cache at its end."""
+    """Return layers that answer as those of transformers 4.40.1: a tuple, the cache at its end."""
     import torch
 
     class Layer(torch.nn.Module):

@@ -18,15 +18,36 @@ pytestmark = [
 ]
 
 KEEPS_ALL = ("dense", "vla_cache")
+AT_ENCODER = ("lightvla_star encoder", "sp_vla")
+WHOLE = {
+    "efficientvla",
+    "fastv",
+    "flashvla",
+    "random",
+    "sparsevlm",
+    "topk",
+    "uniform",
+    "vla_pruner",
+}
+
+
+def check_whole(told: list[dict[str, Any]]) -> None:
+    """Pruners that keep everything leave the model's answer as it is, to the bit."""
+    whole = {row["whole"]: row["from_dense"] for row in told if "whole" in row}
+    assert whole == dict.fromkeys(WHOLE, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["pi0", "pi05"])
 def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict[str, str]) -> None:
     said = run([str(HERE / "pruners_in_pi.py"), kind], lerobot_environment)
-    rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    assert sorted([*(row["name"] for row in rows), "sp_vla"]) == list(list_pruners())
+    told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    check_whole(told)
+    rows = [row for row in told if "name" in row]
+    assert {row["name"].split()[0] for row in rows} == {*list_pruners()}
     for row in rows:
         name = row["name"]
+        assert row.get("features_apart", 0) == 0 and row.get("looks_apart", 0) < 1e-5, name
+        assert ("features_apart" in row) == (name in AT_ENCODER), name
         assert row["apart"] < 1e-4 * row["range"], name
         assert row["restored"] and row["finite"], name
         assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
@@ -72,9 +93,12 @@ def test_each_equals_masking_in_smolvla(
 ) -> None:
     said = run([str(HERE / "pruners_in_smolvla.py"), str(tmp_path)], lerobot_environment)
     told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    check_whole(told)
     rows = {each["name"]: each for each in told if "name" in each}
-    assert {*rows, *(each["refused"] for each in told if "refused" in each)} == {*list_pruners()}
+    assert {name.split()[0] for name in rows} == {*list_pruners()}
     for name, row in rows.items():
+        assert row.get("features_apart", 0) == 0 and row.get("looks_apart", 0) < 1e-5, name
+        assert ("features_apart" in row) == (name in AT_ENCODER), name
         assert row["apart"] < 1e-4 * row["range"], name
         assert row["restored"], name
         assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
