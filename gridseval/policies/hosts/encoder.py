@@ -114,8 +114,7 @@ class EncoderImages:
         """Return what the pruner keeps of the features of all cameras.
 
         Raises:
-            PolicyError: There are features of fewer images, or the pruner makes tokens that are no
-                features.
+            PolicyError: There are features of fewer images, or the pruner changes them.
         """
         seen, self._seen = self._seen, []
         count = len(self._cameras)

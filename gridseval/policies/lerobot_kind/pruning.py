@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, described_checkpoint
@@ -109,6 +109,25 @@ class PrunedPolicy:
         return 127.5 * (torch.stack(shown, dim=1).movedim(2, -1).float() + 1)
 
 
+class _Parts(NamedTuple):
+    """The modules of a model that hooks go into."""
+
+    whole: Any
+    decoder: Any
+    vision: Any
+    projector: Any
+
+
+def _parts_of(model: Any, smol: bool) -> _Parts:
+    if smol:
+        whole = model.vlm_with_expert
+        vlm = whole.get_vlm_model()
+        return _Parts(whole, vlm.text_model, vlm.vision_model, vlm.connector.modality_projection)
+    whole = model.paligemma_with_expert
+    vlm = getattr(whole.paligemma, "model", whole.paligemma)
+    return _Parts(whole, vlm.language_model, vlm.vision_tower, vlm.multi_modal_projector)
+
+
 def _put_in(
     checkpoint: Checkpoint, name: str, arguments: Mapping[str, Any], seed: int
 ) -> PolicyPruner:
@@ -120,16 +139,8 @@ def _put_in(
     from gridseval.policies.hosts.smolvla import SmolVlaHooks
     from gridseval.tokens.pruners.layout import CameraGrid
 
-    model, config = checkpoint.policy.model, checkpoint.config
-    smol = config.type == "smolvla"
-    parts = model.vlm_with_expert if smol else model.paligemma_with_expert
-    if smol:
-        vlm = parts.get_vlm_model()
-        decoder, vision = vlm.text_model, vlm.vision_model
-        projector = vlm.connector.modality_projection
-    else:
-        vlm = getattr(parts.paligemma, "model", parts.paligemma)
-        decoder, vision, projector = vlm.language_model, vlm.vision_tower, vlm.multi_modal_projector
+    config, smol = checkpoint.config, checkpoint.config.type == "smolvla"
+    parts, decoder, vision, projector = _parts_of(checkpoint.policy.model, smol)
     weight = next(decoder.parameters())
     with torch.no_grad():
         size = config.resize_imgs_with_padding if smol else config.image_resolution
