@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "dense": {},
     "fastv": {"k": "1", "layer": "1"},
     "flashvla": {"k": "1", "layer": "1"},
-    "grids": {"k": "2"},
+    "grids": {"k": "2", "convention": "lerobot", "interpolation": "nearest", "margin": "0.1"},
     "lightvla": {},
     "lightvla_star": {"queries": "2"},
     "random": {"k": "1"},
@@ -48,11 +48,16 @@ def ask(folder: Path, name: str, slots: list[int], **arguments: str) -> Any:
     return loaded, loaded.policy.act(seen(slots, 4))
 
 
-def pixel_range(policy: Any) -> list[float] | None:
-    """Return the least and the largest pixel that a pruner was given last."""
+def pruner_inside(policy: Any) -> Any:
+    """Return a policy's pruner, with its hooks."""
     while hasattr(policy, "_policy"):
         policy = policy._policy
-    pixels = policy._pruned.pruner._hooks.query.context.pixels
+    return policy._pruned.pruner
+
+
+def pixel_range(policy: Any) -> list[float] | None:
+    """Return the least and the largest pixel that a pruner was given last."""
+    pixels = pruner_inside(policy)._hooks.query.context.pixels
     return None if pixels is None else [float(pixels.min()), float(pixels.max())]
 
 
@@ -86,6 +91,11 @@ def main(folder: Path) -> None:
             }
     for case, (name, arguments) in REFUSED.items():
         told["refused"][case] = refusal(folder / name, arguments)
+    loaded, _ = ask(folder, "pi0", [0], pruner="grids", **ARGUMENTS["grids"])
+    told["grids"] = {
+        key: getattr(pruner_inside(loaded.policy)._pruner, key)
+        for key in ("k", "convention", "interpolation", "margin")
+    }
     sys.stdout.write("told:" + json.dumps(told))
 
 

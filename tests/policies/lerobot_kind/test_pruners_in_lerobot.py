@@ -141,6 +141,12 @@ def test_the_kind_takes_a_pruner(pruned: Any) -> None:
             assert 0 <= low < 60 and 200 < high <= 255, case
 
 
+def test_a_fresh_grids_takes_its_own_arguments(pruned: Any) -> None:
+    """The kind has arguments of the same names, for samplers that are loaded."""
+    expected = {"k": 2, "convention": "lerobot", "interpolation": "nearest", "margin": 0.1}
+    assert pruned["grids"] == expected
+
+
 def test_what_does_not_fit_is_refused(pruned: Any) -> None:
     refused = pruned["refused"]
     assert "pruner 'fastv' cannot be put into LeRobot's 'act'" in refused["another type"]
