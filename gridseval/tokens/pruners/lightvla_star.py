@@ -72,7 +72,9 @@ class LightVlaStar(QueryPruner):
         drop: float = 0.0,
     ) -> None:
         super().__init__(noise=noise, decay=decay, extra=extra, drop=drop)
-        width = check_count("width", encoder_dim if layer is None else dim)
+        width = (
+            check_count("encoder_dim", encoder_dim) if layer is None else check_count("dim", dim)
+        )
         self.queries = nn.Parameter(torch.randn(check_count("queries", queries), width) * 0.02)
         self.query_weight = nn.Parameter(torch.ones(width))
         self.token_weight = nn.Parameter(torch.ones(width))

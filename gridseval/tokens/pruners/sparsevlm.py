@@ -104,7 +104,7 @@ class SparseVlm(Pruner):
         self.budget = Budget(k, keep).or_else(Budget(keep=110 / 576))
         self.published = keep is None and k is None and len(self._stages) == 3
         self.by_mean = check_choice("budget", budget, ("last", "mean")) == "mean"
-        recycle = check_number("share to recycle", recycle, 0, 1)
+        recycle = check_number("recycle", recycle, 0, 1)
         self.recycle = recycle if self.version == "1.0" else 0.0
         self.depth = check_count("depth", depth)
         self.head_dim = check_count("head_dim", head_dim, 2)
