@@ -2,7 +2,10 @@
 # `make setup` first, or another environment: make check BIN=path/to/bin
 BIN := .venv/bin
 
-.PHONY: help setup check test docs coverage dist
+# Killed runs, full disks, mutated command lines, damaged files, hostile frames: some 40 minutes. CI
+# runs a tenth of it.
+TORTURE :=
+.PHONY: help setup check test torture docs coverage dist
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -18,6 +21,9 @@ check:  ## style and types
 
 test:  ## all tests
 	$(BIN)/pytest
+
+torture:  ## do to gridseval what users' machines do, at random; TORTURE='--only lines'
+	$(BIN)/python tests/torture $(TORTURE)
 
 docs:  ## build the documentation; a warning is an error
 	$(BIN)/mkdocs build --strict

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gridseval.errors import UsageError
+from gridseval.bench.transformers_package import from_transformers
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles, openvla_roles
-from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.paligemma import PaliGemmaHooks
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.tokens import TokenTrace
@@ -182,15 +183,7 @@ def _made_as(device: str, dtype: torch.dtype) -> Iterator[None]:
 
 
 def _decoder(family: str, shape: Transformer) -> Any:
-    try:
-        import transformers
-
-        config, model = (getattr(transformers, family + part) for part in ("Config", "Model"))
-    except Exception as error:  # an environment whose packages do not fit raises anything
-        raise UsageError(
-            f"this host needs the package transformers: {' '.join(str(error).split())[:200]}",
-            "pip install transformers, with a torchvision that fits torch if there is one",
-        ) from error
+    config, model = from_transformers(f"{family}Config", f"{family}Model")
     made = model(
         config(
             hidden_size=shape.width,

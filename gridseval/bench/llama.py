@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from gridseval.bench.pruners import CAMERAS, time_in_turns
-from gridseval.errors import UsageError
+from gridseval.bench.transformers_package import from_transformers
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles
-from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.policies.nano.policy import threads_set_to
 from gridseval.tokens.pruners import build_pruner
@@ -124,14 +125,8 @@ def llama_json(times: Sequence[LlamaTime]) -> list[dict[str, Any]]:
 
 
 def _llama() -> Any:
-    try:
-        from transformers import LlamaConfig, LlamaForCausalLM
-    except Exception as error:  # an environment whose packages do not fit raises anything
-        raise UsageError(
-            f"this host needs the package transformers: {' '.join(str(error).split())[:200]}",
-            "pip install transformers, with a torchvision that fits torch if there is one",
-        ) from error
-    config = LlamaConfig(
+    config_class, model_class = from_transformers("LlamaConfig", "LlamaForCausalLM")
+    config = config_class(
         hidden_size=WIDTH,
         intermediate_size=INNER,
         num_hidden_layers=LAYERS,
@@ -140,8 +135,7 @@ def _llama() -> Any:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model: Any = LlamaForCausalLM(config)
-        return model.eval()
+        return model_class(config).eval()
 
 
 def _time(model: Any, name: str, repeats: int) -> LlamaTime:

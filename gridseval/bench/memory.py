@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -11,11 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gridseval.envs.python_process import module_command
+from gridseval.bench.measured_process import measure_apart
 from gridseval.errors import MachineError
 
 _ROLLUP = Path("/proc/self/smaps_rollup")
-_STATUS = Path("/proc/self/status")
 _STEPS = 20
 
 
@@ -62,12 +60,12 @@ def measure_memory(suite: str, assets: str | None, images: bool) -> WorkerMemory
     """
     if not _ROLLUP.exists():
         raise MachineError("this system does not tell what a process keeps in memory", "use Linux")
-    command = module_command("gridseval.bench.memory", suite, assets or "", "images" * images)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0 or not done.stdout.strip():
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise MachineError(f"the measured worker failed: {said[-1]}", "see gridseval doctor")
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    told = measure_apart(
+        "gridseval.bench.memory",
+        *(suite, assets or "", "images" * images),
+        failed="the measured worker failed",
+        hint="see gridseval doctor",
+    )
     return WorkerMemory(tuple(Stage(**stage) for stage in told["stages"]), told["peak_mb"])
 
 
@@ -136,20 +134,14 @@ def _stage(name: str) -> Stage:
     return Stage(name, round(resident, 1), round(proportional, 1), round(time.process_time(), 2))
 
 
-def peak_mb() -> float:
-    """Return the largest resident set of this process, 10⁶ bytes.
-
-    Not ``getrusage``'s, which counts the process that started this one, too.
-    """
-    told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
-    return round(int(told["VmHWM"].split()[0]) * 1024 / 1e6, 1)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Measure this process; prints JSON for the one that started it."""
     suite, assets, images = arguments
     stages = _stages(suite, assets or None, bool(images))
-    told = {"stages": [asdict(stage) for stage in stages], "peak_mb": peak_mb()}
+    # Only now: it loads numpy, which belongs to a later stage.
+    from gridseval.tokens.accounting.memory import peak_resident_mb
+
+    told = {"stages": [asdict(stage) for stage in stages], "peak_mb": round(peak_resident_mb(), 1)}
     sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from gridseval.bench.memory import peak_mb
+from gridseval.bench.measured_process import measure_apart
 from gridseval.bench.simulated_pool import SimulatedPool
-from gridseval.envs.python_process import module_command
-from gridseval.errors import MachineError
 from gridseval.policies import ActionChunk
 from gridseval.results import EpisodeRecord, RunDirectory, write_tables
 from gridseval.results.run.record import SUCCESS_OF
 from gridseval.rollout import Outcome, RolloutPlan, run_episodes
 from gridseval.run_names import EPISODES
 from gridseval.suites import Episode
+from gridseval.tokens.accounting.memory import peak_resident_mb
 
 TASKS = 10
 _SUITE = "libero_10"
@@ -96,13 +94,13 @@ def measure_scale(plan: ScalePlan, on_progress: Callable[[str], object]) -> Scal
         on_progress("simulated workers")
         _lengthen(path / EPISODES, plan.records)
         on_progress("records written")
-        command = module_command("gridseval.bench.scale", str(path), str(plan.records))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        told = measure_apart(
+            "gridseval.bench.scale",
+            *(str(path), str(plan.records)),
+            failed="the records could not be read",
+            hint="is the disk full?",
+        )
         on_progress("records read")
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise MachineError(f"the records could not be read: {said[-1]}", "is the disk full?")
-    told = json.loads(done.stdout.splitlines()[-1])
     return Scale(plan.episodes / cpu_s, plan.episodes / elapsed_s, cpu_s / elapsed_s, **told)
 
 
@@ -185,7 +183,7 @@ def main(arguments: Sequence[str]) -> None:
         read_s = time.process_time() - began_s
         write_tables(run)
         tables_s = time.process_time() - began_s - read_s
-    told = {"read_s": read_s, "tables_s": tables_s, "peak_mb": peak_mb()}
+    told = {"read_s": read_s, "tables_s": tables_s, "peak_mb": round(peak_resident_mb(), 1)}
     sys.stdout.write(json.dumps({key: round(value, 3) for key, value in told.items()}) + "\n")
 
 

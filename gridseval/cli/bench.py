@@ -173,8 +173,7 @@ def _compare_loops(workers: int | None, json_path: Path | None, arguments: dict[
         measured = measure(plan, on_progress)
     figures = compute_figures(plan, measured)
     click.echo(as_text(plan, measured, figures))
-    if json_path is not None:
-        _write(json_path, as_json(plan, measured, figures))
+    _keep(json_path, as_json(plan, measured, figures))
     return figures.bits_equal
 
 
@@ -192,8 +191,7 @@ def _time_pruners(json_path: Path | None, own: tuple[str, ...]) -> None:
         bench = pruners.measure_pruners(names, on_progress=lambda _: _advance(bar))
         passes = nano.measure_nano(names, on_progress=lambda _: _advance(bar))
     click.echo(f"{pruners.as_text(bench)}\n\n{nano.nano_text(passes)}")
-    if json_path is not None:
-        _write(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
+    _keep(json_path, pruners.as_json(bench) | {"nano": nano.nano_json(passes)})
 
 
 def _time_llama(json_path: Path | None) -> None:
@@ -204,8 +202,7 @@ def _time_llama(json_path: Path | None) -> None:
     with tqdm(total=len(ROWS), desc="llama", unit="row") as bar:
         times = measure_llama(on_progress=lambda _: _advance(bar))
     click.echo(llama_text(times))
-    if json_path is not None:
-        _write(json_path, {"llama": llama_json(times)})
+    _keep(json_path, {"llama": llama_json(times)})
 
 
 def _time_full(json_path: Path | None) -> None:
@@ -216,8 +213,7 @@ def _time_full(json_path: Path | None) -> None:
     with tqdm(total=sum(map(len, ROWS.values())), desc="full", unit="row") as bar:
         times = measure_full(on_progress=lambda _: _advance(bar))
     click.echo(full_text(times))
-    if json_path is not None:
-        _write(json_path, {"full": full_json(times)})
+    _keep(json_path, {"full": full_json(times)})
 
 
 def _time_noises(json_path: Path | None) -> None:
@@ -229,8 +225,7 @@ def _time_noises(json_path: Path | None) -> None:
     with tqdm(total=NOISES, desc="noises", unit="noise") as bar:
         times = measure_noises(on_progress=lambda _: _advance(bar))
     click.echo(noise_text(times))
-    if json_path is not None:
-        _write(json_path, noise_json(times))
+    _keep(json_path, noise_json(times))
 
 
 def _time_images(json_path: Path | None) -> None:
@@ -238,8 +233,7 @@ def _time_images(json_path: Path | None) -> None:
 
     times = measure_images()
     click.echo(images_text(times))
-    if json_path is not None:
-        _write(json_path, images_json(times))
+    _keep(json_path, images_json(times))
 
 
 def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
@@ -259,9 +253,8 @@ def _share_models(json_path: Path | None, given: dict[str, Any]) -> bool:
         for name, plan in plans.items():
             measured[name] = measure_plus(plan, lambda _: _advance(bar))
     click.echo("\n\n".join(plus_text(plan, measured[name]) for name, plan in plans.items()))
-    if json_path is not None:
-        content = {name: plus_json(plan, measured[name]) for name, plan in plans.items()}
-        _write(json_path, {"schema": 1, **content})
+    content = {name: plus_json(plan, measured[name]) for name, plan in plans.items()}
+    _keep(json_path, {"schema": 1, **content})
     return all(each.bits_equal for each in measured.values())
 
 
@@ -290,11 +283,8 @@ def _check_writable(path: Path) -> None:
 
 
 def _keep(path: Path | None, content: dict[str, Any]) -> None:
+    """Write figures as JSON, if that is asked for."""
     if path is not None:
-        _write(path, content)
+        from gridseval.files import write_atomically
 
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    from gridseval.files import write_atomically
-
-    write_atomically(path, json.dumps(content, indent=2) + "\n")
+        write_atomically(path, json.dumps(content, indent=2) + "\n")

@@ -58,7 +58,7 @@ class Arm:
         self._gripper_actuators: list[int] = list(robot._ref_joint_gripper_actuator_indexes)
         self.site = int(robot.eef_site_id)
         self.hand_body = int(scene.env.sim.model.body_name2id(robot.robot_model.eef_name))
-        self._base_body = int(scene.env.sim.model.body_name2id(robot.robot_model.root_body))
+        self._base_body = scene.robot_body
         self._torque_min, self._torque_max = model.actuator_ctrlrange[self._arm_actuators].T
         grip_range = model.actuator_ctrlrange[self._gripper_actuators]
         self._grip_bias = 0.5 * (grip_range[:, 1] + grip_range[:, 0])

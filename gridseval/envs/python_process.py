@@ -10,10 +10,16 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
+import struct
+import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 BOUND = "bound"
 """Argument of a process that ends with the thread that started it."""
@@ -48,6 +54,96 @@ def code_command(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", f"import sys; sys.path[:] = {_path()!r}\n{code}", *arguments]
 
 
+class Child:
+    """A process that runs a module of ours, and what this one has of it; to be closed.
+
+    Attributes:
+        connection: Leads to it.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], connection: Connection[Any, Any], stderr: IO[bytes]
+    ) -> None:
+        self.connection = connection
+        self._process, self._stderr = process, stderr
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process by force, and wait until it is gone; any thread may."""
+        self._process.kill()
+        self._process.wait()
+
+    def ends_within(self, timeout_s: float) -> bool:
+        """Wait for the process's end; return whether it came."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def how_it_ended(self, timeout_s: float) -> str:
+        """Say how a process ended that has hung up, with its last words.
+
+        Args:
+            timeout_s: How long its end is waited for; one that lives on is killed.
+        """
+        if self.ends_within(timeout_s):
+            how = ending(self._process.returncode)
+        else:
+            self.kill()
+            how = f"hung up, and did not end within {timeout_s:g} s"
+        return how + _last_words(self._stderr)
+
+    def close(self) -> None:
+        """Close what this process has of it, once it has ended."""
+        with contextlib.suppress(OSError):
+            self.connection.close()
+        self._stderr.close()
+
+
+def start_module(
+    module: str,
+    *arguments: str,
+    descriptors: Sequence[int] = (),
+    variables: Mapping[str, str] | None = None,
+    send_limit_s: float | None = None,
+) -> Child:
+    """Start a process that runs a module, connected with this one.
+
+    Args:
+        module: Its full name.
+        arguments: What it finds in ``sys.argv``, after the descriptor of its end of the connection.
+        descriptors: Of files that it inherits, besides.
+        variables: What is different in its environment.
+        send_limit_s: After how long a message that it does not read raises ``BlockingIOError``
+            here; ``None`` waits for it.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    with contextlib.ExitStack() as unfinished:
+        ours, theirs = map(unfinished.enter_context, socket.socketpair())
+        stderr = unfinished.enter_context(tempfile.TemporaryFile())
+        if send_limit_s is not None:
+            limit = struct.pack("ll", int(send_limit_s), int(send_limit_s % 1 * 1e6))
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        process = subprocess.Popen(  # noqa: S603
+            module_command(module, str(theirs.fileno()), *arguments),
+            pass_fds=(theirs.fileno(), *descriptors),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=None if variables is None else {**os.environ, **variables},
+        )
+        unfinished.pop_all()
+    theirs.close()
+    return Child(process, Connection(ours.detach()), stderr)
+
+
 def end_with_parent(bound: bool) -> None:
     """End this process when the parent is gone, even in the middle of a long computation.
 
@@ -80,12 +176,8 @@ def ending(status: int) -> str:
         return f"was ended by signal {-status}"
 
 
-def last_words(stderr: IO[bytes]) -> str:
-    """Return a colon and the last line that a process wrote to its standard error, if any.
-
-    Args:
-        stderr: The file that it wrote to.
-    """
+def _last_words(stderr: IO[bytes]) -> str:
+    """Return a colon and the last line that a process wrote to its standard error, if any."""
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - _TAIL_BYTES))
     lines = stderr.read().decode(errors="replace").strip().splitlines()

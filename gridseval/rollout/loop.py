@@ -59,7 +59,6 @@ class _Attempt:
     schedule: Schedule
     began_s: float = field(default_factory=time.perf_counter)
     policy_s: float = 0.0
-    begun: bool = False
     queries: int = 0
     steps: int = 0
     actions: list[NDArray[np.float32]] = field(default_factory=list)
@@ -191,7 +190,7 @@ class _Rollout:
         if "state" in observation:
             attempt.seen.see(observation["state"])
         privileged = reply.info.get("privileged")
-        begins, attempt.begun = not attempt.begun, True
+        begins = attempt.queries == 0
         return Question(reply.slot, attempt.episode, attempt.steps, begins, observation, privileged)
 
     def _act_on(self, questions: Sequence[Question], answer: Answer) -> Iterator[Outcome]:

@@ -110,7 +110,6 @@ class Room:
         self._support = support
         self._before = {thing.name: Footprint(thing.points) for thing in things}
         self.now = dict(self._before)
-        self._things = {thing.name: thing for thing in things}
         self._rivals = list(_rivals(things))
         self._kept = [_site(scene, region) for region in goal_regions(scene)]
         self._base = scene.robot_base[:2]

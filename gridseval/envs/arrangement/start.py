@@ -7,6 +7,7 @@ episode's start. All of it follows from the edit's number, the task and its stor
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -170,6 +171,12 @@ class _Search:
                 return move
         return Planar()
 
+    @functools.cached_property
+    def _area(self) -> tuple[Float, Float]:
+        """Corners of where added objects are put, around movable things; float64 (2,) each, m."""
+        middles = np.array([each.middle for each in self._things if each.joint is not None])
+        return middles.min(0) - _AROUND_M, middles.max(0) + _AROUND_M
+
     def _placements(self, room: Room) -> Iterator[tuple[str, Float]]:
         for name, (points, orientation) in self._added.items():
             joint = _joint(self._scene, name)
@@ -186,10 +193,7 @@ class _Search:
     ) -> tuple[Float, Float]:
         """Return a place for an added object, and its corners there."""
         assert support is not None
-        movable = [each.points for each in self._things if each.joint is not None]
-        middles = np.array([(each.min(0) + each.max(0))[:2] / 2 for each in movable])
-        low, high = middles.min(0) - _AROUND_M, middles.max(0) + _AROUND_M
-        x, y = self._rng.uniform(low, high)
+        x, y = self._rng.uniform(*self._area)
         move = Planar(0.0, 0.0, x, y, self._rng.uniform(-math.pi, math.pi))
         height = support.top - points[:, 2].min() + _DROP_M
         raised = points + np.array([0.0, 0.0, height])

@@ -41,6 +41,12 @@ class Thing:
     points: Float
 
     @property
+    def middle(self) -> Float:
+        """Its middle as seen from above, float64 (2,), m."""
+        middle: Float = (self.points.min(0) + self.points.max(0))[:2] / 2
+        return middle
+
+    @property
     def beside(self) -> bool:
         """Whether it starts at a place that is named after other things."""
         return bool(_BESIDE.search(self.region))
@@ -79,8 +85,7 @@ class Group:
         """Where it is turned about: its fixture, or the middle of its things; float64 (2,), m."""
         axis = next((each for each in self.things if each.joint is None), None)
         chosen = self.things if axis is None else (axis,)
-        middles = [(each.points.min(0) + each.points.max(0))[:2] / 2 for each in chosen]
-        centre: Float = np.mean(middles, axis=0)
+        centre: Float = np.mean([each.middle for each in chosen], axis=0)
         return centre
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import subprocess
-import tempfile
 import threading
 from multiprocessing.connection import Connection
-from typing import IO, Any
+from typing import Any
 
 from gridseval.envs.pool.messages import Close, Refusal, Reply
 from gridseval.envs.pool.patience import Patience
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
-from gridseval.envs.python_process import BOUND, ending, last_words, module_command
+from gridseval.envs.python_process import BOUND, Child, start_module
 from gridseval.envs.rendering.devices import EGL_DEVICE, device_of
 from gridseval.errors import MachineError
 from gridseval.os_errors import os_errors
@@ -42,9 +38,7 @@ class WorkerProcess:
         self.busy = False
         self._proven = False
         self._unready = 0
-        self._process: subprocess.Popen[bytes]
-        self._stderr: IO[bytes]
-        self.connection: Connection[Any, Any]
+        self._child: Child
         try:
             self._launch()
         except BaseException:
@@ -54,7 +48,12 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         """The process's id."""
-        return self._process.pid
+        return self._child.pid
+
+    @property
+    def connection(self) -> Connection[Any, Any]:
+        """What leads to the process that is there now."""
+        return self._child.connection
 
     @property
     def seconds_left(self) -> float:
@@ -104,18 +103,16 @@ class WorkerProcess:
     def close(self) -> None:
         """End the process: kindly if it is idle, by force if it is busy or does not listen."""
         if self.busy or not self._ends_by_itself():
-            self._process.kill()
-            self._process.wait()
-        self._release()
+            self._child.kill()
+        self._child.close()
         self._shared.close()
 
     def _ends_by_itself(self) -> bool:
         try:
             self.connection.send(Close())
-            self._process.wait(_CLOSE_TIMEOUT_S)
-        except (OSError, subprocess.TimeoutExpired):
+        except OSError:
             return False
-        return True
+        return self._child.ends_within(_CLOSE_TIMEOUT_S)
 
     def _tell(self, message: Any) -> None:
         # Nothing is lost: the closed socket of a dead worker makes the next wait return at once.
@@ -130,24 +127,14 @@ class WorkerProcess:
     def _start(self) -> None:
         self._shared.mark(ready=False)
         self._shared.prepare(True)
-        with contextlib.ExitStack() as unfinished:
-            ours, theirs = map(unfinished.enter_context, socket.socketpair())
-            stderr = unfinished.enter_context(tempfile.TemporaryFile())
-            memory = self._shared.descriptor
-            lasting = threading.current_thread() is threading.main_thread()
-            arguments = str(theirs.fileno()), str(memory), BOUND if lasting else ""
-            self._process = subprocess.Popen(  # noqa: S603
-                module_command("gridseval.envs.pool.worker", *arguments),
-                pass_fds=(theirs.fileno(), memory),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                env={**os.environ, **_environment(self._settings, self.slot)},
-            )
-            unfinished.pop_all()
-        theirs.close()
-        self._stderr = stderr
-        self.connection = Connection(ours.detach())
+        memory = self._shared.descriptor
+        lasting = threading.current_thread() is threading.main_thread()
+        self._child = start_module(
+            "gridseval.envs.pool.worker",
+            *(str(memory), BOUND if lasting else ""),
+            descriptors=(memory,),
+            variables=_environment(self._settings, self.slot),
+        )
 
     def _replace(self, reason: str | None, hung: bool = False) -> Reply:
         """Start a new process in the place of this one, and say why the old one is gone.
@@ -156,11 +143,10 @@ class WorkerProcess:
             MachineError: Processes of this slot never get as far as to start an episode.
         """
         if reason is None:
-            reason = f"worker process {self._end()}{last_words(self._stderr)}"
+            reason = f"worker process {self._child.how_it_ended(_CLOSE_TIMEOUT_S)}"
         else:
-            self._process.kill()
-            self._process.wait()
-        self._release()
+            self._child.kill()
+        self._child.close()
         if self._shared.marked or self._proven:
             self._unready = 0
         elif not hung:  # a machine under load may just be slow
@@ -173,19 +159,6 @@ class WorkerProcess:
                 "gridseval doctor; --workers 0 --debug shows where",
             )
         return Reply(self.slot, failure=reason)
-
-    def _end(self) -> str:
-        """Say how the process ended; one that hung up and lives on is ended."""
-        try:
-            return ending(self._process.wait(_CLOSE_TIMEOUT_S))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            return f"hung up, and did not end within {_CLOSE_TIMEOUT_S:g} s"
-
-    def _release(self) -> None:
-        self.connection.close()
-        self._stderr.close()
 
 
 def _environment(settings: EnvSettings, slot: int) -> dict[str, str]:

@@ -12,9 +12,8 @@ from gridseval.cluster.connection import gpu_here
 from gridseval.envs.pool.messages import Refusal, Reply, Start, Step
 from gridseval.envs.pool.pool import WorkerPool
 from gridseval.envs.pool.settings import EnvSettings
+from gridseval.envs.rendering.devices import EGL_DEVICE
 from gridseval.errors import GridsevalError
-
-_EGL_DEVICE = "MUJOCO_EGL_DEVICE_ID"
 
 
 class EnvActor:
@@ -33,8 +32,8 @@ class EnvActor:
 
     def open(self) -> Refusal | None:
         """Start the worker process; return what the machine lacks for it, if anything."""
-        if self._draws_on_gpu and _EGL_DEVICE not in os.environ and (gpu := gpu_here()) is not None:
-            os.environ[_EGL_DEVICE] = gpu
+        if self._draws_on_gpu and EGL_DEVICE not in os.environ and (gpu := gpu_here()) is not None:
+            os.environ[EGL_DEVICE] = gpu
         try:
             self._pool = WorkerPool(self._settings, 1, self._timeout_s)
         except GridsevalError as error:

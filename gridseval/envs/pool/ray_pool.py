@@ -6,10 +6,7 @@ pinned to a node, because its folders are that node's.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import queue
-import socket
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -24,6 +21,7 @@ from gridseval.cluster.connection import Actor, Node
 from gridseval.envs.pool.messages import Refusal, Reply, Start, Step
 from gridseval.envs.pool.ray_actor import EnvActor
 from gridseval.envs.pool.ray_nodes import ENV_CPUS, RayNodes
+from gridseval.envs.thread_mailbox import Mailbox
 from gridseval.errors import GridsevalError, MachineError
 from gridseval.foreign_text import one_line
 
@@ -69,10 +67,7 @@ class RayPool:
         self._nodes, self._most, self._timeout_s = nodes, most, timeout_s
         self._workers: dict[int, _Worker] = {}
         self._open: dict[int, _Worker] = {}
-        self._events: queue.SimpleQueue[tuple[_Worker, Future[Any]]] = queue.SimpleQueue()
-        self._here, self._there = socket.socketpair()
-        self._here.setblocking(False)
-        self._there.setblocking(False)
+        self._answers: Mailbox[tuple[_Worker, Future[Any]]] = Mailbox()
         self._unopened: Counter[Node] = Counter()
         self._proven = False
         self._replies: list[Reply] = []
@@ -106,8 +101,9 @@ class RayPool:
         """
         while not (self._replies or self._changed):
             left_s = max(0.0, self._look_at_s - time.monotonic())
-            ready = connection.wait([self._here, *wakes], left_s)
-            self._take_events()
+            ready = connection.wait([self._answers.wake, *wakes], left_s)
+            for answer in self._answers.drain():
+                self._take_in(*answer)
             if time.monotonic() >= self._look_at_s:
                 self._look()
             if any(wake in ready for wake in wakes):
@@ -121,26 +117,12 @@ class RayPool:
             worker.actor.kill()
         self._workers.clear()
         self._open.clear()
-        self._here.close()
-        self._there.close()
+        self._answers.close()
 
     def _call(self, worker: _Worker, method: str, *arguments: Any) -> None:
         call = worker.actor.call(method, *arguments)
-        call.add_done_callback(lambda done: self._post(worker, done))
-
-    def _post(self, worker: _Worker, done: Future[Any]) -> None:
-        """Take an answer, in one of Ray's threads."""
-        self._events.put((worker, done))
-        with contextlib.suppress(OSError):  # it is closed, or full: then it is ready anyhow
-            self._there.send(b"!")
-
-    def _take_events(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._here.recv(4096):
-                pass
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._take_in(*self._events.get_nowait())
+        # It is called back in one of Ray's threads.
+        call.add_done_callback(lambda done: self._answers.post((worker, done)))
 
     def _look(self) -> None:
         """Look which nodes there are, and use what room they have."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from gridseval.policies.hosts.encoder_attention import attention_layers
-from gridseval.tokens.pruners.layout import CameraGrid, Host
+from gridseval.tokens.pruners.layout import CameraGrid, Host, Parts
 
 
 def host_of(
@@ -16,7 +16,7 @@ def host_of(
     projector: Any = None,
     kind: str = "",
     vision: Any = None,
-    parts: tuple[Literal["layers", "head"], ...] = ("layers",),
+    parts: Parts = ("layers",),
 ) -> Host:
     """Return what pruners need to know of a transformers Llama.
 

@@ -7,7 +7,7 @@ after it, as OpenVLA's, whose layers then have key-value caches of different len
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from gridseval.policies.hosts.attention import (
 from gridseval.policies.hosts.depth import LayerDrop
 from gridseval.policies.hosts.encoder import EncoderImages, EncoderPlace, check_at_encoder, take
 from gridseval.policies.hosts.encoder_attention import EncoderAttention
-from gridseval.policies.hosts.host import host_of as host_of
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse
@@ -31,7 +31,7 @@ from gridseval.policies.hosts.segment import Layout, Segment, Segments, segment_
 from gridseval.policies.hosts.watch import OUTPUT, LayerWatch
 from gridseval.tokens import TokenTrace
 from gridseval.tokens.pruners.interface import AttentionMap, Pruner
-from gridseval.tokens.pruners.layout import CameraGrid, Role, count_dense
+from gridseval.tokens.pruners.layout import CameraGrid, Parts, Role, count_dense
 
 
 class LlamaHooks:
@@ -68,7 +68,7 @@ class LlamaHooks:
         projector: Any = None,
         vision: Any = None,
         by_image: bool = False,
-        parts: tuple[Literal["layers", "head"], ...] = ("layers",),
+        parts: Parts = ("layers",),
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
         self._pruner, self._cameras, self._roles = pruner, cameras, roles

@@ -20,8 +20,8 @@ from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import entropy_where, softmax_over
 from gridseval.policies.hosts.encoder import EncoderImages, check_at_encoder, take
 from gridseval.policies.hosts.encoder_attention import EncoderAttention
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.later import StepMeans
-from gridseval.policies.hosts.llama import host_of
 from gridseval.policies.hosts.masks import added_mask, mask_between, mask_of_others
 from gridseval.policies.hosts.query import Query, QueryContext
 from gridseval.policies.hosts.reuse import EntryReuse

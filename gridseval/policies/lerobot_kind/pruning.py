@@ -133,7 +133,7 @@ def _put_in(
 ) -> PolicyPruner:
     import torch
 
-    from gridseval.policies.hosts.llama import host_of
+    from gridseval.policies.hosts.host import host_of
     from gridseval.policies.hosts.paligemma import PaliGemmaHooks
     from gridseval.policies.hosts.policy_pruner import Hooks, PolicyPruner
     from gridseval.policies.hosts.smolvla import SmolVlaHooks

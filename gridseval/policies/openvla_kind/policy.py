@@ -128,7 +128,8 @@ class OpenVlaPolicy:
 
     def _put_in(self, name: str, arguments: dict[str, Any], seed: int) -> None:
         """Put a pruner into the language model."""
-        from gridseval.policies.hosts.llama import LlamaHooks, host_of
+        from gridseval.policies.hosts.host import host_of
+        from gridseval.policies.hosts.llama import LlamaHooks
         from gridseval.policies.hosts.policy_pruner import PolicyPruner
         from gridseval.tokens.pruners.layout import CameraGrid
 

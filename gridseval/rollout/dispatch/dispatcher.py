@@ -10,7 +10,8 @@ from gridseval.policies import Policy
 from gridseval.rollout.answer_limit import AnswerLimit
 from gridseval.rollout.dispatch.questions import Answer, Flops, Question, ask
 
-Answered = tuple[tuple[Question, ...], Answer]
+Batch = tuple[tuple[Question, ...], Answer]
+"""Questions that were asked together, and what came of it."""
 
 
 class Dispatcher(ABC):
@@ -35,7 +36,7 @@ class Dispatcher(ABC):
         """
 
     @abstractmethod
-    def answers(self) -> Iterator[Answered]:
+    def answers(self) -> Iterator[Batch]:
         """Yield batches of questions with their answers, as far as these are there.
 
         Raises:
@@ -71,7 +72,7 @@ class LocalDispatcher(Dispatcher):
         elif questions:
             self._batches.append(tuple(questions))
 
-    def answers(self) -> Iterator[Answered]:
+    def answers(self) -> Iterator[Batch]:
         """Ask, and yield; a batch is asked when the caller is done with the one before."""
         batches, self._batches = self._batches, []
         for questions in batches:

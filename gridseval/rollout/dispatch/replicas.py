@@ -7,17 +7,14 @@ out until it is back.
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from gridseval.envs.thread_mailbox import Mailbox
 from gridseval.errors import GridsevalError, PolicyError
 from gridseval.foreign_text import one_line
 from gridseval.policies import LoadedPolicy
-from gridseval.rollout.dispatch.dispatcher import Answered as Batch
-from gridseval.rollout.dispatch.dispatcher import Dispatcher
+from gridseval.rollout.dispatch.dispatcher import Batch, Dispatcher
 from gridseval.rollout.dispatch.questions import Question, lost
 from gridseval.rollout.dispatch.replica import (
     Answered,
@@ -90,12 +87,9 @@ class ReplicaDispatcher(Dispatcher):
     def __init__(
         self, replicas: Sequence[Replica], check: Check, first_pause_s: float = 1.0
     ) -> None:
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._here, self._there = socket.socketpair()
-        self._here.setblocking(False)
-        self._there.setblocking(False)
-        self.wakes = (self._here,)
-        self._places = [_Place(Seat(each, self._post, first_pause_s)) for each in replicas]
+        self._events: Mailbox[Event] = Mailbox()
+        self.wakes = (self._events.wake,)
+        self._places = [_Place(Seat(each, self._events.post, first_pause_s)) for each in replicas]
         self._check = check
         self._first: LoadedPolicy | None = None
         self._first_name = ""
@@ -157,12 +151,8 @@ class ReplicaDispatcher(Dispatcher):
         Raises:
             GridsevalError: A policy raised, or no replica is left.
         """
-        with contextlib.suppress(BlockingIOError):
-            while self._here.recv(4096):
-                pass
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._take(self._events.get_nowait())
+        for event in self._events.drain():
+            self._take(event)
         self._refuse_hopeless(MOST_STARTS)
         self._send()
         done, self._done = self._done, []
@@ -192,13 +182,7 @@ class ReplicaDispatcher(Dispatcher):
         for place in self._places:
             if place.seat.is_alive():
                 place.seat.join(_END_S)
-        self._here.close()
-        self._there.close()
-
-    def _post(self, event: Event) -> None:
-        self._events.put(event)
-        with contextlib.suppress(OSError):  # it is closed, or full: then it is ready anyhow
-            self._there.send(b"!")
+        self._events.close()
 
     def _send(self) -> None:
         """Give new episodes to replicas, and free replicas their next batch."""

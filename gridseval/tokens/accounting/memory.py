@@ -43,11 +43,23 @@ class PeakMemory:
             return float(sum(map(self._cuda.max_memory_allocated, devices))) / _MB
         if self.kind is None:
             return None
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            for line in _STATUS.read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024 / _MB
+        with contextlib.suppress(OSError, LookupError, ValueError):
+            return peak_resident_mb()
         return None
+
+
+def peak_resident_mb() -> float:
+    """Return the largest resident set of this process in megabytes (10⁶ bytes).
+
+    Not ``getrusage``'s, which counts the process that started this one, too.
+
+    Raises:
+        OSError: The system has no ``/proc``.
+        LookupError: It has one that does not say it.
+        ValueError: It has one that says something else there.
+    """
+    told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
+    return int(told["VmHWM"].split()[0]) * 1024 / _MB
 
 
 def _cuda_in_use() -> Any:

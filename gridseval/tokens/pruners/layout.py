@@ -13,6 +13,10 @@ from typing import Literal
 
 from gridseval.errors import PolicyError
 
+Parts = tuple[Literal["layers", "head"], ...]
+"""What can be left out of a model besides tokens: ``"layers"`` of the decoder, or what its action
+``"head"`` computes in a denoising step."""
+
 
 class Role(enum.IntFlag):
     """What a token of the language model's sequence is: a set, joined by ``|``.
@@ -116,8 +120,7 @@ class Host:
             model that their authors ported them to. Empty where it does not matter.
         head_dim: Width of a decoder head; 0 where it is not known.
         encoder_attends: Whether the attention within the vision encoder can be had.
-        parts: What can be left out besides tokens: ``"layers"`` of the decoder, or what its action
-            ``"head"`` computes in a denoising step.
+        parts: What can be left out besides tokens.
     """
 
     dim: int
@@ -127,7 +130,7 @@ class Host:
     kind: str = ""
     head_dim: int = 0
     encoder_attends: bool = False
-    parts: tuple[Literal["layers", "head"], ...] = ()
+    parts: Parts = ()
 
     @property
     def is_oft(self) -> bool:

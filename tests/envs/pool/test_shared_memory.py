@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridseval.envs.pool import process, shared_memory
+from gridseval.envs import python_process
+from gridseval.envs.pool import shared_memory
 from gridseval.envs.pool.process import WorkerProcess
 from gridseval.envs.pool.settings import EnvSettings
 from gridseval.envs.pool.shared_memory import SharedObservation
@@ -108,7 +109,7 @@ def test_a_worker_that_cannot_be_started_is_the_machine_s_fault(
     def fail(*_: Any, **__: Any) -> Any:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(process.subprocess, "Popen", fail)
+    monkeypatch.setattr(python_process.subprocess, "Popen", fail)
     with pytest.raises(MachineError, match="no worker process can be started"):
         WorkerProcess(0, EnvSettings(suite="libero_object", observations=("state",)), 1.0)
 

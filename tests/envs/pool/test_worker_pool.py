@@ -143,7 +143,7 @@ def test_a_worker_dead_at_birth_is_a_failure_and_no_broken_pipe(
             self.wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr("gridseval.envs.pool.process.subprocess.Popen", StillBorn)
+        patch.setattr("gridseval.envs.python_process.subprocess.Popen", StillBorn)
         assert one(pool, do("killed")).failure == "worker process was ended by SIGKILL"
         assert one(pool, Start(0, FINE)).failure == "worker process ended with status 1: no numpy"
     assert one(pool, Start(0, FINE)).failure is not None  # the last of the stillborn

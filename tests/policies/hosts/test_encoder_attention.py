@@ -24,8 +24,9 @@ from torch import nn
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.encoder import take
 from gridseval.policies.hosts.encoder_attention import EncoderAttention
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles
-from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.tokens.pruners import Place, build_pruner
 from gridseval.tokens.pruners.dense import Dense

@@ -21,8 +21,9 @@ from llama_reference import (
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.depth import LayerDrop
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles, openvla_roles
-from gridseval.policies.hosts.llama import LlamaHooks, host_of
+from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.tokens.accounting import count_macs, load_model, stage_flops
 from gridseval.tokens.accounting.model import saving_steps

@@ -22,7 +22,7 @@ from lerobot.policies.pi0.configuration_pi0 import PI0Config  # noqa: E402
 from lerobot.policies.pi05.configuration_pi05 import PI05Config  # noqa: E402
 from make_policies import features  # noqa: E402
 
-from gridseval.policies.hosts.llama import host_of  # noqa: E402
+from gridseval.policies.hosts.host import host_of  # noqa: E402
 from gridseval.policies.hosts.paligemma import PaliGemmaHooks  # noqa: E402
 from gridseval.policies.hosts.query import QueryContext  # noqa: E402
 from gridseval.tokens.pruners import CameraGrid, build_pruner  # noqa: E402

@@ -17,7 +17,7 @@ from make_policies import smolvla
 from pruners_in_pi import WHOLE, apart_at_encoder, encoded, set_speeds
 from transformers import AutoConfig
 
-from gridseval.policies.hosts.llama import host_of
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.policies.hosts.smolvla import SmolVlaHooks
 from gridseval.tokens.pruners import CameraGrid, build_pruner

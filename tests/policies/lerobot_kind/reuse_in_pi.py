@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from pruners_in_pi import CAMERAS, ROWS, VISUAL, inputs, model
 
-from gridseval.policies.hosts.llama import host_of
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.paligemma import PaliGemmaHooks
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.tokens.pruners import build_pruner

@@ -14,7 +14,7 @@ import torch
 from pruners_in_smolvla import ROWS, cameras_of, inputs, model
 from reuse_in_pi import overwritten
 
-from gridseval.policies.hosts.llama import host_of
+from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.policies.hosts.smolvla import SmolVlaHooks
 from gridseval.tokens.pruners import build_pruner
