@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, Union
 
 from gridseval.errors import PolicyError, UsageError, did_you_mean
+from gridseval.policies.kinds import KINDS
 
 _Init = TypeVar("_Init", bound=Callable[..., None])
 
@@ -99,6 +100,12 @@ def _convert(constructor: Callable[..., Any], key: str, text: str, policy: str) 
     if key in PROVIDED and key in names:
         raise PolicyError(
             f"argument {key!r} of policy {policy!r} is an option", f"use {PROVIDED[key]}"
+        )
+    if key not in names and key == "pruner":
+        hosts = [kind.name for kind in KINDS if kind.prunes]
+        raise PolicyError(
+            f"policy {policy!r} takes no pruner",
+            f"pruners work inside {', '.join(hosts[:-1])} and {hosts[-1]}",
         )
     if key not in names and not _takes_any(constructor):
         free = [name for name in names if name not in PROVIDED]

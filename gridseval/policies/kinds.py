@@ -22,6 +22,7 @@ class PolicyKind:
         deciding_files: Patterns of files beside weights and configurations that decide how a
             checkpoint of this kind acts: they are hashed, and fetched from the hub.
         torch: Whether its actions depend on the version of torch.
+        prunes: Whether a pruner can work inside its model (``--policy-arg pruner=NAME``).
     """
 
     name: str
@@ -31,6 +32,7 @@ class PolicyKind:
     looks_for: str = ""
     deciding_files: tuple[str, ...] = ()
     torch: bool = False
+    prunes: bool = False
 
     @property
     def entry_point(self) -> str:
@@ -72,12 +74,14 @@ KINDS = (
         sign="signs:nano",
         looks_for='a folder with kind "nano" in config.json',
         torch=True,
+        prunes=True,
     ),
     PolicyKind(
         *("lightvla", "openvla_kind.oft:LightVlaPolicy", "transformers"),
         sign="signs:lightvla",
         looks_for="a folder or code named after LightVLA with action_head--*",
         torch=True,
+        prunes=True,
     ),
     PolicyKind(
         *("openvla-oft", "openvla_kind.oft:OpenVlaOftPolicy", "transformers"),
@@ -85,18 +89,21 @@ KINDS = (
         looks_for="a folder with action_head--*",
         deciding_files=_OFT_NETWORKS,
         torch=True,
+        prunes=True,
     ),
     PolicyKind(
         *("openvla", "openvla_kind.policy:OpenVlaPolicy", "transformers"),
         sign="signs:openvla",
         looks_for='a folder with model_type "openvla" in config.json',
         torch=True,
+        prunes=True,
     ),
     PolicyKind(
         *("lerobot", "lerobot_kind.policy:LerobotPolicy", "lerobot"),
         sign="signs:lerobot",
         looks_for="a folder with a policy type in config.json and (adapter_)model.safetensors",
         torch=True,
+        prunes=True,
     ),
     # Detected by an address, or not at all.
     PolicyKind("openpi", "remote.openpi:OpenpiPolicy"),

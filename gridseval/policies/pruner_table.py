@@ -40,18 +40,24 @@ def _columns() -> tuple[_Column, ...]:
         "encoder_dim": 2176,
         "head_dim": 128,
         "encoder_attends": True,
+        "parts": ("layers",),
     }
+    pi0 = Host(2048, 18, _SIXTEEN, 1152, "lerobot", 256, True, ("head",))
     return (
         _Column("`nano`", NanoConfig().host),
         _Column("`openvla`", Host(cameras=_SIXTEEN[:1], kind="openvla", **llama)),
         _Column("`openvla-oft`, `lightvla`", Host(cameras=_SIXTEEN, kind="openvla-oft", **llama)),
-        _Column("`lerobot`: π0, π0.5", Host(2048, 18, _SIXTEEN, 0, "lerobot", 256)),
-        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 0, "lerobot", 64)),
+        _Column("`lerobot`: π0, π0.5", pi0),
+        _Column("`lerobot`: SmolVLA", Host(960, 16, _EIGHT, 12288, "lerobot", 64, True)),
     )
 
 
 _VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {"`lightvla_star layer=1`": ("lightvla_star", {"layer": 1})}
+    {
+        "`efficientvla drop_layers=10`": ("efficientvla", {"drop_layers": 10}),
+        "`efficientvla head_interval=5`": ("efficientvla", {"head_interval": 5}),
+        "`lightvla_star layer=1`": ("lightvla_star", {"layer": 1}),
+    }
 )
 """Rows besides one per pruner."""
 

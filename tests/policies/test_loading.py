@@ -14,7 +14,10 @@ import pytest
 from gridseval.data import data_dir
 from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.policies import EnvironmentNeeds, load_policy
+from gridseval.policies.arguments import accepted
+from gridseval.policies.kinds import KINDS
 from gridseval.policies.random_actions import RandomPolicy
+from gridseval.policies.registry import POLICIES
 from gridseval.policies.torch_file import TorchPolicy
 from gridseval.tokens import CameraTrace, ImageMapping, TokenTrace
 
@@ -132,6 +135,15 @@ def test_without_annotation_a_text_is_what_it_looks_like(text: str, value: Any) 
 def test_a_wrong_argument_is_explained(texts: dict[str, str], words: str) -> None:
     with pytest.raises(PolicyError, match=words):
         load_policy(here("Policy"), None, texts, 7)
+
+
+def test_a_policy_without_a_place_for_pruners_says_which_have_one() -> None:
+    for name in ("zero", here("Policy")):
+        with pytest.raises(PolicyError, match="takes no pruner") as caught:
+            load_policy(name, None, {"pruner": "fastv"}, 7)
+        assert "lerobot" in str(caught.value.hint)
+    for kind in KINDS:
+        assert ("pruner" in accepted(POLICIES.load(kind.name))) == kind.prunes, kind.name
 
 
 def test_a_constructor_with_free_keywords_takes_any() -> None:

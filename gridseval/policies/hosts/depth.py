@@ -67,7 +67,9 @@ class LayerDrop:
             gone = [number in dropped for dropped in self.dropped]
             if gone and all(gone):
                 # Layers of transformers before 4.48 return a tuple, with the cache at its end.
-                return (states, named.get("past_key_value")) if self._tuple else states
+                cache = named.get("past_key_value")
+                _hold_place(cache, number, states)
+                return (states, cache) if self._tuple else states
             made = own(states, *rest, **named)
             self._tuple = isinstance(made, tuple)
             left: Tensor = made[0] if self._tuple else made
@@ -81,6 +83,18 @@ class LayerDrop:
             return (left, *made[1:]) if self._tuple else left
 
         return forward
+
+
+def _hold_place(cache: Any, number: int, states: Tensor) -> None:
+    """Give a layer that does not run an empty entry in a cache of lists.
+
+    That of transformers before 4.46, such as OpenVLA's 4.40.1, appends what a layer gives it, and
+    looks for it under the layer's number.
+    """
+    keys = getattr(cache, "key_cache", None)
+    if isinstance(keys, list) and len(keys) == number:
+        keys.append(states.new_empty(0))
+        cache.value_cache.append(states.new_empty(0))
 
 
 class HeadCache:

@@ -1,23 +1,22 @@
-"""A pruner at what enters the model's projector, and the attention within the vision encoder."""
+"""A pruner at what enters the model's projector.
+
+OpenVLA's code projects the features of all cameras at once, LeRobot's those of one image at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gridseval.errors import PolicyError
+from gridseval.policies.hosts.encoder_attention import EncoderAttention
 from gridseval.policies.hosts.query import Query
 from gridseval.policies.hosts.segment import spread
-from gridseval.tokens.pruners.interface import Pruner
+from gridseval.tokens.pruners.interface import Pruned, Pruner
 from gridseval.tokens.pruners.layout import CameraGrid
-from gridseval.tokens.pruners.numerics import widen
-
-_SECOND_TOWER = "fused_featurizer"
-"""OpenVLA's SigLIP, beside DINOv2."""
 
 
 def check_at_encoder(pruner: Pruner) -> None:
@@ -78,83 +77,65 @@ class EncoderPlace:
         return spread(projected, pruned.position_ids, pruned.mask, dense)
 
 
-class EncoderAttention:
-    """Watches the last attention of a vision transformer of timm.
+class EncoderImages:
+    """Notes what enters a projector that gets one image at a time, for a pruner that wants all.
 
-    Of two towers, as OpenVLA has them, the second one counts: SigLIP, as in SP-VLA. The attention
-    is computed again from the layer's queries and keys, so that the layers keep their own.
+    Tokens of all cameras are ranked together, so that the projector has run on every feature by the
+    time a pruner chooses. What it leaves out never enters the decoder.
 
     Args:
-        backbone: With attention layers whose projection is named ``qkv``.
+        projector: From one image's features to tokens.
+        cameras: Grids of the visual tokens, one image each. Images that stay unfilled come after
+            them, and are not looked at.
+        attention: Of the vision encoder, for pruners that need it.
 
     Attributes:
         handles: Of the hooks, for taking them out.
-
-    Raises:
-        PolicyError: It has none.
     """
 
-    def __init__(self, backbone: Any) -> None:
-        layers = list(attention_layers(backbone))
-        if not layers:
-            raise PolicyError("the vision encoder has no attention layers of timm (attn.qkv)")
-        self._runs: list[tuple[int, Any, Tensor]] = []
+    def __init__(
+        self,
+        projector: Any,
+        cameras: tuple[CameraGrid, ...],
+        attention: EncoderAttention | None = None,
+    ) -> None:
+        self._cameras, self._attention = cameras, attention
+        self._seen: list[Tensor] = []
         self.handles: list[Any] = [
-            layer.qkv.register_forward_hook(partial(self._note, number, layer))
-            for number, layer in enumerate(layers)
+            projector.register_forward_pre_hook(self._note),
+            *([] if attention is None else attention.handles),
         ]
 
-    def take(self, cameras: tuple[CameraGrid, ...]) -> Tensor:
-        """Return the mean attention onto each visual token, float32 (B, P), and forget it.
+    def begin(self) -> None:
+        """Forget the images of a query that broke off."""
+        self._seen = []
 
-        Args:
-            cameras: One run of the encoder each, in their order; each has 1 in sum.
+    def prune(self, query: Query) -> Pruned:
+        """Return what the pruner keeps of the features of all cameras.
 
         Raises:
-            PolicyError: The encoder ran for fewer images.
+            PolicyError: There are features of fewer images, or the pruner changes them.
         """
-        runs, self._runs = self._runs, []
-        runs = runs[-len(cameras) :]  # earlier ones are of a query that broke off
-        if len(runs) < len(cameras):
+        seen, self._seen = self._seen, []
+        count = len(self._cameras)
+        if len(seen) < count:
+            raise PolicyError(f"the model projected {len(seen)} images of {count} cameras")
+        if self._attention is not None:
+            query.encoder_attention = self._attention.take(self._cameras, len(seen) - count)
+        features = torch.cat(seen[:count], 1)
+        pruned = query.prune(features, None, None)
+        if not torch.equal(pruned.tokens[pruned.mask], take(features, pruned)[pruned.mask]):
             raise PolicyError(
-                f"the vision encoder ran {len(runs)} times for {len(cameras)} cameras"
+                f"pruner {query.pruner.name!r} makes new tokens at the encoder, and this model "
+                "projects its features before all of them are there",
+                "it can only choose some of them",
             )
-        parts = [
-            _mean_attention(layer, made, camera.count)
-            for (_, layer, made), camera in zip(runs, cameras, strict=True)
-        ]
-        return torch.cat(parts, 1)
+        return pruned
 
-    def _note(self, number: int, layer: Any, _: Any, __: Any, made: Tensor) -> None:
-        """Keep a run's last layer; a run is over when an earlier layer begins."""
-        if self._runs and number > self._runs[-1][0]:
-            self._runs.pop()
-        self._runs.append((number, layer, made.detach()))
+    def _note(self, _: Any, given: tuple[Any, ...]) -> None:
+        self._seen.append(given[0].detach())
 
 
-def attention_layers(backbone: Any) -> Iterator[Any]:
-    """Yield the attention layers of the tower that counts, first layer first."""
-    named = [
-        (name, module)
-        for name, module in backbone.named_modules()
-        if hasattr(module, "qkv") and hasattr(module, "num_heads")
-    ]
-    second = [module for name, module in named if _SECOND_TOWER in name]
-    yield from second or (module for _, module in named)
-
-
-def _mean_attention(layer: Any, made: Tensor, count: int) -> Tensor:
-    """Return float32 (B, count), 1 in sum: of the last tokens, before which there may be others."""
-    rows, length, _ = made.shape
-    queries, keys, _ = made.view(rows, length, 3, layer.num_heads, -1).permute(2, 0, 3, 1, 4)
-    queries, keys = (
-        getattr(layer, name, _same)(each) for name, each in (("q_norm", queries), ("k_norm", keys))
-    )
-    weights = (widen(queries @ keys.mT) * queries.shape[-1] ** -0.5).softmax(-1)
-    onto = weights.mean(1).mean(1)[:, -count:]
-    shares: Tensor = onto / onto.sum(1, keepdim=True)
-    return shares
-
-
-def _same(states: Tensor) -> Tensor:
-    return states
+def take(states: Tensor, pruned: Pruned) -> Tensor:
+    """Return the states (B, P, D) of the tokens that a pruner kept, (B, K, D)."""
+    return states.gather(1, pruned.position_ids[..., None].expand(-1, -1, states.shape[2]))

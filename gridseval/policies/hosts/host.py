@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gridseval.policies.hosts.encoder import attention_layers
+from gridseval.policies.hosts.encoder_attention import attention_layers
 from gridseval.tokens.pruners.layout import CameraGrid, Host, Parts
 
 

@@ -21,7 +21,8 @@ from gridseval.policies.hosts.attention import (
     joined,
 )
 from gridseval.policies.hosts.depth import LayerDrop
-from gridseval.policies.hosts.encoder import EncoderAttention, EncoderPlace, check_at_encoder
+from gridseval.policies.hosts.encoder import EncoderImages, EncoderPlace, check_at_encoder, take
+from gridseval.policies.hosts.encoder_attention import EncoderAttention
 from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import Roles, whole_roles
 from gridseval.policies.hosts.query import Query, QueryContext
@@ -48,6 +49,7 @@ class LlamaHooks:
         before: Tokens before the visual ones, which are never pruned.
         projector: What makes tokens of the vision encoder's features, for pruners at the encoder.
         vision: The vision encoder, for those that need its attention.
+        by_image: Whether the projector gets one image at a time, rather than all.
         parts: What can be left out besides tokens.
 
     Raises:
@@ -65,6 +67,7 @@ class LlamaHooks:
         before: int = 1,
         projector: Any = None,
         vision: Any = None,
+        by_image: bool = False,
         parts: Parts = ("layers",),
     ) -> None:
         self._decoder = decoder = getattr(language_model, "model", language_model)
@@ -82,9 +85,14 @@ class LlamaHooks:
         self._first_query = 0 if needs.every_query else self._end
         self._handles = [decoder.register_forward_pre_hook(self._open, with_kwargs=True)]
         self._handles += self._watch.handles
+        self._images: EncoderImages | None = None
         if self._at_encoder:
             attention = EncoderAttention(vision) if needs.encoder_attention else None
-            place = EncoderPlace(projector, cameras, lambda: self.query, attention)
+            place: EncoderImages | EncoderPlace
+            if by_image:
+                place = self._images = EncoderImages(projector, cameras, attention)
+            else:
+                place = EncoderPlace(projector, cameras, lambda: self.query, attention)
             self._handles += place.handles
         self._handles += [
             layer.register_forward_pre_hook(partial(self._enter, number), with_kwargs=True)
@@ -110,6 +118,11 @@ class LlamaHooks:
 
     def begin(self, context: QueryContext | None = None) -> None:
         """Begin a query: everything until :meth:`finish`, decoding steps included."""
+        if self._images is not None:
+            self._images.begin()
+        self._begin(context)
+
+    def _begin(self, context: QueryContext | None) -> None:
         self.query = Query(self._pruner, self._cameras, context or QueryContext())
         self._layout: Layout | None = None
         self._there: Tensor | None = None
@@ -174,7 +187,7 @@ class LlamaHooks:
     def _lay_out(self, states: Tensor, named: dict[str, Any]) -> None:
         """Note the whole sequence of a query's first pass."""
         if self._layout is not None:  # a model that is asked anew without `begin`
-            self.begin(self.query.context)
+            self._begin(self.query.context)
         rows, length = states.shape[:2]
         positions = named.get("position_ids")
         if positions is None:
@@ -214,14 +227,12 @@ class LlamaHooks:
         assert self._layout is not None and self._text_roles is not None
         end = states.shape[1] - (self._layout.length - self._end)
         text = states[:, end:]
+        visual = states[:, self._start : end]
         if self._at_encoder:
-            pruned = self.query.pruned
-            assert pruned is not None
-            kept = states[:, self._start : end].gather(
-                1, pruned.position_ids[..., None].expand(-1, -1, states.shape[2])
-            )
+            known = self.query.pruned if self._images is None else self._images.prune(self.query)
+            assert known is not None
+            pruned, kept = known, take(visual, known)
         else:
-            visual = states[:, self._start : end]
             pruned = self.query.prune(visual, text, self._text_roles, number)
             kept = pruned.tokens
         same = kept.shape[1] == end - self._start and bool(pruned.mask.all())

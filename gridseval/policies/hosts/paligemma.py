@@ -40,6 +40,8 @@ class PaliGemmaHooks:
         cameras: Grids of the visual tokens, in their order. Images that stay unfilled come after
             them, masked, and are never looked at.
         state_tokens: How many of the expert's first tokens are the state (π0: 1, π0.5: 0).
+        projector: What makes tokens of one image's features, for pruners at the encoder.
+        vision: The vision encoder, for those that need its attention.
 
     Raises:
         PolicyError: The pruner needs what the model has not.
@@ -53,6 +55,8 @@ class PaliGemmaHooks:
         cameras: tuple[CameraGrid, ...],
         *,
         state_tokens: int,
+        projector: Any = None,
+        vision: Any = None,
     ) -> None:
         self._prefix = LlamaHooks(
             language_model,
@@ -61,6 +65,9 @@ class PaliGemmaHooks:
             _words,
             bidirectional=False,
             before=0,
+            projector=projector,
+            vision=vision,
+            by_image=True,
             parts=("head",),  # each layer of the expert looks at the keys of one of these
         )
         self._expert, self._pruner, self._state = expert, pruner, state_tokens

@@ -49,6 +49,7 @@ class PolicyPruner:
         model: By which a query's cost is counted; ``None`` where the model is not described.
         device: Where the model runs.
         dtype: Of the pruner's parameters.
+        projects_all: Whether the model's projector runs on what a pruner at the encoder leaves out.
 
     Attributes:
         flops: From a trace that :meth:`finish` returned to the query's operations; ``None`` without
@@ -72,6 +73,7 @@ class PolicyPruner:
         model: ModelDescription | None,
         device: str,
         dtype: torch.dtype,
+        projects_all: bool = False,
     ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -82,6 +84,7 @@ class PolicyPruner:
         self._hooks = hook(self._pruner)
         self._draws = EpisodeDraws(seed, device)
         self._device = device
+        self._projects_all = projects_all
         self._slots: Sequence[int] = ()
         self._stages = Stages()
         self.flops = None if model is None else self._count
@@ -149,6 +152,7 @@ class PolicyPruner:
             self._pruner.macs,
             self._arguments,
             at_encoder=self._pruner.place.where == "encoder",
+            projects_all=self._projects_all,
             reuses=self._pruner.entries is not None,
             dropped=self._stages.dropped(trace),
         )

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from gridseval.errors import PolicyError
 from gridseval.policies.hosts.attention import entropy_where, softmax_over
+from gridseval.policies.hosts.encoder import EncoderImages, check_at_encoder, take
+from gridseval.policies.hosts.encoder_attention import EncoderAttention
 from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.later import StepMeans
 from gridseval.policies.hosts.masks import added_mask, mask_between, mask_of_others
@@ -48,7 +50,16 @@ class SmolVlaHooks:
         self._parts, self._pruner, self._cameras = parts, pruner, cameras
         self._text = parts.get_vlm_model().text_model
         self._end = count_dense(cameras)
-        pruner.check_host(host_of(self._text, cameras, parts=()))
+        vlm = parts.get_vlm_model()
+        projector, vision = vlm.connector.modality_projection, vlm.vision_model
+        pruner.check_host(host_of(self._text, cameras, projector, vision=vision, parts=()))
+        check_at_encoder(pruner)
+        self._images: EncoderImages | None = None
+        if pruner.place.where == "encoder":
+            shuffle = int(vlm.connector.scale_factor)
+            needed = pruner.needs.encoder_attention
+            attention = EncoderAttention(vision, shuffle) if needed else None
+            self._images = EncoderImages(projector, cameras, attention)
         self._places = {place.layer for place in pruner.places}
         self._mapped = {*pruner.needs.observed, *sum(pruner.needs.attention, ())}
         self._reuse = None if pruner.entries is None else EntryReuse(self._text, pruner.entries)
@@ -61,9 +72,16 @@ class SmolVlaHooks:
         """Give the model its own methods back."""
         for name in (*_METHODS, _INTERFACE):
             delattr(self._parts, name)
+        for handle in [] if self._images is None else self._images.handles:
+            handle.remove()
 
     def begin(self, context: QueryContext | None = None) -> None:
         """Begin a query: everything until :meth:`finish`, all denoising steps."""
+        if self._images is not None:
+            self._images.begin()
+        self._begin(context)
+
+    def _begin(self, context: QueryContext | None) -> None:
         self.query = Query(self._pruner, self._cameras, context or QueryContext())
         self._layout: Layout | None = None
         self._segments = Segments()
@@ -157,7 +175,7 @@ class SmolVlaHooks:
 
     def _lay_out(self, states: Tensor, ids: Tensor, mask: Tensor) -> None:
         if self._layout is not None:  # a model that is asked anew without `begin`
-            self.begin(self.query.context)
+            self._begin(self.query.context)
         rows, length = states.shape[:2]
         there = mask.any(dim=1)  # what no token sees is padding
         self._layout = without_padding(
@@ -174,12 +192,17 @@ class SmolVlaHooks:
         assert self._layout is not None
         end = states.shape[1] - (self._layout.length - self._end)
         text = states[:, end:]
-        pruned = self.query.prune(states[:, :end], text, self._roles, number)
-        same = pruned.tokens.shape[1] == end and bool(pruned.mask.all())
+        if self._images is None:
+            pruned = self.query.prune(states[:, :end], text, self._roles, number)
+            kept = pruned.tokens
+        else:
+            pruned = self._images.prune(self.query)
+            kept = take(states[:, :end], pruned)
+        same = kept.shape[1] == end and bool(pruned.mask.all())
         if same and pruned.points is None and not pruned.renumbered:
             return states
         self._segments[number] = segment_of(self._layout, pruned)
-        return torch.cat([pruned.tokens, text], dim=1)
+        return torch.cat([kept, text], dim=1)
 
     def _look(self, number: int, layer: Any, attended: Tensor) -> None:
         """Compute what a layer of the prefix looks at, for the pruner."""

@@ -62,6 +62,7 @@ class LerobotPolicy:
         grids: A sampler's parameters: a safetensors or npz file, or an orbax directory.
         convention: How that sampler was trained: ``"openpi"``, ``"core_idea"`` or ``"lerobot"``;
             default: what the names of its parameters tell.
+        margin: Of ``grid_new.py``'s samplers, which no parameter tells.
         interpolation: ``"nearest"`` samples the nearest tokens (an ablation of GridS's paper).
         embed_coords: ``False`` adds no encoded coordinates (an ablation, too).
         trust_remote_code: Whether code that the checkpoint names may run.
@@ -86,6 +87,7 @@ class LerobotPolicy:
         actions: str | None = None,
         grids: str | None = None,
         convention: str | None = None,
+        margin: float | None = None,
         interpolation: str | None = None,
         embed_coords: bool | None = None,
         trust_remote_code: bool = False,
@@ -98,8 +100,10 @@ class LerobotPolicy:
         self._resize = None if resize is None else at_least(1, "resize", resize)
         lerobot_module("policies.factory")  # nothing is downloaded for nothing
         place = find_checkpoint(checkpoint)
-        given = {"interpolation": interpolation, "embed_coords": embed_coords}
+        given = {"margin": margin, "interpolation": interpolation, "embed_coords": embed_coords}
         given = {k: v for k, v in {"convention": convention, **given}.items() if v is not None}
+        if pruner is not None:  # a fresh GridS's own
+            arguments, given = {**arguments, **given}, {}
         with split_sampler(place.folder, grids, given) as (folder, sampler, vision):
             self._checkpoint: Checkpoint = load_checkpoint(
                 folder,

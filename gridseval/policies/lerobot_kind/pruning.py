@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gridseval.errors import PolicyError
 from gridseval.policies.lerobot_kind.checkpoint import Checkpoint, described_checkpoint
@@ -94,7 +94,11 @@ class PrunedPolicy:
         return tuple(traces)
 
     def _pixels(self, batch: Mapping[str, Any]) -> Any:
-        """Return the model's input images, float (B, cameras, height, width, 3)."""
+        """Return the model's input images, float (B, cameras, height, width, 3) in [0, 255].
+
+        That is the range of the frames that VLA-Cache compares and SP-VLA looks for edges in; the
+        model's own, [-1, 1], makes other cosines of the same patches.
+        """
         import torch
 
         policy = self._checkpoint.policy
@@ -102,7 +106,26 @@ class PrunedPolicy:
         prepare = getattr(policy, "prepare_images", None) or policy._preprocess_images
         images, _ = prepare(batch)
         shown = images[: len(self._checkpoint.cameras)]
-        return torch.stack(shown, dim=1).movedim(2, -1).float()
+        return 127.5 * (torch.stack(shown, dim=1).movedim(2, -1).float() + 1)
+
+
+class _Parts(NamedTuple):
+    """The modules of a model that hooks go into."""
+
+    whole: Any
+    decoder: Any
+    vision: Any
+    projector: Any
+
+
+def _parts_of(model: Any, smol: bool) -> _Parts:
+    if smol:
+        whole = model.vlm_with_expert
+        vlm = whole.get_vlm_model()
+        return _Parts(whole, vlm.text_model, vlm.vision_model, vlm.connector.modality_projection)
+    whole = model.paligemma_with_expert
+    vlm = getattr(whole.paligemma, "model", whole.paligemma)
+    return _Parts(whole, vlm.language_model, vlm.vision_tower, vlm.multi_modal_projector)
 
 
 def _put_in(
@@ -116,13 +139,8 @@ def _put_in(
     from gridseval.policies.hosts.smolvla import SmolVlaHooks
     from gridseval.tokens.pruners.layout import CameraGrid
 
-    model, config = checkpoint.policy.model, checkpoint.config
-    smol = config.type == "smolvla"
-    parts = model.vlm_with_expert if smol else model.paligemma_with_expert
-    if smol:
-        decoder = parts.get_vlm_model().text_model
-    else:
-        decoder = getattr(parts.paligemma, "model", parts.paligemma).language_model
+    config, smol = checkpoint.config, checkpoint.config.type == "smolvla"
+    parts, decoder, vision, projector = _parts_of(checkpoint.policy.model, smol)
     weight = next(decoder.parameters())
     with torch.no_grad():
         size = config.resize_imgs_with_padding if smol else config.image_resolution
@@ -136,15 +154,21 @@ def _put_in(
         if smol:
             return SmolVlaHooks(parts, pruner, cameras)
         expert, state = parts.gemma_expert.model, _STATE_TOKENS[config.type]
-        return PaliGemmaHooks(decoder, expert, pruner, cameras, state_tokens=state)
+        return PaliGemmaHooks(
+            *(decoder, expert, pruner, cameras),
+            state_tokens=state,
+            projector=projector,
+            vision=vision,
+        )
 
     return PolicyPruner(
         name,
         arguments,
-        host_of(decoder, cameras, kind="lerobot", parts=() if smol else ("head",)),
+        host_of(decoder, cameras, projector, "lerobot", vision, () if smol else ("head",)),
         hook,
         seed=seed,
         model=described_checkpoint(checkpoint),
         device=str(weight.device),
         dtype=weight.dtype,
+        projects_all=True,
     )

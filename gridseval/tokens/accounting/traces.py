@@ -46,6 +46,7 @@ def stage_flops(
     arguments: Mapping[str, object] | None = None,
     *,
     at_encoder: bool = False,
+    projects_all: bool = False,
     reuses: bool = False,
     dropped: frozenset[int] = frozenset(),
 ) -> float:
@@ -59,6 +60,7 @@ def stage_flops(
         arguments: The pruner's, where its cost depends on them.
         at_encoder: Whether the first place is before the projector, which then runs on fewer
             tokens.
+        projects_all: Whether the projector runs on all tokens even so.
         reuses: Whether the other tokens can still be attended to, by entries that are reused.
         dropped: Decoder layers that do not run.
 
@@ -79,7 +81,7 @@ def stage_flops(
     macs = macs_of(pruner) if isinstance(pruner, str) else pruner
     choosing = 0 if macs is None else macs(choice)
     flops = CONVENTIONS["full"].operations(model, Schedule(scaled, reuses, dropped), choosing)
-    if at_encoder:
+    if at_encoder and not projects_all:
         projecting = sum(linear.macs for linear in model.projector) * model.images
         flops -= round(FLOPS_PER_MAC * projecting * (1 - kept / model.visual_tokens))
     return float(flops)

@@ -29,8 +29,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.k is not None:
             check_count("k", self.k)
-        if self.keep is not None and check_number("share to keep", self.keep, 0, 1) == 0:
-            raise PolicyError("a pruner's share to keep must be more than 0")
+        if self.keep is not None and check_number("keep", self.keep, 0, 1) == 0:
+            raise PolicyError("a pruner's keep must be more than 0: no token would be left")
         if self.k is not None and self.keep is not None:
             raise PolicyError(
                 f"a pruner keeps k={self.k} tokens per camera or the share keep={self.keep}",

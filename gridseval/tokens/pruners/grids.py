@@ -95,7 +95,7 @@ class GridSampler(Pruner):
     ) -> None:
         super().__init__()
         self.k = check_count("k", k)
-        self.dim = check_count("width", dim)
+        self.dim = check_count("dim", dim)
         self.convention = check_choice("convention", convention, CONVENTIONS)
         if check_number("margin", margin, 0, 0.5) == 0.5:
             raise PolicyError("a pruner's margin must be less than 0.5: no point could move")

@@ -72,7 +72,9 @@ class LightVlaStar(QueryPruner):
         drop: float = 0.0,
     ) -> None:
         super().__init__(noise=noise, decay=decay, extra=extra, drop=drop)
-        width = check_count("width", encoder_dim if layer is None else dim)
+        width = (
+            check_count("encoder_dim", encoder_dim) if layer is None else check_count("dim", dim)
+        )
         self.queries = nn.Parameter(torch.randn(check_count("queries", queries), width) * 0.02)
         self.query_weight = nn.Parameter(torch.ones(width))
         self.token_weight = nn.Parameter(torch.ones(width))
@@ -91,14 +93,14 @@ class LightVlaStar(QueryPruner):
         encoder = {"encoder_dim": host.encoder_dim} if host.encoder_dim else {}
         return {"dim": host.dim, **encoder}
 
+    def check_host(self, host: Host) -> None:
+        """Refuse a model without the layers or features, or of another width."""
+        super().check_host(host)
+        self._check_width(host.dim if self.place.where == "layer" else host.encoder_dim)
+
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, K, D), K ≤ N the most tokens that a row keeps; in training (B, N, D)."""
-        width = self.queries.shape[1]
-        if inputs.tokens.shape[2] != width:
-            raise PolicyError(
-                f"pruner {self.name!r} has queries of width {width}, the tokens have "
-                f"{inputs.tokens.shape[2]}"
-            )
+        self._check_width(inputs.tokens.shape[2])
         return super().prune(inputs)
 
     def score(self, inputs: PrunerInput) -> Tensor:
@@ -111,6 +113,13 @@ class LightVlaStar(QueryPruner):
             looks = given.mean(*_NOT_VISUAL)[:, None].to(tokens.dtype)
             scores = scores + self.zeta.to(tokens.dtype) * looks
         return scores / math.sqrt(tokens.shape[2])
+
+    def _check_width(self, width: int) -> None:
+        own = self.queries.shape[1]
+        if width != own:
+            raise PolicyError(
+                f"pruner {self.name!r} has queries of width {own}, the tokens have {width}"
+            )
 
 
 _NOT_VISUAL = (Role.INSTRUCTION, Role.STATE, Role.ACTION, Role.OTHER)

@@ -78,7 +78,7 @@ def diversity(choice: Choice) -> int:
 
 def sparsevlm(choice: Choice) -> int:
     """Scores of visual against text tokens, then distances among those that are recycled."""
-    share = 0.0 if choice.arguments.get("version") == "2.0" else 0.3
+    share = 0.0 if str(choice.arguments.get("version")) == "2.0" else 0.3
     pruned = choice.visual - choice.kept
     recycled = count_recycled(pruned, float(choice.arguments.get("recycle", share)))
     return choice.visual * choice.text * choice.width + recycled**2 * choice.width

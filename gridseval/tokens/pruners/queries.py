@@ -40,7 +40,11 @@ class QueryPruner(Pruner, abc.ABC):
         self.noise = check_number("noise", noise, 0)
         self.decay = check_flag("decay", decay)
         self.alpha = self.noise
-        self.extra = AS_MANY if extra == AS_MANY else check_count("extra", extra, 0)  # type: ignore[arg-type]
+        if isinstance(extra, str) and extra != AS_MANY:
+            raise PolicyError(
+                f"a pruner's extra must be a whole number from 0, or {AS_MANY!r}, not {extra!r}"
+            )
+        self.extra = extra if isinstance(extra, str) else check_count("extra", extra, 0)
         self.drop = check_number("drop", drop, 0, 1)
         if self.drop == 1:
             raise PolicyError("a pruner's drop must be less than 1: no token would be left")

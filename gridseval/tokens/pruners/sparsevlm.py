@@ -23,7 +23,7 @@ from gridseval.tokens.pruners.checks import (
     check_number,
 )
 from gridseval.tokens.pruners.interface import AttentionMap, Pruned, Pruner, PrunerInput
-from gridseval.tokens.pruners.layout import Host, Needs, Place
+from gridseval.tokens.pruners.layout import CameraGrid, Host, Needs, Place, count_dense
 from gridseval.tokens.pruners.numerics import widen
 from gridseval.tokens.pruners.recycling import select_and_merge
 from gridseval.tokens.pruners.roles import instruction_tokens
@@ -75,7 +75,7 @@ class SparseVlm(Pruner):
             geometric progression.
         recycle: Share of the pruned tokens that v1.0 recycles, in [0, 1]; 0: none, and positions
             stay, as in the SparseVLM of VLA-Pruner's tables.
-        version: ``"1.0"``, the code's default, or ``"2.0"``.
+        version: ``"1.0"``, the code's default, or ``"2.0"``, as a text or a number.
         depth: The decoder's number of layers, for ``budget="mean"``.
         head_dim: Width of a decoder head, for v2.0; the host's where it is known.
 
@@ -94,17 +94,17 @@ class SparseVlm(Pruner):
         k: int | None = None,
         budget: str = "last",
         recycle: float = 0.3,
-        version: str = "1.0",
+        version: str | float = "1.0",
         depth: int = 32,
         head_dim: int = 128,
     ) -> None:
         super().__init__()
         self._stages = check_layers("layers", layers, low=1)
-        self.version = check_choice("version", version, tuple(PUBLISHED))
+        self.version = check_choice("version", str(version), tuple(PUBLISHED))
         self.budget = Budget(k, keep).or_else(Budget(keep=110 / 576))
         self.published = keep is None and k is None and len(self._stages) == 3
         self.by_mean = check_choice("budget", budget, ("last", "mean")) == "mean"
-        recycle = check_number("share to recycle", recycle, 0, 1)
+        recycle = check_number("recycle", recycle, 0, 1)
         self.recycle = recycle if self.version == "1.0" else 0.0
         self.depth = check_count("depth", depth)
         self.head_dim = check_count("head_dim", head_dim, 2)
@@ -124,9 +124,9 @@ class SparseVlm(Pruner):
         return {"layers": layers, "depth": host.layers, **head}
 
     def check_host(self, host: Host) -> None:
-        """Refuse a model without the layers, or with too small grids."""
+        """Refuse a model without the layers, or whose grids cannot have the budget."""
         super().check_host(host)
-        self.budget.count(host.cameras)
+        self.ranked(host.cameras)
 
     def prune(self, inputs: PrunerInput) -> Pruned:
         """Return (B, n_s + clusters, D), the same number of tokens in each row."""
@@ -135,20 +135,20 @@ class SparseVlm(Pruner):
             raise PolicyError(f"pruner {self.name!r} prunes at {len(self.places)} layers only")
         attention = attention_of(self, inputs, self._stages[stage] - 1)
         scores = check_finite(self.name, self._score(inputs, attention))
-        count = min(self.ranked(inputs)[stage], scores.shape[1])
+        count = min(self.ranked(inputs.cameras)[stage], scores.shape[1])
         chosen = rank_first(scores, count)
         if not self.recycle:
             return select(inputs, chosen, scores)
         recycled = count_recycled(scores.shape[1] - count, self.recycle)
         return select_and_merge(inputs, chosen, scores, recycled)
 
-    def ranked(self, inputs: PrunerInput) -> tuple[int, ...]:
+    def ranked(self, cameras: tuple[CameraGrid, ...]) -> tuple[int, ...]:
         """Return how many tokens stay by rank at each place.
 
         Raises:
             PolicyError: The budget cannot be kept.
         """
-        dense, number = inputs.dense_count, self.budget.count(inputs.cameras)
+        dense, number = count_dense(cameras), self.budget.count(cameras)
         if self.published:
             return scale_published(PUBLISHED[self.version][192], dense)
         if not self.by_mean:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from llama_reference import CAMERAS, LAYERS, VISUAL, WIDTH, answer, embeddings, llama
+from llama_reference import (
+    CAMERAS,
+    LAYERS,
+    VISUAL,
+    WIDTH,
+    answer,
+    embeddings,
+    llama,
+    masked,
+    places_left,
+)
 from torch import nn
 
 from gridseval.errors import PolicyError
-from gridseval.policies.hosts.encoder import EncoderAttention
+from gridseval.policies.hosts.encoder import take
+from gridseval.policies.hosts.encoder_attention import EncoderAttention
 from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles
 from gridseval.policies.hosts.llama import LlamaHooks
 from gridseval.policies.hosts.query import QueryContext
-from gridseval.tokens.pruners import build_pruner
+from gridseval.tokens.pruners import Place, build_pruner
+from gridseval.tokens.pruners.dense import Dense
+from gridseval.tokens.pruners.interface import Pruned, PrunerInput
+from gridseval.tokens.pruners.products import none
 
 FEATURES, HEADS, COUNT = 12, 3, 16
 
@@ -172,7 +187,84 @@ def test_sp_vla_in_a_llama(images: Any) -> None:
         expected = torch.cat([plain(backbone.fused_featurizer, part) for part in parts], 1)
     weights = np.concatenate([camera.weights for camera in fast.cameras])
     assert np.allclose(weights, expected[1], atol=1e-6)
+    made = hooks.query.pruned
+    assert made is not None
+    placed = dataclasses.replace(made, tokens=take(dense[:, 1 : 1 + VISUAL], made))
+    hidden, _ = masked(model, dense, {0: placed})
+    left = places_left(made)
+    assert torch.allclose(states[left], hidden[left], atol=1e-4)
     assert torch.equal(embed(), dense)
+
+
+@pytest.mark.parametrize("name", ["lightvla_star", "sp_vla"])
+def test_images_that_are_projected_one_by_one_are_ranked_together(name: str, images: Any) -> None:
+    """As LeRobot's models do it, with an image that stays unfilled behind the cameras'."""
+    answers = []
+    for by_image in (False, True):
+        torch.manual_seed(0)
+        model, backbone, projector = llama(), Backbone(), nn.Linear(2 * FEATURES, WIDTH)
+        text, parts = embeddings(2), images.split(COUNT, 1)
+        host = host_of(model, CAMERAS, projector, vision=backbone)
+        pruner = build_pruner(name, host, **({"queries": 9} if name == "lightvla_star" else {}))
+        if name == "sp_vla":
+            pruner.rule.execute(1, np.array([[0, 0, 1, 0, 0, 0, 1]], np.float32))
+        hooks = LlamaHooks(
+            *(model, pruner.eval(), CAMERAS, oft_roles),
+            bidirectional=False,
+            projector=projector,
+            vision=backbone,
+            by_image=by_image,
+        )
+        pixels = torch.full((2, 2, 16, 16, 3), 90.0)
+        for broken_off in (True, False):
+            hooks.begin(QueryContext(slots=[0, 1], pixels=pixels))
+            with torch.no_grad():
+                if by_image:
+                    made = torch.cat([projector(backbone(part)) for part in parts], 1)
+                    projector(backbone(parts[0]))
+                else:
+                    made = projector(backbone(images))
+            if not broken_off:
+                states, _ = answer(model, torch.cat([text[:, :1], made, text[:, 1 + VISUAL :]], 1))
+        kept = [
+            np.concatenate([camera.kept for camera in trace.cameras]) for trace in hooks.finish()
+        ]
+        hooks.remove()
+        answers.append((states, kept))
+    (states, kept), (others, same) = answers
+    assert np.array_equal(kept, same)
+    assert 0 < np.sum(kept[1]) < VISUAL
+    assert torch.allclose(states, others, atol=1e-5)
+
+
+class Doubled(Dense):
+    """Makes other tokens of the features."""
+
+    name = "doubled"
+    places = (Place("encoder"),)
+    macs = staticmethod(none)
+
+    def prune(self, inputs: PrunerInput) -> Pruned:
+        kept = super().prune(inputs)
+        return dataclasses.replace(kept, tokens=2 * kept.tokens)
+
+
+def test_what_image_by_image_cannot_be_is_refused(images: Any) -> None:
+    model, projector = llama(), nn.Linear(FEATURES, WIDTH)
+    hooks = LlamaHooks(
+        *(model, Doubled().eval(), CAMERAS, oft_roles),
+        bidirectional=False,
+        projector=projector,
+        by_image=True,
+    )
+    for part in images.split(COUNT, 1):
+        projector(part)
+    with pytest.raises(PolicyError, match="'doubled' makes new tokens at the encoder"):
+        answer(model, embeddings(2))
+    hooks.begin()
+    with pytest.raises(PolicyError, match="the model projected 0 images of 2 cameras"):
+        answer(model, embeddings(2))
+    hooks.remove()
 
 
 def test_an_encoder_without_attention_is_refused() -> None:

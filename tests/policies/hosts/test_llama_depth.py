@@ -12,6 +12,7 @@ from llama_reference import (
     LAYERS,
     PROMPT,
     VISUAL,
+    WIDTH,
     answer,
     decode,
     embeddings,
@@ -19,6 +20,7 @@ from llama_reference import (
 )
 
 from gridseval.errors import PolicyError
+from gridseval.policies.hosts.depth import LayerDrop
 from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.layouts import oft_roles, openvla_roles
 from gridseval.policies.hosts.llama import LlamaHooks
@@ -26,6 +28,7 @@ from gridseval.policies.hosts.query import QueryContext
 from gridseval.tokens.accounting import count_macs, load_model, stage_flops
 from gridseval.tokens.accounting.model import saving_steps
 from gridseval.tokens.pruners import build_pruner
+from gridseval.tokens.pruners.depth import DepthMemory
 
 ROWS = 3
 
@@ -102,8 +105,8 @@ def test_the_layers_that_change_least_are_left_out_from_the_second_query_on() ->
     ask(hooks, model, later[:2], [2, 9])
     assert [set(each) for each in hooks.query.dropped] == [set(), gone[2]]
     hooks.remove()
-    assert torch.equal(answer(model, embeds)[0], dense[0])
     assert not any("forward" in vars(layer) for layer in model.model.layers)
+    assert torch.equal(answer(model, embeds)[0], dense[0])
 
 
 def test_a_layer_that_no_row_needs_does_not_run() -> None:
@@ -138,6 +141,77 @@ def test_decoding_leaves_the_same_layers_out() -> None:
             )
     hooks.finish()
     assert set(hooks.query.dropped[0]) == gone
+
+
+class OldCache:
+    """As the one of transformers 4.40.1: it appends, and looks up by the layer's number."""
+
+    def __init__(self) -> None:
+        self.key_cache: list[Any] = []
+        self.value_cache: list[Any] = []
+
+    def update(self, keys: Any, values: Any, layer: int) -> tuple[Any, Any]:
+        import torch
+
+        if len(self.key_cache) <= layer:
+            self.key_cache.append(keys)
+            self.value_cache.append(values)
+        else:
+            self.key_cache[layer] = torch.cat([self.key_cache[layer], keys], 1)
+            self.value_cache[layer] = torch.cat([self.value_cache[layer], values], 1)
+        return self.key_cache[layer], self.value_cache[layer]
+
+
+def old_layers(count: int) -> list[Any]:
+    """Return layers that answer as those of transformers 4.40.1: a tuple, the cache at its end."""
+    import torch
+
+    class Layer(torch.nn.Module):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number, self.share = number, 0.01 if number == 2 else 1.0
+            self.mixed = torch.nn.Linear(WIDTH, WIDTH)
+
+        def forward(self, states: Any, past_key_value: Any = None) -> tuple[Any, ...]:
+            keys, values = past_key_value.update(states, self.mixed(states), self.number)
+            seen = (states @ keys.mT).softmax(-1) @ values
+            return states + self.share * seen, past_key_value
+
+    return [Layer(number) for number in range(count)]
+
+
+def test_caches_and_tuples_of_openvlas_transformers_are_served() -> None:
+    """A layer that is left out leaves no gap in a cache that appends; 4.40.1 has such a one."""
+    import torch
+
+    torch.manual_seed(0)
+    layers, memory = old_layers(5), DepthMemory(1, 1)
+    drop = LayerDrop(layers, memory, lambda _: None)
+
+    def run(cache: Any, states: Any, numbers: Any = range(5)) -> Any:
+        for number in numbers:
+            states, cache = layers[number](states, past_key_value=cache)
+        return states
+
+    sequence = torch.randn(1, 9, WIDTH)
+    with torch.no_grad():
+        drop.enter([0])
+        run(OldCache(), sequence[:, :6])
+        drop.finish()
+        assert memory.dropped(0) == {2}
+        drop.begin()
+        drop.enter([0])
+        cache, shorter = OldCache(), OldCache()
+        others = [layer for layer in layers if layer.number != 2]
+        ours = [run(cache, sequence[:, :6])]
+        ours += [run(cache, sequence[:, place : place + 1]) for place in (6, 7, 8)]
+        drop.remove()
+        for number, layer in enumerate(others):
+            layer.number = number
+        theirs = [run(shorter, sequence[:, :6], (0, 1, 3, 4))]
+        theirs += [run(shorter, sequence[:, at : at + 1], (0, 1, 3, 4)) for at in (6, 7, 8)]
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize(

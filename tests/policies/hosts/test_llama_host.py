@@ -176,8 +176,18 @@ def test_flashvla_gets_what_the_models_attention_adds() -> None:
     assert not hooks.query.maps  # and no attention is computed for it
 
 
+KEEPING_ALL: dict[str, dict[str, Any]] = {
+    "dense": {},
+    **{name: {"keep": 1.0} for name in ("efficientvla", "fastv", "flashvla", "random", "topk")},
+    "sparsevlm": {"keep": 1.0, "recycle": 0.0, "layers": "2,3"},
+    "uniform": {"keep": 1.0},
+    "vla_pruner": {"keep": 1.0, "layer": 2, "action_layer": 4, "window": 1},
+}
+"""Pruners that can keep everything, and how; VLA-Cache, which reuses nothing then, has its own."""
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", ["fastv", "flashvla", "sparsevlm", "topk", "efficientvla"])
+@pytest.mark.parametrize("name", KEEPING_ALL)
 def test_with_everything_kept_it_is_the_unhooked_model_to_the_bit(
     name: str, attention: str
 ) -> None:
@@ -185,11 +195,34 @@ def test_with_everything_kept_it_is_the_unhooked_model_to_the_bit(
 
     model, embeds = llama(attention), embeddings(2)
     dense = answer(model, embeds)
-    more = {"recycle": 0.0, "layers": "2,3"} if name == "sparsevlm" else {}
-    hooks, _ = hooked(model, name, keep=1.0, **more)
-    for ours, theirs in zip(answer(model, embeds), dense, strict=True):
+    hooks, _ = hooked(model, name, **KEEPING_ALL[name])
+    for _ in range(2):
+        hooks.begin(context(2))
+        for ours, theirs in zip(answer(model, embeds), dense, strict=True):
+            assert torch.equal(ours, theirs)
+        assert [trace.kept_count for trace in hooks.finish()] == [VISUAL, VISUAL]
+
+
+@pytest.mark.parametrize("name", ["fastv", "vla_pruner"])
+def test_with_everything_kept_decoding_is_the_unhooked_models_to_the_bit(name: str) -> None:
+    import torch
+
+    embeds, logits = embeddings(2, 1 + VISUAL + PROMPT), dict[bool, list[Any]]()
+    for pruned in (False, True):
+        model = llama()
+        if pruned:
+            pruner = build_pruner(name, HOST, **KEEPING_ALL[name]).eval()
+            hooks = LlamaHooks(model, pruner, CAMERAS, openvla_roles, bidirectional=False)
+            hooks.begin(context(2))
+        with torch.no_grad():
+            output = model(inputs_embeds=embeds, use_cache=True)
+            logits[pruned] = [output.logits]
+            for token in range(3):
+                output = decode(model, torch.tensor([[token], [token + 4]]), output)
+                logits[pruned].append(output.logits)
+    hooks.finish()
+    for ours, theirs in zip(logits[True], logits[False], strict=True):
         assert torch.equal(ours, theirs)
-    assert [trace.kept_count for trace in hooks.finish()] == [VISUAL, VISUAL]
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

@@ -22,9 +22,11 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "dense": {},
     "fastv": {"k": "1", "layer": "1"},
     "flashvla": {"k": "1", "layer": "1"},
-    "grids": {"k": "2"},
+    "grids": {"k": "2", "convention": "lerobot", "interpolation": "nearest", "margin": "0.1"},
     "lightvla": {},
+    "lightvla_star": {"queries": "2"},
     "random": {"k": "1"},
+    "sp_vla": {"z_thre": "0", "z_min": "1"},
     "vla_cache": {"locations": "1", "relevance_layer": "1"},
     "vla_pruner": {"k": "1", "layer": "1", "action_layer": "1", "window": "1"},
 }
@@ -33,9 +35,8 @@ REFUSED: dict[str, tuple[str, dict[str, str]]] = {
     "an argument": ("pi0", {"pruner": "fastv", "kk": "1"}),
     "no pruner": ("pi0", {"k": "1"}),
     "a layer": ("pi0", {"pruner": "fastv", "layer": "2"}),
-    "the encoder": ("pi0", {"pruner": "lightvla_star"}),
-    "the encoder's attention": ("pi0", {"pruner": "sp_vla"}),
-    "the encoder of smolvla": ("smolvla", {"pruner": "sp_vla"}),
+    "a budget": ("pi0", {"pruner": "fastv", "k": "5", "layer": "1"}),
+    "queries of another width": ("pi0", {"pruner": "lightvla_star", "encoder_dim": "9"}),
 }
 
 
@@ -45,6 +46,19 @@ def ask(folder: Path, name: str, slots: list[int], **arguments: str) -> Any:
     loaded.policy.reset(slots, [EPISODES[slot] for slot in slots])
     loaded.policy.act(seen(slots, 0))
     return loaded, loaded.policy.act(seen(slots, 4))
+
+
+def pruner_inside(policy: Any) -> Any:
+    """Return a policy's pruner, with its hooks."""
+    while hasattr(policy, "_policy"):
+        policy = policy._policy
+    return policy._pruned.pruner
+
+
+def pixel_range(policy: Any) -> list[float] | None:
+    """Return the least and the largest pixel that a pruner was given last."""
+    pixels = pruner_inside(policy)._hooks.query.context.pixels
+    return None if pixels is None else [float(pixels.min()), float(pixels.max())]
 
 
 def refusal(checkpoint: Path, arguments: dict[str, str]) -> str:
@@ -73,9 +87,15 @@ def main(folder: Path) -> None:
                 "batch": float(np.abs(chunk.actions - batch.actions).max()),
                 "details": loaded.description["pruner"],
                 "notes": loaded.notes,
+                "pixels": pixel_range(loaded.policy),
             }
     for case, (name, arguments) in REFUSED.items():
         told["refused"][case] = refusal(folder / name, arguments)
+    loaded, _ = ask(folder, "pi0", [0], pruner="grids", **ARGUMENTS["grids"])
+    told["grids"] = {
+        key: getattr(pruner_inside(loaded.policy)._pruner, key)
+        for key in ("k", "convention", "interpolation", "margin")
+    }
     sys.stdout.write("told:" + json.dumps(told))
 
 

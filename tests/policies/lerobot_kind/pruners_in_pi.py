@@ -11,6 +11,7 @@ import types
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tiny_models
 import torch
 
@@ -37,13 +38,24 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 9},
+    "lightvla_star encoder": {"queries": 9},
     "random": {"k": 5},
+    "sp_vla": {},
     "sparsevlm": {"layers": "2,3,5", "k": 3},
     "topk": {"k": 5},
     "uniform": {"k": 4},
     "vla_cache": {"layers": 6, "locations": "1,3", "relevance_layer": 4},
     "vla_pruner": {"layer": 2, "action_layer": 4, "k": 4, "window": 1},
 }
+"""By a pruner's name, and a word where it has several places."""
+WHOLE: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("efficientvla", "fastv", "flashvla", "random", "topk", "uniform")},
+    "sparsevlm": {"layers": "2,3", "recycle": 0},
+    "vla_pruner": {"layer": 2, "action_layer": 4, "window": 1},
+}
+"""Pruners that can keep everything, and arguments besides ``keep``."""
+SPEEDS = (0.8, 1.0)
+"""Of each row's last action, for SP-VLA."""
 
 
 def model(kind: str) -> Any:
@@ -90,7 +102,55 @@ def inputs(kind: str) -> dict[str, Any]:
     return made
 
 
-def masked(whole: Any, given: dict[str, Any], pruned: dict[int, Any]) -> Any:
+def set_speeds(pruner: Any) -> None:
+    """Let SP-VLA know an action of each row."""
+    if pruner.name == "sp_vla":
+        for row, speed in enumerate(SPEEDS):
+            pruner.rule.execute(row, np.array([[0, 0, speed, 0, 0, 0, 1]], np.float32))
+
+
+def encoded(tower: Any, image: Any, attention: Any) -> tuple[Any, Any]:
+    """Return a SigLIP's features of an image, and what its last attention looks at, head by head.
+
+    Args:
+        tower: Of transformers.
+        image: (B, 3, height, width).
+        attention: The tower's last attention.
+    """
+    seen: list[Any] = []
+    handle = attention.register_forward_pre_hook(
+        lambda _, given, named: seen.append(given[0] if given else named["hidden_states"]),
+        with_kwargs=True,
+    )
+    features = tower(image).last_hidden_state
+    handle.remove()
+    q, k = attention.q_proj(seen[0]), attention.k_proj(seen[0])
+    size = attention.head_dim
+    looks = [
+        (q[..., at : at + size] @ k[..., at : at + size].mT / size**0.5).softmax(-1).mean(1)
+        for at in range(0, q.shape[2], size)
+    ]
+    return features, torch.stack(looks).mean(0)
+
+
+def apart_at_encoder(asked: Any, features: Any, looks: Any) -> dict[str, float]:
+    """Return how far what a pruner at the encoder was given is from a plain computation.
+
+    Args:
+        asked: What it was given.
+        features: What should enter the projector, image by image.
+        looks: What the encoder looks at, image by image; each is made 1 in sum.
+    """
+    told = {"features_apart": float((asked.tokens - torch.cat(features, 1)).abs().max())}
+    if asked.encoder_attention is not None:
+        shares = torch.cat([each / each.sum(1, keepdim=True) for each in looks], 1)
+        told["looks_apart"] = float((asked.encoder_attention / shares - 1).abs().max())
+    return told
+
+
+def masked(
+    whole: Any, given: dict[str, Any], pruned: dict[int, Any], at_encoder: bool = False
+) -> Any:
     """Return the answer of a model that runs on all places and hides those of pruned tokens."""
     language = whole.paligemma_with_expert.paligemma.model.language_model
     expert = whole.paligemma_with_expert.gemma_expert.model
@@ -116,7 +176,8 @@ def masked(whole: Any, given: dict[str, Any], pruned: dict[int, Any]) -> Any:
                 count = int(made.mask[row].sum())
                 places = made.position_ids[row, :count]
                 columns[row, places] = True
-                states[row, places] = made.tokens[row, :count]
+                if not at_encoder:
+                    states[row, places] = made.tokens[row, :count]
                 if made.renumbered or made.points is not None:
                     positions[row, places] = torch.arange(count)
         state["columns"][number], state["gone"][number] = columns, gone
@@ -158,28 +219,45 @@ def main(kind: str) -> None:
     whole, given = model(kind), inputs(kind)
     parts = whole.paligemma_with_expert
     language, expert = parts.paligemma.model.language_model, parts.gemma_expert.model
+    tower, projector = (
+        parts.paligemma.model.vision_tower,
+        parts.paligemma.model.multi_modal_projector,
+    )
+    host = host_of(language, CAMERAS, projector, vision=tower)
+
+    def hooked(pruner: Any) -> PaliGemmaHooks:
+        return PaliGemmaHooks(
+            *(language, expert, pruner, CAMERAS),
+            state_tokens=int(kind == "pi0"),
+            projector=projector,
+            vision=tower,
+        )
+
     with torch.no_grad():
         dense = whole.sample_actions(**given)
+        (*_, last) = (each for each in tower.modules() if hasattr(each, "q_proj"))
+        encodings = [encoded(tower, image, last) for image in given["images"][:2]]
         for name, arguments in PRUNERS.items():
             torch.manual_seed(2)
-            pruner = build_pruner(name, host_of(language, CAMERAS), **arguments).eval()
+            pruner = build_pruner(name.split()[0], host, **arguments).eval()
+            set_speeds(pruner)
             noted: list[Any] = []
             forward = pruner.forward
             pruner.forward = lambda asked, f=forward, n=noted: n.append(f(asked)) or n[-1]
-            hooks = PaliGemmaHooks(
-                language, expert, pruner, CAMERAS, state_tokens=int(kind == "pi0")
-            )
+            hooks = hooked(pruner)
             for _ in range(2):
                 noted.clear()
                 drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
                 pixels = torch.rand(ROWS, 2, 8, 8, 3, generator=torch.Generator().manual_seed(0))
+                pixels = pixels * (name != "sp_vla")  # black images have no edges
                 hooks.begin(QueryContext(range(ROWS), drawn, pixels))
                 answer = whole.sample_actions(**given)
                 traces = hooks.finish()
             observed = [hooks.query.maps[number] for number in pruner.needs.observed]
             hooks.remove()
             layers = [place.layer for place in pruner.places]
-            expected = masked(whole, given, dict(zip(layers, noted, strict=True)))
+            encoder = pruner.place.where == "encoder"
+            expected = masked(whole, given, dict(zip(layers, noted, strict=True)), encoder)
             sys.stdout.write(
                 json.dumps(
                     {
@@ -191,10 +269,25 @@ def main(kind: str) -> None:
                         "restored": bool(torch.equal(whole.sample_actions(**given), dense)),
                         "action_rows": [int((each.roles & 8 > 0).sum(1)[0]) for each in observed],
                         "finite": all(bool(each.weights.isfinite().all()) for each in observed),
+                        **(
+                            apart_at_encoder(hooks.query.asked, *zip(*encodings, strict=True))
+                            if encoder
+                            else {}
+                        ),
                     }
                 )
                 + "\n"
             )
+        for name, arguments in WHOLE.items():
+            hooks = hooked(build_pruner(name, host, keep=1.0, **arguments).eval())
+            for _ in range(2):
+                drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
+                hooks.begin(QueryContext(range(ROWS), drawn))
+                answer = whole.sample_actions(**given)
+                hooks.finish()
+            hooks.remove()
+            told = {"whole": name, "from_dense": float((answer - dense).abs().max())}
+            sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from lerobot.policies.factory import get_policy_class
 from make_policies import smolvla
+from pruners_in_pi import WHOLE, apart_at_encoder, encoded, set_speeds
 from transformers import AutoConfig
 
-from gridseval.errors import PolicyError
 from gridseval.policies.hosts.host import host_of
 from gridseval.policies.hosts.query import QueryContext
 from gridseval.policies.hosts.smolvla import SmolVlaHooks
@@ -31,7 +31,9 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "grids": {"k": 4},
     "lightvla": {},
     "lightvla_star": {"layer": 1, "queries": 9},
+    "lightvla_star encoder": {"queries": 9},
     "random": {"k": 5},
+    "sp_vla": {},
     "sparsevlm": {"layers": "2,3,5", "k": 3},
     "topk": {"k": 5},
     "uniform": {"k": 4},
@@ -72,7 +74,9 @@ def inputs() -> dict[str, Any]:
 whole_chunk = 8
 
 
-def masked(parts: Any, ask: Any, pruned: dict[int, Any], visual: int) -> Any:
+def masked(
+    parts: Any, ask: Any, pruned: dict[int, Any], visual: int, at_encoder: bool = False
+) -> Any:
     """Return the answer of a model that runs on all places and hides those of pruned tokens."""
     own = {n: getattr(parts, n) for n in ("forward_attn_layer", "forward_cross_attn_layer")}
     columns: dict[int, Any] = {}
@@ -100,7 +104,8 @@ def masked(parts: Any, ask: Any, pruned: dict[int, Any], visual: int) -> Any:
                         count = int(made.mask[row].sum())
                         places = made.position_ids[row, :count]
                         columns[number][row, places] = True
-                        states[row, places] = made.tokens[row, :count]
+                        if not at_encoder:
+                            states[row, places] = made.tokens[row, :count]
                         if made.renumbered or made.points is not None:
                             positions[number][row, places] = torch.arange(count)
                     embeds[0] = states
@@ -127,6 +132,27 @@ def cameras_of(parts: Any) -> tuple[CameraGrid, ...]:
         count = parts.embed_image(torch.zeros(1, 3, 128, 128)).shape[1]
     side = round(count**0.5)
     return tuple(CameraGrid(name, side, side) for name in ("agentview", "wrist"))
+
+
+def joined(vlm: Any, image: Any, side: int) -> tuple[Any, Any]:
+    """Return what enters the projection of an image, and what the encoder looks at, by token.
+
+    Both patch by patch: a token is a block of patches, row by row.
+    """
+    (*_, last) = (each for each in vlm.vision_model.modules() if hasattr(each, "q_proj"))
+    features, looks = encoded(lambda each: vlm.vision_model(pixel_values=each), image, last)
+    size = vlm.connector.scale_factor
+    tokens, onto = [], []
+    for row in range(side):
+        for column in range(side):
+            patches = [
+                (row * size + y) * side * size + column * size + x
+                for y in range(size)
+                for x in range(size)
+            ]
+            tokens.append(features[:, patches].flatten(1))
+            onto.append(looks[:, patches].sum(1))
+    return torch.stack(tokens, 1), torch.stack(onto, 1)
 
 
 def expert_attention(parts: Any, ask: Any, layer: int, visual: int) -> Any:
@@ -167,7 +193,10 @@ def main(folder: Path) -> None:
     with torch.no_grad():
         cameras = cameras_of(parts)
         count, side = cameras[0].count, cameras[0].rows
-        text = parts.get_vlm_model().text_model
+        vlm = parts.get_vlm_model()
+        text, projector = vlm.text_model, vlm.connector.modality_projection
+        host = host_of(text, cameras, projector, vision=vlm.vision_model)
+        encodings = [joined(vlm, image, side) for image in given["images"]]
 
         def ask() -> Any:
             return whole.sample_actions(**given)
@@ -175,7 +204,8 @@ def main(folder: Path) -> None:
         dense = ask()
         for name, arguments in PRUNERS.items():
             torch.manual_seed(2)
-            pruner = build_pruner(name, host_of(text, cameras), **arguments).eval()
+            pruner = build_pruner(name.split()[0], host, **arguments).eval()
+            set_speeds(pruner)
             noted: list[Any] = []
             forward = pruner.forward
             pruner.forward = lambda asked, f=forward, n=noted: n.append(f(asked)) or n[-1]
@@ -186,7 +216,8 @@ def main(folder: Path) -> None:
             for _ in range(2):  # some methods need a history
                 noted.clear()
                 drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
-                hooks.begin(QueryContext(range(ROWS), drawn, pixels + 0))
+                black = pixels * (name != "sp_vla")  # black images have no edges
+                hooks.begin(QueryContext(range(ROWS), drawn, black))
                 pixels = 1 - pixels  # nothing is as it was, so that VLA-Cache reuses nothing
                 answer = ask()
                 traces = hooks.finish()
@@ -198,7 +229,9 @@ def main(folder: Path) -> None:
                 expected = expert_attention(parts, ask, arguments["action_layer"], 2 * count)
                 looks.append(looked_at(unpruned, expected))
             layers = [place.layer for place in pruner.places]
-            expected = masked(parts, ask, dict(zip(layers, noted, strict=True)), 2 * count)
+            encoder = pruner.place.where == "encoder"
+            places = dict(zip(layers, noted, strict=True))
+            expected = masked(parts, ask, places, 2 * count, encoder)
             row = {
                 "name": name,
                 "kept": [trace.kept_count for trace in traces],
@@ -209,11 +242,21 @@ def main(folder: Path) -> None:
                 "restored": bool(torch.equal(ask(), dense)),
                 **looks[-1],
             }
+            if encoder:
+                row |= apart_at_encoder(hooks.query.asked, *zip(*encodings, strict=True))
             sys.stdout.write(json.dumps(row) + "\n")
-        try:
-            build_pruner("sp_vla", host_of(text, cameras))
-        except PolicyError as error:
-            sys.stdout.write(json.dumps({"refused": "sp_vla", "said": str(error)}) + "\n")
+        for name, arguments in WHOLE.items():
+            hooks = SmolVlaHooks(
+                parts, build_pruner(name, host, keep=1.0, **arguments).eval(), cameras
+            )
+            for _ in range(2):
+                drawn = [torch.Generator().manual_seed(row) for row in range(ROWS)]
+                hooks.begin(QueryContext(range(ROWS), drawn))
+                answer = ask()
+                hooks.finish()
+            hooks.remove()
+            told = {"whole": name, "from_dense": float((answer - dense).abs().max())}
+            sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,15 +18,36 @@ pytestmark = [
 ]
 
 KEEPS_ALL = ("dense", "vla_cache")
+AT_ENCODER = ("lightvla_star encoder", "sp_vla")
+WHOLE = {
+    "efficientvla",
+    "fastv",
+    "flashvla",
+    "random",
+    "sparsevlm",
+    "topk",
+    "uniform",
+    "vla_pruner",
+}
+
+
+def check_whole(told: list[dict[str, Any]]) -> None:
+    """Pruners that keep everything leave the model's answer as it is, to the bit."""
+    whole = {row["whole"]: row["from_dense"] for row in told if "whole" in row}
+    assert whole == dict.fromkeys(WHOLE, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["pi0", "pi05"])
 def test_each_equals_masking_what_it_prunes(kind: str, lerobot_environment: dict[str, str]) -> None:
     said = run([str(HERE / "pruners_in_pi.py"), kind], lerobot_environment)
-    rows = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    assert sorted([*(row["name"] for row in rows), "sp_vla"]) == list(list_pruners())
+    told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    check_whole(told)
+    rows = [row for row in told if "name" in row]
+    assert {row["name"].split()[0] for row in rows} == {*list_pruners()}
     for row in rows:
         name = row["name"]
+        assert row.get("features_apart", 0) == 0 and row.get("looks_apart", 0) < 1e-5, name
+        assert ("features_apart" in row) == (name in AT_ENCODER), name
         assert row["apart"] < 1e-4 * row["range"], name
         assert row["restored"] and row["finite"], name
         assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
@@ -72,9 +93,12 @@ def test_each_equals_masking_in_smolvla(
 ) -> None:
     said = run([str(HERE / "pruners_in_smolvla.py"), str(tmp_path)], lerobot_environment)
     told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    check_whole(told)
     rows = {each["name"]: each for each in told if "name" in each}
-    assert {*rows, *(each["refused"] for each in told if "refused" in each)} == {*list_pruners()}
+    assert {name.split()[0] for name in rows} == {*list_pruners()}
     for name, row in rows.items():
+        assert row.get("features_apart", 0) == 0 and row.get("looks_apart", 0) < 1e-5, name
+        assert ("features_apart" in row) == (name in AT_ENCODER), name
         assert row["apart"] < 1e-4 * row["range"], name
         assert row["restored"], name
         assert (row["from_dense"] == 0) == (name in KEEPS_ALL), name
@@ -105,11 +129,22 @@ def test_the_kind_takes_a_pruner(pruned: Any) -> None:
         side = 8 if case.startswith("smolvla") else 2
         assert found["grids"] == [[side, side]] * 2, case
         assert found["details"]["name"] == name
-        assert (min(found["kept"]) == 2 * side**2) == (name in KEEPS_ALL), case
-        assert (found["from_plain"] == 0) == (name in KEEPS_ALL), case
+        whole = min(found["kept"]) == 2 * side**2
+        assert (found["from_plain"] == 0) == whole, case
+        assert whole == (name in KEEPS_ALL) or name == "sp_vla", case
         assert found["alone"] == 0, case
         assert found["batch"] < 1e-4, case
-        assert any("is untrained" in note for note in found["notes"]) == (name == "grids"), case
+        drawn = name in ("grids", "lightvla_star")
+        assert any("is untrained" in note for note in found["notes"]) == drawn, case
+        if name in ("vla_cache", "sp_vla"):
+            low, high = found["pixels"]
+            assert 0 <= low < 60 and 200 < high <= 255, case
+
+
+def test_a_fresh_grids_takes_its_own_arguments(pruned: Any) -> None:
+    """The kind has arguments of the same names, for samplers that are loaded."""
+    expected = {"k": 2, "convention": "lerobot", "interpolation": "nearest", "margin": 0.1}
+    assert pruned["grids"] == expected
 
 
 def test_what_does_not_fit_is_refused(pruned: Any) -> None:
@@ -119,6 +154,5 @@ def test_what_does_not_fit_is_refused(pruned: Any) -> None:
     assert "pruner 'fastv' has no argument 'kk'" in refused["an argument"]
     assert "policy 'lerobot' has no argument 'k'" in refused["no pruner"]
     assert "needs decoder layer 2, the model has 2" in refused["a layer"]
-    assert "works on the vision encoder's features" in refused["the encoder"]
-    assert "works on the vision encoder's features" in refused["the encoder's attention"]
-    assert "works on the vision encoder's features" in refused["the encoder of smolvla"]
+    assert "k=5 is more than the 2 x 2 = 4 tokens" in refused["a budget"]
+    assert "has queries of width 9, the tokens have 16" in refused["queries of another width"]

@@ -16,6 +16,7 @@ from gridseval.tokens.pruners.grids import GridSampler
 
 GIVEN: list[dict[str, Any]] = [
     {"convention": "openpi"},
+    {"margin": 0.1},
     {"interpolation": "nearest"},
     {"embed_coords": False},
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 
 from gridseval.errors import PolicyError
 from gridseval.policies import load_policy
+from gridseval.policies.arguments import convert_arguments
 from gridseval.policies.nano.checkpoint import save_nano
 from gridseval.policies.nano.config import NanoConfig, PrunerChoice
+from gridseval.policies.nano.policy import NanoPolicy
 from gridseval.suites import Episode
 from gridseval.tokens import ImageMapping
-from gridseval.tokens.pruners import list_pruners
+from gridseval.tokens.pruners import list_pruners, load_pruner
 
 Observe = Callable[..., dict[str, Any]]
 HISTORY = {"vla_pruner": 5, "vla_cache": 2}
@@ -122,6 +125,33 @@ def test_a_fresh_model_follows_from_the_runs_seed(observe: Observe) -> None:
     assert actions[0].shape == (8, 7)
     assert np.array_equal(actions[0], actions[1])
     assert not np.allclose(actions[0], actions[2], atol=0.01)
+
+
+@pytest.mark.parametrize("name", list_pruners())
+def test_every_argument_of_a_pruner_can_be_given_as_text(name: str) -> None:
+    """A text such as 2.0 is read as a number before the pruner gets it."""
+    made: Any = load_pruner(name)
+    defaults = {
+        key: parameter.default
+        for key, parameter in inspect.signature(made).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not None
+    }
+    texts = {
+        key: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for key, value in defaults.items()
+    }
+    given, whole = made(**convert_arguments(NanoPolicy, texts, "nano")), made()
+    assert (given.places, given.needs) == (whole.places, whole.needs)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_both_versions_of_sparsevlm_are_within_reach(version: str) -> None:
+    arguments = {"pruner": "sparsevlm", "version": version, "k": "16"}
+    policy: Any = load_policy("nano", None, arguments, seed=7).policy
+    assert policy.model.pruner.version == version
+    assert bool(policy.model.pruner.recycle) == (version == "1.0")
+    with pytest.raises(PolicyError, match=r"version must be 1\.0 or 2\.0, not '3\.0'"):
+        load_policy("nano", None, {**arguments, "version": "3.0"}, seed=7)
 
 
 def test_traces_and_costs(load: Any, observe: Observe) -> None:

@@ -38,7 +38,10 @@ def transformers_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture(scope="session")
 def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with checkpoints saved by transformers: ``openvla``, ``oft``, ``light``."""
+    """Return a folder with checkpoints saved by transformers.
+
+    ``openvla``, ``oft``, ``light``, and ``projected``: an ``oft`` whose features are projected.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -49,9 +52,9 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
         from tiny.modeling_tiny import TinyVla
     finally:
         sys.path.remove(str(HERE))
-    for name in ("openvla", "oft", "light"):
+    for name in ("openvla", "oft", "light", "projected"):
         torch.manual_seed(0)
-        kind = {"oft": name != "openvla", "light": name == "light"}
+        kind = {"oft": name != "openvla", "light": name == "light", "projects": name == "projected"}
         model = TinyVla(TinyConfig(**kind))
         made = folder / name
         shutil.copytree(HERE / "tiny", made, ignore=shutil.ignore_patterns("__pycache__"))

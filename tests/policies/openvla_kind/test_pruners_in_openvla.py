@@ -46,6 +46,25 @@ def test_each_runs_and_is_traced(kind: str, name: str, family: Path) -> None:
         assert not np.allclose(chunk.actions, other, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["lightvla_star", "sp_vla"])
+def test_pruners_at_the_encoder_run_and_are_traced(name: str, family: Path) -> None:
+    """SP-VLA sees a fast arm before one gray, so that no edge is kept."""
+    arguments = {"queries": "20"} if name == "lightvla_star" else {"z_thre": "0", "z_min": "1"}
+    loaded = load(family / "projected", pruner=name, **arguments)
+    inside: Any = loaded.policy
+    while hasattr(inside, "_policy"):
+        inside = inside._policy
+    loaded.policy.reset([0], [EPISODE])
+    if name == "sp_vla":
+        inside._pruning._pruner.rule.execute(0, np.array([[0, 0, 0.9, 0, 0, 0, 1]], np.float32))
+    gray = {camera: np.full((1, 256, 256, 3), 90, np.uint8) for camera in ("agentview", "wrist")}
+    chunk = loaded.policy.act({**observe([0]), **gray} if name == "sp_vla" else observe([0]))
+    (trace,) = chunk.traces
+    assert [camera.grid for camera in trace.cameras] == [(16, 16)] * 2
+    assert 2 < trace.kept_count < 100
+    assert loaded.description["pruner"] == {"name": name, "places": ["encoder"]}
+
+
 def test_dense_is_the_model_without_a_pruner_to_the_bit(family: Path) -> None:
     pruned = ask(load(family / "oft", pruner="dense"), [0])
     assert np.array_equal(pruned.actions, ask(load(family / "oft"), [0]).actions)

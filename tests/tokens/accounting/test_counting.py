@@ -136,6 +136,17 @@ def test_entries_that_are_reused_are_looked_at_but_not_computed() -> None:
     assert (cost.decode, cost.head) == (dense.decode, dense.head)
 
 
+def test_a_projector_that_runs_before_the_choice_is_counted_whole() -> None:
+    """LeRobot's models project each image before a pruner at the encoder can choose."""
+    pi0 = load_model("pi0")
+    (linear,) = pi0.projector
+    costs = [
+        stage_flops(pi0, [(0, 192)], 768, at_encoder=True, projects_all=projects_all)
+        for projects_all in (False, True)
+    ]
+    assert costs[1] - costs[0] == 2 * linear.macs * 3 * 3 // 4  # a quarter of three images is left
+
+
 def test_a_query_that_reuses_entries_costs_more_than_one_that_deletes_tokens() -> None:
     model = load_model("openvla-7b")
     stages = ((0, 256), (2, 200), (6, 150))

@@ -170,7 +170,9 @@ def test_random_ablations_ask_for_generators() -> None:
         LightVla(extra=2).eval()(some_inputs(3))
     with pytest.raises(PolicyError, match="drop must be less than 1"):
         LightVla(drop=1)
-    with pytest.raises(PolicyError, match="extra must be a whole number from 0, not 'all'"):
+    with pytest.raises(
+        PolicyError, match="extra must be a whole number from 0, or 'kept', not 'all'"
+    ):
         LightVla(extra="all")
 
 

@@ -12,8 +12,9 @@ if "TINY_MARKER" in os.environ:
 class TinyConfig(PretrainedConfig):
     model_type = "openvla"
 
-    def __init__(self, oft=False, light=False, **kwargs):
+    def __init__(self, oft=False, light=False, projects=False, **kwargs):
         self.oft = oft
+        self.projects = projects
         self.light = light
         self.text_config = LlamaConfig(
             hidden_size=32,

@@ -106,6 +106,8 @@ class TinyVla(PreTrainedModel):
         self.vision_backbone = Backbone(32)
         self.language_model = (ShortLlama if config.light else LlamaForCausalLM)(config.text_config)
         self.llm_dim = 32
+        if config.projects:
+            self.projector = nn.Linear(32, 32)
         self.norm_stats = {}
         self.post_init()
 
@@ -138,6 +140,8 @@ class TinyVla(PreTrainedModel):
         embed = self.language_model.get_input_embeddings()
         film = (embed(input_ids),) if use_film else ()
         patches = self.vision_backbone(pixel_values, *film)
+        if self.config.projects:
+            patches = self.projector(patches)
         if proprio is not None:
             state = torch.tensor(proprio, dtype=patches.dtype)[None]
             patches = torch.cat([patches, proprio_projector(state)[:, None]], 1)
