@@ -220,5 +220,6 @@ def test_the_top_level_names_are_loaded_on_first_use() -> None:
 def test_the_tests_mirror_the_rooms() -> None:
     tests = Path(__file__).parent
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.rglob("test_*.py")}
-    beside = {".", "examples", "extend"}  # what is no room: programs, and the pages of extensions
+    # What is no room: programs, the pages of extensions, and a tool for developers.
+    beside = {".", "examples", "extend", "torture"}
     assert {folder for folder in folders if not (PACKAGE / folder).is_dir()} <= beside

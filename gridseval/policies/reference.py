@@ -22,7 +22,7 @@ def reference_folder(checkpoint: str | os.PathLike[str] | None) -> Path | None:
         checkpoint: Its name, maybe. What lies under that name where the user is goes first.
 
     Returns:
-        The folder, or ``None`` where it is no such name.
+        The folder, or ``None`` where none of that name ships.
     """
     if checkpoint is None or str(checkpoint) not in list_references():
         return None

@@ -18,7 +18,7 @@ from gridseval.results.run.record import EpisodeKey, EpisodeRecord
 from gridseval.results.shards.parts import ShardRun, read_shards, whole_manifest
 from gridseval.results.tables.summary import Summary
 from gridseval.results.tables.writing import write_tables
-from gridseval.run_names import ACTIONS, SHARDS, TRACES, VIDEOS
+from gridseval.run_names import ACTIONS, SHARDS, START_STATES, TRACES, VIDEOS
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def merge_shards(out: Path, anyway: bool = False) -> Merged:
     mixed, notes = manifest.pop(MIXED, None), manifest.pop("notes", ())
     with RunDirectory.open(out, manifest, RESUME, anyway, beside=(SHARDS,)) as run:
         run.rewrite(_records(run, shards))
-        for name in (VIDEOS, ACTIONS, TRACES):
+        for name in (VIDEOS, ACTIONS, TRACES, START_STATES):
             _link_files(run, [shard.path / name for shard in shards], name)
         if mixed is not None:
             run.annotate(**{MIXED: mixed})
