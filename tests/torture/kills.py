@@ -28,7 +28,7 @@ REST = (
     "none",
     "--record-actions",
 )
-_SAME = ("task_name", "instruction", "status", "success", "steps", "queries", "seed", "motion")
+_SAME = ("task_name", "instruction", "status", "success", "steps", "queries", "seed")
 """Of a record; the rest says how long things took, where, and how often they were tried."""
 _SOON_S, _LATE_S, _ORPHAN_S = 0.5, 8.0, 15.0
 _FULL_PAGES = (0, 40)
@@ -146,7 +146,8 @@ def _records(out: Path) -> tuple[dict[tuple[int, int], Any], int]:
         settled = found.get(key)
         doubled += settled is not None and settled[_SAME.index("status")] != "error"
         actions = out / "actions" / f"{record['suite']}-{key[0]}-{key[1]}.npy"
-        found[key] = [record[name] for name in _SAME] + [actions.read_bytes()]
+        moved = record["extra"].get("motion"), actions.exists() and actions.read_bytes()
+        found[key] = [*(record[name] for name in _SAME), *moved]
     return found, doubled
 
 
