@@ -6,19 +6,17 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from gridseval.errors import OutputError
+from gridseval.evaluation.arrays import save_array
 from gridseval.evaluation.cluster import most_workers
 from gridseval.evaluation.config import RunConfig
 from gridseval.evaluation.earlier import as_begun, refuse_other_policy, version_note
 from gridseval.evaluation.extension import Extension, NoExtension
 from gridseval.evaluation.limits import answer_limit
 from gridseval.evaluation.live import LiveTables
-from gridseval.evaluation.missing import actions_name, missing_files
+from gridseval.evaluation.missing import missing_files
 from gridseval.evaluation.prepared_run import PreparedRun
 from gridseval.evaluation.prepared_suites import PreparedSuites, prepare_suites
 from gridseval.evaluation.sharding import shard_of
@@ -165,9 +163,9 @@ def _run(
             video = recorder.finish(outcome.episode, outcome.status, outcome.steps)
             # Traces are of no use without the frames, which the actions bring back.
             if traces.finish(outcome.episode) is not None or prepared.config.record_actions:
-                _save(run.folder(ACTIONS), outcome.episode, outcome.actions)
+                save_array(run.folder(ACTIONS), outcome.episode, outcome.actions)
             if outcome.start_state is not None:
-                _save(run.folder(START_STATES), outcome.episode, outcome.start_state)
+                save_array(run.folder(START_STATES), outcome.episode, outcome.start_state)
             extension.finish(outcome)
             record = _record(prepared, outcome, video)
             run.append(record)
@@ -208,16 +206,3 @@ def _record(prepared: PreparedRun, outcome: Outcome, video: Path | None) -> Epis
             **({KEY: signs} if (signs := signs_of(prepared, outcome)) else {}),
         },
     )
-
-
-def _save(folder: Path, episode: Episode, array: NDArray[Any]) -> None:
-    """Write an episode's executed actions, float32 (steps, 7), or its start's flat state."""
-    path = folder / actions_name(episode.suite, episode.task, episode.trial)
-    part = path.with_suffix(".part.npy")
-    try:
-        with os_errors(f"cannot write {path}", hint=RUN_HINTS):
-            np.save(part, array, allow_pickle=False)
-            part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from gridseval.errors import OutputError
-from gridseval.evaluation.run import _save_actions
+from gridseval.evaluation.arrays import save_array
 from gridseval.results.run.jsonl import read_records
-from gridseval.rollout import Outcome
 from gridseval.suites import Episode
 
 Words = Callable[..., list[object]]
+ACTED = np.zeros((3, 7), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,12 @@ def test_actions_that_cannot_be_saved_leave_nothing_behind(
         Path(file).write_bytes(b"half")
         raise OSError("21 requested and 4 written")
 
-    outcome = Outcome(Episode("s", 0, 1), "failure", 3, 1, 0, 0.5, {}, np.zeros((3, 7), np.float32))
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", full)
         with pytest.raises(OutputError, match=r"cannot write .*s-0-1\.npy: 21 requested"):
-            _save_actions(tmp_path, outcome)
+            save_array(tmp_path, Episode("s", 0, 1), ACTED)
     assert list(tmp_path.iterdir()) == []
-    _save_actions(tmp_path, outcome)
+    save_array(tmp_path, Episode("s", 0, 1), ACTED)
     assert [path.name for path in tmp_path.iterdir()] == ["s-0-1.npy"]
 
 
@@ -122,8 +121,7 @@ def test_a_part_that_cannot_be_removed_hides_no_error(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(5, "Input/output error")
 
-    outcome = Outcome(Episode("s", 0, 1), "failure", 3, 1, 0, 0.5, {}, np.zeros((3, 7), np.float32))
     monkeypatch.setattr(np, "save", fail)
     monkeypatch.setattr(Path, "unlink", fail)
     with pytest.raises(OutputError, match=r"cannot write .*s-0-1\.npy: Input/output error"):
-        _save_actions(tmp_path, outcome)
+        save_array(tmp_path, Episode("s", 0, 1), ACTED)

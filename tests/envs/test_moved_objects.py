@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,27 @@ def test_a_record_says_what_was_drawn() -> None:
 def test_values_out_of_range_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_plan([text])
+
+
+def test_the_info_says_what_was_moved_and_added(assets: Path) -> None:
+    before, _ = started(assets, "libero_object", 0)
+    env = LiberoEnv("libero_object", assets=assets, perturb=("objects:4",), privileged=True)
+    with closing(env):
+        _, info = env.reset(options={"task": 0, "trial": 0})
+    told, after = info["arranged"], info["privileged"]["objects"]
+    assert told["found"]
+    assert len(told["added"]) == len(set(after) - set(before))
+    assert told["moved"]
+    for name, position in before.items():
+        shift = np.array(told["moved"].get(name, [0, 0, 0]))[:2] / 100
+        np.testing.assert_allclose(after[name][:2], position[:2] + shift, atol=0.012)
+
+
+def test_a_start_without_room_says_that_nothing_was_moved(
+    assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gridseval.envs.arrangement.start._Search.settled", lambda *_: False)
+    env = LiberoEnv("libero_object", assets=assets, perturb=("objects:3",), observations=("state",))
+    with closing(env):
+        _, info = env.reset(options={"task": 0, "trial": 0})
+    assert info["arranged"] == {"found": False, "moved": {}, "added": []}

@@ -171,3 +171,20 @@ def test_a_gallery_shows_its_tasks(
     said = cli("gallery", "--suite", kitchen, *words)
     assert (said.status, said.out.strip()) == (0, "kitchen-gallery.png")
     assert (tmp_path / "kitchen-gallery.png").stat().st_size > 50_000
+
+
+def test_starts_that_no_file_stores_lie_beside_the_run(
+    kitchen: Path, assets: Path, tmp_path: Path, cli: Cli
+) -> None:
+    shutil.copytree(kitchen / "bddl_files", tmp_path / "stateless")
+    said = cli("run", "--suite", tmp_path / "stateless", *options_of(assets, tmp_path / "run"))
+    assert said.status == 0, said.err
+    files = sorted(path.name for path in (tmp_path / "run" / "starts").iterdir())
+    assert files == ["stateless-0-0.npy", "stateless-1-0.npy"]
+    began = np.load(tmp_path / "run" / "starts" / files[1])
+    given: dict[str, Any] = {"assets": assets, "observations": ("state",), "settle_steps": 0}
+    seed = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text(encoding="utf8"))["env_seed"]
+    env = LiberoEnv(tmp_path / "stateless", seed=seed, **given)
+    with closing(env):
+        env.reset(options={"task": 1, "start": 0})
+        np.testing.assert_array_equal(env.sim_state(), began)
