@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gridseval.errors import GridsevalError, PolicyError, UsageError, did_you_mean
+from gridseval.errors import GridsevalError, PolicyError, UsageError
 from gridseval.moved import warned_target
 from gridseval.policies.arguments import accepted, convert_arguments
 from gridseval.policies.declared import (
@@ -164,8 +165,9 @@ def _repository(checkpoint: str | None) -> Repository | None:
 
 def _check_exists(checkpoint: str) -> None:
     if not Path(checkpoint).exists():
-        meant = did_you_mean(checkpoint, list_references()) if "nano" in checkpoint else None
-        raise PolicyError(f"checkpoint {checkpoint} does not exist", meant)
+        meant = get_close_matches(checkpoint, list_references(), n=1)
+        hint = f"did you mean {meant[0]!r}?" if meant else None
+        raise PolicyError(f"checkpoint {checkpoint} does not exist", hint)
 
 
 def _named(
@@ -179,6 +181,8 @@ def _named(
     if shipped is not None:
         kind, _ = detect(str(shipped))
         return kind, (f"{checkpoint} ships with gridseval; its card is {shipped / _MODEL_CARD}",)
+    if repository is None and get_close_matches(checkpoint, list_references()):
+        _check_exists(checkpoint)
     kind, why = _detected(checkpoint, repository)
     return warned_target(kind), (f"{checkpoint} is taken for {kind}: {why}",)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from command_line import Said
+from command_line import cli as cli
 
 from gridseval.data import data_dir
 from gridseval.errors import PolicyError
