@@ -19,6 +19,7 @@ from gridseval.errors import PolicyError
 from gridseval.os_errors import os_errors
 from gridseval.policies.elsewhere import FOREIGN
 from gridseval.policies.kinds import KINDS
+from gridseval.policies.reference import meant_reference
 from gridseval.policies.remote.line import (
     SCHEMES,
     UnreachableError,
@@ -58,7 +59,8 @@ def detect(checkpoint: str) -> Detection:
     if not there:
         raise PolicyError(
             f"checkpoint {checkpoint} does not exist",
-            "name a file, a folder, a hub id (owner/name) or ws://host:port",
+            meant_reference(checkpoint)
+            or "name a file, a folder, a hub id (owner/name) or ws://host:port",
         )
     for family in FOREIGN:
         found = family.sign(path)

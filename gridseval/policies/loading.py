@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from gridseval.policies.identity import checkpoint_sha256, named_files, source_s
 from gridseval.policies.kinds import kind_of
 from gridseval.policies.one_by_one import OneByOne
 from gridseval.policies.protocol import EnvironmentNeeds, Policy
-from gridseval.policies.reference import list_references, reference_folder
+from gridseval.policies.reference import meant_reference, reference_folder
 from gridseval.policies.registry import POLICIES
 from gridseval.policies.skipping import SkippingPolicy
 from gridseval.tokens import ImageMapping, TokenTrace
@@ -165,9 +164,7 @@ def _repository(checkpoint: str | None) -> Repository | None:
 
 def _check_exists(checkpoint: str) -> None:
     if not Path(checkpoint).exists():
-        meant = get_close_matches(checkpoint, list_references(), n=1)
-        hint = f"did you mean {meant[0]!r}?" if meant else None
-        raise PolicyError(f"checkpoint {checkpoint} does not exist", hint)
+        raise PolicyError(f"checkpoint {checkpoint} does not exist", meant_reference(checkpoint))
 
 
 def _named(
@@ -181,8 +178,6 @@ def _named(
     if shipped is not None:
         kind, _ = detect(str(shipped))
         return kind, (f"{checkpoint} ships with gridseval; its card is {shipped / _MODEL_CARD}",)
-    if repository is None and get_close_matches(checkpoint, list_references()):
-        _check_exists(checkpoint)
     kind, why = _detected(checkpoint, repository)
     return warned_target(kind), (f"{checkpoint} is taken for {kind}: {why}",)
 

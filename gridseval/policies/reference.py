@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from gridseval.data import data_dir
@@ -27,6 +28,12 @@ def reference_folder(checkpoint: str | os.PathLike[str] | None) -> Path | None:
     if checkpoint is None or str(checkpoint) not in list_references():
         return None
     return None if Path(checkpoint).exists() else _folder() / str(checkpoint)
+
+
+def meant_reference(checkpoint: str) -> str | None:
+    """Return the hint for a checkpoint that is not there: the name that ships, if one is near."""
+    near = get_close_matches(checkpoint, list_references(), n=1)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 def _folder() -> Path:

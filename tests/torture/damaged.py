@@ -97,9 +97,8 @@ def torture_files(stage: Stage, count: int, first: int = 0) -> Ordeal:
         file.write_bytes(damage(bytearray(file.read_bytes()), rng))
         before = _digests(folder)
         ended = run_command(words, folder, _PATIENCE_S, _WAIT_S)
-        ordeal.tried += 1
-        ordeal.endings[ended.status] = ordeal.endings.get(ended.status, 0) + 1
-        fault = ended.fault((1,) if words[0] == "gate" and "a bug" not in ended.err else ())
+        ordeal.note(ended.status)
+        fault = ended.fault()
         if fault is None and ended.patient and words[0] != "run":
             fault = "took longer than 30 s"
         after = _digests(folder)

@@ -69,8 +69,7 @@ def torture_disks(folder: Path, count: int, first: int = 0) -> Ordeal:
             pages = random.Random(number).randint(*_FULL_PAGES)
             (disk / "ballast").write_bytes(bytes(8 * 2**20 - pages * _PAGE))
             done = subprocess.run(_command(disk / "run"), capture_output=True, text=True)
-            ordeal.tried += 1
-            ordeal.endings[done.returncode] = ordeal.endings.get(done.returncode, 0) + 1
+            ordeal.note(done.returncode)
             if done.returncode not in (0, 5) or "Traceback" in done.stderr:
                 ordeal.found.append(f"disk {number}: {done.returncode}: {done.stderr[-300:]!r}")
             (disk / "ballast").unlink()

@@ -24,6 +24,11 @@ class Ordeal:
     found: list[str] = field(default_factory=list)
     endings: dict[int, int] = field(default_factory=dict)
 
+    def note(self, status: int) -> None:
+        """Count a try that ended with this exit code."""
+        self.tried += 1
+        self.endings[status] = self.endings.get(status, 0) + 1
+
     def row(self) -> str:
         """Return a row of the table in Markdown."""
         codes = ", ".join(f"{code}: {count}" for code, count in sorted(self.endings.items()))
